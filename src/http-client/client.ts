@@ -1,0 +1,53 @@
+import { type ConnectionOptions, rootCertificates } from 'node:tls'
+import { Agent, type Dispatcher } from 'undici'
+
+/** How the gateway, as a client, connects: to upstreams, key managers, stores. */
+export interface HttpClientOptions {
+  /** PEM certificates that are trusted beside the system's. */
+  readonly ca?: readonly string[]
+  /** PEM of a client certificate and its key, for servers that ask for one. */
+  readonly cert?: string
+  readonly key?: string
+  /** Accept a certificate that names another host (`[httpClients] verifyHostname = false`). Default true: refuse it. */
+  readonly verifyHostname?: boolean
+  /** `[httpClients] disableSslVerification`: accept any certificate. */
+  readonly disableSslVerification?: boolean
+  /** Connections per origin; unlimited if absent. */
+  readonly maxConnections?: number
+  /** Milliseconds until a connection must stand. Default 10 s. */
+  readonly connectTimeout?: number
+  /** Milliseconds an upstream may take for its response's headers, and between two parts of its body. Default 120 s. */
+  readonly timeout?: number
+}
+
+const CONNECT_TIMEOUT = 10_000
+const RESPONSE_TIMEOUT = 120_000
+/** Ends an idle connection before common servers (Node: 5 s) do, so that a request rarely meets a closing one. */
+const KEEP_ALIVE_TIMEOUT = 4_000
+
+/** Pools of connections by origin. Close it with `close()` (lets open calls end) or `destroy()`. */
+export function createHttpClient(options: HttpClientOptions = {}): Dispatcher {
+  return new Agent({
+    allowH2: false, // undici's HTTP/2 client truncates back-pressured bodies (docs/adr/0001)
+    pipelining: 1,
+    connections: options.maxConnections ?? null,
+    headersTimeout: options.timeout ?? RESPONSE_TIMEOUT,
+    bodyTimeout: options.timeout ?? RESPONSE_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    connect: { timeout: options.connectTimeout ?? CONNECT_TIMEOUT, ...tlsOptions(options) },
+  })
+}
+
+/** The TLS side of {@link HttpClientOptions}, for clients that are not undici's. */
+export function tlsOptions(
+  options: HttpClientOptions,
+): Pick<ConnectionOptions, 'rejectUnauthorized' | 'checkServerIdentity' | 'cert' | 'key' | 'ca'> {
+  return {
+    ...(options.disableSslVerification === true ? { rejectUnauthorized: false } : {}),
+    ...(options.verifyHostname === false ? { checkServerIdentity: () => undefined } : {}),
+    ...(options.cert === undefined ? {} : { cert: options.cert }),
+    ...(options.key === undefined ? {} : { key: options.key }),
+    // `ca` alone would replace the authorities that Node trusts.
+    ...(options.ca === undefined || options.ca.length === 0 ? {} : { ca: [...rootCertificates, ...options.ca] }),
+  }
+}

@@ -1,0 +1,2 @@
+export { type Answer, basicCredentials, type Call, CallError, call, describeTarget, openCall } from './call.js'
+export { createHttpClient, type HttpClientOptions, tlsOptions } from './client.js'

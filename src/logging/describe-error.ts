@@ -1,0 +1,33 @@
+const MAX_CAUSES = 5
+const MAX_LENGTH = 500
+
+/**
+ * One line for people about an error and its chain of causes: messages and codes, never a stack,
+ * cut to a bounded length and scrubbed of what looks like a credential.
+ */
+export function describeError(error: unknown): string {
+  const parts: string[] = []
+  let current = error
+  for (let depth = 0; current !== undefined && current !== null && depth < MAX_CAUSES; depth++) {
+    const text = describeOne(current)
+    if (text !== '' && !parts.includes(text)) parts.push(text)
+    current = typeof current === 'object' && 'cause' in current ? current.cause : undefined
+  }
+  return scrub(parts.join(': caused by ')).slice(0, MAX_LENGTH)
+}
+
+/** Replaces user information in URLs, and whatever looks like a JWT, by a mark. */
+export function scrub(text: string): string {
+  return text
+    .replace(/:\/\/[^\s/@]*@/g, '://[redacted]@')
+    .replace(/[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_+/=-]*/g, '[token]')
+}
+
+function describeOne(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error === 'string' ? error : ''
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  // Node joins the attempts of a connection to several addresses in an error without a message.
+  const message = error.message || (error instanceof AggregateError ? error.errors.map(describeOne).join('; ') : '')
+  if (code === undefined || message.includes(code)) return message || code || error.name
+  return `${message || error.name} (${code})`
+}

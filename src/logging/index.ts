@@ -1,0 +1,2 @@
+export { describeError, scrub } from './describe-error.js'
+export { createLogging, type Fields, type Logger, type Logging, type LoggingOptions, silent } from './logger.js'

@@ -1,0 +1,2 @@
+export { type FaultName, faults } from './catalogue.js'
+export { Fault } from './fault.js'

@@ -1,0 +1,207 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Dispatcher } from 'undici'
+import { responseHeaders } from './headers.js'
+
+/** One request as it goes to an upstream. */
+export interface UpstreamRequest {
+  readonly origin: string
+  /** Path and query, byte for byte as the upstream shall see them. */
+  readonly path: string
+  /** Name, value, name, value ...: what `requestHeaders` left. */
+  readonly headers: string[]
+  /** Bytes that the request's body may have; Infinity for no limit. */
+  readonly maxBodyBytes: number
+}
+
+/** Why a forwarded request brought no response, or not a whole one. */
+export type ForwardFailure = 'unreachable' | 'timeout' | 'refused' | 'client-left' | 'body-too-large'
+
+export interface ForwardHooks {
+  /**
+   * Asked in the same turn in which the request's first byte is written, again if the request waited for a connection
+   * or is sent anew. False: it is not sent, and the failure is `refused`.
+   */
+  readonly mayStart: () => boolean
+  /** Called once if there is no whole response. If `answered` is false nothing was sent to the client: answer it. */
+  readonly failed: (failure: ForwardFailure, answered: boolean, cause: unknown) => void
+  /** Called once when the exchange is over, however it ended. */
+  readonly ended: () => void
+}
+
+/** An exchange under way. */
+export interface Exchange {
+  /**
+   * Ends it as `refused`: the upstream's request is aborted, and the client's connection reset if part of the response
+   * has gone out, so that nobody takes it for the end.
+   */
+  abort(reason: Error): void
+}
+
+/**
+ * Sends a client's request to an upstream and streams the response back, each side at the pace of the other.
+ * A client that leaves aborts the upstream's request; an upstream that fails in the middle of a body resets the client.
+ */
+export function forward(
+  client: Dispatcher,
+  upstream: UpstreamRequest,
+  req: IncomingMessage,
+  res: ServerResponse,
+  hooks: ForwardHooks,
+): Exchange {
+  const exchange = new UpstreamExchange(client, upstream, req, res, hooks)
+  exchange.send()
+  return exchange
+}
+
+/** Methods that may be sent again when nothing of an answer has come (RFC 9110 §9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+
+class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
+  readonly #client: Dispatcher
+  readonly #upstream: UpstreamRequest
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #hooks: ForwardHooks
+  readonly #hasBody: boolean
+  #controller: Dispatcher.DispatchController | undefined
+  #aborted: { reason: Error; failure: ForwardFailure } | undefined
+  #retried = false
+  #over = false
+
+  constructor(
+    client: Dispatcher,
+    upstream: UpstreamRequest,
+    req: IncomingMessage,
+    res: ServerResponse,
+    hooks: ForwardHooks,
+  ) {
+    this.#client = client
+    this.#upstream = upstream
+    this.#req = req
+    this.#res = res
+    this.#hooks = hooks
+    this.#hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+    res.on('close', () => this.#clientLeft())
+    if (this.#hasBody && upstream.maxBodyBytes !== Number.POSITIVE_INFINITY) this.#limitBody()
+  }
+
+  send(): void {
+    try {
+      this.#client.dispatch(
+        {
+          origin: this.#upstream.origin,
+          path: this.#upstream.path,
+          method: this.#req.method as Dispatcher.HttpMethod,
+          headers: this.#upstream.headers,
+          body: this.#hasBody ? this.#req : null,
+        },
+        this,
+      )
+    } catch (cause) {
+      this.#fail('unreachable', cause)
+    }
+  }
+
+  abort(reason: Error): void {
+    this.#stop('refused', reason)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#aborted === undefined && !this.#hooks.mayStart()) {
+      this.#aborted = { reason: new Error('refused before it was sent'), failure: 'refused' }
+    }
+    if (this.#aborted !== undefined) controller.abort(this.#aborted.reason)
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, message?: string): void {
+    if (status < 200) return // informational: ours to answer, not the upstream's
+    const raw = controller.rawHeaders
+    this.#res.writeHead(status, message, Array.isArray(raw) ? responseHeaders(raw) : [])
+    if (this.#req.method === 'HEAD') this.#res.flushHeaders()
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#res.write(chunk)) return
+    controller.pause()
+    this.#res.once('drain', () => controller.resume())
+  }
+
+  onResponseEnd(): void {
+    this.#res.end()
+    this.#end()
+  }
+
+  onResponseError(_: Dispatcher.DispatchController, error: Error): void {
+    if (this.#aborted !== undefined) {
+      this.#fail(this.#aborted.failure, this.#aborted.reason)
+    } else if (this.#mayRetry(error)) {
+      this.#retried = true
+      this.#controller = undefined
+      this.send()
+    } else {
+      this.#fail(isTimeout(error) ? 'timeout' : 'unreachable', error)
+    }
+  }
+
+  /** A kept connection that the upstream closed just as we wrote to it says nothing about the request. */
+  #mayRetry(error: Error): boolean {
+    const code = codeOf(error)
+    return (
+      !this.#retried &&
+      !this.#hasBody &&
+      !this.#res.headersSent &&
+      IDEMPOTENT.has(this.#req.method ?? '') &&
+      (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE')
+    )
+  }
+
+  #clientLeft(): void {
+    if (!this.#res.writableFinished) this.#stop('client-left', new Error('the client closed its connection'))
+  }
+
+  #limitBody(): void {
+    let length = 0
+    this.#req.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > this.#upstream.maxBodyBytes) this.#stop('body-too-large', new Error('the request body is too large'))
+    })
+    this.#req.pause() // a listener makes it flow; the upstream's side takes it at its own pace
+  }
+
+  #stop(failure: ForwardFailure, reason: Error): void {
+    if (this.#over || this.#aborted !== undefined) return
+    this.#aborted = { reason, failure }
+    // Without a controller the request waits for a connection: onRequestStart will find it aborted.
+    this.#controller?.abort(reason)
+    if (this.#controller === undefined) this.#fail(failure, reason)
+  }
+
+  #fail(failure: ForwardFailure, cause: unknown): void {
+    if (this.#over) return
+    const answered = this.#res.headersSent
+    this.#hooks.failed(failure, answered, cause)
+    if (answered) this.#res.destroy()
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#hooks.ended()
+  }
+}
+
+function codeOf(error: Error): unknown {
+  return 'code' in error ? error.code : undefined
+}
+
+function isTimeout(error: Error): boolean {
+  const code = codeOf(error)
+  return (
+    code === 'UND_ERR_HEADERS_TIMEOUT' ||
+    code === 'UND_ERR_BODY_TIMEOUT' ||
+    code === 'UND_ERR_CONNECT_TIMEOUT' ||
+    code === 'ETIMEDOUT'
+  )
+}

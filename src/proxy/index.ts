@@ -1,0 +1,2 @@
+export { type Exchange, type ForwardFailure, forward, type UpstreamRequest } from './forward.js'
+export { requestHeaders } from './headers.js'

@@ -1,0 +1,265 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer, text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { type Exchange, type ForwardFailure, forward, requestHeaders } from '../../src/proxy/index.js'
+import { exchangeRaw, httpClient, httpServer, tcpServer } from '../support/servers.js'
+
+interface Proxy {
+  readonly port: number
+  readonly origin: string
+  readonly exchanges: Exchange[]
+  /** Failures, as they come. */
+  readonly failures: ForwardFailure[]
+  failure(): Promise<ForwardFailure>
+}
+
+/** A server that forwards everything to one upstream, and answers a failure with 599. */
+async function proxy(t: Test, upstream: string, options: { mayStart?: () => boolean; maxBodyBytes?: number } = {}) {
+  const client = httpClient(t, { timeout: 300 })
+  const failures: ForwardFailure[] = []
+  const exchanges: Exchange[] = []
+  let told: (() => void) | undefined
+  const server = createServer((req, res) => {
+    const target = { origin: upstream, path: req.url ?? '/', headers: requestHeaders(req.rawHeaders, new Set()) }
+    const exchange = forward(
+      client,
+      { ...target, maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY },
+      req,
+      res,
+      {
+        mayStart: options.mayStart ?? (() => true),
+        failed: (failure, answered) => {
+          failures.push(failure)
+          if (!answered && !res.destroyed) res.writeHead(599, { connection: 'close' }).end(failure)
+          told?.()
+        },
+        ended: () => undefined,
+      },
+    )
+    exchanges.push(exchange)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const result: Proxy = {
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    exchanges,
+    failures,
+    failure: async () => {
+      if (failures.length === 0) {
+        await new Promise<void>((resolve) => {
+          told = resolve
+        })
+      }
+      return failures[0] as ForwardFailure
+    },
+  }
+  return result
+}
+
+t.test('a body goes through both ways unchanged, whatever its size and framing', async (t) => {
+  const { origin } = await httpServer(t, (req, res) => void req.pipe(res))
+  const via = await proxy(t, origin)
+  const body = Buffer.alloc(3_000_000, 'abc')
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    const answer = await fetch(via.origin, { method, body })
+    t.ok(body.equals(Buffer.from(await answer.arrayBuffer())), `${method} with a length`)
+    const stream = new Blob([body]).stream()
+    const chunked = await fetch(via.origin, { method, body: stream, duplex: 'half' } as RequestInit)
+    t.ok(body.equals(Buffer.from(await chunked.arrayBuffer())), `${method} in chunks`)
+  }
+})
+
+t.test('a body with DELETE or OPTIONS cannot smuggle a second request', async (t) => {
+  const seen: string[] = []
+  const { origin } = await httpServer(t, async (req, res) => {
+    seen.push(`${req.method} ${req.url} ${(await text(req)).length}`)
+    res.end('ok')
+  })
+  const via = await proxy(t, origin)
+  const smuggled = 'GET /admin HTTP/1.1\r\nHost: x\r\n\r\n'
+  const chunk = `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`
+  for (const method of ['DELETE', 'OPTIONS', 'GET']) {
+    await exchangeRaw(
+      via.port,
+      `${method} /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`,
+    )
+  }
+  t.strictSame(
+    seen,
+    ['DELETE', 'OPTIONS', 'GET'].map((method) => `${method} /x ${smuggled.length}`),
+  )
+})
+
+t.test('status, reason, headers and their repetition come back; hop-by-hop headers do not', async (t) => {
+  const { origin } = await httpServer(t, (_, res) => {
+    res.writeHead(418, 'Short And Stout', [
+      'Set-Cookie',
+      'a=1',
+      'set-cookie',
+      'b=2',
+      'Connection',
+      'X-Hop',
+      'X-Hop',
+      '1',
+    ])
+    res.end('tea')
+  })
+  const via = await proxy(t, origin)
+  const answer = await exchangeRaw(via.port, 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  t.match(answer, /^HTTP\/1\.1 418 Short And Stout\r\n/)
+  t.match(answer, /Set-Cookie: a=1\r\nset-cookie: b=2\r\n/)
+  t.notMatch(answer, /x-hop/i)
+  t.match(answer, /tea/)
+})
+
+t.test('HEAD and 304 answers have a length and no body', async (t) => {
+  const { origin } = await httpServer(t, (req, res) => {
+    res.writeHead(req.url === '/304' ? 304 : 200, { 'content-length': 5 })
+    res.end(req.method === 'HEAD' ? undefined : 'hello')
+  })
+  const via = await proxy(t, origin)
+  const head = await exchangeRaw(via.port, 'HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  t.match(head, /content-length: 5\r\n/i)
+  t.match(head, /\r\n\r\n$/)
+})
+
+t.test('a client that leaves aborts the request of the upstream', async (t) => {
+  let upstreamClosed: () => void = () => undefined
+  const closed = new Promise<void>((resolve) => {
+    upstreamClosed = resolve
+  })
+  const { origin } = await httpServer(t, (_, res) => {
+    res.on('close', upstreamClosed)
+    res.write('first')
+  })
+  const via = await proxy(t, origin)
+  const req = request(via.origin)
+  req.end()
+  const [answer] = (await once(req, 'response')) as [IncomingMessage]
+  await once(answer, 'data')
+  answer.on('error', () => undefined)
+  req.destroy()
+  await closed
+  t.equal(await via.failure(), 'client-left')
+})
+
+t.test('an upstream that dies in the middle of a body resets the client: no clean end', async (t) => {
+  const { port } = await tcpServer(t, (socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf')
+      setImmediate(() => socket.destroy())
+    })
+  })
+  const via = await proxy(t, `http://127.0.0.1:${port}`)
+  await t.rejects(fetch(via.origin).then((answer) => answer.text()))
+  t.equal(await via.failure(), 'unreachable')
+})
+
+t.test('an upstream that is not there, and one that does not answer, are told apart', async (t) => {
+  const { port } = await tcpServer(t, () => undefined)
+  const silentUpstream = await proxy(t, `http://127.0.0.1:${port}`)
+  t.equal((await fetch(silentUpstream.origin)).status, 599)
+  t.equal(await silentUpstream.failure(), 'timeout')
+  const absent = await proxy(t, 'http://127.0.0.1:1')
+  t.equal((await fetch(absent.origin)).status, 599)
+  t.equal(await absent.failure(), 'unreachable')
+})
+
+t.test('a request that may not start never reaches the upstream', async (t) => {
+  let reached = 0
+  const { origin } = await httpServer(t, (_, res) => {
+    reached++
+    res.end()
+  })
+  const via = await proxy(t, origin, { mayStart: () => false })
+  t.equal((await fetch(via.origin)).status, 599)
+  t.equal(await via.failure(), 'refused')
+  t.equal(reached, 0)
+})
+
+t.test('a kept connection that the upstream has closed costs an idempotent request nothing', async (t) => {
+  let connections = 0
+  let starts = 0
+  const { port } = await tcpServer(t, (socket) => {
+    connections++
+    let requests = 0
+    socket.on('data', () => {
+      if (++requests > 1) socket.destroy()
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    })
+  })
+  const via = await proxy(t, `http://127.0.0.1:${port}`, { mayStart: () => ++starts > 0 })
+  for (let i = 0; i < 3; i++) t.equal((await fetch(via.origin)).status, 200)
+  t.ok(connections >= 2)
+  t.ok(starts > 3, 'the check ran again before each new try')
+})
+
+t.test('a body over the limit ends the request with its own failure', async (t) => {
+  const { origin } = await httpServer(t, (req, res) => {
+    req.on('end', () => res.end('never'))
+    req.resume()
+  })
+  const via = await proxy(t, origin, { maxBodyBytes: 1_000 })
+  const stream = new Blob([Buffer.alloc(100_000)]).stream()
+  const answer = await fetch(via.origin, { method: 'POST', body: stream, duplex: 'half' } as RequestInit).catch(
+    () => undefined,
+  )
+  t.not(answer?.status, 200)
+  t.equal(await via.failure(), 'body-too-large')
+  const within = await fetch(via.origin, { method: 'POST', body: 'small' })
+  t.equal(await within.text(), 'never')
+})
+
+t.test('ending an exchange cuts a response that is under way', async (t) => {
+  const { origin } = await httpServer(t, (_, res: ServerResponse) => void res.write('first'))
+  const via = await proxy(t, origin)
+  const req = request(via.origin)
+  req.end()
+  const [answer] = (await once(req, 'response')) as [IncomingMessage]
+  const ended = t.rejects(buffer(answer), { code: 'ECONNRESET' })
+  via.exchanges[0]?.abort(new Error('revoked'))
+  await ended
+  t.equal(await via.failure(), 'refused')
+})
+
+t.test('a slow reader slows the upstream down instead of filling the memory', async (t) => {
+  let sent = 0
+  let ended = false
+  const { origin } = await httpServer(t, (_, res) => {
+    const chunk = Buffer.alloc(65_536)
+    const push = () => {
+      while (!ended && sent < 400_000_000) {
+        sent += chunk.length
+        if (!res.write(chunk)) {
+          res.once('drain', push)
+          return
+        }
+      }
+    }
+    res.on('close', () => {
+      ended = true
+    })
+    push()
+  })
+  const via = await proxy(t, origin)
+  const req = request(via.origin)
+  req.end()
+  const [answer] = (await once(req, 'response')) as [IncomingMessage]
+  answer.pause()
+  let last = -1
+  while (sent !== last) {
+    last = sent
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  t.ok(sent < 100_000_000, `${sent} bytes were buffered`)
+  answer.on('error', () => undefined)
+  req.destroy()
+})

@@ -1,0 +1,240 @@
+import t from 'tap'
+import { silent } from '../../src/logging/index.js'
+import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from '../../src/revocation/record.js'
+import { Synchronizer, type SynchronizerOptions } from '../../src/revocation/synchronizer.js'
+import { FakeClock } from './fake-clock.js'
+
+const NEVER = new Promise<void>(() => undefined)
+
+/** A store whose listings a test answers one by one. */
+class ManualStore implements PersistentStore {
+  readonly name = 'store'
+  readonly pending: { resolve: (records: RevocationRecord[]) => void; reject: (error: Error) => void }[] = []
+  listings = 0
+  sink: RevocationSink | undefined
+  #asked: (() => void) | undefined
+
+  async *list(): AsyncIterable<RevocationRecord> {
+    this.listings++
+    yield* await new Promise<RevocationRecord[]>((resolve, reject) => {
+      this.pending.push({ resolve, reject })
+      this.#asked?.()
+    })
+  }
+
+  /** Resolves when a listing waits for its answer. */
+  async next() {
+    if (this.pending.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#asked = resolve
+      })
+    }
+    const listing = this.pending.shift()
+    if (listing === undefined) throw new Error('no listing')
+    return listing
+  }
+}
+
+function setUp(options: Partial<SynchronizerOptions> & { realtimeToo?: boolean; storeToo?: boolean } = {}) {
+  const clock = new FakeClock()
+  const store = new ManualStore()
+  let sink: RevocationSink | undefined
+  const realtime: RealtimeSource = {
+    name: 'topic',
+    run: (given) => {
+      sink = given
+      return NEVER
+    },
+  }
+  const applied: string[] = []
+  let inStep = 0
+  const { realtimeToo = true, storeToo = true, ...rest } = options
+  const synchronizer = new Synchronizer({
+    target: {
+      apply: (record) => applied.push(record.id),
+      inStep: () => {
+        inStep++
+      },
+    },
+    ...(realtimeToo ? { realtime } : {}),
+    ...(storeToo ? { store } : {}),
+    failurePolicy: 'closed',
+    startupGrace: 5_000,
+    maxStaleness: 0,
+    refreshInterval: 60_000,
+    logger: silent('test'),
+    clock,
+    ...rest,
+  })
+  synchronizer.start()
+  return {
+    clock,
+    store,
+    synchronizer,
+    applied,
+    topic: () => {
+      if (sink === undefined) throw new Error('not running')
+      return sink
+    },
+    inStep: () => inStep,
+    isKnown: () => clock.now() < synchronizer.knownUntil,
+    /** Lets the promises that are due settle. */
+    settle: () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve))),
+  }
+}
+
+const token = (id: string): RevocationRecord => ({ kind: 'token', id, expiresAt: undefined })
+
+t.test('the list is known only after a listing that began when the topic had been subscribed to', async (t) => {
+  const s = setUp()
+  await s.settle()
+  t.equal(s.store.listings, 0, 'nothing is listed before')
+  s.topic().state('live')
+  const listing = await s.store.next()
+  t.notOk(s.isKnown())
+  listing.resolve([token('a')])
+  await s.synchronizer.known()
+  t.ok(s.isKnown())
+  t.strictSame(s.applied, ['a'])
+  t.equal(s.inStep(), 1)
+})
+
+t.test('a topic that cannot be subscribed to does not hold the list back when there is a store', async (t) => {
+  const s = setUp()
+  s.topic().state('failed', 'refused')
+  ;(await s.store.next()).resolve([])
+  await s.synchronizer.known()
+  t.equal(s.synchronizer.state().sources[0]?.status, 'failed')
+})
+
+t.test('a store that fails is asked again, later and later, and the list stays unknown', async (t) => {
+  const s = setUp({ realtimeToo: false })
+  for (const delay of [100, 200, 400, 800]) {
+    ;(await s.store.next()).reject(new Error('down'))
+    await s.settle()
+    const before = s.store.listings
+    s.clock.advance(delay - 1)
+    t.equal(s.store.listings, before, `not within ${delay} ms`)
+    s.clock.advance(1)
+  }
+  t.notOk(s.isKnown())
+  t.equal(s.synchronizer.state().sources[0]?.status, 'failed')
+  ;(await s.store.next()).resolve([])
+  await s.synchronizer.known()
+})
+
+t.test('without any source the list is known at once', async (t) => {
+  const s = setUp({ realtimeToo: false, storeToo: false })
+  t.ok(s.isKnown())
+})
+
+t.test('with a topic and no store the list is known once the topic was subscribed to', async (t) => {
+  const s = setUp({ storeToo: false })
+  s.topic().state('failed')
+  s.clock.advance(60_000)
+  t.notOk(s.isKnown())
+  s.topic().state('live')
+  t.ok(s.isKnown())
+  s.topic().state('gap')
+  t.ok(s.isKnown(), 'and stays so')
+})
+
+t.test('every gap of the topic, and its end, is followed by a listing', async (t) => {
+  const s = setUp()
+  s.topic().state('live')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  s.topic().state('gap')
+  ;(await s.store.next()).resolve([token('during')])
+  await s.settle()
+  s.topic().state('live')
+  ;(await s.store.next()).resolve([token('after')])
+  await s.settle()
+  t.strictSame(s.applied, ['during', 'after'])
+})
+
+t.test('while the topic cannot be read the store is listed every 5 s, else every refreshInterval', async (t) => {
+  const s = setUp()
+  s.topic().state('live')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  s.clock.advance(59_999)
+  t.equal(s.store.listings, 1)
+  s.clock.advance(1)
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  s.topic().state('gap')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  s.clock.advance(4_999)
+  t.equal(s.store.listings, 3)
+  s.clock.advance(1)
+  t.equal(s.store.listings, 4)
+})
+
+t.test('listings that are asked for during one make one more, and never two at a time', async (t) => {
+  const s = setUp({ realtimeToo: false })
+  const first = await s.store.next()
+  for (let i = 0; i < 10; i++) s.synchronizer.requestListing('test')
+  t.equal(s.store.listings, 1)
+  first.resolve([])
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  t.equal(s.store.listings, 2)
+})
+
+t.test('a fresh journal stands in for sources that fail, after the grace', async (t) => {
+  const s = setUp({ journalInStepAt: 1_700_000_000_000 - 1_000 })
+  s.topic().state('failed')
+  ;(await s.store.next()).reject(new Error('down'))
+  await s.settle()
+  t.notOk(s.isKnown())
+  s.clock.advance(5_000)
+  t.ok(s.isKnown())
+  t.match(s.synchronizer.state().reason, /journal/)
+})
+
+t.test('maxStaleness makes a list unknown that no listing has renewed', async (t) => {
+  const s = setUp({ realtimeToo: false, maxStaleness: 90_000 })
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  s.clock.advance(60_000)
+  ;(await s.store.next()).reject(new Error('down'))
+  await s.settle()
+  s.clock.advance(29_999)
+  t.ok(s.isKnown())
+  s.clock.advance(1)
+  t.notOk(s.isKnown())
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  t.ok(s.isKnown(), 'a listing makes it known again')
+})
+
+t.test('failurePolicy = "open" lets through while nothing is known, as WSO2 does', async (t) => {
+  const s = setUp({ failurePolicy: 'open' })
+  t.ok(s.isKnown())
+  s.topic().state('live')
+  ;(await s.store.next()).resolve([token('a')])
+  await s.settle()
+  t.strictSame(s.applied, ['a'])
+})
+
+t.test('a request for a listing by the topic (a batch event) lists the store', async (t) => {
+  const s = setUp()
+  s.topic().state('live')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  s.topic().resync('batch')
+  ;(await s.store.next()).resolve([token('b')])
+  await s.settle()
+  t.strictSame(s.applied, ['b'])
+})
+
+t.test('stopping ends the sources and asks nothing any more', async (t) => {
+  const s = setUp({ realtimeToo: false })
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  await s.synchronizer.stop()
+  s.clock.advance(1_000_000)
+  t.equal(s.store.listings, 1)
+})

@@ -1,0 +1,82 @@
+import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+/** Milliseconds that a client may take for a request's headers. */
+const HEADERS_TIMEOUT = 60_000
+/** How long a connection without a request is kept, ms. */
+const KEEP_ALIVE_TIMEOUT = 60_000
+
+export interface ListenerLimits {
+  /** Bytes of a request's headers, its target not counted. */
+  readonly maxHeaderSize: number
+  readonly maxUriLength: number
+  /** Milliseconds without traffic after which a connection is closed; 0: never. */
+  readonly timeout: number
+  readonly keepAlive: boolean
+}
+
+export interface ListenerOptions {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly limits: ListenerLimits
+  /** PEM; a listener without it speaks plain HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+  readonly onRequest: RequestListener
+}
+
+/** A listener that is open. */
+export interface Listener {
+  readonly port: number
+  /**
+   * Stops accepting, lets the requests under way end, and ends what is left after `timeout` ms. Resolves when no
+   * connection is open.
+   */
+  close(timeout: number): Promise<void>
+}
+
+/** Opens a listener; rejects with Node's error (`EADDRINUSE`, `EACCES` ...) if it cannot. */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { limits, tls, onRequest } = options
+  let draining = false
+  const serverOptions: ServerOptions = {
+    // Node counts the target with the headers; ours is measured by itself, and answered 414.
+    maxHeaderSize: limits.maxHeaderSize + limits.maxUriLength,
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: 0, // an upload may take its time; `timeout` ends one that stands still
+    keepAliveTimeout: limits.keepAlive ? KEEP_ALIVE_TIMEOUT : 1,
+  }
+  const listener: RequestListener = (req, res) => {
+    if (draining || !limits.keepAlive) res.shouldKeepAlive = false
+    onRequest(req, res)
+  }
+  const server: Server =
+    tls === undefined
+      ? createHttpServer(serverOptions, listener)
+      : createHttpsServer({ ...serverOptions, ...tls, minVersion: 'TLSv1.2' }, listener)
+  server.setTimeout(limits.timeout)
+  server.on('request', (_, res) => {
+    res.once('finish', () => {
+      if (draining) setImmediate(() => server.closeIdleConnections())
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close(timeout) {
+      draining = true
+      return new Promise((resolve) => {
+        const force = setTimeout(() => server.closeAllConnections(), timeout)
+        server.close(() => {
+          clearTimeout(force)
+          resolve()
+        })
+        server.closeIdleConnections()
+      })
+    },
+  }
+}

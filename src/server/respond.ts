@@ -1,0 +1,26 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Fault } from '../faults/index.js'
+
+/**
+ * Answers with a fault. A request whose body is still to come loses its connection afterwards: what follows on it
+ * cannot be told from the rest of that body.
+ */
+export function respondWithFault(req: IncomingMessage, res: ServerResponse, fault: Fault, server: string): void {
+  if (res.headersSent || res.destroyed) return
+  respond(req, res, fault.status, fault.headers, fault.body, server)
+}
+
+/** Answers with a small body of the gateway's own; a HEAD gets the headers alone. */
+export function respond(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  headers: readonly string[],
+  body: string,
+  server: string,
+): void {
+  const all = ['server', server, ...headers]
+  if (!req.complete) all.push('connection', 'close')
+  res.writeHead(status, all)
+  res.end(req.method === 'HEAD' ? undefined : body)
+}

@@ -1,0 +1,38 @@
+import t from 'tap'
+import { readBearer } from '../../src/auth/bearer.js'
+
+const read = (...values: string[]) =>
+  readBearer(
+    values.flatMap((value) => ['Authorization', value]),
+    'authorization',
+  )
+
+t.test('the scheme is read in any case, the token to the letter', async (t) => {
+  for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR']) {
+    t.strictSame(read(`${scheme} aB.c-_~+/d==`), { kind: 'token', credential: 'aB.c-_~+/d==' })
+  }
+  t.strictSame(read('Bearer   abc  '), { kind: 'token', credential: 'abc' }, 'spaces around it are not part of it')
+})
+
+t.test('a JWT whose segments are padded, as old WSO2 versions leave them, is one credential', async (t) => {
+  t.strictSame(read('Bearer aa=.bb==.cc='), { kind: 'token', credential: 'aa=.bb==.cc=' })
+})
+
+t.test('what is no bearer credential is missing, or malformed', async (t) => {
+  for (const value of ['Basic abc', 'Bearerabc', '', 'Token abc']) t.equal(read(value).kind, 'missing', value)
+  for (const value of ['Bearer', 'Bearer ', 'Bearer a b', 'Bearer a,Bearer b', 'Bearer a\tb', 'Bearer =a', 'Bearer ä'])
+    t.equal(read(value).kind, 'malformed', value)
+  t.equal(readBearer([], 'authorization').kind, 'missing')
+})
+
+t.test('two headers of the name are ambiguous, whatever their spelling and their values', async (t) => {
+  t.equal(readBearer(['authorization', 'Bearer a', 'AUTHORIZATION', 'Bearer a'], 'authorization').kind, 'ambiguous')
+  t.equal(readBearer(['Authorization', 'Basic x', 'authorization', 'Bearer a'], 'authorization').kind, 'ambiguous')
+})
+
+t.test('the header may have another name', async (t) => {
+  t.strictSame(readBearer(['Authorization', 'Bearer a', 'X-Token', 'Bearer b'], 'x-token'), {
+    kind: 'token',
+    credential: 'b',
+  })
+})

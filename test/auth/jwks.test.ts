@@ -1,0 +1,83 @@
+import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import t, { type Test } from 'tap'
+import { Jwks } from '../../src/auth/jwks.js'
+import { silent } from '../../src/logging/index.js'
+import { httpClient, httpServer } from '../support/servers.js'
+
+const NO_TOKEN = { payload: '', signature: '' }
+
+async function jwk(kid: string): Promise<JWK> {
+  const { publicKey } = await generateKeyPair('ES256')
+  return { ...(await exportJWK(publicKey)), kid, alg: 'ES256' }
+}
+
+/** An issuer whose keys, answers and clock the test owns. */
+async function issuer(t: Test, keys: JWK[]) {
+  const state = { keys, status: 200, fetched: 0, dropped: 0, now: 1_000_000 }
+  const { origin } = await httpServer(t, (_, res) => {
+    state.fetched++
+    res.writeHead(state.status).end(JSON.stringify({ keys: state.keys }))
+  })
+  const jwks = new Jwks({
+    url: `${origin}/jwks`,
+    client: httpClient(t),
+    logger: silent('test'),
+    onKeysDropped: () => {
+      state.dropped++
+    },
+    now: () => state.now,
+  })
+  const key = (kid: string) => jwks.key({ alg: 'ES256', kid }, NO_TOKEN)
+  return { state, key }
+}
+
+t.test('keys are fetched once for any number of first requests', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await Promise.all(Array.from({ length: 20 }, () => key('a')))
+  t.equal(state.fetched, 1)
+})
+
+t.test('an unknown key is looked for once, then not before the cool-down', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  state.now += 10_001
+  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.fetched, 2)
+  for (let i = 0; i < 10; i++) await t.rejects(key(`c${i}`), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.fetched, 2, 'strangers cannot make us call the issuer')
+  state.now += 10_001
+  state.keys = [...state.keys, await jwk('b')]
+  await key('b')
+  t.equal(state.fetched, 3)
+  t.equal(state.dropped, 0)
+})
+
+t.test('known keys stay in use while the issuer is down', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  state.status = 500
+  state.now += 3_600_000
+  await key('a')
+  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  await key('a')
+})
+
+t.test('keys that were never to be had are an error of their own, and are asked for again', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  state.status = 503
+  await t.rejects(key('a'), { code: 'ERR_JWKS_UNAVAILABLE' })
+  state.status = 200
+  state.now += 1_001
+  await key('a')
+  t.equal(state.fetched, 2)
+})
+
+t.test('a key that the issuer has dropped verifies nothing any more', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a'), await jwk('b')])
+  await key('b')
+  state.keys = state.keys.slice(0, 1)
+  state.now += 10_001
+  await t.rejects(key('unknown'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.dropped, 1)
+  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+})

@@ -1,0 +1,116 @@
+import type { Dispatcher } from 'undici'
+import type { Secret } from '../../config/secret.js'
+import { basicCredentials, describeTarget, openCall } from '../../http-client/index.js'
+import { type Logger, type Logging, silent } from '../../logging/index.js'
+import type { PersistentStore, RevocationRecord } from '../record.js'
+import { readHubAnswer } from './event-hub-answer.js'
+import { hubRecord, isHubEntry } from './event-hub-entry.js'
+import { startPace } from './pace.js'
+import { StoreError } from './store-error.js'
+
+export interface EventHubOptions {
+  /** Up to and without `/revokedjwt`: `https://localhost:9443/internal/data/v1`. */
+  readonly endpointUrl: string
+  /** Basic authentication; none if empty or absent. */
+  readonly username?: string
+  readonly password?: Secret
+  readonly client: Dispatcher
+  /** Milliseconds until a listing must be read whole, the time that its consumer takes included. */
+  readonly timeout: number
+  /** Bytes that a listing may have. */
+  readonly maxBytes: number
+  readonly logging?: Logging
+}
+
+/**
+ * WSO2's event hub (`type = "default"`): `GET {endpointUrl}/revokedjwt`, in both of its shapes.
+ * It has no changes to watch and takes none: revocations are put there by the key manager.
+ * A listing throws {@link StoreError} unless it was read whole: what it yielded until then is true all the same.
+ */
+export function eventHubStore(options: EventHubOptions): PersistentStore {
+  const { client, timeout, maxBytes } = options
+  const url = listUrl(options.endpointUrl)
+  const headers = {
+    accept: 'application/json',
+    ...(options.username
+      ? { authorization: basicCredentials(options.username, options.password?.reveal() ?? '') }
+      : {}),
+  }
+  const unreadable = new UnreadableEntries((options.logging ?? silent)('TokenRevocation'))
+
+  async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
+    signal.throwIfAborted()
+    const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
+    try {
+      const answer = await openCall(client, {
+        url,
+        headers,
+        timeout,
+        maxBytes,
+        signal: AbortSignal.any([signal, ended.signal]),
+      })
+      requireSuccess(url, answer.status)
+      yield* records(answer.body, unreadable)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error instanceof StoreError ? error : unreachable(url, error)
+    } finally {
+      ended.abort()
+    }
+  }
+  return { name: 'event hub', list }
+}
+
+async function* records(
+  body: AsyncIterable<Uint8Array>,
+  unreadable: UnreadableEntries,
+): AsyncIterable<RevocationRecord> {
+  const now = Date.now()
+  const pace = startPace()
+  let skipped = 0
+  for await (const elements of readHubAnswer(body)) {
+    for (const { list, value } of elements) {
+      if (!isHubEntry(list, value)) throw new StoreError('ERR_STORE_ANSWER', `the event hub's ${list} holds no entries`)
+      const record = hubRecord(list, value, now)
+      if (record === undefined) skipped++
+      else yield record
+      if (pace.due()) await pace.turn()
+    }
+    if (pace.due()) await pace.turn()
+  }
+  unreadable.report(skipped)
+}
+
+/** Says how many entries could not be understood, but not again with each listing. */
+class UnreadableEntries {
+  readonly #log: Logger
+  #last = 0
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  report(count: number): void {
+    if (count > this.#last) this.#log.warn('entries of the event hub could not be understood', { count })
+    this.#last = count
+  }
+}
+
+function listUrl(endpointUrl: string): string {
+  if (!URL.canParse(endpointUrl) || !/^https?:/i.test(endpointUrl)) {
+    throw new StoreError('ERR_STORE_CONFIG', 'endpointURL of the event hub must be an http or https URL')
+  }
+  const url = new URL(endpointUrl)
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/revokedjwt`
+  return url.href
+}
+
+function requireSuccess(url: string, status: number): void {
+  if (status >= 200 && status < 300) return
+  const code = status === 401 || status === 403 ? 'ERR_STORE_CREDENTIALS' : 'ERR_STORE_STATUS'
+  throw new StoreError(code, `${describeTarget(url)} answered ${status}`)
+}
+
+function unreachable(url: string, cause: unknown): StoreError {
+  return new StoreError('ERR_STORE_UNREACHABLE', `${describeTarget(url)} could not be listed`, { cause })
+}

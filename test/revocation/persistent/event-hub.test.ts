@@ -1,0 +1,271 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { generate } from 'selfsigned'
+import t, { type Test } from 'tap'
+import { Secret } from '../../../src/config/secret.js'
+import { createHttpClient, type HttpClientOptions } from '../../../src/http-client/index.js'
+import { createLogging, type Logging } from '../../../src/logging/index.js'
+import { eventHubStore } from '../../../src/revocation/persistent/event-hub.js'
+import type { PersistentStore, RevocationRecord } from '../../../src/revocation/record.js'
+import { type HubStandIn, json, manyTokens, startHub, text, tokenId } from '../../services/event-hub.js'
+
+const FUTURE = Date.now() + 3_600_000
+const PAST = 1_608_708_909_000
+
+t.test('both shapes, all three lists and both spellings become records', async (t) => {
+  const cases: { title: string; answer: unknown; expected: RevocationRecord[] }[] = [
+    {
+      title: 'the older array',
+      answer: [
+        { jwt_signature: 'a', expiry_time: FUTURE },
+        { jwtSignature: 'b', expiryTime: String(FUTURE) },
+      ],
+      expected: [token('a', FUTURE), token('b', FUTURE)],
+    },
+    {
+      title: 'the newer object',
+      answer: {
+        revokedJWTList: [{ jwt_signature: 'c', expiry_time: FUTURE }],
+        revokedJWTSubjectEntityList: [
+          { entity_id: 'alice', entity_type: 'USER_ID', revocation_time: PAST, organization: 'carbon.super' },
+          { entity_id: 'app', entity_type: 'CLIENT_ID', revocation_time: PAST },
+        ],
+        revokedJWTConsumerKeyList: [{ consumer_key: 'key', revocation_time: String(PAST), organization: 'x' }],
+      },
+      expected: [
+        token('c', FUTURE),
+        { kind: 'subject', id: 'alice', revokedBefore: PAST, expiresAt: undefined },
+        { kind: 'client', id: 'app', revokedBefore: PAST, expiresAt: undefined },
+        { kind: 'client', id: 'key', revokedBefore: PAST, expiresAt: undefined },
+      ],
+    },
+    {
+      title: 'the newer object with camelCase entries and other members between',
+      answer: {
+        version: { nested: ['x', { jwt_signature: 'not a token of the list' }] },
+        revokedJWTConsumerKeyList: [{ consumerKey: 'key', revocationTime: PAST }],
+        revokedJWTSubjectEntityList: null,
+        revokedJWTList: [{ jwtSignature: 'd', expiryTime: FUTURE, extra: { deep: [1] } }],
+      },
+      expected: [{ kind: 'client', id: 'key', revokedBefore: PAST, expiresAt: undefined }, token('d', FUTURE)],
+    },
+    {
+      title: 'expiries that say nothing: absent, 0, never, already past',
+      answer: [
+        { jwt_signature: 'e' },
+        { jwt_signature: 'f', expiry_time: 0 },
+        { jwt_signature: 'g', expiry_time: null },
+        { jwt_signature: 'h', expiry_time: PAST },
+      ],
+      expected: ['e', 'f', 'g', 'h'].map((id) => token(id, undefined)),
+    },
+    { title: 'an empty array', answer: [], expected: [] },
+    { title: 'an empty list', answer: { revokedJWTList: [] }, expected: [] },
+  ]
+  const hub = await startHub(t)
+  const store = storeOf(t, hub)
+  for (const { title, answer, expected } of cases) {
+    hub.answer(json(answer))
+    t.strictSame(await listed(store), expected, title)
+  }
+  hub.answer(text('[{"jwt_signature":"long","expiry_time":9223372036854775807}]'))
+  t.strictSame(await listed(store), [token('long', undefined)], "Java's Long.MAX_VALUE is never")
+})
+
+t.test('an entry that revokes nothing recognisable is skipped, and said once', async (t) => {
+  const lines: string[] = []
+  const logging = createLogging({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } })
+  const hub = await startHub(t)
+  const store = storeOf(t, hub, { logging })
+  hub.answer(
+    json({
+      revokedJWTList: [{ jwt_signature: 7 }, { jwt_signature: '' }, { jwt_signature: 'kept' }],
+      revokedJWTSubjectEntityList: [{ entity_id: 'planet', entity_type: 'PLANET', revocation_time: PAST }],
+      revokedJWTConsumerKeyList: [{ consumer_key: 'timeless' }],
+    }),
+  )
+  t.strictSame(await listed(store), [token('kept', undefined)])
+  t.strictSame(await listed(store), [token('kept', undefined)])
+  t.equal(lines.length, 1)
+  t.match(JSON.parse(lines[0] ?? ''), { level: 'warn', count: 4 })
+})
+
+t.test('the list is asked for at endpointURL + /revokedjwt with Basic credentials', async (t) => {
+  const hub = await startHub(t)
+  for (const slashes of ['', '/', '//']) {
+    await listed(storeOf(t, { ...hub, url: hub.url + slashes }, { username: 'admin', password: new Secret('pä:ss') }))
+  }
+  await listed(storeOf(t, hub))
+  const authorization = `Basic ${Buffer.from('admin:pä:ss').toString('base64')}`
+  const asked = { method: 'GET', path: '/internal/data/v1/revokedjwt' }
+  t.strictSame(hub.requests, [
+    { ...asked, authorization },
+    { ...asked, authorization },
+    { ...asked, authorization },
+    { ...asked, authorization: undefined },
+  ])
+})
+
+t.test('anything but a whole 2xx of a documented shape is a failed listing', async (t) => {
+  const cases: [string, string, string, number?][] = [
+    ['credentials refused', '[]', 'ERR_STORE_CREDENTIALS', 401],
+    ['an error', '[]', 'ERR_STORE_STATUS', 500],
+    ['a redirect', '[]', 'ERR_STORE_STATUS', 302],
+    ['an empty body', '', 'ERR_STORE_ANSWER'],
+    ['a page', '<html>login</html>', 'ERR_STORE_ANSWER'],
+    ['an object without the list', '{"error":"s3cret"}', 'ERR_STORE_ANSWER'],
+    ['an empty object', '{}', 'ERR_STORE_ANSWER'],
+    ['a list that is null', '{"revokedJWTList":null}', 'ERR_STORE_ANSWER'],
+    ['a list that is an object', '{"revokedJWTList":{}}', 'ERR_STORE_ANSWER'],
+    ['a list that is a string', '{"revokedJWTList":"s3cret"}', 'ERR_STORE_ANSWER'],
+    ['another list that is none', '{"revokedJWTList":[],"revokedJWTConsumerKeyList":{}}', 'ERR_STORE_ANSWER'],
+    ['a string', '"s3cret"', 'ERR_STORE_ANSWER'],
+    ['null', 'null', 'ERR_STORE_ANSWER'],
+    ['entries without an id', '[{"s3cret":"x"}]', 'ERR_STORE_ANSWER'],
+    ['entries that are strings', '["s3cret"]', 'ERR_STORE_ANSWER'],
+    ['entries that are lists', '[["s3cret"]]', 'ERR_STORE_ANSWER'],
+    ['a truncated array', '[{"jwt_signature":"s3cret"}', 'ERR_STORE_ANSWER'],
+    ['a truncated string', '[{"jwt_signature":"s3cr', 'ERR_STORE_ANSWER'],
+    ['a truncated object', '{"revokedJWTList":[]', 'ERR_STORE_ANSWER'],
+    ['a second document', '[][]', 'ERR_STORE_ANSWER'],
+    ['half of a second document', '[]"s3cret', 'ERR_STORE_ANSWER'],
+    ['a trailing comma', '[{"jwt_signature":"s3cret"},]', 'ERR_STORE_ANSWER'],
+    ['deep nesting', '['.repeat(100_000), 'ERR_STORE_ANSWER'],
+    ['an endless entry', `[{"jwt_signature":"${'s3cret'.repeat(300_000)}`, 'ERR_STORE_ANSWER'],
+    ['endless members', `[{${'"s3cret":1,'.repeat(200_000)}`, 'ERR_STORE_ANSWER'],
+    ['too many bytes', `[${'{"jwt_signature":"s3cret"},'.repeat(200_000)}`, 'ERR_STORE_UNREACHABLE'],
+  ]
+  const hub = await startHub(t)
+  const store = storeOf(t, hub, { username: 'admin', password: new Secret('s3cret') })
+  for (const [title, body, code, status] of cases) {
+    hub.answer(text(body, status))
+    const error = await failure(listed(store))
+    t.match(error, { name: 'StoreError', code }, title)
+    t.notMatch(messages(error), /s3cret/, `${title}: the error quotes nothing`)
+  }
+  hub.answer(json([{ jwt_signature: 'after' }]))
+  t.strictSame(await listed(store), [token('after', undefined)], 'and the next listing works')
+})
+
+t.test('a body that is cut, a silent hub and one that is not there are failed listings', async (t) => {
+  const hub = await startHub(t)
+  hub.answer((response) => {
+    response.writeHead(200, { 'content-length': '100' })
+    response.write('[{"jwt_signature":"cut"}', () => response.destroy())
+  })
+  t.match(await failure(listed(storeOf(t, hub))), { code: 'ERR_STORE_UNREACHABLE' })
+
+  hub.answer((response) => {
+    response.writeHead(200)
+    response.write('[')
+  })
+  const silent = await failure(listed(storeOf(t, hub, { timeout: 100 })))
+  t.match(silent, { code: 'ERR_STORE_UNREACHABLE' })
+  t.match(messages(silent), /did not answer within 100 ms/)
+
+  const nobody = { ...hub, url: 'http://127.0.0.1:1/internal/data/v1' }
+  t.match(await failure(listed(storeOf(t, nobody))), { code: 'ERR_STORE_UNREACHABLE' })
+})
+
+t.test('a listing ends when its consumer or its caller does', async (t) => {
+  const hub = await startHub(t)
+  let closed: Promise<unknown> | undefined
+  hub.answer((response) => {
+    closed = new Promise((resolve) => response.once('close', resolve))
+    response.writeHead(200)
+    response.write('[{"jwt_signature":"first"},{')
+  })
+  for await (const record of storeOf(t, hub).list(new AbortController().signal)) {
+    t.equal(record.id, 'first')
+    break
+  }
+  await closed
+
+  const caller = new AbortController()
+  const reason = new Error('shutting down')
+  const listing = storeOf(t, hub).list(caller.signal)[Symbol.asyncIterator]()
+  t.match(await listing.next(), { value: { id: 'first' } })
+  caller.abort(reason)
+  t.equal(await failure(listing.next()), reason)
+  await closed
+})
+
+t.test('TLS: the certificate must be of a known authority and of the host', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'hub' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'hub.example' }] }],
+  })
+  const hub = await startHub(t, { cert, key })
+  const attempts: [HttpClientOptions, boolean][] = [
+    [{}, false],
+    [{ ca: [cert] }, false],
+    [{ ca: [cert], verifyHostname: false }, true],
+    [{ verifyHostname: false }, false],
+    [{ disableSslVerification: true }, true],
+  ]
+  for (const [tls, reached] of attempts) {
+    const store = storeOf(t, hub, {}, tls)
+    if (reached) t.strictSame(await listed(store), [])
+    else t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' })
+  }
+})
+
+t.test('a large list streams: bounded memory and no long stall', async (t) => {
+  const count = 100_000
+  const hub = await startHub(t)
+  hub.answer(manyTokens(count))
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  let seen = 0
+  for await (const record of storeOf(t, hub, { maxBytes: 1e9 }).list(new AbortController().signal)) {
+    if (record.id !== tokenId(seen)) t.fail(`entry ${seen} is another`)
+    seen++
+  }
+  delay.disable()
+  t.equal(seen, count)
+  t.comment(`longest stall ${(delay.max / 1e6).toFixed(1)} ms`)
+  t.ok(delay.max / 1e6 < 200, 'other work got its turns')
+})
+
+t.test('an endpointURL that is none is refused at once', async (t) => {
+  const client = createHttpClient()
+  t.teardown(() => client.destroy())
+  for (const endpointUrl of ['', 'localhost:9443', 'ftp://localhost/x']) {
+    t.throws(() => eventHubStore({ endpointUrl, client, timeout: 1, maxBytes: 1 }), { code: 'ERR_STORE_CONFIG' })
+  }
+})
+
+interface Settings {
+  username?: string
+  password?: Secret
+  timeout?: number
+  maxBytes?: number
+  logging?: Logging
+}
+
+function storeOf(t: Test, hub: HubStandIn, settings: Settings = {}, tls: HttpClientOptions = {}): PersistentStore {
+  const client = createHttpClient(tls)
+  t.teardown(() => client.destroy())
+  return eventHubStore({ endpointUrl: hub.url, client, timeout: 30_000, maxBytes: 4 * 1024 * 1024, ...settings })
+}
+
+function token(id: string, expiresAt: number | undefined): RevocationRecord {
+  return { kind: 'token', id, expiresAt }
+}
+
+async function listed(store: PersistentStore): Promise<RevocationRecord[]> {
+  const records: RevocationRecord[] = []
+  for await (const record of store.list(new AbortController().signal)) records.push(record)
+  return records
+}
+
+async function failure(attempt: Promise<unknown>): Promise<unknown> {
+  try {
+    await attempt
+  } catch (error) {
+    return error
+  }
+  throw new Error('it did not fail')
+}
+
+function messages(error: unknown): string {
+  return error instanceof Error ? `${error.message} ${messages(error.cause)}` : String(error ?? '')
+}

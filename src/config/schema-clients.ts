@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import {
+  bool,
+  duration,
+  host,
+  httpUrl,
+  int,
+  key,
+  optionalText,
+  port,
+  secret,
+  someText,
+  table,
+  text,
+  word,
+} from './values.js'
+
+/** How upstreams are reached, `[httpClients]`; and the keys of our own: `[[apis]]`, `[admin]`, `[logging]`. */
+
+export const httpClients = table({
+  verifyHostname: key(bool.prefault(true), 'Whether a server’s certificate must name the host that was asked for.'),
+  disableSslVerification: key(bool.prefault(false), 'Whether any certificate is accepted. Never in production.'),
+  enableHttp2: key(bool.prefault(true), 'Read for compatibility: upstreams are reached by HTTP/1.1.'),
+  poolConfig: table({
+    maxActiveConnections: key(int(-1).prefault(-1), 'Connections to one upstream at a time; -1 sets no limit.', {
+      unit: 'connections',
+    }),
+    maxIdleConnections: key(int(0).prefault(100), 'Idle connections that are kept.', { unit: 'connections' }),
+    waitTimeInMillis: key(duration().prefault(30_000), 'How long a request may wait for a connection.'),
+    maxActiveStreamsPerConnection: key(int(1).prefault(50), 'HTTP/2 streams of one connection.', { unit: 'streams' }),
+  }).prefault({}),
+  sslConfig: table({
+    keyStorePath: key(optionalText, 'PKCS12 key store: the client certificate to present to upstreams.', {
+      kind: 'file',
+    }),
+    keyStorePassword: key(secret.prefault(''), 'Its password.', { kind: 'secret' }),
+    trustStorePath: key(
+      optionalText,
+      'Certificates that upstreams are trusted by, beside the system’s: a PEM file or a PKCS12 trust store. Absent: listenerConfig.trustStorePath.',
+      { kind: 'file' },
+    ),
+    trustStorePassword: key(secret.prefault(''), 'Its password.', { kind: 'secret' }),
+  }).prefault({}),
+  proxy: table({
+    enable: key(bool.prefault(false), 'Whether upstreams are reached through a proxy.'),
+    enableInternalServices: key(bool.prefault(false), 'Whether key manager and stores are, too.'),
+    host: key(text.prefault(''), 'The proxy’s host.'),
+    port: key(port.prefault(0), 'The proxy’s port.'),
+    username: key(text.prefault(''), 'User name at the proxy.'),
+    password: key(secret.prefault(''), 'Password at the proxy.', { kind: 'secret' }),
+  }).prefault({}),
+  responseLimits: table({
+    maxStatusLineLength: key(int(-1).prefault(4_096), 'Longest status line of an upstream.', { unit: 'bytes' }),
+    maxHeaderSize: key(int(-1).prefault(8_192), 'Largest headers of an upstream’s response.', { unit: 'bytes' }),
+    maxEntityBodySize: key(int(-1).prefault(-1), 'Largest body of an upstream’s response; -1 sets no limit.', {
+      unit: 'bytes',
+    }),
+  }).prefault({}),
+}).prefault({})
+
+export const apiDefinitions = key(
+  someText.prefault('api_definitions'),
+  'The directory of the OpenAPI definitions, or one such file. At the top of the file, above every table.',
+  { kind: 'path' },
+)
+
+export const apis = key(
+  z
+    .array(
+      table({
+        name: key(someText, 'The API’s name. Required.'),
+        basePath: key(
+          someText.regex(/^\/[^\s?#]*$/, 'must be a path that begins with /'),
+          'The path that its requests begin with. Required.',
+        ),
+        endpoints: key(
+          z.union([httpUrl.transform((value) => [value]), z.array(httpUrl).min(1).max(256)], {
+            error: 'must be one or more http:// or https:// URLs, without user name or password',
+          }),
+          'The upstream’s URL, or several. Required.',
+        ),
+        definition: key(optionalText, 'An OpenAPI file that names its resources; absent: every path and method.', {
+          kind: 'file',
+        }),
+      }),
+      { error: 'must be tables: [[apis]]' },
+    )
+    .max(4_096, 'must be at most 4096 tables')
+    .prefault([]),
+  'APIs that have no OpenAPI file in apiDefinitions.',
+)
+
+export const admin = table({
+  host: key(host.prefault('127.0.0.1'), 'The address of the admin listener: health, readiness, metrics, revocations.'),
+  port: key(port.prefault(9797), 'Its port; 0 takes any free one.'),
+  token: key(secret.prefault(''), 'The bearer token that the admin listener asks for; empty: none.', {
+    kind: 'secret',
+  }),
+}).prefault({})
+
+export const logging = table({
+  level: key(
+    word(['info', 'trace', 'debug', 'warn', 'error', 'silent']).prefault('info'),
+    'The least level that is written: trace, debug, info, warn, error, or silent.',
+  ),
+  format: key(word(['text', 'json']).prefault('text'), '"text": WSO2’s line layout; "json": one object a line.'),
+}).prefault({})

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { bool, duration, headerName, host, int, key, optionalText, port, secret, table, text, word } from './values.js'
+
+/** Where requests arrive: `[listenerConfig]`, `[http2]`, `[mutualSSLConfig]`, `[authConfig]`, `[jwtConfig]`. */
+
+export const listenerConfig = table({
+  host: key(host.prefault('0.0.0.0'), 'The address that the listeners bind to.'),
+  httpPort: key(port.prefault(9090), 'Port of the HTTP listener; 0 takes any free one.'),
+  httpsPort: key(port.prefault(9095), 'Port of the HTTPS listener; 0 takes any free one.'),
+  tokenListenerPort: key(
+    port.prefault(9096),
+    'Port of the HTTPS listener that has only the key manager’s endpoints (/token, /revoke, ...); 0 takes any free one.',
+  ),
+  certFile: key(
+    optionalText,
+    'PEM file: the certificate of the HTTPS listeners and its chain. Without certFile and keyStorePath, a self-signed certificate for localhost is made.',
+    { kind: 'file' },
+  ),
+  keyFile: key(optionalText, 'PEM file: the private key of certFile.', { kind: 'file' }),
+  keyStorePath: key(optionalText, 'PKCS12 key store of the HTTPS listeners, instead of certFile and keyFile.', {
+    kind: 'file',
+  }),
+  keyStorePassword: key(secret.prefault(''), 'Password of keyStorePath, or of an encrypted keyFile.', {
+    kind: 'secret',
+  }),
+  trustStorePath: key(
+    optionalText,
+    'Certificates that are trusted beside the system’s: a PEM file or a PKCS12 trust store.',
+    { kind: 'file' },
+  ),
+  trustStorePassword: key(secret.prefault(''), 'Password of a PKCS12 trustStorePath.', { kind: 'secret' }),
+  keepAlive: key(
+    word(['AUTO', 'ALWAYS', 'NEVER']).prefault('AUTO'),
+    'Whether HTTP/1.1 connections stay open: AUTO as the client asks, ALWAYS, or NEVER.',
+  ),
+  maxPipelinedRequests: key(
+    int(1, 1_000).prefault(10),
+    'Requests of one HTTP/1.1 connection that are worked on at a time.',
+    { unit: 'requests' },
+  ),
+  maxUriLength: key(int(1, 65_536).prefault(4_096), 'A longer request target is answered with 414.', {
+    unit: 'bytes',
+  }),
+  maxHeaderSize: key(int(1, 1_048_576).prefault(8_192), 'Larger request headers are answered with 431.', {
+    unit: 'bytes',
+  }),
+  maxEntityBodySize: key(int(-1).prefault(-1), 'A larger request body is answered with 413; -1 sets no limit.', {
+    unit: 'bytes',
+  }),
+  timeout: key(duration().prefault(120_000), 'A connection on which nothing happens for so long is closed; 0: never.'),
+}).prefault({})
+
+export const http2 = table({
+  enable: key(bool.prefault(true), 'Whether the HTTPS listeners offer HTTP/2.'),
+}).prefault({})
+
+/** WSO2 writes them `"TLSv1.2,TLSv1.1"`. What is older than TLS 1.2 is left out, with a warning: nobody should speak it. */
+const tlsVersions = text
+  .refine(
+    (value) => splitList(value).every((each) => /^(SSLv[23]|TLSv1(\.[0123])?)$/i.test(each)),
+    'must be a list of TLS versions, as in "TLSv1.3,TLSv1.2"',
+  )
+  .transform((value) => (['TLSv1.2', 'TLSv1.3'] as const).filter((each) => splitList(value).includes(each)))
+  .refine((value) => value.length > 0, 'must hold TLSv1.2 or TLSv1.3: older ones are not spoken')
+
+function splitList(value: string): string[] {
+  return value.split(',').map((each) => each.trim())
+}
+
+export const mutualSSLConfig = table({
+  protocolVersions: key(
+    tlsVersions.prefault('TLSv1.3,TLSv1.2'),
+    'TLS versions of the HTTPS listeners, separated by commas. Versions before TLSv1.2 are never spoken.',
+  ),
+  sslVerifyClient: key(
+    word(['optional', 'require']).prefault('optional'),
+    'Whether a client must present a certificate that is trusted.',
+  ),
+  certificateHeaderName: key(
+    headerName.prefault('X-WSO2-CLIENT-CERTIFICATE'),
+    'The header in which a load balancer passes the client’s certificate on.',
+  ),
+  isClientCertificateValidationEnabled: key(
+    bool.prefault(true),
+    'Whether a certificate that comes in certificateHeaderName is validated.',
+  ),
+}).prefault({})
+
+export const authConfig = table({
+  authorizationHeader: key(headerName.prefault('Authorization'), 'The header that carries the access token.'),
+  removeAuthHeaderFromOutMessage: key(
+    bool.prefault(true),
+    'Whether that header is removed before a request is forwarded.',
+  ),
+}).prefault({})
+
+export const jwtConfig = table({
+  header: key(
+    headerName.prefault('X-JWT-Assertion'),
+    'The header in which upstreams expect a JWT made by the gateway.',
+  ),
+}).prefault({})
+
+/** `[server]`: the process itself, and what of WSO2's section of that name has a meaning here. */
+export const server = table({
+  workers: key(
+    z
+      .union([z.literal('auto'), int(1, 256)], { error: 'must be "auto" or a whole number from 1 to 256' })
+      .prefault('auto'),
+    'Worker processes; "auto" is one a core.',
+    { unit: 'processes' },
+  ),
+  stateDirectory: key(
+    text.min(1, 'must not be empty').prefault('data'),
+    'Where the journal and a generated certificate are kept.',
+    {
+      kind: 'path',
+    },
+  ),
+  stopTimeout: key(duration().prefault('30s'), 'How long open requests may go on after SIGTERM.'),
+  timestampSkew: key(duration(0, 3_600_000).prefault(5_000), 'How far the clocks of issuers and gateway may be apart.'),
+  header: key(
+    text.regex(/^[\x20-\x7e]*$/, 'must be printable ASCII').prefault('ballerina'),
+    'The Server header of responses; empty: none.',
+  ),
+  headerConf: key(
+    z
+      .array(
+        table({
+          headerName: key(headerName, 'The header to preserve or to override.'),
+          preserveHeader: key(bool.prefault(false), 'Whether the header passes as it came.'),
+          overrideValue: key(text.prefault(''), 'The value it gets instead, where it is not preserved.'),
+        }),
+        { error: 'must be tables: [[server.headerConf]]' },
+      )
+      .max(256, 'must be at most 256 tables')
+      .prefault([]),
+    'Headers that are preserved or overridden.',
+  ),
+}).prefault({})

@@ -1,0 +1,87 @@
+import type { Logger, Logging } from '../../logging/index.js'
+import type { TopicMessage } from '../realtime/topic-message.js'
+import type { RevocationSink } from '../record.js'
+import { readMessage } from './read-message.js'
+import type { MalformedReason } from './reading.js'
+
+/** The component that these lines have in WSO2's log. */
+export const LOG_COMPONENT = 'TokenRevocationJMS'
+/** A reason is logged once in this time (ms): a publisher that errs must not fill the disk. */
+const WARN_EVERY = 60_000
+
+export interface TopicMessagesOptions {
+  readonly logging: Logging
+  /** The clock, epoch ms. */
+  readonly now?: () => number
+}
+
+/**
+ * Where every protocol leaves the messages of its topic: each is read, and what it says goes to a sink.
+ * One that can't be read is counted, logged (never its content), and done with.
+ */
+export class TopicMessages {
+  readonly #log: Logger
+  readonly #now: () => number
+  readonly #malformed = new Map<MalformedReason, number>()
+  readonly #warnedAt = new Map<MalformedReason | 'sink', number>()
+  #received = 0
+
+  constructor(options: TopicMessagesOptions) {
+    this.#log = options.logging(LOG_COMPONENT)
+    this.#now = options.now ?? Date.now
+  }
+
+  /** How many messages came, the malformed ones included. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** How many messages were malformed, by reason. */
+  get malformedCounts(): ReadonlyMap<MalformedReason, number> {
+    return this.#malformed
+  }
+
+  /** Reads `message` and passes what it says to `sink`. Never throws: it is called from a connection's callbacks. */
+  deliver(message: TopicMessage, sink: RevocationSink): void {
+    this.#received++
+    if (this.#log.debugEnabled) this.#log.debug('token revoked jms Message Received')
+    const reading = readMessage(message, this.#now())
+    if (reading.kind === 'malformed') {
+      this.#refuse(reading.reason)
+      return
+    }
+    try {
+      if (reading.kind === 'resync') sink.resync('a batch event on the topic')
+      else this.#add(reading.records, sink)
+    } catch (error) {
+      // A sink promises not to throw. If it does, neither the connection nor the next message may suffer.
+      if (this.#mayWarn('sink')) this.#log.error('a revocation could not be taken in', error)
+    }
+  }
+
+  /** Counts a message that the protocol's reader could not turn into a {@link TopicMessage}. */
+  undecodable(reason: MalformedReason): void {
+    this.#received++
+    this.#refuse(reason)
+  }
+
+  #add(records: readonly Parameters<RevocationSink['revoked']>[0][], sink: RevocationSink): void {
+    for (const record of records) sink.revoked(record)
+    if (this.#log.debugEnabled) this.#log.debug('Successfully added to revoked token map')
+  }
+
+  #refuse(reason: MalformedReason): void {
+    const count = (this.#malformed.get(reason) ?? 0) + 1
+    this.#malformed.set(reason, count)
+    if (this.#mayWarn(reason)) this.#log.warn('a malformed message on the topic was ignored', { reason, count })
+  }
+
+  #mayWarn(reason: MalformedReason | 'sink'): boolean {
+    const now = this.#now()
+    const last = this.#warnedAt.get(reason)
+    // A clock that was set back must not silence the warning for long.
+    if (last !== undefined && now >= last && now - last < WARN_EVERY) return false
+    this.#warnedAt.set(reason, now)
+    return true
+  }
+}

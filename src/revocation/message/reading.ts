@@ -3,7 +3,6 @@ import type { RevocationRecord } from '../record.js'
 /**
  * Why a message says nothing that can be believed. The words are stable: metrics and logs carry them.
  * - `undecodable-body`: the protocol's own encoding of the body is broken
- * - `object-body`: a serialised object, which is never deserialised
  * - `too-long`: the body, or the id in it, is longer than any that is meant
  * - `not-json`, `not-an-object`: a text body that is no JSON, or JSON that is no object
  * - `no-token`: nothing names a token
@@ -14,7 +13,6 @@ import type { RevocationRecord } from '../record.js'
  */
 export const MALFORMED_REASONS = [
   'undecodable-body',
-  'object-body',
   'too-long',
   'not-json',
   'not-an-object',

@@ -1,14 +1,11 @@
 /**
- * A message of a broker's topic, freed of its protocol: whichever of the parts the message had.
- * Every length in it has been bounded by the protocol's reader.
+ * What a message of a broker's topic holds, whatever the protocol that carried it. At most one of `map`, `text` and
+ * `bytes` is there; none of them for a message that has only properties, or whose body is never read (Java objects).
+ * Whole numbers are `number` where that is exact, else `bigint`.
  */
 export interface TopicMessage {
-  /** The entries of a map body, whatever its encoding was. */
   readonly map?: ReadonlyMap<string, unknown>
-  /** A text body. */
   readonly text?: string
-  /** A body of bytes that says nothing about what they are. */
   readonly bytes?: Buffer
-  /** Application properties (JMS properties, AMQP headers). */
   readonly properties?: ReadonlyMap<string, unknown>
 }

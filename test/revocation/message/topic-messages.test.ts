@@ -44,10 +44,10 @@ t.test('a malformed message is counted each time and logged once a minute per re
   let now = 0
   const messages = new TopicMessages({ logging, now: () => now })
   for (let i = 0; i < 100; i++) messages.deliver({ text: 'not s3cr3t json' }, sink)
-  messages.undecodable('object-body')
+  messages.undecodable('undecodable-body')
   t.equal(lines.length, 2)
   t.match(lines[0], /WARN .* reason=not-json/)
-  t.match(lines[1], /WARN .* reason=object-body/)
+  t.match(lines[1], /WARN .* reason=undecodable-body/)
   now = 60_000
   messages.deliver({ text: 'not json' }, sink)
   t.equal(lines.length, 3)
@@ -56,7 +56,7 @@ t.test('a malformed message is counted each time and logged once a minute per re
     [...messages.malformedCounts],
     [
       ['not-json', 101],
-      ['object-body', 1],
+      ['undecodable-body', 1],
     ],
   )
   t.equal(messages.received, 102)

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Connection, type ConnectionOptions, create_container, type EventContext } from 'rhea'
+import rhea, { type Connection, type ConnectionOptions, type EventContext } from 'rhea'
 import type { Secret } from '../../../config/secret.js'
 import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker.js'
 import type { Subscription } from '../reconnect.js'
@@ -13,6 +13,8 @@ import { leaveUndecoded } from './undecoded.js'
 const CREDIT = 20_000
 /** Transfers that rhea's buffer holds; more than the credit, or a burst overflows it. */
 const SESSION_WINDOW = 32_768
+/** The part of our idle time-out that the broker is told. */
+const ASKED_OF_IDLE = 0.6
 /** How long a polite close may take before the socket is destroyed (ms). */
 const CLOSE_TIMEOUT = 1000
 
@@ -63,7 +65,7 @@ class Attempt implements Subscription {
     this.live = new Promise((resolve) => {
       this.#setLive = resolve
     })
-    this.#connection = create_container({ id: link.containerId }).create_connection(this.#options(broker))
+    this.#connection = rhea.create_container({ id: link.containerId }).create_connection(this.#options(broker))
     this.closed = new Promise((resolve) => {
       this.#listen()
       try {
@@ -100,8 +102,8 @@ class Attempt implements Subscription {
       container_id: link.containerId,
       reconnect: false,
       max_frame_size: MAX_FRAME_SIZE,
-      // rhea gives up after twice the time that it asks the broker to keep.
-      idle_time_out: Math.ceil(link.idleTimeout / 2),
+      // Brokers send at half of what is asked of them; rhea's own check comes at twice of it, after ours.
+      idle_time_out: Math.ceil(link.idleTimeout * ASKED_OF_IDLE),
       session_buffer_size: { incoming: SESSION_WINDOW },
       ...(link.username === '' ? {} : { sasl_mechanisms: { PLAIN: () => plain(link.username, link.password) } }),
       connect: (_port: number, _host: string, _options: unknown, ready: () => void) => this.#open(broker, ready),
@@ -114,7 +116,10 @@ class Attempt implements Subscription {
     socket.on('error', (error) => {
       this.#reason ??= error
     })
+    const silence = setTimeout(() => this.fail(silent(this.#link.idleTimeout)), this.#link.idleTimeout)
+    socket.once('close', () => clearTimeout(silence))
     socket.on('data', (chunk: Buffer) => {
+      silence.refresh()
       try {
         this.#guard.watch(chunk)
       } catch (error) {
@@ -167,4 +172,8 @@ class Attempt implements Subscription {
 
 function lost(): Error {
   return new BrokerProtocolError('the connection was lost')
+}
+
+function silent(ms: number): Error {
+  return new BrokerProtocolError(`the broker was silent for ${ms} ms`)
 }

@@ -1,0 +1,88 @@
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { Logger } from '../logging/index.js'
+
+/** What one of the demo's services answers: JSON, or nothing. */
+export interface Reply {
+  readonly status: number
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Ends a request with its reply from wherever it is noticed that nothing else can be done. */
+export class ReplyError extends Error {
+  override readonly name = 'ReplyError'
+  readonly reply: Reply
+
+  constructor(reply: Reply) {
+    super(`replied ${reply.status}`)
+    this.reply = reply
+  }
+}
+
+/** Limits (ms, connections) that keep a slow or greedy client from holding on to a demo service. */
+export const SERVER_LIMITS = { headersTimeout: 10_000, requestTimeout: 15_000, connectionsCheckingInterval: 5_000 }
+export const MAX_CONNECTIONS = 512
+
+/** Turns a function from request to reply into a listener. What it throws unasked becomes a bare 500 and a log line. */
+export function listener(answer: (request: IncomingMessage) => Promise<Reply>, log: Logger): RequestListener {
+  return (request, response) => {
+    answer(request)
+      .catch((error: unknown): Reply => {
+        if (error instanceof ReplyError) return error.reply
+        if (!request.destroyed || request.complete) log.error('a request could not be answered', error)
+        return { status: 500, body: { code: 500, type: 'error', message: 'Internal Server Error' } }
+      })
+      .then((reply) => send(request, response, reply))
+      .catch((error: unknown) => {
+        log.error('an answer could not be sent', error)
+        response.destroy()
+      })
+  }
+}
+
+/** Reads a request's body. Throws a {@link ReplyError} (413) once it has more than `maxBytes`. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  await readChunks(request, maxBytes, (chunk) => chunks.push(chunk))
+  return Buffer.concat(chunks)
+}
+
+/** As {@link readBody}, but answers only how many bytes there were. */
+export async function countBody(request: IncomingMessage, maxBytes: number): Promise<number> {
+  let length = 0
+  await readChunks(request, maxBytes, (chunk) => {
+    length += chunk.length
+  })
+  return length
+}
+
+async function readChunks(request: IncomingMessage, maxBytes: number, take: (chunk: Buffer) => void): Promise<void> {
+  let length = 0
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > maxBytes) {
+      throw new ReplyError({ status: 413, body: { code: 413, type: 'error', message: 'Payload Too Large' } })
+    }
+    take(chunk)
+  }
+}
+
+function send(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Reply): void {
+  const content = body === undefined ? '' : JSON.stringify(body)
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(content),
+    ...headers,
+    // What is left of the body is not worth reading.
+    ...(request.complete ? {} : { connection: 'close' }),
+  })
+  response.end(request.method === 'HEAD' ? '' : content)
+}
+
+/** Stops listening and cuts what is open. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

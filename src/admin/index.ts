@@ -1,0 +1,1 @@
+export { type AdminOptions, type AdminServer, type Readiness, startAdmin } from './server.js'

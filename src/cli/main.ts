@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import { check } from './check.js'
+import { demo } from './demo.js'
+import { exitWith } from './exit.js'
+import { start } from './start.js'
+
+const EPILOGUE = `
+Exit status: 0 done; 1 it could not go on; 2 the command line or the configuration is wrong.`
+
+/** Runs a command line (`process.argv`). Sets the exit status; never rejects. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync([...argv])
+  } catch (error) {
+    exitWith(error)
+  }
+}
+
+function program(): Command {
+  const mgw = new Command('mgw')
+    .description('A reverse-proxy microgateway that rejects revoked OAuth 2 access tokens.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .addHelpText('after', EPILOGUE)
+    .configureOutput({ outputError: (text, write) => write(text) })
+    .exitOverride()
+    .showHelpAfterError('(mgw --help lists the commands)')
+
+  mgw
+    .command('start')
+    .description('run the gateway in the foreground until SIGTERM or SIGINT')
+    .addOption(configOption())
+    .action(start)
+  mgw
+    .command('check')
+    .description('read the configuration and the API definitions, print what they say, and do nothing')
+    .addOption(configOption())
+    .action(check)
+  mgw
+    .command('demo')
+    .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')
+    .option('-d, --directory <path>', 'where keys, tokens and revocations are kept', 'data/demo')
+    .option('--free-ports', 'use any free ports instead of 9090, 9095 and so on')
+    .addOption(
+      new Option('--log-level <level>', 'how much to log').choices(['error', 'warn', 'info', 'debug']).default('info'),
+    )
+    .action(demo)
+  return mgw
+}
+
+function configOption(): Option {
+  return new Option('-c, --config <file>', "the configuration, in WSO2's format").default('conf/micro-gw.conf')
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

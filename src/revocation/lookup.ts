@@ -1,0 +1,19 @@
+import type { TokenIdentity } from './token-id.js'
+
+/** Why a token is refused. */
+export interface Revocation {
+  /** What of the token was found: one of its own ids, or a rule about whom it was issued to. */
+  readonly by: 'jti' | 'signature' | 'token' | 'subject' | 'client' | 'session'
+  /** Name of the source that it came from first. */
+  readonly source: string
+  /** Epoch ms when it was learnt. */
+  readonly learntAt: number
+}
+
+/** The revocation list as the request path sees it. */
+export interface RevocationLookup {
+  /** The list is known while `now` (epoch ms) is below this. Until then nothing can be said of any token. */
+  readonly knownUntil: number
+  /** Synchronous, and free of allocation when the token is not revoked. */
+  find(token: TokenIdentity, now: number): Revocation | undefined
+}

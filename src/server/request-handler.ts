@@ -1,0 +1,235 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Match, RouteTable } from '../apis/index.js'
+import { upstreamPath } from '../apis/index.js'
+import { type Authenticated, type Authenticator, isRefused, readBearer } from '../auth/index.js'
+import { type Fault, faults } from '../faults/index.js'
+import type { HttpClient } from '../http-client/index.js'
+import type { Logger, Logging } from '../logging/index.js'
+import { type ForwardFailure, forward, requestHeaders } from '../proxy/index.js'
+import type { Revocation, RevocationLookup } from '../revocation/lookup.js'
+import type { KeyManagerEndpoints } from './key-manager.js'
+import { readTarget, type Target } from './path.js'
+import { respond, respondWithFault } from './respond.js'
+
+export interface RequestHandlerOptions {
+  readonly routes: RouteTable
+  readonly authenticator: Authenticator
+  readonly revocations: RevocationLookup
+  /** Connections to upstreams. */
+  readonly client: HttpClient
+  /** `/token`, `/revoke` ... of a key manager; absent: they are 404 like any path that no API has. */
+  readonly keyManager?: KeyManagerEndpoints
+  /** Lower-case name of the header that carries the token (`[authConfig] authorizationHeader`). */
+  readonly authorizationHeader: string
+  readonly removeAuthHeader: boolean
+  /** The `server` header of the gateway's own answers. */
+  readonly serverHeader: string
+  readonly maxUriLength: number
+  /** Bytes; Infinity: no limit. */
+  readonly maxBodyBytes: number
+  readonly logging: Logging
+}
+
+const HEALTHY = '{"status":"healthy"}'
+const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
+const FAULT_OF: Readonly<Record<Exclude<ForwardFailure, 'client-left' | 'refused'>, Fault>> = {
+  unreachable: faults.upstreamUnreachable,
+  timeout: faults.upstreamTimeout,
+  'body-too-large': faults.entityTooLarge,
+}
+
+/**
+ * The pipeline: path, route, token, authentication, scopes, revocation, forward. A straight line; the first step that
+ * refuses answers, here and nowhere else.
+ */
+export class RequestHandler {
+  readonly #options: RequestHandlerOptions
+  readonly #log: Logger
+  readonly #authLog: Logger
+  readonly #jwtLog: Logger
+  #requests = 0
+
+  constructor(options: RequestHandlerOptions) {
+    this.#options = options
+    this.#log = options.logging('RequestHandler')
+    this.#authLog = options.logging('AuthnFilter')
+    this.#jwtLog = options.logging('JWTAuthProvider')
+  }
+
+  /** The listener's side of it. `secure`: the key manager's endpoints are served too. */
+  listener(secure: boolean): RequestListener {
+    return (req, res) => {
+      const request: Request = { req, res, number: ++this.#requests }
+      try {
+        this.#receive(request, secure)
+      } catch (error) {
+        this.#failed(request, error)
+      }
+    }
+  }
+
+  #receive(request: Request, secure: boolean): void {
+    const { routes, maxUriLength, maxBodyBytes, keyManager, serverHeader } = this.#options
+    const { req, res } = request
+    const url = req.url ?? ''
+    if (url.length > maxUriLength) return this.#refuse(request, faults.uriTooLong, 'uri-too-long')
+    if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) {
+      return this.#refuse(request, faults.entityTooLarge, 'body-too-large')
+    }
+    const target = readTarget(url)
+    if (target.kind === 'refused') return this.#refuse(request, faults.badRequest, target.reason)
+    const method = req.method ?? ''
+    if (target.path === '/health' && (method === 'GET' || method === 'HEAD')) {
+      return respond(req, res, 200, HEALTH_HEADERS, HEALTHY, serverHeader)
+    }
+    const endpoint = secure ? keyManager?.find(method, target.path) : undefined
+    if (endpoint !== undefined) return this.#forward(request, endpoint.origin, endpoint.path + target.query, NOTHING)
+    const route = routes.find(method, target.path)
+    if (route.kind !== 'match') return this.#refuse(request, ROUTE_FAULTS[route.kind], route.kind)
+    if (route.resource.secured) this.#authenticate(request, target, route)
+    else this.#dispatch(request, target, route, undefined)
+  }
+
+  #authenticate(request: Request, target: Target, route: Match): void {
+    const { authenticator, revocations, authorizationHeader } = this.#options
+    const now = Date.now()
+    if (now >= revocations.knownUntil) return this.#refuse(request, faults.notSynchronised, 'not-synchronised')
+    const header = route.resource.api.authHeader ?? authorizationHeader
+    const bearer = readBearer(request.req.rawHeaders, header)
+    if (bearer.kind === 'ambiguous') return this.#refuse(request, faults.badRequest, 'two-credentials')
+    if (bearer.kind === 'missing') return this.#refuse(request, faults.missingCredentials, 'missing')
+    if (bearer.kind === 'malformed') return this.#refuse(request, faults.invalidCredentials, 'malformed')
+    this.#debugAuth(request, 'Processing request with the Authentication handler chain')
+    const outcome = authenticator.authenticate(bearer.credential, now)
+    if (!(outcome instanceof Promise)) {
+      this.#authenticated(request, target, route, outcome)
+      return
+    }
+    outcome.then(
+      (late) => this.#guarded(request, () => this.#authenticated(request, target, route, late)),
+      (error) => this.#failed(request, error),
+    )
+  }
+
+  #authenticated(
+    request: Request,
+    target: Target,
+    route: Match,
+    outcome: Awaited<ReturnType<Authenticator['authenticate']>>,
+  ): void {
+    if (isRefused(outcome)) {
+      this.#debugAuth(request, 'Authentication handler chain returned with value : false')
+      return this.#refuse(request, outcome.fault, outcome.reason)
+    }
+    if (!allows(route.resource.scopes, outcome.scopes)) return this.#refuse(request, faults.scopeNotAllowed, 'scope')
+    this.#dispatch(request, target, route, outcome)
+  }
+
+  /** The last step: the revocation list is asked in the turn in which the first byte leaves, and at every later one. */
+  #dispatch(request: Request, target: Target, route: Match, caller: Authenticated | undefined): void {
+    const { removeAuthHeader, authorizationHeader } = this.#options
+    const { resource } = route
+    const sandbox = caller?.keyType === 'SANDBOX'
+    const endpoints = sandbox ? resource.sandbox : resource.production
+    const endpoint = endpoints?.urls[0]
+    if (endpoint === undefined) {
+      return this.#refuse(request, sandbox ? faults.noSandboxEndpoint : faults.noProductionEndpoint, 'no-endpoint')
+    }
+    const header = resource.api.authHeader ?? authorizationHeader
+    const removed = caller !== undefined && removeAuthHeader ? new Set([header]) : NOTHING
+    const path = upstreamPath(resource, endpoint, target)
+    this.#forward(request, endpoint.origin, path, removed, caller)
+  }
+
+  #forward(request: Request, origin: string, path: string, removed: ReadonlySet<string>, caller?: Authenticated): void {
+    const { client, maxBodyBytes } = this.#options
+    const { req, res } = request
+    const upstream = { origin, path, headers: requestHeaders(req.rawHeaders, removed), maxBodyBytes }
+    let refusal: { fault: Fault; reason: string } | undefined
+    forward(client, upstream, req, res, {
+      mayStart: () => {
+        refusal = caller === undefined ? undefined : this.#revoked(request, caller)
+        return refusal === undefined
+      },
+      failed: (failure, answered, cause) => {
+        if (failure === 'client-left') return
+        if (failure === 'refused' && refusal !== undefined) {
+          this.#refuse(request, refusal.fault, refusal.reason)
+          return
+        }
+        const fault = failure === 'refused' ? faults.invalidCredentials : FAULT_OF[failure]
+        this.#log.error('the upstream gave no whole response', cause, { requestId: id(request), failure, origin })
+        if (!answered) this.#refuse(request, fault, failure)
+      },
+      ended: () => undefined,
+    })
+  }
+
+  #revoked(request: Request, caller: Authenticated): { fault: Fault; reason: string } | undefined {
+    const { revocations } = this.#options
+    const now = Date.now()
+    if (now >= revocations.knownUntil) return { fault: faults.notSynchronised, reason: 'not-synchronised' }
+    const revocation = revocations.find(caller.identity, now)
+    if (this.#jwtLog.debugEnabled) this.#debugLookup(request, revocation)
+    if (revocation === undefined) return undefined
+    return { fault: faults.invalidCredentials, reason: `revoked` }
+  }
+
+  #refuse(request: Request, fault: Fault, reason: string): void {
+    if (this.#log.debugEnabled) {
+      this.#log.debug('request refused', { requestId: id(request), status: fault.status, code: fault.code, reason })
+    }
+    respondWithFault(request.req, request.res, fault, this.#options.serverHeader)
+  }
+
+  #guarded(request: Request, step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#failed(request, error)
+    }
+  }
+
+  #failed(request: Request, error: unknown): void {
+    this.#log.error('a request could not be served', error, { requestId: id(request) })
+    respondWithFault(request.req, request.res, faults.unclassified, this.#options.serverHeader)
+  }
+
+  #debugAuth(request: Request, text: string): void {
+    if (this.#authLog.debugEnabled) this.#authLog.debug(text, { requestId: id(request) })
+  }
+
+  #debugLookup(request: Request, revocation: Revocation | undefined): void {
+    const fields = { requestId: id(request) }
+    this.#jwtLog.debug('Checking for the JTI in the gateway invalid revoked token map.', fields)
+    if (revocation === undefined) return
+    this.#jwtLog.debug('JTI token found in the invalid token map.', fields)
+    this.#jwtLog.debug('JWT Authentication Handler returned with value : false', fields)
+    this.#jwtLog.debug('JWT Token is revoked', fields)
+    this.#debugAuth(request, 'Authentication handler chain returned with value : false')
+  }
+}
+
+interface Request {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly number: number
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+const ROUTE_FAULTS = {
+  'no-api': faults.noApi,
+  'no-resource': faults.noResource,
+  'method-not-allowed': faults.methodNotAllowed,
+  ambiguous: faults.badRequest,
+} as const
+
+/** A request's name in the log. */
+function id(request: Request): string {
+  return `${process.pid.toString(36)}-${request.number.toString(36)}`
+}
+
+/** An operation's scopes: any of its alternatives must be held whole (OpenAPI's security requirements). */
+function allows(required: readonly (readonly string[])[], held: ReadonlySet<string>): boolean {
+  return required.length === 0 || required.some((all) => all.every((scope) => held.has(scope)))
+}

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+
+const src = join(process.cwd(), 'src')
+
+/** Which rooms a room may import from. `*` stands for every room but those named after `-`. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  cli: ['gateway', 'config', 'demo', 'logging'],
+  demo: ['gateway', 'server', 'config', 'logging'],
+  gateway: ['apis', 'server', 'auth', 'revocation', 'proxy', 'http-client', 'faults', 'admin', 'logging', 'config'],
+  server: ['apis', 'auth', 'proxy', 'faults', 'revocation', 'logging', 'config'],
+  apis: ['faults', 'logging', 'config'],
+  auth: ['revocation', 'faults', 'http-client', 'logging', 'config'],
+  revocation: ['http-client', 'logging', 'config'],
+  proxy: ['http-client', 'faults', 'logging', 'config'],
+  admin: ['revocation', 'auth', 'logging', 'config'],
+  'http-client': ['logging', 'config'],
+  faults: [],
+  logging: [],
+  config: [],
+}
+
+/** Which rooms may import a package; one that is not named here may be imported by none. */
+const VENDORS: Readonly<Record<string, readonly string[]>> = {
+  commander: ['cli'],
+  rhea: ['revocation', 'demo'],
+  jose: ['auth', 'demo'],
+  'lru-cache': ['auth'],
+  yaml: ['apis'],
+  '@readme/openapi-parser': ['apis'],
+  'find-my-way': ['apis'],
+  selfsigned: ['server'],
+  undici: ['http-client'],
+  pino: ['logging'],
+  '@iarna/toml': ['config'],
+  zod: ['config'],
+}
+
+/** Types cost nothing at run time: what a room is handed by another may be named by its vendor's type. */
+const TYPE_ONLY: Readonly<Record<string, readonly string[]>> = {
+  undici: ['auth', 'proxy', 'server', 'revocation', 'gateway'],
+}
+
+const imports = sources().flatMap((file) => importsOf(file).map((imported) => ({ file, ...imported })))
+
+t.test('a room imports only the rooms that it may', async (t) => {
+  for (const { file, from } of imports) {
+    if (!from.startsWith('.')) continue
+    const [here, there] = [room(file), room(relative(src, join(src, dirname(file), from)))]
+    if (here === there) continue
+    t.ok(ROOMS[here]?.includes(there), `${file} imports ${from}`)
+  }
+})
+
+t.test('a package is imported only in its room', async (t) => {
+  for (const { file, from, typeOnly } of imports) {
+    if (from.startsWith('.') || from.startsWith('node:')) continue
+    const name = from.split('/', from.startsWith('@') ? 2 : 1).join('/')
+    const allowed = [...(VENDORS[name] ?? []), ...(typeOnly ? (TYPE_ONLY[name] ?? []) : [])]
+    t.ok(allowed.includes(room(file)), `${file} imports ${from}`)
+    t.notOk(builtinModules.includes(name), `${file} imports ${from} without node:`)
+  }
+})
+
+t.test('every dependency is imported, and every package that is imported is a dependency', async (t) => {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
+  t.strictSame(Object.keys(dependencies).sort(), Object.keys(VENDORS).sort())
+})
+
+function room(file: string): string {
+  const [first = ''] = file.split('/')
+  return first === 'gateway.ts' || first === 'worker.ts' || first === 'gateway.js' ? 'gateway' : first
+}
+
+function sources(): string[] {
+  return readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+}
+
+function importsOf(file: string): { from: string; typeOnly: boolean }[] {
+  const text = readFileSync(join(src, file), 'utf8')
+  const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'([^']+)'/gm)].map(
+    ([, type, from]) => ({
+      from: from ?? '',
+      typeOnly: type !== undefined,
+    }),
+  )
+  const bare = [...text.matchAll(/(?:^import\s+|\bimport\()'([^']+)'/gm)].map(([, from]) => ({
+    from: from ?? '',
+    typeOnly: false,
+  }))
+  return [...found, ...bare]
+}

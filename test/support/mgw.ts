@@ -1,0 +1,63 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+
+/** A `mgw` that was started as its user starts it. */
+export interface Mgw {
+  readonly child: ChildProcess
+  /** All that it has written so far. */
+  output(): string
+  /** Resolves with the match when what it has written matches. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>
+  /** Ends it and resolves with its exit status, or the signal's name. */
+  end(signal?: NodeJS.Signals): Promise<number | string>
+  /** Resolves with its exit status, or the signal's name, when it has ended by itself. */
+  ended(): Promise<number | string>
+}
+
+/** Starts `bin/mgw.js` with these arguments; it ends with the test. */
+export function mgw(t: Test, args: readonly string[], env: Record<string, string> = {}): Mgw {
+  const child = spawn(process.execPath, [join(process.cwd(), 'bin/mgw.js'), ...args], {
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  let changed: () => void = () => undefined
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8')
+    stream.on('data', (chunk) => {
+      text += chunk
+      changed()
+    })
+  }
+  const exit = once(child, 'close').then(([status, signal]) => {
+    changed()
+    return (status ?? signal) as number | string
+  })
+  let over = false
+  void exit.then(() => {
+    over = true
+  })
+  const end = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    if (!over) child.kill(signal)
+    return exit
+  }
+  t.teardown(() => end('SIGKILL'))
+  return {
+    child,
+    output: () => text,
+    ended: () => exit,
+    end,
+    async printed(pattern) {
+      for (;;) {
+        const match = pattern.exec(text)
+        if (match !== null) return match
+        if (over) throw new Error(`mgw ended without printing ${pattern}:\n${text}`)
+        await new Promise<void>((resolve) => {
+          changed = resolve
+        })
+      }
+    },
+  }
+}

@@ -1,3 +1,6 @@
+export type { Environment } from './environment.js'
 export { ConfigError, type ConfigProblem, type ConfigWarning, describeProblem } from './error.js'
+export { jsonSchema } from './json-schema.js'
+export { type LoadedConfig, loadConfig, parseConfig } from './load.js'
 export type { Config } from './schema.js'
 export { Secret } from './secret.js'

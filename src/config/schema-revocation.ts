@@ -39,6 +39,12 @@ const realtime = table({
   ),
 }).prefault({})
 
+/** One URL, or several with commas between. What is printed must not hold credentials. */
+const endpoints = text
+  .refine((value) => !/\/\/[^/,]*@/.test(value), 'must hold no user name or password: they have keys of their own')
+  .transform((value) => (value === '' ? undefined : value))
+  .optional()
+
 const persistent = table({
   enablePersistentStorageRetrieval: key(bool.prefault(false), 'Whether revocations are read from a store.'),
   type: key(
@@ -46,7 +52,7 @@ const persistent = table({
     '"default": WSO2’s event hub; "etcd"; any other name: a store module of your own.',
   ),
   endpointURL: key(
-    optionalText,
+    endpoints,
     'The store’s URL. etcd: a path /v2/keys/<prefix>/ means its v2 API, /v3/keys/<prefix>/ or a bare host its v3 API. A user name or password in it is refused.',
   ),
   username: key(text.prefault(''), 'User name; empty: no authentication.'),

@@ -4,7 +4,7 @@ import { Secret } from './secret.js'
 
 /** What the gateway needs to know about a key beside its type. */
 export interface KeyNote {
-  /** The unit of a plain number, for people. */
+  /** The unit of a number, for people; a duration's (ms) need not be given. */
   readonly unit?: string
   /** `file` and `path` are resolved against the configuration file's directory; a `file` must also exist. */
   readonly kind?: 'file' | 'path' | 'secret'
@@ -61,6 +61,7 @@ export function duration(min = 0, max = LONGEST_TIMER) {
     .union([z.int({ error }).min(min, error).max(max, error), z.string().regex(DURATION, error)], { error })
     .transform((value) => (typeof value === 'number' ? value : milliseconds(value)))
     .pipe(z.number({ error }).min(min, error).max(max, error))
+    .meta({ unit: 'ms' })
 }
 
 function milliseconds(value: string): number {

@@ -73,10 +73,10 @@ function send(request: IncomingMessage, response: ServerResponse, { status, body
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(content),
     ...headers,
-    // What is left of the body is not worth reading.
-    ...(request.complete ? {} : { connection: 'close' }),
   })
   response.end(request.method === 'HEAD' ? '' : content)
+  // A client that is still sending would be reset, and might never see the answer. requestTimeout ends this.
+  request.resume()
 }
 
 /** Stops listening and cuts what is open. */

@@ -42,13 +42,18 @@ export async function service(
   })
   t.teardown(() => started.close())
   const ca = await readFile(started.caFile, 'utf8')
-  return { service: started, call: (method, path, rest = {}) => call({ port: started.port, ca, method, path }, rest) }
+  return { service: started, call: trusting(started.url, ca) }
+}
+
+/** Calls the service at a URL, trusting this certificate. */
+export function trusting(url: string, ca: string): Calls {
+  const { hostname, port } = new URL(url)
+  return (method, path, options = {}) => call({ hostname, port, ca, method, path }, options)
 }
 
 function call(target: RequestOptions, { authorization, form, headers }: CallOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request({
-      host: 'localhost',
       ...target,
       headers: {
         ...(authorization === undefined ? {} : { authorization }),

@@ -3,6 +3,7 @@ import type { AmqpError, Connection, Container, EventContext } from 'rhea'
 import { FrameGuard } from './frame-guard.js'
 import { type QueueLimits, Subscription } from './subscription.js'
 import { topicOf } from './topic-address.js'
+import { leaveUndecoded } from './undecoded.js'
 
 /** What a connection asks of the broker that accepted it. */
 export interface Topics {
@@ -35,7 +36,10 @@ export function serve(socket: Socket, container: Container, topics: Topics): voi
   const drop = () => socket.destroy()
   const progress = guardInput(socket, connection, drop)
   let links = 0
-  connection.on('session_open', () => ++links > MAX_LINKS && drop())
+  connection.on('session_open', ({ session }: EventContext) => {
+    if (++links > MAX_LINKS) drop()
+    if (session !== undefined) leaveUndecoded(session)
+  })
   acceptSubscribers(connection, topics, () => ++links <= MAX_LINKS || !drop())
   acceptPublishers(connection, topics, progress, () => ++links <= MAX_LINKS || !drop())
   for (const event of ['error', 'protocol_error']) connection.on(event, drop)
@@ -49,23 +53,21 @@ export function serve(socket: Socket, container: Container, topics: Topics): voi
 function guardInput(socket: Socket, connection: Connection, drop: () => void): () => void {
   const guard = new FrameGuard(MAX_FRAME_BYTES)
   const deadline = setTimeout(drop, HANDSHAKE_TIMEOUT)
-  let unfinished = 0
   let limit = MAX_HANDSHAKE_BYTES
   socket.on('data', (chunk) => {
-    unfinished += chunk.length
     // Destroyed sockets still deliver this chunk to rhea, which is bounded; no further one comes.
-    if (unfinished > limit || !guard.accepts(chunk)) drop()
+    if (!guard.accepts(chunk) || guard.bytes > limit) drop()
   })
   socket.on('error', () => undefined)
   socket.on('close', () => clearTimeout(deadline))
+  const progress = () => {
+    guard.bytes = 0
+  }
   connection.on('connection_open', () => {
     clearTimeout(deadline)
-    unfinished = 0
-    limit = MAX_UNFINISHED_BYTES + MAX_FRAME_BYTES
+    progress()
+    limit = MAX_UNFINISHED_BYTES
   })
-  const progress = () => {
-    unfinished = 0
-  }
   connection.on('settled', progress)
   return progress
 }
@@ -104,19 +106,19 @@ function acceptSubscribers(connection: Connection, topics: Topics, admit: () => 
   }
 }
 
-/** Peers that attach as senders, to one topic or, as JMS does, to none with the topic in each message. */
+/** Peers that attach as senders. */
 function acceptPublishers(connection: Connection, topics: Topics, progress: () => void, admit: () => boolean): void {
   connection.on('receiver_open', ({ receiver }: EventContext) => {
     if (receiver === undefined || !admit()) return
     const address: unknown = receiver.target?.address
-    if (address !== undefined && address !== null && topicOf(address) === undefined) return receiver.close(noSuchTopic)
-    receiver.set_target(typeof address === 'string' ? { address } : ({} as { address: string }))
+    if (topicOf(address) === undefined || typeof address !== 'string') return receiver.close(noSuchTopic)
+    receiver.set_target({ address })
   })
-  connection.on('message', ({ receiver, message, delivery, container }: EventContext) => {
+  connection.on('message', ({ receiver, message, delivery }: EventContext) => {
     progress()
-    const topic = topicOf(receiver?.target?.address ?? message?.to)
-    if (topic === undefined || message === undefined) return delivery?.reject(noSuchTopic)
-    topics.published(topic, container.message.encode(message))
+    const topic = topicOf(receiver?.target?.address)
+    if (topic === undefined || !Buffer.isBuffer(message)) return delivery?.reject(noSuchTopic)
+    topics.published(topic, Buffer.from(message)) // a copy: the original is a view into a larger buffer
     delivery?.accept()
   })
   for (const event of ['receiver_error', 'receiver_close']) connection.on(event, () => undefined)

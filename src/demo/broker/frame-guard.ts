@@ -12,6 +12,8 @@ export class FrameGuard {
   readonly #prefix = Buffer.alloc(4)
   #prefixLength = 0
   #remaining = 0
+  /** Bytes of the frames that have begun since this was last set to 0; idle frames, which are empty, do not count. */
+  bytes = 0
 
   constructor(maxFrameBytes: number) {
     this.#maxFrameBytes = maxFrameBytes
@@ -37,6 +39,7 @@ export class FrameGuard {
     const size = this.#prefix.readUInt32BE()
     this.#prefixLength = 0
     this.#remaining = (size === PROTOCOL_HEADER ? HEADER_BYTES : size) - 4
+    if (size > HEADER_BYTES && size !== PROTOCOL_HEADER) this.bytes += size
     return size === PROTOCOL_HEADER || (size >= HEADER_BYTES && size <= this.#maxFrameBytes)
   }
 }

@@ -34,3 +34,9 @@ test('a frame that is too long, or shorter than its own header, is refused as so
     t.notOk(guard.accepts(bytes.subarray(3)))
   }
 })
+
+test('the bytes of frames are counted, idle frames and headers aside', async (t) => {
+  const guard = new FrameGuard(100)
+  guard.accepts(Buffer.concat([header, frame(8), frame(20), frame(8), frame(30)]))
+  t.equal(guard.bytes, 50)
+})

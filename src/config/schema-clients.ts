@@ -64,6 +64,8 @@ export const apiDefinitions = key(
   { kind: 'path' },
 )
 
+const ENDPOINTS = { error: 'must be one or more http:// or https:// URLs, without user name or password' }
+
 export const apis = key(
   z
     .array(
@@ -74,9 +76,10 @@ export const apis = key(
           'The path that its requests begin with. Required.',
         ),
         endpoints: key(
-          z.union([httpUrl.transform((value) => [value]), z.array(httpUrl).min(1).max(256)], {
-            error: 'must be one or more http:// or https:// URLs, without user name or password',
-          }),
+          z.union(
+            [httpUrl.transform((value) => [value]), z.array(httpUrl, ENDPOINTS).min(1, ENDPOINTS).max(256, ENDPOINTS)],
+            ENDPOINTS,
+          ),
           'The upstream’s URL, or several. Required.',
         ),
         definition: key(optionalText, 'An OpenAPI file that names its resources; absent: every path and method.', {

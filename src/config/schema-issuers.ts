@@ -78,8 +78,9 @@ const claim = table({
   localClaim: key(someText, 'Its name for the gateway.'),
 })
 
+const AUDIENCE = { error: 'must be a string, or a list of at most 64 strings' }
 const audience = z
-  .union([text, z.array(someText).max(64)], { error: 'must be a string or a list of strings' })
+  .union([text, z.array(someText, AUDIENCE).max(64, AUDIENCE)], AUDIENCE)
   .transform((value) => (typeof value !== 'string' ? value : value === '' ? [] : [value]))
 
 /** One `[[jwtTokenConfig]]`. */

@@ -19,8 +19,11 @@ export function parseToml(source: string): Parsed {
   try {
     return { value: toml.parse(text) }
   } catch (error) {
-    const { line, col } = error as { line?: unknown; col?: unknown }
-    if (typeof line !== 'number' || typeof col !== 'number') return { problem: { path: '', message: 'is not TOML' } }
+    const { line, col: count } = error as { line?: unknown; col?: unknown }
+    if (typeof line !== 'number' || typeof count !== 'number') {
+      return { problem: { path: '', message: `somewhere in the file, ${explain((error as Error).message)}` } }
+    }
+    const col = line === 0 ? count - 1 : count // the parser counts the first line's columns from 1, all others' from 0
     const reason = explain((error as Error).message.split(' at row ')[0] ?? '')
     const message = `line ${line + 1}, column ${col + 1}: ${reason}\n${shownLine(text, line, col)}`
     return { problem: { path: '', message } }
@@ -34,8 +37,12 @@ const REASONS: readonly { readonly says: RegExp; readonly means: string; readonl
   { says: /^Unterminated string/, means: 'the closing quote of a string is missing' },
   { says: /^Unterminated multi-line/, means: 'the closing quotes of a string of several lines are missing' },
   { says: /^Unterminated inline/, means: 'the closing bracket of a list or an inline table is missing' },
+  { says: /comma/, means: 'a comma, or the closing bracket of a list or an inline table, is missing' },
+  { says: /whitespace, \. or \]/, means: 'the closing bracket of a table’s name is missing' },
+  { says: /Empty bare/, means: 'a name is missing' },
   { says: /till end of line/, means: 'nothing but a comment may follow here', remedy: 'look for a quote too many' },
   { says: /^Unexpected character, expecting string/, means: 'this is not a value', remedy: 'text stands in quotes' },
+  { says: /^Invalid boolean/, means: 'this is not a value', remedy: 'text stands in quotes' },
   {
     says: /escape|unicode/i,
     means: 'this is no escape of TOML',
@@ -43,7 +50,7 @@ const REASONS: readonly { readonly says: RegExp; readonly means: string; readonl
   },
   { says: /^Control characters/, means: 'a control character stands here' },
   { says: /^Unknown character/, means: 'neither a key nor a table can begin so', remedy: 'a comment begins with #' },
-  { says: /without value/, means: 'the value is missing' },
+  { says: /without value/, means: 'a value, or the closing bracket of a table’s name, is missing' },
   { says: /extend an inline/, means: 'an inline table or list can’t be added to' },
   { says: /number|digit/i, means: 'this is not a number' },
   { says: /date|time|year|month|day|hour/i, means: 'this is not a date or a time' },

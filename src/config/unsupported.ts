@@ -15,6 +15,7 @@ export interface Unsupported {
 
 const yes = (value: unknown) => value === true || value === 'true'
 const given = (value: unknown) => value !== undefined && value !== ''
+const above = (value: unknown, limit: number) => typeof value !== 'object' && Number.parseFloat(String(value)) > limit
 const notPem = (value: unknown) => typeof value === 'string' && /\.(p12|pfx|pkcs12|jks)$/i.test(value)
 const LATER = 'is not supported yet'
 const NEVER = 'is not supported'
@@ -26,7 +27,7 @@ const NEVER = 'is not supported'
 export const unsupported: readonly Unsupported[] = [
   {
     path: 'server.workers',
-    when: (value) => value !== 'auto' && Number(value) > 1,
+    when: (value) => above(value, 1),
     message: 'several workers are not supported yet',
     remedy: 'the gateway runs with 1',
     warning: { instead: 1 },
@@ -157,7 +158,7 @@ export const unsupported: readonly Unsupported[] = [
   },
   {
     path: 'tokenRevocationConfig.maxStaleness',
-    when: (value) => given(value) && value !== 0 && !/^0/.test(String(value)),
+    when: (value) => above(value, 0),
     message: `a limit of staleness ${LATER}`,
     remedy: 'set it to 0',
   },

@@ -30,11 +30,17 @@ function decodeBody(message: WireMessage, maxBodySize: number): TopicMessage {
       return text === null ? {} : { text }
     }
     case 'bytes':
-      // A compressed BytesMessage alone starts with its inflated length: only a hint, and not to be trusted.
-      return { bytes: Buffer.from(plain(message, message.compressed ? content.subarray(4) : content, maxBodySize)) }
+      return { bytes: message.compressed ? inflateBytes(message, content, maxBodySize) : Buffer.from(content) }
     default:
       return {}
   }
+}
+
+/** A compressed BytesMessage alone starts with its inflated length; ActiveMQ 5.17 compresses padding behind it too. */
+function inflateBytes(message: WireMessage, content: Buffer, maxBodySize: number): Buffer {
+  const reader = new ByteReader(content)
+  const length = reader.int32()
+  return new ByteReader(plain(message, reader.bytes(reader.remaining), maxBodySize)).bytes(length)
 }
 
 function plain(message: WireMessage, content: Buffer, maxBodySize: number): Buffer {

@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { type Command, encodeFrame, keepAliveInfo } from './commands.js'
 import { OpenWireError, type OpenWireErrorCode } from './error.js'
@@ -116,7 +116,9 @@ export class OpenWireConnection {
 
   #dial(): Socket {
     const { host, port, tls } = this.#options
-    const socket = tls === undefined ? connectTcp({ host, port, noDelay: true }) : connectTls({ ...tls, host, port })
+    // Node sends the name of the host (SNI) only when told to; an address is no name.
+    const servername = isIP(host) === 0 ? { servername: host } : {}
+    const socket = tls === undefined ? connectTcp({ host, port }) : connectTls({ ...servername, ...tls, host, port })
     let cause: Error | undefined
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => this.#greet())
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))

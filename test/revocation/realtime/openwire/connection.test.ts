@@ -177,3 +177,16 @@ test('a client certificate is presented, and a broker without the right name is 
   t.equal(wrong?.code, 'ERR_OPENWIRE_CONNECT_FAILED')
   t.match(wrong?.cause, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
 })
+
+test('the name of the host is asked for in TLS', async (t) => {
+  const names = {
+    extensions: [{ name: 'subjectAltName' as const, altNames: [{ type: 2 as const, value: 'localhost' }] }],
+  }
+  const certificate = await generate([{ name: 'commonName', value: 'localhost' }], names)
+  const broker = createServer({ key: certificate.private, cert: certificate.cert })
+  const seen = once(broker, 'secureConnection')
+  const port = await listening(t, broker, 'secureConnection')
+  connect(t, port, { host: 'localhost', tls: { ca: certificate.cert } })
+  const [socket] = await seen
+  t.equal(socket.servername, 'localhost')
+})

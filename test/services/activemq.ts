@@ -67,8 +67,12 @@ export async function startActiveMQ(t: Test): Promise<ActiveMQ> {
     dying.kill('SIGKILL')
     await gone
   }
+  // A test that is cut short runs no teardown.
+  const orphaned = () => broker?.kill('SIGKILL')
+  process.once('exit', orphaned)
   t.teardown(async () => {
     await kill()
+    process.off('exit', orphaned)
     await rm(directory, { recursive: true, force: true })
   })
   const ca = await makeKeyStore(directory)
@@ -150,13 +154,16 @@ async function started(broker: ChildProcess): Promise<void> {
   if (stdout === null || stderr === null) throw new Error('no output to read')
   let output = ''
   const ready = new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`ActiveMQ did not start in time:\n${output}`)), START_TIMEOUT)
-    broker.once('exit', () => reject(new Error(`ActiveMQ did not start:\n${output}`)))
+    const timer = setTimeout(
+      () => reject(new Error(`ActiveMQ did not start in time:\n${output.slice(0, 2000)}`)),
+      START_TIMEOUT,
+    )
+    broker.once('exit', () => reject(new Error(`ActiveMQ did not start:\n${output.slice(0, 2000)}`)))
     stderr.on('data', (chunk: Buffer) => {
       output += chunk
     })
     stdout.on('data', (chunk: Buffer) => {
-      output = (output + chunk).slice(-20_000)
+      output = (output + chunk).slice(-10_000)
       if (!/Apache ActiveMQ \S+ \(\S+ \S+\) started/.test(output)) return
       clearTimeout(timer)
       resolve()

@@ -193,10 +193,10 @@ test('against ActiveMQ', { skip: activemqMissing() }, async (t) => {
 
   t.test('it stays live without traffic, whether the broker pings or not', async (t) => {
     const both = [
-      await listenLive(t, broker.port, { heartbeat: 300 }),
-      await listenLive(t, broker.mutePort, { heartbeat: 300 }),
+      await listenLive(t, broker.port, { heartbeat: 500 }),
+      await listenLive(t, broker.mutePort, { heartbeat: 500 }),
     ]
-    await quiet(1000)
+    await quiet(1500)
     await publisher.publish(broker.port, 'map', TOPIC, ['revokedToken=s:later'])
     for (const { states, messages, until } of both) {
       await until(() => messages.length === 1)

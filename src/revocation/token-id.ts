@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto'
+import type { Fingerprint, Fingerprinter, FingerprintKind } from './fingerprint.js'
+import { lenientSegment } from './token-id-base64url.js'
+import type { Credential } from './token-id-credential.js'
+import { type JsonObject, readObject } from './token-id-json.js'
+import { equivalentSignatures } from './token-id-signatures.js'
+
+export {
+  type CompactJwt,
+  type Credential,
+  MAX_CREDENTIAL_LENGTH,
+  type OpaqueToken,
+  readCredential,
+  type UnreadableCredential,
+} from './token-id-credential.js'
+
+/** One of the names under which a token may have been revoked. */
+export interface TokenId extends Fingerprint {
+  readonly by: 'jti' | 'signature' | 'token'
+}
+
+/** What the revocation list needs to know of a token: computed once, when it is verified. Holds no secret. */
+export interface TokenIdentity {
+  readonly ids: readonly TokenId[]
+  readonly subject: Fingerprint | undefined
+  /** Whatever may name its client: the consumer key claim, `azp`, `client_id`, `consumerKey`. */
+  readonly clients: readonly Fingerprint[]
+  /** Its `sid`. */
+  readonly session: Fingerprint | undefined
+  /** Epoch ms of its `iat`; 0 without one, which every rule takes for revoked. */
+  readonly issuedAt: number
+  /** Epoch ms of its `exp`. */
+  readonly expiresAt: number | undefined
+  /** Names it in a log: the first 12 hexadecimal digits of the SHA-256 of its canonical spelling. */
+  readonly hash: string
+}
+
+/** The shortest signature of the algorithms that are accepted: ES256's and Ed25519's. */
+const SHORTEST_SIGNATURE = 86
+/** A moment above this is not in seconds (RFC 7519's NumericDate) but, by some issuer's mistake, in milliseconds. */
+const SECONDS_BELOW = 1e11
+
+/**
+ * The identity of a token, however spelt.
+ *
+ * @param claims the verified payload of a JWT, or what introspection (RFC 7662) said of an opaque token
+ * @param consumerKeyClaim the issuer's claim that names the client: a string or strings
+ */
+export function identify(
+  credential: Credential,
+  claims: JsonObject,
+  fingerprints: Fingerprinter,
+  consumerKeyClaim = 'aud',
+): TokenIdentity {
+  const of = (kind: FingerprintKind, id: string | undefined) =>
+    id === undefined ? undefined : fingerprints.of(kind, id)
+  const clients = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap((claim) => namesIn(claims[claim]))
+  return {
+    ids: namesOf(credential, claims).map(([by, id]) => ({ by, ...fingerprints.of('token', id) })),
+    subject: of('subject', nameIn(claims.sub)),
+    clients: [...new Set(clients)].map((id) => fingerprints.of('client', id)),
+    session: of('session', nameIn(claims.sid)),
+    issuedAt: moment(claims.iat) ?? 0,
+    expiresAt: moment(claims.exp),
+    hash: createHash('sha256').update(credential.token).digest('hex').slice(0, 12),
+  }
+}
+
+/**
+ * Under which names an id that a *source* wrote goes on the list. A whole JWT is listed by its canonical signature, never
+ * by a `jti` that nobody verified; a lone signature is listed as it stands, and by its canonical spelling if that is
+ * another; anything else (a `jti`, an opaque token) as it stands.
+ */
+export function canonicalIds(id: string): string[] {
+  const trimmed = id.trim()
+  const signature = signatureOfJwt(trimmed)
+  if (signature !== undefined) return [signature]
+  const spellings = [id, trimmed, trimmed.length < SHORTEST_SIGNATURE ? trimmed : (lenientSegment(trimmed) ?? trimmed)]
+  return [...new Set(spellings)].filter((spelling) => spelling !== '')
+}
+
+function namesOf(credential: Credential, claims: JsonObject): [TokenId['by'], string][] {
+  const jti = nameIn(claims.jti)
+  const names: [TokenId['by'], string][] = jti === undefined ? [] : [['jti', jti]]
+  if (credential.kind === 'opaque') return [...names, ['token', credential.token]]
+  for (const signature of equivalentSignatures(credential.header.alg, credential.signature))
+    names.push(['signature', signature])
+  return names
+}
+
+/** A `jti` may have two dots too (`urn.example.4711`): only a first part that is a JSON object makes a JWT of it. */
+function signatureOfJwt(id: string): string | undefined {
+  const parts = id.split('.', 4)
+  if (parts.length !== 3) return undefined
+  const header = lenientSegment(parts[0] ?? '')
+  return header === undefined || readObject(header) === undefined ? undefined : lenientSegment(parts[2] ?? '')
+}
+
+/** A name is a string; some issuers number their users and tokens, and sources write those numbers in decimal. */
+function nameIn(value: unknown): string | undefined {
+  if (typeof value === 'string' && value !== '') return value
+  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined
+}
+
+function namesIn(value: unknown): string[] {
+  return (Array.isArray(value) ? value : [value]).flatMap((one) => nameIn(one) ?? [])
+}
+
+function moment(value: unknown): number | undefined {
+  if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
+  return Math.floor(value < SECONDS_BELOW ? value * 1000 : value)
+}

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { create_container as createContainer, type Sender } from 'rhea'
+import rhea, { type Sender } from 'rhea'
 import { startDemoProcess } from '../support/demo-process.js'
 import { histogram, percentile } from '../support/statistics.js'
 
@@ -39,7 +39,7 @@ try {
 }
 
 function openSender(port: number): Promise<Sender> {
-  const connection = createContainer().connect({ host: '127.0.0.1', port, username: 'admin', password: 'admin' })
+  const connection = rhea.create_container().connect({ host: '127.0.0.1', port, username: 'admin', password: 'admin' })
   const sender = connection.open_sender('topic://tokenRevocation')
   return new Promise((resolve, reject) => {
     sender.once('sendable', () => resolve(sender))

@@ -1,13 +1,15 @@
-import { describeGateway } from '../gateway.js'
+import { readInputs } from '../gateway.js'
+import { describeInputs } from './describe-inputs.js'
 
 /** `mgw check`: reads what `mgw start` would read and prints what it says; throws what `mgw start` would throw. */
 export async function check(options: { readonly config: string }): Promise<void> {
-  const { sections, warnings } = await describeGateway(options.config)
-  const width = Math.max(...sections.flatMap(({ rows }) => rows.map(([name]) => name.length)))
-  for (const { title, rows } of sections) {
+  const inputs = await readInputs(options.config)
+  for (const { title, rows } of describeInputs(inputs)) {
     console.log(title)
+    const width = Math.max(0, ...rows.map(([name]) => name.length))
     for (const [name, value] of rows) console.log(`  ${name.padEnd(width)}  ${value}`)
   }
-  for (const warning of warnings) console.error(`warning: ${warning}`)
-  console.log(`${options.config}: ok${warnings.length === 0 ? '' : `, with ${warnings.length} warning(s)`}`)
+  for (const warning of inputs.warnings) console.error(`warning: ${warning}`)
+  const count = inputs.warnings.length
+  console.log(`${options.config}: ok${count === 0 ? '' : `, ${count} warning${count === 1 ? '' : 's'}`}`)
 }

@@ -1,0 +1,60 @@
+import type { Inputs } from '../gateway.js'
+
+/** A part of what `mgw check` prints: names and what is to be said of them. */
+export interface Section {
+  readonly title: string
+  readonly rows: readonly (readonly [name: string, value: string])[]
+}
+
+/** What a gateway with these inputs would serve, listen on, accept and learn from. Shows no secret. */
+export function describeInputs({ config, apis }: Inputs): Section[] {
+  const { listenerConfig, admin, keyManager } = config
+  const sections: Section[] = [
+    {
+      title: 'APIs',
+      rows: apis.map((api) => [
+        api.basePath,
+        `${api.name}, ${api.resources.length} operations, ${api.resources.filter(({ secured }) => secured).length} secured`,
+      ]),
+    },
+    {
+      title: 'Listeners',
+      rows: [
+        ['http', `${listenerConfig.host}:${listenerConfig.httpPort}`],
+        ['https', `${listenerConfig.host}:${listenerConfig.httpsPort}, ${certificate(config)}`],
+        ['admin', `${admin.host}:${admin.port}`],
+        ...(keyManager === undefined ? [] : [['key manager', `${keyManager.serverUrl} on https`] as const]),
+      ],
+    },
+    {
+      title: 'Issuers',
+      rows: config.jwtTokenConfig.map(({ issuer, jwksURL, audience }) => [
+        issuer,
+        `${jwksURL ?? 'certificate'}${audience.length === 0 ? '' : `, audience ${audience.join(' or ')}`}`,
+      ]),
+    },
+    { title: 'Revocations', rows: revocations(config) },
+  ]
+  return sections.map((section) => (section.rows.length > 0 ? section : { ...section, rows: [['none', '']] }))
+}
+
+function certificate({ listenerConfig }: Inputs['config']): string {
+  return listenerConfig.certFile ?? listenerConfig.keyStorePath ?? 'self-signed certificate'
+}
+
+function revocations({ tokenRevocationConfig }: Inputs['config']): Section['rows'] {
+  const { realtime, persistent, journal, failurePolicy } = tokenRevocationConfig
+  return [
+    // The broker's URL may hold credentials, so it is not shown.
+    ['realtime', realtime.enableRealtimeMessageRetrieval ? `topic ${realtime.jmsConnectionTopic}` : 'off'],
+    [
+      'persistent',
+      persistent.enablePersistentStorageRetrieval ? `${persistent.type} ${persistent.endpointURL ?? ''}`.trim() : 'off',
+    ],
+    ['journal', journal.enable ? journal.path : 'off'],
+    [
+      'until known',
+      failurePolicy === 'closed' ? 'protected APIs answer 503' : 'requests pass (failurePolicy = "open")',
+    ],
+  ]
+}

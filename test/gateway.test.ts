@@ -1,0 +1,106 @@
+import t from 'tap'
+import { startGateway, world } from './support/gateway.js'
+
+t.test('a token that was revoked while the gateway was down never passes after its restart, under load', async (t) => {
+  const w = await world(t)
+  const [revoked, control] = [await w.token(), await w.token()]
+  const configFile = w.configFile()
+  const first = await startGateway(t, configFile)
+  await first.known()
+  t.equal(await first.status(revoked), 200)
+  t.equal(await first.process.end('SIGKILL'), 'SIGKILL')
+  await w.revoke(revoked)
+
+  const second = await startGateway(t, configFile)
+  const seen = new Map<number, number>()
+  let ended = false
+  const load = async () => {
+    while (!ended) {
+      const status = await second.status(revoked)
+      seen.set(status, (seen.get(status) ?? 0) + 1)
+    }
+  }
+  const loads = Array.from({ length: 8 }, load)
+  await second.known()
+  while ((seen.get(401) ?? 0) < 100) await second.status(control)
+  ended = true
+  await Promise.all(loads)
+  t.notOk(seen.has(200), `statuses: ${[...seen].join(' ')}`)
+  t.equal(await second.status(control), 200, 'a control token passes')
+})
+
+t.test('a hub that is down at the first start: 503 until it comes, /health 200 all along', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  await w.stopHub()
+  const gateway = await startGateway(t, w.configFile('[tokenRevocationConfig.journal]\n  enable = false'))
+  await gateway.process.printed(/the store could not be listed/)
+  const refused = await fetch(`${gateway.http}/things/v1/thing/1`, { headers: { authorization: `Bearer ${token}` } })
+  t.equal(refused.status, 503)
+  t.equal(refused.headers.get('retry-after'), '5')
+  t.match(await refused.json(), { fault: { code: 900900 } })
+  t.equal((await fetch(`${gateway.http}/health`)).status, 200)
+  t.equal((await gateway.call(`${gateway.https}/health`)).body, '{"status":"healthy"}')
+  t.equal((await fetch(`${gateway.http}/things/v1/open`)).status, 200, 'an API without security answers')
+  const ready = await fetch(`${gateway.admin}/ready`)
+  t.equal(ready.status, 503)
+  t.match(await ready.text(), /event hub/)
+  t.equal((await fetch(`${gateway.admin}/live`)).status, 200)
+  await w.startHub()
+  await gateway.known()
+  t.equal(await gateway.status(token), 200)
+  t.equal((await fetch(`${gateway.admin}/ready`)).status, 200)
+})
+
+t.test('a revocation that is published for another topic has no effect', async (t) => {
+  const w = await world(t)
+  const [token, marker] = [await w.token(), await w.token()]
+  const gateway = await startGateway(t, w.configFile())
+  await gateway.known()
+  const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { jti: string }
+  w.broker.publish('anotherTopic', { revokedToken: jti, ttl: '3600' })
+  await w.revoke(marker) // comes after it, on the same connection
+  while ((await gateway.status(marker)) !== 401);
+  t.equal(await gateway.status(token), 200)
+})
+
+t.test('a revocation that the topic never carried is learnt from the hub after the broker was away', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  const gateway = await startGateway(t, w.configFile())
+  await gateway.known()
+  await w.revoke(token, true)
+  t.equal(await gateway.status(token), 200, 'nobody has said so yet')
+  w.broker.dropConnections()
+  while ((await gateway.status(token)) !== 401);
+  t.pass('the gap was followed by a listing')
+})
+
+t.test('what reaches the upstream has no credentials and no trace of the base path', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  const gateway = await startGateway(t, w.configFile())
+  await gateway.known()
+  w.reached.length = 0
+  const answer = await gateway.call(`${gateway.https}/things/v1/thing/a%20b?c=%2F&d`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  t.equal(answer.status, 200)
+  t.strictSame(w.reached, ['/up/thing/a%20b?c=%2F&d'])
+})
+
+t.test('requests under way end when the gateway is asked to stop; it exits with 0', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  const gateway = await startGateway(t, w.configFile())
+  await gateway.known()
+  const open = gateway.status(token, 'slow')
+  while (w.held.length === 0) await gateway.status(token)
+  const ended = gateway.process.end('SIGTERM')
+  await t.rejects(async () => {
+    for (;;) await gateway.status(token)
+  }, 'no new connection is accepted')
+  for (const answer of w.held) answer()
+  t.equal(await open, 200)
+  t.equal(await ended, 0)
+})

@@ -1,0 +1,173 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { Secret } from '../../src/config/index.js'
+import { type Broker, startBroker } from '../../src/demo/broker/index.js'
+import { startTokenService, type TokenService } from '../../src/demo/token-service/index.js'
+import { form, type HttpsCall, insecureHttps } from './https-client.js'
+import { type Mgw, mgw } from './mgw.js'
+import { httpServer } from './servers.js'
+
+const ADMIN = { name: 'admin', password: new Secret('admin') }
+const CLIENT = { name: 'demo', password: new Secret('demo') }
+const TOPIC = 'tokenRevocation'
+
+/** What a gateway stands between in a test: a token service (and hub), a topic broker, an upstream. */
+export interface World {
+  readonly directory: string
+  readonly broker: Broker
+  readonly upstream: string
+  /** Paths that reached the upstream. It answers at once, but for `/thing/slow`. */
+  readonly reached: string[]
+  /** Requests for `/thing/slow` that wait for their answer: call one to give it. */
+  readonly held: (() => void)[]
+  hub(): TokenService
+  /** Stops the token service; `startHub` starts it again, on the same port and with what it kept. */
+  stopHub(): Promise<void>
+  startHub(): Promise<void>
+  token(): Promise<string>
+  /** Revokes at the token service. It tells the topic, unless `quietly`: then only the hub's list has it. */
+  revoke(token: string, quietly?: boolean): Promise<void>
+  /** A configuration for this world, with a few lines more. */
+  configFile(more?: string): string
+}
+
+const OPENAPI = (upstream: string) => `openapi: 3.0.3
+info: { title: Things, version: 1.0.0 }
+x-wso2-basePath: /things/v1
+x-wso2-production-endpoints: { urls: [${JSON.stringify(upstream)}] }
+paths:
+  /thing/{id}: { get: { responses: { default: { description: any } } } }
+  /open: { get: { x-wso2-disable-security: true, responses: { default: { description: any } } } }
+`
+
+export async function world(t: Test): Promise<World> {
+  const directory = t.testdir({ api_definitions: {}, hub: {} })
+  const reached: string[] = []
+  const held: (() => void)[] = []
+  const { origin } = await httpServer(t, (req, res) => {
+    reached.push(req.url ?? '')
+    const answer = () => res.end('{"ok":true}')
+    if (req.url?.endsWith('/slow') === true) held.push(answer)
+    else answer()
+  })
+  const broker = await startBroker({ port: 0, username: ADMIN.name, password: ADMIN.password })
+  t.teardown(() => broker.close())
+  let quiet = false
+  const start = (port: number) =>
+    startTokenService({
+      port,
+      directory: join(directory, 'hub'),
+      client: CLIENT,
+      admin: ADMIN,
+      publish: (event) => {
+        if (!quiet) broker.publish(TOPIC, event)
+      },
+    })
+  let hub: TokenService | undefined = await start(0)
+  const { port, url, issuer, caFile } = hub
+  const running = () => {
+    if (hub === undefined) throw new Error('the token service is stopped')
+    return hub
+  }
+  t.teardown(() => hub?.close())
+  const call = insecureHttps(t)
+  return {
+    directory,
+    broker,
+    upstream: origin,
+    reached,
+    held,
+    hub: running,
+    async stopHub() {
+      await running().close()
+      hub = undefined
+    },
+    async startHub() {
+      hub = await start(port)
+    },
+    async token() {
+      const answer = await call(`${url}/oauth2/token`, form({ grant_type: 'client_credentials' }))
+      return (JSON.parse(answer.body) as { access_token: string }).access_token
+    },
+    async revoke(token, quietly = false) {
+      quiet = quietly
+      const { status } = await call(`${url}/oauth2/revoke`, form({ token }))
+      quiet = false
+      if (status !== 200) throw new Error(`the token service answered ${status}`)
+    },
+    configFile(more = '') {
+      const file = join(directory, 'micro-gw.conf')
+      mkdirSync(join(directory, 'api_definitions'), { recursive: true })
+      writeFileSync(join(directory, 'api_definitions', 'things.yaml'), OPENAPI(`${origin}/up`))
+      writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port }, more))
+      return file
+    },
+  }
+}
+
+function config(at: { url: string; issuer: string; caFile: string; brokerPort: number }, more: string): string {
+  return `
+[server]
+  workers = 1
+[listenerConfig]
+  host = "127.0.0.1"
+  httpPort = 0
+  httpsPort = 0
+  tokenListenerPort = 0
+  trustStorePath = "${at.caFile}"
+[admin]
+  port = 0
+[logging]
+  level = "debug"
+[[jwtTokenConfig]]
+  issuer = "${at.issuer}"
+  jwksURL = "${at.url}/oauth2/jwks"
+[tokenRevocationConfig.realtime]
+  enableRealtimeMessageRetrieval = true
+  jmsConnectionTopic = "${TOPIC}"
+  jmsConnectionProviderUrl = "amqp10://localhost:${at.brokerPort}"
+  jmsConnectionUsername = "admin"
+  jmsConnectionPassword = "admin"
+[tokenRevocationConfig.persistent]
+  enablePersistentStorageRetrieval = true
+  type = "default"
+  endpointURL = "${at.url}/internal/data/v1"
+  username = "admin"
+  password = "admin"
+  caFile = "${at.caFile}"
+${more}`
+}
+
+/** A gateway that was started by `mgw start`. */
+export interface RunningGateway {
+  readonly process: Mgw
+  readonly http: string
+  readonly https: string
+  readonly admin: string
+  readonly call: HttpsCall
+  /** The status that a request with this token gets. */
+  status(token: string, thing?: string): Promise<number>
+  known(): Promise<unknown>
+}
+
+export async function startGateway(t: Test, configFile: string): Promise<RunningGateway> {
+  const process = mgw(t, ['start', '-c', configFile])
+  const [, httpPort, httpsPort, adminPort] = await process.printed(
+    /the gateway is started http=(\d+) https=(\d+) admin=(\d+)/,
+  )
+  const http = `http://127.0.0.1:${httpPort}`
+  return {
+    process,
+    http,
+    https: `https://127.0.0.1:${httpsPort}`,
+    admin: `http://127.0.0.1:${adminPort}`,
+    call: insecureHttps(t),
+    async status(token, thing = '1') {
+      const answer = await fetch(`${http}/things/v1/thing/${thing}`, { headers: { authorization: `Bearer ${token}` } })
+      await answer.arrayBuffer()
+      return answer.status
+    },
+    known: () => process.printed(/the revocation list is known/),
+  }
+}

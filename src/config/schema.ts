@@ -44,7 +44,10 @@ type Persistent = Parsed['tokenRevocationConfig']['persistent']
  */
 export interface Config extends Omit<Parsed, 'tokenRevocationConfig'> {
   readonly tokenRevocationConfig: Omit<Parsed['tokenRevocationConfig'], 'persistent'> & {
-    /** `refreshInterval` is always set; `endpointURL` is, except for a store of the user's own. */
+    /**
+     * `refreshInterval` is always set; `endpointURL` is, except for a store of the user's own, whose `options` are as
+     * written: they may hold secrets, so never print them.
+     */
     readonly persistent: Persistent & { readonly refreshInterval: number }
   }
 }

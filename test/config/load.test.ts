@@ -218,7 +218,7 @@ t.test('risky settings are warned of', async (t) => {
   t.same(read('[admin]\nhost = "0.0.0.0"\ntoken = "t"').warnings, [])
 })
 
-t.test('what the seed’s page shows for both brokers is read unedited under its headers', async (t) => {
+t.test('what WSO2’s page on revoked tokens shows is read unedited under its headers', async (t) => {
   const { realtime, persistent } = config(`
 [tokenRevocationConfig]
   [tokenRevocationConfig.realtime]

@@ -34,7 +34,7 @@ t.test('an unknown key names the nearest known one', async (t) => {
 })
 
 t.test('a key that stands in the wrong table, or in none, names the right one', async (t) => {
-  const seed = `
+  const pasted = `
 enableRealtimeMessageRetrieval = true
 jmsConnectionTopic = "tokenRevocation"
 jmsConnectioninitialContextFactory = "org.apache.activemq.jndi.ActiveMQInitialContextFactory"
@@ -49,10 +49,10 @@ password = "root"
 `
   const home = (key: string) =>
     /^jms|Realtime/.test(key) ? '[tokenRevocationConfig.realtime]' : '[tokenRevocationConfig.persistent]'
-  for (const key of seed.match(/^\w+/gm) ?? []) {
+  for (const key of pasted.match(/^\w+/gm) ?? []) {
     const expected = `it belongs in ${home(key)}; write the header ${home(key)} above it`
-    t.match(explanation(seed, key), `has no table header above it: ${expected}`)
-    t.match(explanation(`[logging]\n${seed}`, `logging.${key}`), `does not belong in [logging]: ${expected}`)
+    t.match(explanation(pasted, key), `has no table header above it: ${expected}`)
+    t.match(explanation(`[logging]\n${pasted}`, `logging.${key}`), `does not belong in [logging]: ${expected}`)
   }
   t.match(explanation('useDefault = true', 'useDefault'), 'it belongs in [tokenRevocationConfig.persistent]')
   t.match(explanation('remoteClaim = "a"', 'remoteClaim'), 'it belongs in [[jwtTokenConfig.claims]]')

@@ -1,0 +1,1 @@
+export { openRevocations, Revocations } from './revocations.js'

@@ -92,6 +92,7 @@ export async function startRabbitMQ(t: Test): Promise<RabbitMQ> {
 
 async function configure(directory: string, tlsPort: number): Promise<string> {
   const keys = await generate([{ name: 'commonName', value: 'localhost' }], {
+    algorithm: 'sha256',
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
   })
   const path = (name: string) => join(directory, name)

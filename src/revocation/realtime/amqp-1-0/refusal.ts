@@ -8,13 +8,14 @@ const REFUSALS = new Set([
   'amqp:not-implemented',
   'amqp:invalid-field',
 ])
-const MAX_DESCRIPTION = 200
 
-/** Turns the error of an AMQP 1.0 `close`, `end` or `detach`, or of rhea, into one of ours, without its baggage. */
+/**
+ * Turns the error of an AMQP 1.0 `close`, `end` or `detach`, or of rhea, into one of ours: by its condition, and without
+ * the broker's own words, which may name anything.
+ */
 export function toBrokerError(where: string, error: unknown): Error {
-  const { condition, description, message } = Object(error) as Readonly<Record<string, unknown>>
-  const name = typeof condition === 'string' ? condition : undefined
-  const text = [description, message].find((part) => typeof part === 'string' && part !== '') as string | undefined
-  const full = [where, name, text?.slice(0, MAX_DESCRIPTION)].filter((part) => part !== undefined).join(': ')
-  return name !== undefined && REFUSALS.has(name) ? new BrokerRefusal(full) : new BrokerProtocolError(full)
+  const { condition, message } = Object(error) as Readonly<Record<string, unknown>>
+  if (typeof condition === 'string' && REFUSALS.has(condition)) return new BrokerRefusal(`${where}: ${condition}`)
+  const detail = [condition, message].find((part) => typeof part === 'string' && part !== '')
+  return new BrokerProtocolError(detail === undefined ? where : `${where}: ${detail}`)
 }

@@ -8,8 +8,7 @@ const AFTER_CLOSING = new Set(['&', ',', ';', "'", undefined])
 
 /**
  * Reads the options of a Qpid connection URL or of a broker in it: `name='value'`, separated by `&` or `,`. Quotes nest,
- * as in `brokerlist='tcp://h?retries='5''`: one behind a `=` opens, one before `&`, `,`, `;`, `'` or the end closes, any
- * other is a character. A value without quotes is taken too, up to the next separator. `where` names the part in errors.
+ * as in `brokerlist='tcp://h?retries='5''`: one before `&`, `,`, `;`, `'` or the end closes, any other opens. A value without quotes is taken too, up to the next separator. `where` names the part in errors.
  */
 export function parseQuotedOptions(text: string, where: string): Options {
   const options: [string, string][] = []
@@ -46,8 +45,8 @@ export function splitOutsideQuotes(text: string, by: string): string[] {
 }
 
 function closingQuote(text: string, opening: number): number | undefined {
-  let depth = 0
-  for (let at = opening; at < text.length; at++) {
+  let depth = 1
+  for (let at = opening + 1; at < text.length; at++) {
     if (text[at] !== "'") continue
     depth += step(text, at)
     if (depth === 0) return at
@@ -55,9 +54,8 @@ function closingQuote(text: string, opening: number): number | undefined {
   return undefined
 }
 
-function step(text: string, at: number): 1 | 0 | -1 {
-  if (text[at - 1] === '=') return 1
-  return AFTER_CLOSING.has(text[at + 1]) ? -1 : 0
+function step(text: string, at: number): 1 | -1 {
+  return AFTER_CLOSING.has(text[at + 1]) ? -1 : 1
 }
 
 function separator(text: string, from: number): number {

@@ -1,0 +1,69 @@
+import type { Etcd3 } from 'etcd3'
+import { type ClientOptions, openClient } from './client.js'
+import { etcdError, type Failure, failureOf } from './failure.js'
+import type { Login } from './login.js'
+
+export interface ConnectionOptions extends ClientOptions {
+  readonly servers: readonly string[]
+  readonly login: Login
+}
+
+/** Calls an etcd cluster: one server until it fails, then the next. Logs in when it must, and again when the login has ended. */
+export class EtcdConnection {
+  readonly #options: ConnectionOptions
+  #server = 0
+  #client: Promise<Etcd3> | undefined
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  /** The server that the next call goes to. */
+  get server(): string {
+    return this.#options.servers[this.#server] ?? ''
+  }
+
+  /**
+   * Makes a call that may be repeated, at each server at most once.
+   * Throws a StoreError; `failureOf` tells what its cause means.
+   */
+  async call<T>(make: (etcd: Etcd3) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const tried = new Set<Failure | number>()
+    for (;;) {
+      signal?.throwIfAborted()
+      const { server } = this
+      try {
+        const etcd = await this.#open()
+        await this.#options.login.ensure(etcd)
+        return await make(etcd)
+      } catch (error) {
+        signal?.throwIfAborted()
+        const failure = failureOf(error)
+        const again = failure === 'unreachable' ? this.#next(tried) : failure === 'login' && !tried.has('login')
+        if (failure === 'login') this.#options.login.forget()
+        if (!again) throw etcdError(server, error)
+        tried.add(failure)
+      }
+    }
+  }
+
+  /** Ends what is open. The next call opens it anew. */
+  close(): void {
+    const closing = this.#client
+    this.#client = undefined
+    closing?.then((etcd) => etcd.close()).catch(() => undefined)
+  }
+
+  #open(): Promise<Etcd3> {
+    this.#client ??= openClient(this.server, this.#options, this.#options.login)
+    return this.#client
+  }
+
+  /** Turns to the next server; false when all have been tried. */
+  #next(tried: Set<Failure | number>): boolean {
+    this.close()
+    tried.add(this.#server)
+    this.#server = (this.#server + 1) % this.#options.servers.length
+    return !tried.has(this.#server)
+  }
+}

@@ -1,0 +1,120 @@
+import type { Secret } from '../../../config/secret.js'
+import { type Logging, silent } from '../../../logging/index.js'
+import type { PersistentStore, RevocationRecord, RevocationSink } from '../../record.js'
+import type { EtcdEndpoint } from '../etcd-endpoint.js'
+import { recordsPrefix } from '../etcd-records.js'
+import { startPace } from '../pace.js'
+import { type ConnectionOptions, EtcdConnection } from './connection.js'
+import { failureOf } from './failure.js'
+import { type KeyRange, keyRanges } from './key-range.js'
+import { Login } from './login.js'
+import { putRecord } from './put.js'
+import { type ReadPage, readRange } from './range.js'
+import { noteListing, type Revisions } from './revisions.js'
+import { watchRanges } from './watch.js'
+
+export interface EtcdV3Options {
+  readonly endpoint: EtcdEndpoint
+  /** A login; none if empty or absent. */
+  readonly username?: string
+  readonly password?: Secret
+  /** PEM certificates that are trusted beside the public authorities. */
+  readonly ca?: readonly string[]
+  /** PEM of a client certificate and its key, for a server that asks for one. */
+  readonly cert?: string
+  readonly key?: string
+  /** Milliseconds that any call may take; a listing is many calls. Default 5 s. */
+  readonly timeout?: number
+  /** Milliseconds after which a silent server is asked whether it is there. Default 10 s; etcd refuses less than 5 s. */
+  readonly keepAlive?: number
+  /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
+  readonly retention?: number
+  readonly logging?: Logging
+}
+
+const TIMEOUT = 5_000
+const KEEP_ALIVE = 10_000
+const RETENTION = 30 * 24 * 3_600_000
+/** A listing goes on at a newer revision when its own is compacted away; this often is a sign of trouble. */
+const MAX_COMPACTIONS = 10
+
+/**
+ * etcd by its v3 API: lists the prefix at one revision, watches it from the next, and puts with leases that end with
+ * the token. Deletions are ignored: a lease's end un-revokes nothing, and neither does an operator.
+ * What keys and values look like: `etcd-records.ts`.
+ */
+export function etcdV3Store(options: EtcdV3Options): PersistentStore {
+  const { endpoint, retention = RETENTION } = options
+  const log = (options.logging ?? silent)('TokenRevocation')
+  const connect: ConnectionOptions = {
+    timeout: TIMEOUT,
+    keepAlive: KEEP_ALIVE,
+    ...options,
+    servers: endpoint.servers,
+    login: new Login({ ...options, log }),
+  }
+  const connection = new EtcdConnection(connect)
+  const ranges = keyRanges(endpoint.prefix)
+  const revisions: Revisions = { listed: undefined, watched: undefined, missed: undefined }
+  let warned = false
+  const unreadable = () => {
+    if (!warned) log.warn(`the user of etcd may not read ${recordsPrefix(endpoint.prefix)}: rules there have no effect`)
+    warned = true
+  }
+  return {
+    name: 'etcd',
+    list: (signal) => listRanges(connection, ranges, revisions, unreadable, signal),
+    watch: (sink: RevocationSink, signal: AbortSignal) =>
+      watchRanges({ connect, ranges, revisions, unreadable }, sink, signal),
+    put: (record) => putRecord(connection, endpoint.prefix, record, retention),
+  }
+}
+
+async function* listRanges(
+  connection: EtcdConnection,
+  ranges: readonly KeyRange[],
+  revisions: Revisions,
+  unreadable: () => void,
+  signal: AbortSignal,
+): AsyncIterable<RevocationRecord> {
+  const now = Date.now()
+  const pace = startPace()
+  const read = pageReader(connection, revisions, signal)
+  for (const range of ranges) {
+    try {
+      for await (const keys of readRange(range.start, range.end, read)) {
+        for (const { key, value } of keys) {
+          const record = range.read(key, value, now)
+          if (record !== undefined) yield record
+          if (pace.due()) await pace.turn()
+        }
+      }
+    } catch (error) {
+      // A user who was given the tokens' prefix only, as etcd's own guide has it, can still list those.
+      if (range.name === 'tokens' || failureOf(error) !== 'permission') throw error
+      unreadable()
+    }
+  }
+}
+
+/** Reads pages at the revision of the first one, which it notes for the watch. */
+function pageReader(connection: EtcdConnection, revisions: Revisions, signal: AbortSignal): ReadPage {
+  let revision: string | undefined
+  let compactions = 0
+  return async (start, end, limit) => {
+    for (let size = limit; ; ) {
+      const request = { key: start, range_end: end, limit: size, revision: revision ?? 0 }
+      try {
+        const { header, kvs, more, count } = await connection.call((etcd) => etcd.kv.range(request), signal)
+        if (revision === undefined) noteListing(revisions, BigInt(header.revision))
+        revision ??= header.revision
+        return { keys: kvs, more, count: Number(count) }
+      } catch (error) {
+        const failure = failureOf(error)
+        if (failure === 'too-long' && size > 1) size = Math.max(1, size >> 3)
+        else if (failure === 'compacted' && compactions++ < MAX_COMPACTIONS) revision = undefined
+        else throw error
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+
+export interface EtcdOptions {
+  /** PEM: serves TLS with it, and asks clients for a certificate of `clientCa` if there is one. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string }
+  readonly args?: readonly string[]
+}
+
+/** A real etcd 3.4 of one's own, on free loopback ports and in a temporary directory, with its v2 API on. */
+export interface EtcdServer {
+  /** `http://127.0.0.1:<port>`, or `https`. */
+  readonly url: string
+  /** Runs etcdctl of that API version; resolves to what it prints. */
+  ctl(api: 2 | 3, ...args: string[]): Promise<string>
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>
+  /** Starts it again on its ports, with its data unless `lost`. */
+  restart(lost?: 'lost'): Promise<void>
+  /** SIGSTOP. */
+  freeze(): void
+  /** SIGCONT. */
+  thaw(): void
+  /** Turns authentication on, with `root` and another user, both with the password `pw`, who may use `prefixes`. */
+  enableAuth(user: string, ...prefixes: string[]): Promise<void>
+}
+
+/** Says why a test must be skipped because etcd is not installed; with MGW_REQUIRE_SERVICES=1 that is a failure. */
+export function etcdMissing(): string | false {
+  if (['etcd', 'etcdctl'].every((name) => spawnSync(name, ['--version']).error === undefined)) return false
+  if (process.env.MGW_REQUIRE_SERVICES === '1') throw new Error('etcd and etcdctl must be installed')
+  return 'etcd is not installed'
+}
+
+/** Starts an etcd and resolves once it serves clients. */
+export async function startEtcd(t: Test, options: EtcdOptions = {}): Promise<EtcdServer> {
+  const directory = mkdtempSync(join(tmpdir(), 'mgw-etcd-'))
+  const [port, peerPort] = await Promise.all([freePort(), freePort()])
+  const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  const ctlTls: string[] = []
+  const args = [
+    ...['--name', 'test', '--data-dir', join(directory, 'data'), '--enable-v2', '--log-level', 'info'],
+    ...['--listen-client-urls', url, '--advertise-client-urls', url],
+    ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`],
+    ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peerPort}`],
+    ...['--initial-cluster', `test=http://127.0.0.1:${peerPort}`],
+    ...tlsArguments(directory, options, ctlTls),
+    ...(options.args ?? []),
+  ]
+  let child: ChildProcess | undefined
+  const start = async () => {
+    child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    await ready(child)
+  }
+  const kill = async () => {
+    const dying = child
+    child = undefined
+    if (dying === undefined || dying.exitCode !== null) return
+    const gone = new Promise((resolve) => dying.once('exit', resolve))
+    dying.kill('SIGKILL')
+    await gone
+  }
+  t.teardown(async () => {
+    await kill()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  await start()
+  const ctl = async (api: 2 | 3, ...command: string[]) => {
+    const { stdout } = await promisify(execFile)('etcdctl', [`--endpoints=${url}`, ...ctlTls, ...command], {
+      env: { ...process.env, ETCDCTL_API: String(api) },
+    })
+    return stdout
+  }
+  return {
+    url,
+    ctl,
+    kill,
+    async restart(lost) {
+      await kill()
+      if (lost !== undefined) rmSync(join(directory, 'data'), { recursive: true })
+      await start()
+    },
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
+    async enableAuth(user, ...prefixes) {
+      await ctl(3, 'user', 'add', 'root:pw')
+      await ctl(3, 'user', 'grant-role', 'root', 'root')
+      await ctl(3, 'user', 'add', `${user}:pw`)
+      await ctl(3, 'role', 'add', 'revocations')
+      for (const prefix of prefixes) {
+        await ctl(3, 'role', 'grant-permission', 'revocations', '--prefix=true', 'readwrite', prefix)
+      }
+      await ctl(3, 'user', 'grant-role', user, 'revocations')
+      await ctl(3, 'auth', 'enable')
+    },
+  }
+}
+
+/** A port that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function ready(child: ChildProcess): Promise<void> {
+  const lines: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`etcd ended with ${code}: ${lines.slice(-5).join('\n')}`)))
+    if (child.stderr === null) throw new Error('etcd has no log')
+    createInterface(child.stderr).on('line', (line) => {
+      lines.push(line)
+      if (line.includes('ready to serve client requests')) resolve()
+    })
+  })
+}
+
+function tlsArguments(directory: string, { tls }: EtcdOptions, ctlTls: string[]): string[] {
+  if (tls === undefined) return []
+  const file = (name: string, text: string) => {
+    const path = join(directory, name)
+    writeFileSync(path, text, { mode: 0o600 })
+    return path
+  }
+  const cert = file('server.crt', tls.cert)
+  const key = file('server.key', tls.key)
+  ctlTls.push(`--cacert=${cert}`)
+  const client =
+    tls.clientCa === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', file('ca.crt', tls.clientCa)]
+  return ['--cert-file', cert, '--key-file', key, ...client]
+}

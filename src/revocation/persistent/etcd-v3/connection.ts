@@ -1,6 +1,6 @@
 import type { Etcd3 } from 'etcd3'
 import { type ClientOptions, openClient } from './client.js'
-import { etcdError, type Failure, failureOf } from './failure.js'
+import { etcdError, failureOf } from './failure.js'
 import type { Login } from './login.js'
 
 export interface ConnectionOptions extends ClientOptions {
@@ -28,10 +28,12 @@ export class EtcdConnection {
    * Throws a StoreError; `failureOf` tells what its cause means.
    */
   async call<T>(make: (etcd: Etcd3) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    const tried = new Set<Failure | number>()
+    const failed = new Set<number>()
+    let loggedIn = false
     for (;;) {
       signal?.throwIfAborted()
       const { server } = this
+      const at = this.#server
       try {
         const etcd = await this.#open()
         await this.#options.login.ensure(etcd)
@@ -39,10 +41,16 @@ export class EtcdConnection {
       } catch (error) {
         signal?.throwIfAborted()
         const failure = failureOf(error)
-        const again = failure === 'unreachable' ? this.#next(tried) : failure === 'login' && !tried.has('login')
-        if (failure === 'login') this.#options.login.forget()
-        if (!again) throw etcdError(server, error)
-        tried.add(failure)
+        if (failure === 'unreachable') {
+          failed.add(at)
+          this.#leave(at)
+          if (!failed.has(this.#server)) continue
+        } else if (failure === 'login' && !loggedIn) {
+          this.#options.login.forget()
+          loggedIn = true
+          continue
+        }
+        throw etcdError(server, error)
       }
     }
   }
@@ -59,11 +67,10 @@ export class EtcdConnection {
     return this.#client
   }
 
-  /** Turns to the next server; false when all have been tried. */
-  #next(tried: Set<Failure | number>): boolean {
+  /** Turns to the next server, unless another call has done so already. */
+  #leave(server: number): void {
+    if (this.#server !== server) return
     this.close()
-    tried.add(this.#server)
-    this.#server = (this.#server + 1) % this.#options.servers.length
-    return !tried.has(this.#server)
+    this.#server = (server + 1) % this.#options.servers.length
   }
 }

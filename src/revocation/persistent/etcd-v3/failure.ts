@@ -36,7 +36,9 @@ const WORDS: readonly (readonly [string, Failure])[] = [
 /** gRPC's codes, as its messages begin, of what another server or another attempt may do better. */
 const UNREACHABLE = /^(?:1|2|4|13|14) [A-Z_]+:|deadline|ECONN|no leader|too many requests|request timed out/i
 
+/** Tells what a call's failure means; also for the {@link StoreError} that was made of it. */
 export function failureOf(error: unknown): Failure {
+  if (error instanceof StoreError) return failureOf(error.cause)
   const message = error instanceof Error ? error.message : String(error)
   for (const [words, failure] of WORDS) if (message.includes(words)) return failure
   return UNREACHABLE.test(message) ? 'unreachable' : 'refused'

@@ -28,8 +28,10 @@ export interface EtcdServer {
   freeze(): void
   /** SIGCONT. */
   thaw(): void
-  /** Turns authentication on, with `root` and another user, both with the password `pw`, who may use `prefixes`. */
+  /** Turns the v3 API's authentication on, with `root` and another user, both with the password `pw`, who may use `prefixes`. */
   enableAuth(user: string, ...prefixes: string[]): Promise<void>
+  /** The same for the v2 API, which has users of its own. */
+  enableAuthV2(user: string, ...prefixes: string[]): Promise<void>
 }
 
 /** Says why a test must be skipped because etcd is not installed; with MGW_REQUIRE_SERVICES=1 that is a failure. */
@@ -44,14 +46,14 @@ export async function startEtcd(t: Test, options: EtcdOptions = {}): Promise<Etc
   const directory = mkdtempSync(join(tmpdir(), 'mgw-etcd-'))
   const [port, peerPort] = await Promise.all([freePort(), freePort()])
   const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
-  const ctlTls: string[] = []
+  const ca = join(directory, 'server.crt')
   const args = [
     ...['--name', 'test', '--data-dir', join(directory, 'data'), '--enable-v2', '--log-level', 'info'],
     ...['--listen-client-urls', url, '--advertise-client-urls', url],
     ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`],
     ...['--initial-advertise-peer-urls', `http://127.0.0.1:${peerPort}`],
     ...['--initial-cluster', `test=http://127.0.0.1:${peerPort}`],
-    ...tlsArguments(directory, options, ctlTls),
+    ...tlsArguments(directory, ca, options),
     ...(options.args ?? []),
   ]
   let child: ChildProcess | undefined
@@ -73,7 +75,8 @@ export async function startEtcd(t: Test, options: EtcdOptions = {}): Promise<Etc
   })
   await start()
   const ctl = async (api: 2 | 3, ...command: string[]) => {
-    const { stdout } = await promisify(execFile)('etcdctl', [`--endpoints=${url}`, ...ctlTls, ...command], {
+    const tls = options.tls === undefined ? [] : [api === 2 ? `--ca-file=${ca}` : `--cacert=${ca}`]
+    const { stdout } = await promisify(execFile)('etcdctl', [`--endpoints=${url}`, ...tls, ...command], {
       env: { ...process.env, ETCDCTL_API: String(api) },
     })
     return stdout
@@ -100,6 +103,15 @@ export async function startEtcd(t: Test, options: EtcdOptions = {}): Promise<Etc
       await ctl(3, 'user', 'grant-role', user, 'revocations')
       await ctl(3, 'auth', 'enable')
     },
+    async enableAuthV2(user, ...prefixes) {
+      await ctl(2, 'user', 'add', 'root:pw')
+      await ctl(2, 'user', 'add', `${user}:pw`)
+      await ctl(2, 'role', 'add', 'revocations')
+      for (const prefix of prefixes) await ctl(2, 'role', 'grant', 'revocations', '--readwrite', '--path', prefix)
+      await ctl(2, 'user', 'grant', user, '--roles', 'revocations')
+      await ctl(2, 'auth', 'enable')
+      await ctl(2, '--username', 'root:pw', 'role', 'remove', 'guest')
+    },
   }
 }
 
@@ -125,17 +137,16 @@ async function ready(child: ChildProcess): Promise<void> {
   })
 }
 
-function tlsArguments(directory: string, { tls }: EtcdOptions, ctlTls: string[]): string[] {
+function tlsArguments(directory: string, ca: string, { tls }: EtcdOptions): string[] {
   if (tls === undefined) return []
   const file = (name: string, text: string) => {
     const path = join(directory, name)
     writeFileSync(path, text, { mode: 0o600 })
     return path
   }
-  const cert = file('server.crt', tls.cert)
+  writeFileSync(ca, tls.cert)
   const key = file('server.key', tls.key)
-  ctlTls.push(`--cacert=${cert}`)
   const client =
     tls.clientCa === undefined ? [] : ['--client-cert-auth', '--trusted-ca-file', file('ca.crt', tls.clientCa)]
-  return ['--cert-file', cert, '--key-file', key, ...client]
+  return ['--cert-file', ca, '--key-file', key, ...client]
 }

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { describeError } from '../../../logging/index.js'
 import type { RevocationSink } from '../../record.js'
+import { noteGap, noteWatch, type Revisions } from '../etcd-revisions.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
 import type { KeyRange } from './key-range.js'
-import type { Revisions } from './revisions.js'
 import { type WatchPlace, WatchStream } from './watch-stream.js'
 
 export interface WatchOptions {
@@ -86,7 +86,6 @@ class Watch {
 
   /** Throws when the stream ends; ends it with the signal. */
   async follow(stream: WatchStream): Promise<void> {
-    const { revisions } = this.#options
     const abort = () => stream.close()
     this.#signal.addEventListener('abort', abort, { once: true })
     if (this.#signal.aborted) abort()
@@ -96,8 +95,7 @@ class Watch {
       this.#signal.removeEventListener('abort', abort)
       stream.close()
       this.#barren = stream.progressed ? 0 : this.#barren + 1
-      revisions.watched = undefined
-      revisions.missed = undefined
+      noteGap(this.#options.revisions)
     }
   }
 
@@ -106,15 +104,10 @@ class Watch {
   }
 
   #live(from: bigint, lost: boolean): void {
-    const { revisions } = this.#options
-    revisions.watched = from
-    revisions.missed = (reason) => this.#sink.resync(reason)
     this.#sink.state('live')
+    noteWatch(this.#options.revisions, from, (reason) => this.#sink.resync(reason))
     if (lost) this.#sink.resync('etcd has lost its data')
     else if (this.wasLive) this.#sink.resync('the watch of etcd was interrupted')
-    else if (revisions.listed !== undefined && revisions.listed + 1n < from) {
-      this.#sink.resync('the watch of etcd began after the listing')
-    }
     this.wasLive = true
   }
 

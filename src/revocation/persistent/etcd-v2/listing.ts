@@ -1,0 +1,84 @@
+import { Tokenizer, TokenParser, TokenType } from '@streamparser/json'
+import { StoreError } from '../store-error.js'
+
+/** A key of etcd's v2 API. */
+export interface Leaf {
+  readonly key: unknown
+  readonly value: string
+}
+
+/** Directories within directories: ids with more slashes than this are not read. */
+const MAX_DEPTH = 64
+/** Bytes of one entry of the directory, which may be a directory itself. */
+const MAX_ENTRY_BYTES = 16 * 1024 * 1024
+/** Bytes parsed at once: about 1 ms. */
+const SLICE_BYTES = 16 * 1024
+
+/**
+ * Reads the answer to a recursive `GET` of a directory as it arrives, and yields the keys in it.
+ * Throws {@link StoreError} `ERR_STORE_ANSWER` for anything else, and for an answer that ends too early.
+ */
+export async function* readListing(body: AsyncIterable<Uint8Array>): AsyncIterable<readonly Leaf[]> {
+  const listing = new Listing()
+  for await (const chunk of body) {
+    for (let at = 0; at < chunk.length; at += SLICE_BYTES) yield listing.read(chunk.subarray(at, at + SLICE_BYTES))
+  }
+  listing.end()
+}
+
+/** The keys of a node: itself, or those of all directories in it. */
+export function leavesOf(node: unknown): Leaf[] {
+  const leaves: Leaf[] = []
+  const open = [node]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) continue
+    const { key, value, dir, nodes } = next as Readonly<Record<string, unknown>>
+    if (dir !== true) leaves.push({ key, value: typeof value === 'string' ? value : '' })
+    else if (Array.isArray(nodes)) open.push(...nodes)
+  }
+  return leaves
+}
+
+class Listing {
+  readonly #tokenizer = new Tokenizer({ stringBufferSize: SLICE_BYTES })
+  readonly #parser = new TokenParser({ paths: ['$.node.dir', '$.node.nodes.*'], keepStack: false })
+  #leaves: Leaf[] = []
+  #isDirectory = false
+  #depth = 0
+  #received = 0
+  #entryEnd = 0
+
+  constructor() {
+    this.#parser.onValue = ({ value, key }) => {
+      if (key === 'dir') this.#isDirectory = value === true
+      else this.#leaves.push(...leavesOf(value))
+    }
+    this.#tokenizer.onToken = ({ token, value, offset }) => {
+      this.#parser.write({ token, value })
+      if (token === TokenType.LEFT_BRACE || token === TokenType.LEFT_BRACKET) this.#depth++
+      else if (token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET) this.#depth--
+      if (this.#depth > MAX_DEPTH * 2) throw unexpected()
+      if (this.#depth <= 3) this.#entryEnd = offset // in the array of the directory's nodes, or above it
+    }
+  }
+
+  read(bytes: Uint8Array): readonly Leaf[] {
+    this.#leaves = []
+    this.#received += bytes.length
+    try {
+      this.#tokenizer.write(bytes)
+    } catch {
+      throw unexpected() // the parser's own errors quote what they met
+    }
+    if (this.#received - this.#entryEnd > MAX_ENTRY_BYTES) throw unexpected()
+    return this.#leaves
+  }
+
+  end(): void {
+    if (!this.#parser.isEnded || !this.#isDirectory) throw unexpected()
+  }
+}
+
+function unexpected(): StoreError {
+  return new StoreError('ERR_STORE_ANSWER', "etcd's answer is no listing of a directory")
+}

@@ -1,0 +1,78 @@
+import type { Secret } from '../config/secret.js'
+
+/** How a client may reach an API: the plain listener, the TLS one, or both. */
+export type Transport = 'http' | 'https'
+
+/** An API, as its OpenAPI definition or an `[[apis]]` entry declares it. Immutable. */
+export interface Api {
+  readonly name: string
+  readonly version: string
+  /** Literal, without a trailing slash: `/petstore/v1`; empty for an API at the root. */
+  readonly basePath: string
+  readonly resources: readonly Resource[]
+  /** The header that carries the token, in lower case, where it is not the gateway's own. */
+  readonly authHeader: string | undefined
+  readonly transports: readonly Transport[]
+  readonly cors: Cors | undefined
+  /** Where it was declared, for messages. */
+  readonly file: string
+}
+
+/** One operation: a method on a path. */
+export interface Resource {
+  /** Upper case; `*` for every method that is not declared by itself (but CONNECT and TRACE). */
+  readonly method: string
+  /** The path's template, below the base path: `/pet/{petId}`. A last segment `*` stands for any rest. */
+  readonly template: string
+  /** The template below its API's base path, as messages and metrics name it: `/petstore/v1/pet/{petId}`. */
+  readonly fullTemplate: string
+  /** How much of a request's path is the base path. */
+  readonly basePathLength: number
+  /** Whether a token is needed. */
+  readonly secured: boolean
+  readonly scopes: ScopeAlternatives
+  /** At least one of the two is there. */
+  readonly production: Endpoints | undefined
+  readonly sandbox: Endpoints | undefined
+}
+
+/**
+ * The scopes that a token needs: *all* scopes of *any one* of the alternatives. None: no scope is needed.
+ *
+ * Two requirements of `security`, and also two scopes under one scheme, are alternatives: that is WSO2's reading
+ * ("at least one of them"), while OpenAPI itself asks for all scopes of a scheme. A definition where the readings
+ * differ is loaded with a warning. Two OAuth 2 schemes in *one* requirement are both needed, in either reading.
+ */
+export type ScopeAlternatives = readonly (readonly string[])[]
+
+/** The upstreams of a resource, for one kind of token. */
+export interface Endpoints {
+  readonly type: 'http' | 'load_balance' | 'failover'
+  readonly urls: readonly [Endpoint, ...Endpoint[]]
+  /** What the upstream itself asks for: RFC 7617. */
+  readonly credentials: BasicCredentials | undefined
+  /** How long an upstream may take to answer, in ms, where the definition says. */
+  readonly timeout: number | undefined
+}
+
+/** Where an upstream is. `ws` and `wss` are written as the `http` and `https` that they upgrade from. */
+export interface Endpoint {
+  /** Scheme, host and port: `https://petstore.example:8443`. */
+  readonly origin: string
+  /** What comes before the request's own path: `/v2`; empty for an upstream at the root. No trailing slash. */
+  readonly pathname: string
+}
+
+export interface BasicCredentials {
+  readonly username: string
+  readonly password: Secret
+}
+
+/** What browsers of other origins may do (`x-wso2-cors`). Header names are in lower case, methods in upper case. */
+export interface Cors {
+  readonly allowOrigins: readonly string[]
+  readonly allowCredentials: boolean
+  readonly allowHeaders: readonly string[]
+  readonly allowMethods: readonly string[]
+  readonly exposeHeaders: readonly string[]
+}

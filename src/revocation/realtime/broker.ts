@@ -1,5 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type SecureContextOptions } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type SecureContextOptions } from 'node:tls'
 
 /** A broker's address. */
 export interface Broker {
@@ -25,22 +25,22 @@ export class BrokerProtocolError extends Error {
   readonly code = 'ERR_BROKER_PROTOCOL'
 }
 
+/** The options of Node's `tls.connect` that follow from `tls`, whichever host it is for. */
+export function verification({ verifyHostname = true, ...material }: BrokerTls): ConnectionOptions {
+  return { ...material, ...(verifyHostname ? {} : { checkServerIdentity: () => undefined }) }
+}
+
+/** As {@link verification}, for a broker of this host. */
+export function tlsOptions(host: string, tls: BrokerTls): ConnectionOptions {
+  // RFC 6066: server_name is a host's name, never an address.
+  return { ...verification(tls), ...(isIP(host) === 0 ? { servername: host } : {}) }
+}
+
 /** Begins to connect. `ready` is called once bytes can be sent, which over TLS is after the handshake. */
 export function openSocket(broker: Broker, tls: BrokerTls, ready: () => void): Socket {
   const { host, port } = broker
   if (!broker.tls) return connectTcp({ host, port, noDelay: true }, ready)
-  const { verifyHostname = true, ...material } = tls
-  const socket = connectTls(
-    {
-      ...material,
-      host,
-      port,
-      // RFC 6066: server_name is a host's name, never an address.
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      ...(verifyHostname ? {} : { checkServerIdentity: () => undefined }),
-    },
-    ready,
-  )
+  const socket = connectTls({ ...tlsOptions(host, tls), host, port }, ready)
   socket.setNoDelay(true)
   return socket
 }

@@ -5,6 +5,7 @@ import { silent } from '../../../src/logging/index.js'
 import { TopicMessages } from '../../../src/revocation/message/index.js'
 import { type Amqp091Options, amqp091Source } from '../../../src/revocation/realtime/amqp-0-9-1/index.js'
 import { type Amqp10Options, amqp10Source } from '../../../src/revocation/realtime/amqp-1-0/index.js'
+import { readProvider, realtimeSource } from '../../../src/revocation/realtime/index.js'
 import { rabbitmqMissing, startRabbitMQ } from '../../services/rabbitmq.js'
 import { run } from './recording-sink.js'
 
@@ -99,6 +100,17 @@ async function main() {
     const stranger = run(t, source({ brokers }))
     await stranger.status('failed')
     t.match(stranger.detail('failed'), /self-signed/)
+  })
+
+  t.test("the seed's provider URL finds the broker", async (t) => {
+    const url = new Secret(`amqp://admin:admin@carbon/carbon?brokerlist='tcp://localhost:${broker.port}'`)
+    const factory = 'wso2mbInitialContextFactory'
+    const provider = readProvider({ factory, url, username: 'admin', password: new Secret('admin') })
+    const sink = run(t, realtimeSource(provider, { topic: TOPIC }, silent))
+    await sink.status('live')
+    const to = await publisher(t)
+    await to.publish(TOPIC, { contentType: 'amqp/map' }, amqpMap('seed'))
+    await sink.until(() => sink.ids.includes('seed'))
   })
 
   t.test('by AMQP 1.0: messages, a burst, refusals', async (t) => {

@@ -1,7 +1,7 @@
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { type Channel, type ChannelModel, connect } from 'amqplib'
 import type { Secret } from '../../../config/secret.js'
-import { type Broker, BrokerProtocolError, type BrokerTls } from '../broker.js'
+import { type Broker, BrokerProtocolError, type BrokerTls, tlsOptions } from '../broker.js'
 import type { Subscription } from '../reconnect.js'
 import type { Delivery } from './decode-message.js'
 import { toBrokerError } from './refusal.js'
@@ -42,7 +42,8 @@ export async function subscribe(broker: Broker, link: Amqp091Link, signal: Abort
   if (signal.aborted) giveUp()
   try {
     const connection = await connect(address(broker, link), {
-      ...socketOptions(broker, link),
+      ...(broker.tls ? tlsOptions(broker.host, link.tls) : {}),
+      noDelay: true,
       // Destroys amqplib's socket, in whichever state it is: there is no other way to reach it before it is open.
       signal: end.signal,
     } as Parameters<typeof connect>[1])
@@ -151,15 +152,5 @@ function address({ host, port, tls }: Broker, { vhost, username, password, heart
     vhost: encodeURIComponent(vhost),
     heartbeat,
     maxFrameSize: MAX_FRAME_SIZE,
-  }
-}
-
-function socketOptions(broker: Broker, { tls }: Amqp091Link) {
-  const { verifyHostname = true, ...material } = tls
-  return {
-    ...material,
-    noDelay: true,
-    ...(isIP(broker.host) === 0 ? { servername: broker.host } : {}),
-    ...(verifyHostname ? {} : { checkServerIdentity: () => undefined }),
   }
 }

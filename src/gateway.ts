@@ -5,7 +5,8 @@ import { Jwks, JwtAuthenticator } from './auth/index.js'
 import { type Config, type ConfigWarning, describeProblem, loadConfig } from './config/index.js'
 import { createHttpClient, type HttpClient } from './http-client/index.js'
 import { createLogging, type Logging } from './logging/index.js'
-import { openRevocations, type Revocations } from './revocation/index.js'
+import { OpenRequests } from './proxy/index.js'
+import { openRevocations, type Revocations, type TokenIdentity } from './revocation/index.js'
 import { ensureSelfSigned, KeyManagerEndpoints, type Listener, listen, RequestHandler } from './server/index.js'
 
 export interface Gateway {
@@ -101,12 +102,17 @@ function requestHandler(
     timestampSkew: server.timestampSkew,
     cacheCapacity: caching.tokenCacheCapacity,
     cacheExpiryTime: caching.enabled ? caching.tokenCacheExpiryTime : 0,
-    fingerprinter: revocations.fingerprinter,
+    fingerprints: revocations.fingerprints,
   })
+  const openRequests = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
+    [...ids, subject, ...clients, session].filter((key) => key !== undefined),
+  )
+  if (config.tokenRevocationConfig.closeOpenRequests) endOnRevocation(openRequests, revocations, logging)
   return new RequestHandler({
     routes: new RouteTable(apis),
     authenticator,
     revocations,
+    openRequests,
     client,
     ...(keyManager === undefined
       ? {}
@@ -117,6 +123,17 @@ function requestHandler(
     maxUriLength: listenerConfig.maxUriLength,
     maxBodyBytes: listenerConfig.maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : listenerConfig.maxEntityBodySize,
     logging,
+  })
+}
+
+/** A revocation ends the requests that are open with its token. */
+function endOnRevocation(open: OpenRequests<TokenIdentity>, revocations: Revocations, logging: Logging): void {
+  const log = logging('OpenRequests')
+  const reason = new Error('the token was revoked')
+  revocations.onChange((entry) => {
+    const now = Date.now()
+    const ended = open.end(entry, (identity) => revocations.find(identity, now) !== undefined, reason)
+    if (ended > 0) log.info('open requests of a revoked token were ended', { requests: ended })
   })
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startGateway, world } from './support/gateway.js'
+import { jtiOf, startGateway, world } from './support/gateway.js'
 
 t.test('a token that was revoked while the gateway was down never passes after its restart, under load', async (t) => {
   const w = await world(t)
@@ -57,8 +57,7 @@ t.test('a revocation that is published for another topic has no effect', async (
   const [token, marker] = [await w.token(), await w.token()]
   const gateway = await startGateway(t, w.configFile())
   await gateway.known()
-  const { jti } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { jti: string }
-  w.broker.publish('anotherTopic', { revokedToken: jti, ttl: '3600' })
+  w.broker.publish('anotherTopic', { revokedToken: jtiOf(token), ttl: '3600' })
   await w.revoke(marker) // comes after it, on the same connection
   while ((await gateway.status(marker)) !== 401);
   t.equal(await gateway.status(token), 200)

@@ -24,7 +24,7 @@ export interface JwtAuthenticatorOptions {
   readonly cacheCapacity: number
   /** Milliseconds for which a verified token is remembered at most. */
   readonly cacheExpiryTime: number
-  readonly fingerprinter: Fingerprinter
+  readonly fingerprints: Fingerprinter
 }
 
 /** Asymmetric signatures only: neither `none` nor an HMAC with a public key for its secret (RFC 8725 §3.1). */
@@ -84,7 +84,7 @@ export class JwtAuthenticator implements Authenticator {
         clockTolerance: this.#options.timestampSkew / 1000,
         currentDate: new Date(now),
       })
-      const identity = identify(jwt, payload, this.#options.fingerprinter, issuer.consumerKeyClaim)
+      const identity = identify(jwt, payload, this.#options.fingerprints, issuer.consumerKeyClaim)
       const authenticated = this.#authenticated(identity, payload, now)
       this.#verified.set(credential, authenticated)
       return authenticated

@@ -150,49 +150,6 @@ export const unsupported: readonly Unsupported[] = [
     remedy: 'headers pass as they come',
     warning: 'drop',
   },
-  {
-    path: 'apis',
-    when: (value) => Array.isArray(value) && value.length > 0,
-    message: `an API without an OpenAPI file ${LATER}`,
-    remedy: 'put an OpenAPI file into apiDefinitions',
-  },
-  {
-    path: 'tokenRevocationConfig.maxStaleness',
-    when: (value) => above(value, 0),
-    message: `a limit of staleness ${LATER}`,
-    remedy: 'set it to 0',
-  },
-  {
-    path: 'tokenRevocationConfig.realtime.durableSubscription',
-    when: yes,
-    message: `a durable subscription ${LATER}`,
-    remedy: 'set it to false',
-  },
-  {
-    path: 'tokenRevocationConfig.realtime.certFile',
-    when: given,
-    message: `a client certificate for the broker ${LATER}`,
-    remedy: 'leave it out',
-  },
-  {
-    path: 'tokenRevocationConfig.persistent.certFile',
-    when: given,
-    message: `a client certificate for the store ${LATER}`,
-    remedy: 'leave it out',
-  },
-  {
-    path: 'tokenRevocationConfig.persistent.type',
-    when: (value, { enablePersistentStorageRetrieval }) => yes(enablePersistentStorageRetrieval) && value === 'etcd',
-    message: `etcd ${LATER}`,
-    remedy: 'use type = "default", or disable the store',
-  },
-  {
-    path: 'tokenRevocationConfig.persistent.type',
-    when: (value, { enablePersistentStorageRetrieval }) =>
-      yes(enablePersistentStorageRetrieval) && typeof value === 'string' && value !== 'default' && value !== 'etcd',
-    message: `a store module ${LATER}`,
-    remedy: 'use type = "default", or disable the store',
-  },
 ]
 
 /** Finds what of {@link unsupported} `tree` asks for; where a warning is enough, changes `tree` to what will be done. */

@@ -1,1 +1,2 @@
-export { openRevocations, Revocations } from './revocations.js'
+export { openRevocations, Revocations, type RevocationsState } from './revocations.js'
+export type { TokenIdentity } from './token-id.js'

@@ -16,4 +16,6 @@ export interface RevocationLookup {
   readonly knownUntil: number
   /** Synchronous, and free of allocation when the token is not revoked. */
   find(token: TokenIdentity, now: number): Revocation | undefined
+  /** The token was refused: what revokes it is kept for as long as the token may be presented. */
+  refused(token: TokenIdentity, now: number): void
 }

@@ -1,63 +1,115 @@
-import { readFileSync } from 'node:fs'
 import type { Config } from '../config/index.js'
-import { createHttpClient } from '../http-client/index.js'
-import type { Logging } from '../logging/index.js'
+import type { Logger, Logging } from '../logging/index.js'
 import { Fingerprinter } from './fingerprint.js'
+import { type Entry, RevocationList } from './list/index.js'
 import type { Revocation, RevocationLookup } from './lookup.js'
-import { persistentStore, realtimeSource } from './sources.js'
-import { Synchronizer } from './synchronizer.js'
-import { canonicalIds, type TokenIdentity } from './token-id.js'
+import type { RevocationRecord } from './record.js'
+import { openStore, openTopic } from './sources.js'
+import { Synchronizer, type SynchronizerState } from './synchronizer.js'
+import type { TokenIdentity } from './token-id.js'
+
+/** How often expired entries are looked for, and for how long at a time (ms). */
+const SWEEP_INTERVAL = 1_000
+const SWEEP_BUDGET = 2
+
+/** What is known of revocations, and how well. Holds no secret. */
+export interface RevocationsState extends SynchronizerState {
+  readonly entries: { readonly tokens: number; readonly rules: number }
+}
+
+/** The revocation list with everything that feeds it: sources, synchronizer, journal. */
 export class Revocations implements RevocationLookup {
-  fingerprinter = Fingerprinter.random()
-  map = new Map<string, string>()
-  sync!: Synchronizer
-  get knownUntil() {
-    return this.sync.knownUntil
+  readonly fingerprints: Fingerprinter
+  readonly #list: RevocationList
+  readonly #synchronizer: Synchronizer
+  readonly #release: () => Promise<unknown>
+  #sweeping: NodeJS.Timeout | undefined
+
+  constructor(parts: {
+    list: RevocationList
+    fingerprints: Fingerprinter
+    synchronizer: Synchronizer
+    release: () => Promise<unknown>
+  }) {
+    this.fingerprints = parts.fingerprints
+    this.#list = parts.list
+    this.#synchronizer = parts.synchronizer
+    this.#release = parts.release
   }
+
+  get knownUntil(): number {
+    return this.#synchronizer.knownUntil
+  }
+
   find(token: TokenIdentity, now: number): Revocation | undefined {
-    for (const id of token.ids) {
-      const s = this.map.get(`${id.hi} ${id.lo}`)
-      if (s) return { by: id.by, source: s, learntAt: now }
+    return this.#list.find(token, now)
+  }
+
+  refused(token: TokenIdentity, now: number): void {
+    this.#list.touch(token, now)
+  }
+
+  /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */
+  onChange(listener: (entry: Entry) => void): () => void {
+    return this.#list.onChange(listener)
+  }
+
+  start(): void {
+    this.#synchronizer.start()
+    this.#sweeping = setInterval(() => this.#list.sweep(Date.now(), SWEEP_BUDGET), SWEEP_INTERVAL)
+    this.#sweeping.unref()
+  }
+
+  known(): Promise<void> {
+    return this.#synchronizer.known()
+  }
+
+  state(): RevocationsState {
+    return {
+      ...this.#synchronizer.state(),
+      entries: this.#list.size,
     }
-    return undefined
   }
-  start() {
-    this.sync.start()
-  }
-  known() {
-    return this.sync.known()
-  }
-  state() {
-    return this.sync.state()
-  }
-  close() {
-    return this.sync.stop()
+
+  /** Stops the sources and writes what the journal still holds back. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweeping)
+    await this.#synchronizer.stop()
+    await this.#release()
   }
 }
+
+/**
+ * Opens the journal, reads it, and makes the sources; `start()` starts them. Throws `SourceError` for a source that
+ * cannot be made; a journal that cannot be used is a warning.
+ */
 export async function openRevocations(config: Config, logging: Logging): Promise<Revocations> {
-  const r = new Revocations()
-  const c = config.tokenRevocationConfig
-  const client = createHttpClient(c.persistent.caFile ? { ca: [readFileSync(c.persistent.caFile, 'utf8')] } : {})
-  const realtime = realtimeSource(c.realtime, undefined, logging)
-  const store = persistentStore(c.persistent, client, logging)
-  r.sync = new Synchronizer({
-    ...(realtime ? { realtime } : {}),
-    ...(store ? { store } : {}),
+  const { tokenRevocationConfig: settings, server } = config
+  const logger = logging('TokenRevocation')
+  const topic = await openTopic(config, logging)
+  const opened = await openStore(config, logging)
+  const store = opened?.store
+  warnOfGaps(topic !== undefined, store !== undefined, logger)
+
+  const fingerprints = Fingerprinter.random()
+  const list = new RevocationList({ fingerprints, timestampSkew: server.timestampSkew, retention: settings.retention })
+  const synchronizer = new Synchronizer({
+    ...(topic === undefined ? {} : { realtime: topic }),
+    ...(store === undefined ? {} : { store }),
     target: {
-      apply: (rec, s) => {
-        if (rec.kind === 'token')
-          for (const id of canonicalIds(rec.id)) {
-            const f = r.fingerprinter.of('token', id)
-            r.map.set(`${f.hi} ${f.lo}`, s)
-          }
-      },
+      apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
       inStep: () => undefined,
     },
-    failurePolicy: c.failurePolicy,
-    startupGrace: c.startupGrace,
-    maxStaleness: c.maxStaleness,
-    refreshInterval: c.persistent.refreshInterval,
-    logger: logging('Synchronizer'),
+    failurePolicy: settings.failurePolicy,
+    startupGrace: settings.startupGrace,
+    maxStaleness: settings.maxStaleness,
+    refreshInterval: settings.persistent.refreshInterval,
+    logger,
   })
-  return r
+  return new Revocations({ list, fingerprints, synchronizer, release: async () => opened?.close() })
+}
+
+function warnOfGaps(realtime: boolean, store: boolean, logger: Logger): void {
+  if (!realtime && !store) logger.warn('no source of revocations is configured: revoked tokens are accepted')
+  else if (!store) logger.warn('without a persistent store, what is published while the broker is away is lost')
 }

@@ -1,73 +1,120 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Config } from '../config/index.js'
-import type { HttpClient } from '../http-client/index.js'
+import { createHttpClient, type HttpClient, type HttpClientOptions } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
+import { gatewayName } from './gateway-name.js'
 import { eventHubStore } from './persistent/event-hub.js'
-import { amqp10Source } from './realtime/amqp-1-0/index.js'
+import { chooseStore, type StoreChoice } from './persistent/store-choice.js'
+import { ProviderUrlError, readProvider, realtimeSource } from './realtime/index.js'
 import type { PersistentStore, RealtimeSource } from './record.js'
 
-type Realtime = Config['tokenRevocationConfig']['realtime']
-type Persistent = Config['tokenRevocationConfig']['persistent']
-
-/** A configured source that cannot be made: `problems` has the key's path and the remedy. */
+/** A configured source that cannot be made. `problems` has the key's path and what is wrong; nothing secret. */
 export class SourceError extends Error {
   override readonly name = 'SourceError'
   readonly code = 'ERR_REVOCATION_SOURCE'
-  readonly problems: readonly { path: string; message: string; remedy?: string }[]
+  readonly problems: readonly { readonly path: string; readonly message: string }[]
 
-  constructor(path: string, message: string, remedy: string) {
-    super(`${path}: ${message}; ${remedy}`)
-    this.problems = [{ path, message, remedy }]
+  constructor(path: string, cause: unknown) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    super(`${path}: ${message}`, { cause })
+    this.problems = [{ path, message }]
   }
 }
 
-/** A listing of a store may take this long and be this large: a million entries are about 100 MB. */
+/** A store, and what is to be closed with it. */
+export interface OpenStore {
+  readonly store: PersistentStore
+  close(): Promise<unknown>
+}
+
+/** A listing of the hub may take this long and be this large: a million entries are about 100 MB. */
 const LIST_TIMEOUT = 300_000
 const LIST_MAX_BYTES = 4 * 2 ** 30
-const AMQP_10 = /^amqp10(s?):\/\/([^:/?#@]+|\[[0-9a-fA-F:]+\])(?::(\d{1,5}))?\/?$/
 
 /** The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
-export function realtimeSource(
-  config: Realtime,
-  caFile: string | undefined,
-  logging: Logging,
-): RealtimeSource | undefined {
-  if (!config.enableRealtimeMessageRetrieval) return undefined
-  const [, secure, host, port] = AMQP_10.exec(config.jmsConnectionProviderUrl.reveal()) ?? []
-  if (host === undefined) {
-    throw new SourceError(
-      'tokenRevocationConfig.realtime.jmsConnectionProviderUrl',
-      'this protocol is not supported yet',
-      'name a broker that speaks AMQP 1.0, as in "amqp10://localhost:5672"',
+export async function openTopic(config: Config, logging: Logging): Promise<RealtimeSource | undefined> {
+  const { realtime } = config.tokenRevocationConfig
+  if (!realtime.enableRealtimeMessageRetrieval) return undefined
+  try {
+    const provider = readProvider({
+      factory: realtime.jmsConnectioninitialContextFactory ?? '',
+      url: realtime.jmsConnectionProviderUrl,
+      username: realtime.jmsConnectionUsername,
+      password: realtime.jmsConnectionPassword,
+    })
+    const tls = await material(realtime)
+    const { verifyHostname } = config.httpClients
+    return realtimeSource(
+      provider,
+      {
+        topic: realtime.jmsConnectionTopic,
+        ...(Object.keys(tls).length === 0 ? {} : { tls: verifyHostname ? tls : { ...tls, verifyHostname } }),
+        // A durable subscription is one gateway's: its name outlives restarts with the rest of its state.
+        ...(realtime.durableSubscription
+          ? { durable: true, clientId: await gatewayName(join(config.server.stateDirectory, 'gateway-name')) }
+          : {}),
+      },
+      logging,
     )
+  } catch (cause) {
+    const where = cause instanceof ProviderUrlError ? '.jmsConnectionProviderUrl' : ''
+    throw new SourceError(`tokenRevocationConfig.realtime${where}`, cause)
   }
-  const tls = secure === 's'
-  return amqp10Source({
-    brokers: [{ host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? (tls ? 5671 : 5672)), tls }],
-    topic: config.jmsConnectionTopic,
-    username: config.jmsConnectionUsername,
-    password: config.jmsConnectionPassword,
-    ...(caFile === undefined ? {} : { tls: { ca: caFile } }),
-    logging,
-  })
 }
 
 /** The store that `[tokenRevocationConfig.persistent]` names, if it is enabled. Throws {@link SourceError}. */
-export function persistentStore(config: Persistent, client: HttpClient, logging: Logging): PersistentStore | undefined {
-  if (!config.enablePersistentStorageRetrieval) return undefined
-  if (config.type !== 'default') {
-    throw new SourceError(
-      'tokenRevocationConfig.persistent.type',
-      'this store is not supported yet',
-      'use type = "default", WSO2\'s event hub',
-    )
+export async function openStore(config: Config, logging: Logging): Promise<OpenStore | undefined> {
+  const { persistent } = config.tokenRevocationConfig
+  if (!persistent.enablePersistentStorageRetrieval) return undefined
+  try {
+    const { verifyHostname, disableSslVerification } = config.httpClients
+    const choice = chooseStore({ type: persistent.type, endpointURL: persistent.endpointURL })
+    const client = createHttpClient({ ...(await material(persistent)), verifyHostname, disableSslVerification })
+    return { store: await storeOf(choice, config, client, logging), close: () => client.destroy() }
+  } catch (cause) {
+    throw new SourceError('tokenRevocationConfig.persistent', cause)
   }
-  return eventHubStore({
-    endpointUrl: config.endpointURL ?? '',
-    username: config.username,
-    password: config.password,
-    client,
-    timeout: LIST_TIMEOUT,
-    maxBytes: LIST_MAX_BYTES,
-    logging,
-  })
+}
+
+/** What is not needed is not loaded: etcd's client alone takes longer than all the rest of a start. */
+async function storeOf(
+  choice: StoreChoice,
+  config: Config,
+  client: HttpClient,
+  logging: Logging,
+): Promise<PersistentStore> {
+  const { persistent, retention } = config.tokenRevocationConfig
+  const login = { username: persistent.username, password: persistent.password }
+  if (choice.kind === 'event-hub') {
+    const limits = { timeout: LIST_TIMEOUT, maxBytes: LIST_MAX_BYTES }
+    return eventHubStore({ ...login, ...limits, endpointUrl: choice.endpointUrl, client, logging })
+  }
+  if (choice.kind === 'module') {
+    const { moduleStore } = await import('./persistent/module.js')
+    if (persistent.module === undefined) throw new Error('module: name the JavaScript file that exports createStore')
+    const section = { ...persistent, password: persistent.password.reveal(), ...persistent.options }
+    return moduleStore({ file: persistent.module, section, logging })
+  }
+  const { endpoint } = choice
+  if (endpoint.api === 'v2') {
+    const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
+    return etcdV2Store({ ...login, endpoint, client, retention, logging })
+  }
+  const { etcdV3Store } = await import('./persistent/etcd-v3/store.js')
+  return etcdV3Store({ ...login, ...(await material(persistent)), endpoint, retention, logging })
+}
+
+/** Certificates and keys in PEM, from the files that a section names. */
+async function material(section: {
+  readonly caFile?: string | undefined
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+}): Promise<Pick<HttpClientOptions, 'cert' | 'key'> & { ca?: string[] }> {
+  const read = (file: string) => readFile(file, 'utf8')
+  return {
+    ...(section.caFile === undefined ? {} : { ca: [await read(section.caFile)] }),
+    ...(section.certFile === undefined ? {} : { cert: await read(section.certFile) }),
+    ...(section.keyFile === undefined ? {} : { key: await read(section.keyFile) }),
+  }
 }

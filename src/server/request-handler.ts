@@ -1,20 +1,24 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Match, RouteTable } from '../apis/index.js'
 import { upstreamPath } from '../apis/index.js'
-import { type Authenticated, type Authenticator, isRefused, readBearer } from '../auth/index.js'
+import { type Authenticated, type Authenticator, isRefused, type Refused, readBearer } from '../auth/index.js'
 import { type Fault, faults } from '../faults/index.js'
 import type { HttpClient } from '../http-client/index.js'
 import type { Logger, Logging } from '../logging/index.js'
-import { type ForwardFailure, forward, requestHeaders } from '../proxy/index.js'
+import { type ForwardFailure, forward, type OpenRequests, requestHeaders } from '../proxy/index.js'
 import type { Revocation, RevocationLookup } from '../revocation/lookup.js'
+import type { TokenIdentity } from '../revocation/token-id.js'
 import type { KeyManagerEndpoints } from './key-manager.js'
 import { readTarget, type Target } from './path.js'
+import { RefusalLog } from './refusal-log.js'
 import { respond, respondWithFault } from './respond.js'
 
 export interface RequestHandlerOptions {
   readonly routes: RouteTable
   readonly authenticator: Authenticator
   readonly revocations: RevocationLookup
+  /** Where requests that are under way are noted, so that a revocation ends them; absent: it does not. */
+  readonly openRequests?: OpenRequests<TokenIdentity>
   /** Connections to upstreams. */
   readonly client: HttpClient
   /** `/token`, `/revoke` ... of a key manager; absent: they are 404 like any path that no API has. */
@@ -47,6 +51,7 @@ export class RequestHandler {
   readonly #log: Logger
   readonly #authLog: Logger
   readonly #jwtLog: Logger
+  readonly #refusals: RefusalLog
   #requests = 0
 
   constructor(options: RequestHandlerOptions) {
@@ -54,6 +59,7 @@ export class RequestHandler {
     this.#log = options.logging('RequestHandler')
     this.#authLog = options.logging('AuthnFilter')
     this.#jwtLog = options.logging('JWTAuthProvider')
+    this.#refusals = new RefusalLog(options.logging('AuthnFilter'))
   }
 
   /** The listener's side of it. `secure`: the key manager's endpoints are served too. */
@@ -77,7 +83,7 @@ export class RequestHandler {
       return this.#refuse(request, faults.entityTooLarge, 'body-too-large')
     }
     const target = readTarget(url)
-    if (target.kind === 'refused') return this.#refuse(request, faults.badRequest, target.reason)
+    if (target.kind === 'refusal') return this.#refuse(request, faults.badRequest, target.reason)
     const method = req.method ?? ''
     if (target.path === '/health' && (method === 'GET' || method === 'HEAD')) {
       return respond(req, res, 200, HEALTH_HEADERS, HEALTHY, serverHeader)
@@ -94,7 +100,7 @@ export class RequestHandler {
     const { authenticator, revocations, authorizationHeader } = this.#options
     const now = Date.now()
     if (now >= revocations.knownUntil) return this.#refuse(request, faults.notSynchronised, 'not-synchronised')
-    const header = route.resource.api.authHeader ?? authorizationHeader
+    const header = route.api.authHeader ?? authorizationHeader
     const bearer = readBearer(request.req.rawHeaders, header)
     if (bearer.kind === 'ambiguous') return this.#refuse(request, faults.badRequest, 'two-credentials')
     if (bearer.kind === 'missing') return this.#refuse(request, faults.missingCredentials, 'missing')
@@ -135,44 +141,51 @@ export class RequestHandler {
     if (endpoint === undefined) {
       return this.#refuse(request, sandbox ? faults.noSandboxEndpoint : faults.noProductionEndpoint, 'no-endpoint')
     }
-    const header = resource.api.authHeader ?? authorizationHeader
+    const header = route.api.authHeader ?? authorizationHeader
     const removed = caller !== undefined && removeAuthHeader ? new Set([header]) : NOTHING
-    const path = upstreamPath(resource, endpoint, target)
-    this.#forward(request, endpoint.origin, path, removed, caller)
+    const path = upstreamPath(resource, endpoint, target.path, target.query)
+    this.#forward(request, endpoint.origin, path, removed, caller && { identity: caller.identity, api: route.api.name })
   }
 
-  #forward(request: Request, origin: string, path: string, removed: ReadonlySet<string>, caller?: Authenticated): void {
-    const { client, maxBodyBytes } = this.#options
+  #forward(request: Request, origin: string, path: string, removed: ReadonlySet<string>, caller?: Caller): void {
+    const { client, maxBodyBytes, openRequests } = this.#options
     const { req, res } = request
     const upstream = { origin, path, headers: requestHeaders(req.rawHeaders, removed), maxBodyBytes }
-    let refusal: { fault: Fault; reason: string } | undefined
-    forward(client, upstream, req, res, {
+    let refusal: Refused | undefined
+    let over = false
+    const exchange = forward(client, upstream, req, res, {
       mayStart: () => {
-        refusal = caller === undefined ? undefined : this.#revoked(request, caller)
+        refusal = caller === undefined ? undefined : this.#refusal(request, caller)
         return refusal === undefined
       },
       failed: (failure, answered, cause) => {
         if (failure === 'client-left') return
-        if (failure === 'refused' && refusal !== undefined) {
-          this.#refuse(request, refusal.fault, refusal.reason)
+        if (failure === 'refused') {
+          if (!answered) this.#refuse(request, refusal?.fault ?? faults.invalidCredentials, 'revoked')
           return
         }
-        const fault = failure === 'refused' ? faults.invalidCredentials : FAULT_OF[failure]
         this.#log.error('the upstream gave no whole response', cause, { requestId: id(request), failure, origin })
-        if (!answered) this.#refuse(request, fault, failure)
+        if (!answered) this.#refuse(request, FAULT_OF[failure], failure)
       },
-      ended: () => undefined,
+      ended: () => {
+        over = true
+        if (caller !== undefined) openRequests?.remove(caller.identity, exchange)
+      },
     })
+    if (caller !== undefined && !over) openRequests?.add(caller.identity, exchange)
   }
 
-  #revoked(request: Request, caller: Authenticated): { fault: Fault; reason: string } | undefined {
+  /** Asks the revocation list: the last thing that happens before a request leaves. */
+  #refusal(request: Request, caller: Caller): Refused | undefined {
     const { revocations } = this.#options
     const now = Date.now()
-    if (now >= revocations.knownUntil) return { fault: faults.notSynchronised, reason: 'not-synchronised' }
+    if (now >= revocations.knownUntil) return NOT_SYNCHRONISED
     const revocation = revocations.find(caller.identity, now)
     if (this.#jwtLog.debugEnabled) this.#debugLookup(request, revocation)
     if (revocation === undefined) return undefined
-    return { fault: faults.invalidCredentials, reason: `revoked` }
+    revocations.refused(caller.identity, now)
+    this.#refusals.revoked(() => id(request), caller.api, caller.identity, revocation, now)
+    return REVOKED
   }
 
   #refuse(request: Request, fault: Fault, reason: string): void {
@@ -210,12 +223,20 @@ export class RequestHandler {
   }
 }
 
+/** Whom a forwarded request comes from. */
+interface Caller {
+  readonly identity: TokenIdentity
+  readonly api: string
+}
+
 interface Request {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly number: number
 }
 
+const REVOKED: Refused = { fault: faults.invalidCredentials, reason: 'revoked' }
+const NOT_SYNCHRONISED: Refused = { fault: faults.notSynchronised, reason: 'not-synchronised' }
 const NOTHING: ReadonlySet<string> = new Set()
 const ROUTE_FAULTS = {
   'no-api': faults.noApi,

@@ -28,8 +28,17 @@ export interface World {
   token(): Promise<string>
   /** Revokes at the token service. It tells the topic, unless `quietly`: then only the hub's list has it. */
   revoke(token: string, quietly?: boolean): Promise<void>
-  /** A configuration for this world, with a few lines more. */
-  configFile(more?: string): string
+  /**
+   * A configuration for this world, with a few lines more; sections of other sources take the place of its own.
+   * Gateways of different names have nothing in common on disk.
+   */
+  configFile(more?: string, sources?: Sources, name?: string): string
+}
+
+/** The bodies of `[tokenRevocationConfig.realtime]` and `.persistent`, as a user writes them; empty: not there. */
+export interface Sources {
+  readonly realtime?: string
+  readonly persistent?: string
 }
 
 const OPENAPI = (upstream: string) => `openapi: 3.0.3
@@ -42,7 +51,7 @@ paths:
 `
 
 export async function world(t: Test): Promise<World> {
-  const directory = t.testdir({ api_definitions: {}, hub: {} })
+  const directory = t.testdir({ hub: {} })
   const reached: string[] = []
   const held: (() => void)[] = []
   const { origin } = await httpServer(t, (req, res) => {
@@ -96,17 +105,28 @@ export async function world(t: Test): Promise<World> {
       quiet = false
       if (status !== 200) throw new Error(`the token service answered ${status}`)
     },
-    configFile(more = '') {
-      const file = join(directory, 'micro-gw.conf')
-      mkdirSync(join(directory, 'api_definitions'), { recursive: true })
-      writeFileSync(join(directory, 'api_definitions', 'things.yaml'), OPENAPI(`${origin}/up`))
-      writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port }, more))
+    configFile(more = '', sources = {}, name = 'gateway') {
+      const file = join(directory, name, 'micro-gw.conf')
+      mkdirSync(join(directory, name, 'api_definitions'), { recursive: true })
+      writeFileSync(join(directory, name, 'api_definitions', 'things.yaml'), OPENAPI(`${origin}/up`))
+      writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port }, more, sources))
       return file
     },
   }
 }
 
-function config(at: { url: string; issuer: string; caFile: string; brokerPort: number }, more: string): string {
+function config(at: { url: string; issuer: string; caFile: string; brokerPort: number }, more: string, sources: Sources) {
+  const realtime = `  enableRealtimeMessageRetrieval = true
+  jmsConnectionTopic = "${TOPIC}"
+  jmsConnectionProviderUrl = "amqp10://localhost:${at.brokerPort}"
+  jmsConnectionUsername = "admin"
+  jmsConnectionPassword = "admin"`
+  const persistent = `  enablePersistentStorageRetrieval = true
+  type = "default"
+  endpointURL = "${at.url}/internal/data/v1"
+  username = "admin"
+  password = "admin"
+  caFile = "${at.caFile}"`
   return `
 [server]
   workers = 1
@@ -124,19 +144,16 @@ function config(at: { url: string; issuer: string; caFile: string; brokerPort: n
   issuer = "${at.issuer}"
   jwksURL = "${at.url}/oauth2/jwks"
 [tokenRevocationConfig.realtime]
-  enableRealtimeMessageRetrieval = true
-  jmsConnectionTopic = "${TOPIC}"
-  jmsConnectionProviderUrl = "amqp10://localhost:${at.brokerPort}"
-  jmsConnectionUsername = "admin"
-  jmsConnectionPassword = "admin"
+${sources.realtime ?? realtime}
 [tokenRevocationConfig.persistent]
-  enablePersistentStorageRetrieval = true
-  type = "default"
-  endpointURL = "${at.url}/internal/data/v1"
-  username = "admin"
-  password = "admin"
-  caFile = "${at.caFile}"
+${sources.persistent ?? persistent}
 ${more}`
+}
+
+/** The `jti` of a token. */
+export function jtiOf(token: string): string {
+  const payload = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()
+  return (JSON.parse(payload) as { jti: string }).jti
 }
 
 /** A gateway that was started by `mgw start`. */

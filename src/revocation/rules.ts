@@ -1,0 +1,35 @@
+import type { Fingerprint } from './fingerprint.js'
+import { ENTRY_WORDS, isKept, readRevokedBefore } from './list/entry.js'
+import { SegmentedTable } from './list/segmented-table.js'
+import type { TokenIdentity } from './token-id.js'
+
+const SEGMENTS = 64
+
+/** The rule that a token falls under. */
+export interface MatchedRule extends Fingerprint {
+  readonly by: 'subject' | 'client' | 'session'
+}
+
+/** Subjects, clients and sessions of which everything issued before some moment is revoked. */
+export class Rules {
+  readonly table = new SegmentedTable(ENTRY_WORDS.rule, SEGMENTS)
+
+  /**
+   * The rule by which a token is revoked: the token was issued (`iat`) before the rule's moment, and the rule is kept
+   * beyond `unit`. Allocates nothing if there is none.
+   */
+  find(token: TokenIdentity, unit: number): MatchedRule | undefined {
+    const { subject, session, clients, issuedAt } = token
+    if (subject !== undefined && this.#revokes(subject, issuedAt, unit)) return { by: 'subject', ...subject }
+    if (session !== undefined && this.#revokes(session, issuedAt, unit)) return { by: 'session', ...session }
+    for (const client of clients) if (this.#revokes(client, issuedAt, unit)) return { by: 'client', ...client }
+    return undefined
+  }
+
+  #revokes({ hi, lo }: Fingerprint, issuedAt: number, unit: number): boolean {
+    const segment = this.table.segmentOf(lo)
+    const at = segment.find(hi, lo)
+    if (at < 0 || !isKept(segment.words[at + 2] as number, unit)) return false
+    return readRevokedBefore(segment.words, at) > issuedAt
+  }
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Installs the brokers and stores that the tests start, on Debian 12, without starting any of them.
+set -euo pipefail
+
+packages=(etcd-server etcd-client activemq libxstream-java libjettison-java rabbitmq-server)
+if command -v etcd etcdctl java javac >/dev/null && [ -d /usr/share/activemq ] && [ -d /usr/lib/rabbitmq ]; then
+  exit 0
+fi
+sudo=$([ "$(id -u)" -eq 0 ] || echo sudo)
+# Debian starts what it installs, unless this says no (101: forbidden by policy).
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  printf '#!/bin/sh\nexit 101\n' | $sudo tee /usr/sbin/policy-rc.d >/dev/null
+  $sudo chmod +x /usr/sbin/policy-rc.d
+  trap '$sudo rm -f /usr/sbin/policy-rc.d' EXIT
+fi
+command -v javac >/dev/null || packages+=(default-jdk-headless)
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq --no-install-recommends "${packages[@]}"

@@ -3,9 +3,11 @@
 set -euo pipefail
 
 packages=(etcd-server etcd-client activemq libxstream-java libjettison-java rabbitmq-server)
-if command -v etcd etcdctl java javac >/dev/null && [ -d /usr/share/activemq ] && [ -d /usr/lib/rabbitmq ]; then
-  exit 0
-fi
+installed() {
+  for command in etcd etcdctl java javac; do command -v "$command" >/dev/null || return 1; done
+  [ -d /usr/share/activemq ] && [ -d /usr/lib/rabbitmq ] && [ -e /usr/share/java/xstream.jar ]
+}
+if installed; then exit 0; fi
 sudo=$([ "$(id -u)" -eq 0 ] || echo sudo)
 # Debian starts what it installs, unless this says no (101: forbidden by policy).
 if [ ! -e /usr/sbin/policy-rc.d ]; then

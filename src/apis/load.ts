@@ -1,0 +1,84 @@
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Api } from './api.js'
+import { type ApiEntry, readEntry } from './api-entry.js'
+import type { Environment } from './environment.js'
+import { readApi } from './openapi.js'
+import { DefinitionError, type DefinitionProblem, Report } from './problem.js'
+import { RouteTable } from './route-table.js'
+import { readDefinition } from './source.js'
+
+export interface LoadOptions {
+  /** Every `*.yaml`, `*.yml` and `*.json` in it, but not below it, is a definition. None, if not given. */
+  readonly directory?: string | undefined
+  readonly entries?: readonly ApiEntry[] | undefined
+  /** The file that the entries are in, for messages. */
+  readonly configFile?: string | undefined
+  /** For `$env{NAME}` and WSO2's overrides; `process.env` if not given. */
+  readonly environment?: Environment | undefined
+}
+
+export interface LoadedApis {
+  readonly apis: readonly Api[]
+  readonly warnings: readonly DefinitionProblem[]
+}
+
+const DEFINITION_FILE = /^[^.].*\.(?:yaml|yml|json)$/i
+
+/** Loads all APIs, or rejects with one {@link DefinitionError} that lists all problems of all of them. */
+export async function loadApis(options: LoadOptions): Promise<LoadedApis> {
+  const report = new Report()
+  const environment = options.environment ?? process.env
+  const entries = options.entries ?? []
+  const named = new Set(entries.flatMap(({ definition }) => (definition === undefined ? [] : [resolve(definition)])))
+  const files = options.directory === undefined ? [] : await definitionFiles(options.directory, report)
+  const apis: (Api | undefined)[] = []
+  for (const file of files.filter((file) => !named.has(resolve(file)))) {
+    const source = await readDefinition(file, report)
+    apis.push(source && readApi(source, environment))
+  }
+  for (const [at, entry] of entries.entries()) {
+    const where = { file: options.configFile ?? 'the configuration', name: `[[apis]] ${entry.name ?? at + 1}` }
+    apis.push(await readEntry(entry, where, environment, report))
+  }
+  const loaded = apis.filter((api) => api !== undefined)
+  checkBasePaths(loaded, report)
+  if (report.errors.length > 0) throw new DefinitionError(report.errors)
+  warnOfShadowed(loaded, report)
+  return { apis: loaded, warnings: report.warnings }
+}
+
+async function definitionFiles(directory: string, report: Report): Promise<string[]> {
+  try {
+    const names = await readdir(directory)
+    return names
+      .filter((name) => DEFINITION_FILE.test(name))
+      .sort()
+      .map((name) => join(directory, name))
+  } catch (error) {
+    const message = `can't be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
+    report.error({ file: directory, message, remedy: 'it is the directory of the API definitions' })
+    return []
+  }
+}
+
+function checkBasePaths(apis: readonly Api[], report: Report): void {
+  const owners = new Map<string, Api>()
+  for (const api of apis) {
+    const owner = owners.get(api.basePath)
+    const message = `the base path ${api.basePath || '/'} of ${api.name} is also that of ${owner?.name} (${owner?.file})`
+    if (owner !== undefined)
+      report.error({ file: api.file, message, remedy: 'x-wso2-basePath gives it one of its own' })
+    owners.set(api.basePath, api)
+  }
+}
+
+function warnOfShadowed(apis: readonly Api[], report: Report): void {
+  const shadowed = new Set(new RouteTable(apis).shadowed)
+  for (const api of apis) {
+    for (const { method, fullTemplate } of api.resources.filter((resource) => shadowed.has(resource))) {
+      const message = `${method} ${fullTemplate} is never reached: it lies below the longer base path of another API`
+      report.warn({ file: api.file, message })
+    }
+  }
+}

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type AdminServer, startAdmin } from './admin/index.js'
-import { loadApis, RouteTable } from './apis/index.js'
+import { type Api, formatProblem, loadApis, RouteTable } from './apis/index.js'
 import { Jwks, JwtAuthenticator } from './auth/index.js'
 import { type Config, type ConfigWarning, describeProblem, loadConfig } from './config/index.js'
 import { createHttpClient, type HttpClient } from './http-client/index.js'
@@ -22,20 +22,20 @@ export interface Gateway {
 /** Everything that a configuration file leads to, read and checked, with nothing started. */
 export interface Inputs {
   readonly config: Config
-  readonly apis: Awaited<ReturnType<typeof loadApis>>['apis']
+  readonly apis: readonly Api[]
   readonly warnings: readonly string[]
 }
 
 /** Reads a configuration and the API definitions that it names. Throws what is wrong with them, all of it at once. */
 export async function readInputs(configFile: string): Promise<Inputs> {
   const { config, warnings } = await loadConfig(configFile, process.env)
-  const definitions = await loadApis(config.apiDefinitions, config.apis)
+  const definitions = await loadApis({ directory: config.apiDefinitions, entries: config.apis, configFile })
   return {
     config,
     apis: definitions.apis,
     warnings: [
       ...warnings.map((warning: ConfigWarning) => describeProblem(warning)),
-      ...definitions.warnings.map(String),
+      ...definitions.warnings.map(formatProblem),
     ],
   }
 }
@@ -118,6 +118,7 @@ function requestHandler(
       ? {}
       : { keyManager: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext) }),
     authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
+    assertionHeader: config.jwtConfig.header.toLowerCase(),
     removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
     serverHeader: server.header,
     maxUriLength: listenerConfig.maxUriLength,

@@ -61,7 +61,10 @@ async function putMany(jtis: readonly string[], put: (jti: string) => Promise<Re
 }
 
 function putV2({ url }: EtcdServer, jti: string): Promise<Response> {
-  return fetch(`${url}/v2/keys/jti/${jti}`, { method: 'PUT', body: new URLSearchParams({ value: 'true', ttl: '3600' }) })
+  return fetch(`${url}/v2/keys/jti/${jti}`, {
+    method: 'PUT',
+    body: new URLSearchParams({ value: 'true', ttl: '3600' }),
+  })
 }
 
 /** By etcd's JSON gateway to its v3 API. */

@@ -8,6 +8,7 @@ export type Bearer =
   /** More than one such header: which of them an upstream would read cannot be told. */
   | { readonly kind: 'ambiguous' }
 
+const AUTHORIZATION = 'authorization'
 const MISSING: Bearer = { kind: 'missing' }
 const MALFORMED: Bearer = { kind: 'malformed' }
 const AMBIGUOUS: Bearer = { kind: 'ambiguous' }
@@ -18,7 +19,8 @@ const PADDED_JWT = /^bearer +([A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]+=*\.[A-Za-z0
 
 /**
  * Finds the bearer token of a request. Reads `rawHeaders`, where a second header of the name shows; Node's `headers`
- * hides it, and an upstream might prefer it.
+ * hides it, and an upstream might prefer it. So it might a header whose name differs in `_` and `-` alone (CGI and its
+ * heirs make one variable of both), and a bearer token in `Authorization` where another header is configured.
  *
  * @param header the header's lower-case name
  */
@@ -26,11 +28,20 @@ export function readBearer(rawHeaders: readonly string[], header: string): Beare
   let value: string | undefined
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
-    if (name.length !== header.length || name.toLowerCase() !== header) continue
-    if (value !== undefined) return AMBIGUOUS
-    value = rawHeaders[i + 1] as string
+    if (name.length !== header.length && name.length !== AUTHORIZATION.length) continue
+    const lower = name.toLowerCase()
+    if (lower === header) {
+      if (value !== undefined) return AMBIGUOUS
+      value = rawHeaders[i + 1] as string
+    } else if (lower.replaceAll('_', '-') === header.replaceAll('_', '-')) return AMBIGUOUS
+    else if (lower === AUTHORIZATION && SCHEME.test(rawHeaders[i + 1] as string)) return AMBIGUOUS
   }
   if (value === undefined || !SCHEME.test(value)) return MISSING
   const credential = (BEARER.exec(value) ?? PADDED_JWT.exec(value))?.[1]
   return credential === undefined ? MALFORMED : { kind: 'token', credential }
+}
+
+/** Whether a query holds an `access_token` (RFC 6750 §2.3), which an upstream may read in place of the header's. */
+export function hasQueryToken(query: string): boolean {
+  return query.includes('access_token') && /[?&]access_token=/.test(query)
 }

@@ -2,15 +2,25 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { responseHeaders } from './headers.js'
 
-/** One request as it goes to an upstream. */
-export interface UpstreamRequest {
+/** Where a request goes. */
+export interface UpstreamTarget {
   readonly origin: string
   /** Path and query, byte for byte as the upstream shall see them. */
   readonly path: string
+}
+
+/** One request as it goes to an upstream. */
+export interface UpstreamRequest {
+  /** In the order in which they are tried: the next one when one cannot be reached. */
+  readonly targets: readonly [UpstreamTarget, ...UpstreamTarget[]]
   /** Name, value, name, value ...: what `requestHeaders` left. */
   readonly headers: string[]
   /** Bytes that the request's body may have; Infinity for no limit. */
   readonly maxBodyBytes: number
+  /** Name, value, name, value ...: added to the response, in place of the upstream's headers of the same names. */
+  readonly responseHeaders?: readonly string[]
+  /** Milliseconds that an upstream may take to answer; the client's own limit if absent. */
+  readonly timeout?: number | undefined
 }
 
 /** Why a forwarded request brought no response, or not a whole one. */
@@ -65,6 +75,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   readonly #hasBody: boolean
   #controller: Dispatcher.DispatchController | undefined
   #aborted: { reason: Error; failure: ForwardFailure } | undefined
+  #target = 0
   #retried = false
   #over = false
 
@@ -86,14 +97,17 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   send(): void {
+    const { targets, timeout } = this.#upstream
+    const { origin, path } = targets[this.#target] ?? targets[0]
     try {
       this.#client.dispatch(
         {
-          origin: this.#upstream.origin,
-          path: this.#upstream.path,
+          origin,
+          path,
           method: this.#req.method as Dispatcher.HttpMethod,
           headers: this.#upstream.headers,
           body: this.#hasBody ? this.#req : null,
+          ...(timeout === undefined ? {} : { headersTimeout: timeout, bodyTimeout: timeout }),
         },
         this,
       )
@@ -117,7 +131,11 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, message?: string): void {
     if (status < 200) return // informational: ours to answer, not the upstream's
     const raw = controller.rawHeaders
-    this.#res.writeHead(status, message, Array.isArray(raw) ? responseHeaders(raw) : [])
+    this.#res.writeHead(
+      status,
+      message,
+      Array.isArray(raw) ? responseHeaders(raw, this.#upstream.responseHeaders ?? []) : [],
+    )
     if (this.#req.method === 'HEAD') this.#res.flushHeaders()
   }
 
@@ -135,8 +153,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
     if (this.#aborted !== undefined) {
       this.#fail(this.#aborted.failure, this.#aborted.reason)
-    } else if (this.#mayRetry(error)) {
-      this.#retried = true
+    } else if (this.#mayRetry(error) || this.#nextTarget(error)) {
       this.#controller = undefined
       this.send()
     } else {
@@ -147,13 +164,25 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   /** A kept connection that the upstream closed just as we wrote to it says nothing about the request. */
   #mayRetry(error: Error): boolean {
     const code = codeOf(error)
-    return (
-      !this.#retried &&
-      !this.#hasBody &&
-      !this.#res.headersSent &&
-      IDEMPOTENT.has(this.#req.method ?? '') &&
-      (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE')
-    )
+    const stale = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
+    if (this.#retried || !stale || this.#hasBody || !this.#isRepeatable()) return false
+    this.#retried = true
+    return true
+  }
+
+  /** An upstream that cannot be reached has not seen the request: the next one may have it, whatever its method. */
+  #nextTarget(error: Error): boolean {
+    if (this.#target + 1 >= this.#upstream.targets.length || this.#res.headersSent) return false
+    const unsent = this.#controller === undefined
+    const untouched = !this.#hasBody || (!this.#req.readableDidRead && !this.#req.destroyed)
+    if (!untouched || !(unsent || (this.#isRepeatable() && !isTimeout(error)))) return false
+    this.#target++
+    this.#retried = false
+    return true
+  }
+
+  #isRepeatable(): boolean {
+    return !this.#res.headersSent && IDEMPOTENT.has(this.#req.method ?? '')
   }
 
   #clientLeft(): void {

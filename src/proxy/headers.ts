@@ -30,17 +30,21 @@ export function requestHeaders(raw: readonly string[], removed: ReadonlySet<stri
   return out
 }
 
-/** The headers of an upstream's response as the client gets them; see {@link requestHeaders}. */
-export function responseHeaders(raw: readonly (Buffer | string)[]): string[] {
+/**
+ * The headers of an upstream's response as the client gets them; see {@link requestHeaders}. Those in `added` take the
+ * place of the upstream's of the same names.
+ */
+export function responseHeaders(raw: readonly (Buffer | string)[], added: readonly string[] = []): string[] {
   const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
   const listed = listedByConnection(text)
   const out: string[] = []
   for (let i = 0; i + 1 < text.length; i += 2) {
     const name = text[i] as string
     const lower = name.toLowerCase()
-    if (HOP_BY_HOP.has(lower) || listed?.has(lower) === true) continue
+    if (HOP_BY_HOP.has(lower) || listed?.has(lower) === true || (added.length > 0 && added.includes(lower))) continue
     out.push(name, text[i + 1] as string)
   }
+  for (const part of added) out.push(part)
   return out
 }
 

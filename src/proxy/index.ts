@@ -1,3 +1,4 @@
-export { type Exchange, type ForwardFailure, forward, type UpstreamRequest } from './forward.js'
+export { EndpointOrder } from './endpoints.js'
+export { type Exchange, type ForwardFailure, forward, type UpstreamRequest, type UpstreamTarget } from './forward.js'
 export { requestHeaders } from './headers.js'
 export { type OpenKey, OpenRequests } from './open-requests.js'

@@ -1,13 +1,28 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { Match, RouteTable } from '../apis/index.js'
-import { upstreamPath } from '../apis/index.js'
-import { type Authenticated, type Authenticator, isRefused, type Refused, readBearer } from '../auth/index.js'
+import { type Api, type Endpoint, type Endpoints, type Match, type RouteTable, upstreamPath } from '../apis/index.js'
+import {
+  type Authenticated,
+  type Authenticator,
+  hasQueryToken,
+  isRefused,
+  type Refused,
+  readBearer,
+} from '../auth/index.js'
 import { type Fault, faults } from '../faults/index.js'
-import type { HttpClient } from '../http-client/index.js'
+import { basicCredentials, type HttpClient } from '../http-client/index.js'
 import type { Logger, Logging } from '../logging/index.js'
-import { type ForwardFailure, forward, type OpenRequests, requestHeaders } from '../proxy/index.js'
+import {
+  EndpointOrder,
+  type ForwardFailure,
+  forward,
+  type OpenRequests,
+  requestHeaders,
+  type UpstreamRequest,
+  type UpstreamTarget,
+} from '../proxy/index.js'
 import type { Revocation, RevocationLookup } from '../revocation/lookup.js'
 import type { TokenIdentity } from '../revocation/token-id.js'
+import { corsHeaders, isPreflight, preflightHeaders } from './cors.js'
 import type { KeyManagerEndpoints } from './key-manager.js'
 import { readTarget, type Target } from './path.js'
 import { RefusalLog } from './refusal-log.js'
@@ -26,6 +41,8 @@ export interface RequestHandlerOptions {
   /** Lower-case name of the header that carries the token (`[authConfig] authorizationHeader`). */
   readonly authorizationHeader: string
   readonly removeAuthHeader: boolean
+  /** Lower-case name of the header in which upstreams trust the gateway's own word (`[jwtConfig] header`). */
+  readonly assertionHeader: string
   /** The `server` header of the gateway's own answers. */
   readonly serverHeader: string
   readonly maxUriLength: number
@@ -52,6 +69,7 @@ export class RequestHandler {
   readonly #authLog: Logger
   readonly #jwtLog: Logger
   readonly #refusals: RefusalLog
+  readonly #order = new EndpointOrder()
   #requests = 0
 
   constructor(options: RequestHandlerOptions) {
@@ -65,18 +83,18 @@ export class RequestHandler {
   /** The listener's side of it. `secure`: the key manager's endpoints are served too. */
   listener(secure: boolean): RequestListener {
     return (req, res) => {
-      const request: Request = { req, res, number: ++this.#requests }
+      const request: Request = { req, res, secure, number: ++this.#requests, cors: NO_HEADERS }
       try {
-        this.#receive(request, secure)
+        this.#receive(request)
       } catch (error) {
         this.#failed(request, error)
       }
     }
   }
 
-  #receive(request: Request, secure: boolean): void {
-    const { routes, maxUriLength, maxBodyBytes, keyManager, serverHeader } = this.#options
-    const { req, res } = request
+  #receive(request: Request): void {
+    const { maxUriLength, maxBodyBytes, keyManager, serverHeader } = this.#options
+    const { req, res, secure } = request
     const url = req.url ?? ''
     if (url.length > maxUriLength) return this.#refuse(request, faults.uriTooLong, 'uri-too-long')
     if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) {
@@ -89,8 +107,24 @@ export class RequestHandler {
       return respond(req, res, 200, HEALTH_HEADERS, HEALTHY, serverHeader)
     }
     const endpoint = secure ? keyManager?.find(method, target.path) : undefined
-    if (endpoint !== undefined) return this.#forward(request, endpoint.origin, endpoint.path + target.query, NOTHING)
-    const route = routes.find(method, target.path)
+    if (endpoint === undefined) return this.#route(request, target)
+    const path = endpoint.path + target.query
+    this.#forward(request, { targets: [{ origin: endpoint.origin, path }], headers: this.#headers(request, NOTHING) })
+  }
+
+  #route(request: Request, target: Target): void {
+    const { req, res } = request
+    const route = this.#options.routes.find(req.method ?? '', target.path)
+    if ('api' in route) {
+      const { api } = route
+      if (!api.transports.includes(request.secure ? 'https' : 'http')) {
+        return this.#refuse(request, faults.noApi, 'transport')
+      }
+      if (isPreflight(req, api.cors)) {
+        return respond(req, res, 204, preflightHeaders(req, api.cors), '', this.#options.serverHeader)
+      }
+      request.cors = corsHeaders(req, api.cors)
+    }
     if (route.kind !== 'match') return this.#refuse(request, ROUTE_FAULTS[route.kind], route.kind)
     if (route.resource.secured) this.#authenticate(request, target, route)
     else this.#dispatch(request, target, route, undefined)
@@ -102,7 +136,9 @@ export class RequestHandler {
     if (now >= revocations.knownUntil) return this.#refuse(request, faults.notSynchronised, 'not-synchronised')
     const header = route.api.authHeader ?? authorizationHeader
     const bearer = readBearer(request.req.rawHeaders, header)
-    if (bearer.kind === 'ambiguous') return this.#refuse(request, faults.badRequest, 'two-credentials')
+    if (bearer.kind === 'ambiguous' || hasQueryToken(target.query)) {
+      return this.#refuse(request, faults.badRequest, 'two-credentials')
+    }
     if (bearer.kind === 'missing') return this.#refuse(request, faults.missingCredentials, 'missing')
     if (bearer.kind === 'malformed') return this.#refuse(request, faults.invalidCredentials, 'malformed')
     this.#debugAuth(request, 'Processing request with the Authentication handler chain')
@@ -131,29 +167,53 @@ export class RequestHandler {
     this.#dispatch(request, target, route, outcome)
   }
 
-  /** The last step: the revocation list is asked in the turn in which the first byte leaves, and at every later one. */
   #dispatch(request: Request, target: Target, route: Match, caller: Authenticated | undefined): void {
-    const { removeAuthHeader, authorizationHeader } = this.#options
-    const { resource } = route
+    const { resource, api } = route
     const sandbox = caller?.keyType === 'SANDBOX'
     const endpoints = sandbox ? resource.sandbox : resource.production
-    const endpoint = endpoints?.urls[0]
-    if (endpoint === undefined) {
+    if (endpoints === undefined) {
       return this.#refuse(request, sandbox ? faults.noSandboxEndpoint : faults.noProductionEndpoint, 'no-endpoint')
     }
-    const header = route.api.authHeader ?? authorizationHeader
-    const removed = caller !== undefined && removeAuthHeader ? new Set([header]) : NOTHING
-    const path = upstreamPath(resource, endpoint, target.path, target.query)
-    this.#forward(request, endpoint.origin, path, removed, caller && { identity: caller.identity, api: route.api.name })
+    const [first, ...others] = this.#order.of(endpoints)
+    const at = (endpoint: Endpoint): UpstreamTarget => ({
+      origin: endpoint.origin,
+      path: upstreamPath(resource, endpoint, target.path, target.query),
+    })
+    const upstream = {
+      targets: [at(first), ...others.map(at)] as const,
+      headers: this.#headers(request, this.#removedHeaders(api, endpoints, caller !== undefined)),
+      timeout: endpoints.timeout,
+    }
+    const { credentials } = endpoints
+    if (credentials !== undefined) {
+      const basic = basicCredentials(credentials.username, credentials.password.reveal())
+      upstream.headers.push('authorization', basic)
+    }
+    this.#forward(request, upstream, caller && { identity: caller.identity, api: api.name })
   }
 
-  #forward(request: Request, origin: string, path: string, removed: ReadonlySet<string>, caller?: Caller): void {
+  /** What an upstream must not see: the token, what only the gateway may say, what it asks for itself. */
+  #removedHeaders(api: Api, endpoints: Endpoints, authenticated: boolean): ReadonlySet<string> {
+    const { removeAuthHeader, authorizationHeader, assertionHeader } = this.#options
+    const removed = new Set([assertionHeader])
+    if (authenticated && removeAuthHeader) removed.add(api.authHeader ?? authorizationHeader)
+    if (endpoints.credentials !== undefined) removed.add('authorization')
+    return removed
+  }
+
+  #headers(request: Request, removed: ReadonlySet<string>): string[] {
+    if (this.#authLog.debugEnabled && removed.has('authorization')) {
+      this.#debugAuth(request, 'Removed header : Authorization from the request')
+    }
+    return requestHeaders(request.req.rawHeaders, removed)
+  }
+
+  #forward(request: Request, upstream: Omit<UpstreamRequest, 'maxBodyBytes'>, caller?: Caller): void {
     const { client, maxBodyBytes, openRequests } = this.#options
-    const { req, res } = request
-    const upstream = { origin, path, headers: requestHeaders(req.rawHeaders, removed), maxBodyBytes }
+    const { req, res, cors } = request
     let refusal: Refused | undefined
     let over = false
-    const exchange = forward(client, upstream, req, res, {
+    const exchange = forward(client, { ...upstream, maxBodyBytes, responseHeaders: cors }, req, res, {
       mayStart: () => {
         refusal = caller === undefined ? undefined : this.#refusal(request, caller)
         return refusal === undefined
@@ -164,6 +224,7 @@ export class RequestHandler {
           if (!answered) this.#refuse(request, refusal?.fault ?? faults.invalidCredentials, 'revoked')
           return
         }
+        const { origin } = upstream.targets[0]
         this.#log.error('the upstream gave no whole response', cause, { requestId: id(request), failure, origin })
         if (!answered) this.#refuse(request, FAULT_OF[failure], failure)
       },
@@ -192,7 +253,7 @@ export class RequestHandler {
     if (this.#log.debugEnabled) {
       this.#log.debug('request refused', { requestId: id(request), status: fault.status, code: fault.code, reason })
     }
-    respondWithFault(request.req, request.res, fault, this.#options.serverHeader)
+    respondWithFault(request.req, request.res, fault, this.#options.serverHeader, request.cors)
   }
 
   #guarded(request: Request, step: () => void): void {
@@ -232,12 +293,17 @@ interface Caller {
 interface Request {
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** Whether it came by TLS. */
+  readonly secure: boolean
+  /** What the API's CORS settings add to any answer. */
+  cors: readonly string[]
   readonly number: number
 }
 
 const REVOKED: Refused = { fault: faults.invalidCredentials, reason: 'revoked' }
 const NOT_SYNCHRONISED: Refused = { fault: faults.notSynchronised, reason: 'not-synchronised' }
 const NOTHING: ReadonlySet<string> = new Set()
+const NO_HEADERS: readonly string[] = []
 const ROUTE_FAULTS = {
   'no-api': faults.noApi,
   'no-resource': faults.noResource,

@@ -5,9 +5,15 @@ import type { Fault } from '../faults/index.js'
  * Answers with a fault. A request whose body is still to come loses its connection afterwards: what follows on it
  * cannot be told from the rest of that body.
  */
-export function respondWithFault(req: IncomingMessage, res: ServerResponse, fault: Fault, server: string): void {
+export function respondWithFault(
+  req: IncomingMessage,
+  res: ServerResponse,
+  fault: Fault,
+  server: string,
+  more: readonly string[] = [],
+): void {
   if (res.headersSent || res.destroyed) return
-  respond(req, res, fault.status, fault.headers, fault.body, server)
+  respond(req, res, fault.status, more.length === 0 ? fault.headers : [...fault.headers, ...more], fault.body, server)
 }
 
 /** Answers with a small body of the gateway's own; a HEAD gets the headers alone. */
@@ -19,7 +25,7 @@ export function respond(
   body: string,
   server: string,
 ): void {
-  const all = ['server', server, ...headers]
+  const all = server === '' ? [...headers] : ['server', server, ...headers]
   if (!req.complete) all.push('connection', 'close')
   res.writeHead(status, all)
   res.end(req.method === 'HEAD' ? undefined : body)

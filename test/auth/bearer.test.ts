@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readBearer } from '../../src/auth/bearer.js'
+import { hasQueryToken, readBearer } from '../../src/auth/bearer.js'
 
 const read = (...values: string[]) =>
   readBearer(
@@ -31,8 +31,20 @@ t.test('two headers of the name are ambiguous, whatever their spelling and their
 })
 
 t.test('the header may have another name', async (t) => {
-  t.strictSame(readBearer(['Authorization', 'Bearer a', 'X-Token', 'Bearer b'], 'x-token'), {
+  t.strictSame(readBearer(['Authorization', 'Basic a', 'X-Token', 'Bearer b'], 'x-token'), {
     kind: 'token',
     credential: 'b',
   })
+})
+
+t.test('a token in a header that an upstream might prefer is ambiguous', async (t) => {
+  for (const other of ['Authorization', 'X_Token', 'x_TOKEN']) {
+    t.equal(readBearer(['X-Token', 'Bearer a', other, 'Bearer b'], 'x-token').kind, 'ambiguous', other)
+  }
+})
+
+t.test('a token in the query is found, whatever it is called besides', async (t) => {
+  for (const query of ['?access_token=a', '?a=b&access_token=', '?access_token=a&b']) t.ok(hasQueryToken(query), query)
+  for (const query of ['', '?my_access_token=a', '?a=access_token', '?access_tokens=a'])
+    t.notOk(hasQueryToken(query), query)
 })

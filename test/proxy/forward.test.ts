@@ -3,7 +3,13 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { type Exchange, type ForwardFailure, forward, requestHeaders } from '../../src/proxy/index.js'
+import {
+  type Exchange,
+  type ForwardFailure,
+  forward,
+  requestHeaders,
+  type UpstreamTarget,
+} from '../../src/proxy/index.js'
 import { exchangeRaw, httpClient, httpServer, tcpServer } from '../support/servers.js'
 
 interface Proxy {
@@ -16,13 +22,18 @@ interface Proxy {
 }
 
 /** A server that forwards everything to one upstream, and answers a failure with 599. */
-async function proxy(t: Test, upstream: string, options: { mayStart?: () => boolean; maxBodyBytes?: number } = {}) {
+async function proxy(
+  t: Test,
+  upstream: string | [string, ...string[]],
+  options: { mayStart?: () => boolean; maxBodyBytes?: number } = {},
+) {
   const client = httpClient(t, { timeout: 300 })
   const failures: ForwardFailure[] = []
   const exchanges: Exchange[] = []
   let told: (() => void) | undefined
   const server = createServer((req, res) => {
-    const target = { origin: upstream, path: req.url ?? '/', headers: requestHeaders(req.rawHeaders, new Set()) }
+    const targets = [upstream].flat().map((origin) => ({ origin, path: req.url ?? '/' }))
+    const target = { targets: targets as [UpstreamTarget], headers: requestHeaders(req.rawHeaders, new Set()) }
     const exchange = forward(
       client,
       { ...target, maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY },
@@ -262,4 +273,23 @@ t.test('a slow reader slows the upstream down instead of filling the memory', as
   t.ok(sent < 100_000_000, `${sent} bytes were buffered`)
   answer.on('error', () => undefined)
   req.destroy()
+})
+
+t.test('an upstream that cannot be reached gives way to the next, for any method, with its body', async (t) => {
+  const { origin } = await httpServer(t, (req, res) => void req.pipe(res))
+  let starts = 0
+  const via = await proxy(t, ['http://127.0.0.1:1', origin], { mayStart: () => ++starts > 0 })
+  for (const method of ['POST', 'PUT', 'PATCH']) {
+    const answer = await fetch(via.origin, { method, body: 'hello' })
+    t.equal(await answer.text(), 'hello', method)
+  }
+  t.equal(starts, 3, 'what never left was not asked about')
+})
+
+t.test('an upstream that was reached and failed gives way only for what may be repeated', async (t) => {
+  const { port } = await tcpServer(t, (socket) => void socket.once('data', () => socket.destroy()))
+  const { origin } = await httpServer(t, (_, res) => void res.end('second'))
+  const via = await proxy(t, [`http://127.0.0.1:${port}`, origin])
+  t.equal(await (await fetch(via.origin)).text(), 'second')
+  t.equal((await fetch(via.origin, { method: 'POST' })).status, 599)
 })

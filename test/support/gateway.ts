@@ -115,7 +115,11 @@ export async function world(t: Test): Promise<World> {
   }
 }
 
-function config(at: { url: string; issuer: string; caFile: string; brokerPort: number }, more: string, sources: Sources) {
+function config(
+  at: { url: string; issuer: string; caFile: string; brokerPort: number },
+  more: string,
+  sources: Sources,
+) {
   const realtime = `  enableRealtimeMessageRetrieval = true
   jmsConnectionTopic = "${TOPIC}"
   jmsConnectionProviderUrl = "amqp10://localhost:${at.brokerPort}"

@@ -1,9 +1,13 @@
+import { EventEmitter, once } from 'node:events'
 import { type ConfirmChannel, connect, type Options } from 'amqplib'
 import t, { type Test } from 'tap'
 import { Secret } from '../../../src/config/secret.js'
 import { silent } from '../../../src/logging/index.js'
 import { TopicMessages } from '../../../src/revocation/message/index.js'
+import type { Delivery } from '../../../src/revocation/realtime/amqp-0-9-1/decode-message.js'
 import { type Amqp091Options, amqp091Source } from '../../../src/revocation/realtime/amqp-0-9-1/index.js'
+import { MAX_CONTENT_LENGTH } from '../../../src/revocation/realtime/amqp-0-9-1/size-guard.js'
+import { subscribe } from '../../../src/revocation/realtime/amqp-0-9-1/subscribe.js'
 import { type Amqp10Options, amqp10Source } from '../../../src/revocation/realtime/amqp-1-0/index.js'
 import { readProvider, realtimeSource } from '../../../src/revocation/realtime/index.js'
 import { rabbitmqMissing, startRabbitMQ } from '../../services/rabbitmq.js'
@@ -102,6 +106,29 @@ async function main() {
     t.match(stranger.detail('failed'), /self-signed/)
   })
 
+  t.test('a body that is too long is never gathered, and the next message is whole', async (t) => {
+    const arrivals = new EventEmitter()
+    const lengths: (number | 'too long')[] = []
+    const link = {
+      ...{ topic: 'sizes', exchange: 'amq.topic', vhost: 'carbon', username: 'admin', password: new Secret('admin') },
+      ...{ tls: {}, heartbeat: 30, idleTimeout: 60_000 },
+      deliver({ content }: Delivery) {
+        lengths.push(content.length)
+        arrivals.emit('whole')
+      },
+      tooLong: () => lengths.push('too long'),
+    }
+    const at = { host: '127.0.0.1', port: broker.port, tls: false }
+    const subscription = await subscribe(at, link, new AbortController().signal)
+    t.teardown(() => subscription.close())
+    const to = await publisher(t)
+    const whole = once(arrivals, 'whole')
+    to.send('sizes', {}, Buffer.alloc(MAX_CONTENT_LENGTH + 1))
+    to.send('sizes', {}, Buffer.alloc(MAX_CONTENT_LENGTH))
+    await whole
+    t.same(lengths, ['too long', MAX_CONTENT_LENGTH])
+  })
+
   t.test("the seed's provider URL finds the broker", async (t) => {
     const url = new Secret(`amqp://admin:admin@carbon/carbon?brokerlist='tcp://localhost:${broker.port}'`)
     const factory = 'wso2mbInitialContextFactory'
@@ -158,7 +185,7 @@ class Publisher {
   }
 
   send(topic: string, options: Options.Publish, body: string | Buffer): void {
-    this.#channel.publish('amq.topic', topic, Buffer.from(body as string, 'utf8'), options)
+    this.#channel.publish('amq.topic', topic, Buffer.from(body as string), options)
   }
 
   /** Resolves when the broker has it. */

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import rhea, { type Connection, type EventContext, type Message, type Sender } from 'rhea'
@@ -13,12 +13,16 @@ export interface Amqp10BrokerOptions {
   /** Topics that nobody may read. */
   readonly denied?: readonly string[]
   readonly tls?: TlsOptions
+  /** Asked of clients: to send something at least so often (ms). */
+  readonly idleTimeout?: number
 }
 
 export interface Amqp10Broker {
   readonly port: number
   /** The addresses, durabilities and link names of the live subscriptions. */
   readonly subscriptions: readonly { address: string; durable: unknown; name: string; capabilities: unknown }[]
+  /** Resolves when clients have sent something `times` times more, a heartbeat for one. */
+  heard(times: number): Promise<void>
   /** Sends to the topic's subscribers: a message, or bytes as they are. */
   publish(topic: string, message: Message | Buffer): void
   /** Destroys every connection, as a crash would. */
@@ -41,6 +45,7 @@ export async function startAmqp10Broker(
   const backlog = new Map<Sender, (Message | Buffer)[]>()
   const connections = new Set<Connection>()
   const sockets = new Set<Socket>()
+  const heard = new EventEmitter()
   if (users !== undefined) {
     container.sasl_server_mechanisms.enable_plain((name: string, word: string) => users[name] === word)
   }
@@ -80,6 +85,7 @@ export async function startAmqp10Broker(
     port: options.port ?? 0,
     require_sasl: users !== undefined,
     tcp_no_delay: true,
+    ...(options.idleTimeout === undefined ? {} : { idle_time_out: options.idleTimeout }),
     ...(topicPrefix === undefined ? {} : { properties: { 'topic-prefix': topicPrefix } }),
   }
   const server =
@@ -88,6 +94,7 @@ export async function startAmqp10Broker(
       : container.listen({ ...common, ...options.tls, transport: 'tls' })
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
+    socket.on('data', () => heard.emit('chunk'))
     socket.on('error', () => undefined)
     socket.once('close', () => sockets.delete(socket))
   })
@@ -114,6 +121,9 @@ export async function startAmqp10Broker(
         capabilities: sender.source.capabilities,
         name: sender.name,
       }))
+    },
+    async heard(times) {
+      for (let i = 0; i < times; i++) await once(heard, 'chunk')
     },
     publish(topic, message) {
       for (const sender of senders) {

@@ -109,6 +109,17 @@ t.test('a broker that has frozen is noticed', async (t) => {
   t.match(sink.detail('gap'), /silent for 200 ms/)
 })
 
+t.test('a broker that has nothing to say, and says so, is kept', async (t) => {
+  const broker = await startAmqp10Broker(t, { idleTimeout: 100 })
+  const sink = run(t, source(broker.port, { idleTimeout: 300 }))
+  await sink.status('live')
+  await broker.heard(15) // one each 50 ms
+  t.same(
+    sink.states.map(({ status }) => status),
+    ['connecting', 'live'],
+  )
+})
+
 t.test('a burst of 20,000 arrives whole', async (t) => {
   const broker = await startAmqp10Broker(t)
   const sink = run(t, source(broker.port))

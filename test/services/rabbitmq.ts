@@ -10,6 +10,11 @@ import type { Test } from 'tap'
 import { freePorts } from './free-port.js'
 
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
+/**
+ * Starts the port mapper of Erlang ($1 is its port), which would else start by itself and outlive us, and the server.
+ * The whole group ends with the server, and with us: our end of the pipe that `cat` reads closes however we end.
+ */
+const SCRIPT = 'epmd -address 127.0.0.1 -port "$1" & { "$0" </dev/null; kill -9 0; } & cat >/dev/null; kill -9 0'
 const START_TIMEOUT = 60_000
 const VHOST = 'carbon'
 /** What RabbitMQ says last when it starts. */
@@ -44,8 +49,6 @@ export interface RabbitMQ {
 export async function startRabbitMQ(t: Test): Promise<RabbitMQ> {
   const directory = await mkdtemp(join(tmpdir(), 'mgw-rabbitmq-'))
   const [port = 0, tlsPort = 0, distributionPort = 0, mapperPort = 0] = await freePorts(4)
-  // Erlang's port mapper would start by itself, and outlive us.
-  const mapper = spawn('epmd', ['-address', '127.0.0.1', '-port', String(mapperPort)], { stdio: 'ignore' })
   let broker: ChildProcess | undefined
   const kill = async () => {
     await end(broker)
@@ -53,7 +56,6 @@ export async function startRabbitMQ(t: Test): Promise<RabbitMQ> {
   }
   t.teardown(async () => {
     await kill()
-    await end(mapper)
     await rm(directory, { recursive: true, force: true })
   })
   const ca = await configure(directory, tlsPort)
@@ -74,8 +76,8 @@ export async function startRabbitMQ(t: Test): Promise<RabbitMQ> {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
   }
   const start = async () => {
-    // A group of its own, because the server is a script that has children.
-    broker = spawn(SERVER, [], { env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const arguments_ = ['-c', SCRIPT, SERVER, String(mapperPort)]
+    broker = spawn('/bin/sh', arguments_, { env: environment, stdio: 'pipe', detached: true })
     await started(broker)
   }
   await start()
@@ -179,8 +181,6 @@ function signalGroup(leader: ChildProcess | undefined, signal: NodeJS.Signals): 
 async function end(child: ChildProcess | undefined): Promise<void> {
   if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
-  // The mapper is not detached: it is in our own group, and ended alone.
-  if (child.spawnfile === SERVER) signalGroup(child, 'SIGKILL')
-  else child.kill('SIGKILL')
+  signalGroup(child, 'SIGKILL')
   await gone
 }

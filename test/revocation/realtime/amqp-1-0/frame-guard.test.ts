@@ -5,6 +5,7 @@ import {
   foreignProtocol,
   MAX_FRAME_SIZE,
 } from '../../../../src/revocation/realtime/amqp-1-0/frame-guard.js'
+import { BrokerProtocolError } from '../../../../src/revocation/realtime/broker.js'
 
 const SASL = Buffer.from('414d515003010000', 'hex')
 const AMQP = Buffer.from('414d515000010000', 'hex')
@@ -62,4 +63,22 @@ t.test('the protocol that is found in place of AMQP 1.0 is named', async (t) => 
   t.match(foreignProtocol(Buffer.from('15030100020228ff', 'hex')), /^TLS/)
   t.equal(foreignProtocol(Buffer.from('HTTP/1.1')), 'HTTP')
   t.equal(foreignProtocol(Buffer.from('12345678')), 'an unknown protocol')
+})
+
+t.test('any bytes, in any pieces, pass or end the connection', async () => {
+  const piece = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+    fc.constantFrom(SASL, AMQP, frame(8), frame(20)),
+  )
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      const guard = new FrameGuard()
+      try {
+        for (const bytes of pieces) guard.watch(bytes)
+      } catch (error) {
+        if (!(error instanceof BrokerProtocolError)) throw error
+      }
+    }),
+    { numRuns: 1000 },
+  )
 })

@@ -1,6 +1,7 @@
 import type { Config } from '../config/index.js'
-import type { Logger, Logging } from '../logging/index.js'
+import { describeError, type Logger, type Logging } from '../logging/index.js'
 import { Fingerprinter } from './fingerprint.js'
+import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
 import { type Entry, RevocationList } from './list/index.js'
 import type { Revocation, RevocationLookup } from './lookup.js'
 import type { RevocationRecord } from './record.js'
@@ -15,12 +16,14 @@ const SWEEP_BUDGET = 2
 /** What is known of revocations, and how well. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
   readonly entries: { readonly tokens: number; readonly rules: number }
+  readonly journal: JournalStatus | { readonly enabled: false }
 }
 
 /** The revocation list with everything that feeds it: sources, synchronizer, journal. */
 export class Revocations implements RevocationLookup {
   readonly fingerprints: Fingerprinter
   readonly #list: RevocationList
+  readonly #journal: Journal | undefined
   readonly #synchronizer: Synchronizer
   readonly #release: () => Promise<unknown>
   #sweeping: NodeJS.Timeout | undefined
@@ -28,11 +31,13 @@ export class Revocations implements RevocationLookup {
   constructor(parts: {
     list: RevocationList
     fingerprints: Fingerprinter
+    journal: Journal | undefined
     synchronizer: Synchronizer
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
     this.#list = parts.list
+    this.#journal = parts.journal
     this.#synchronizer = parts.synchronizer
     this.#release = parts.release
   }
@@ -68,6 +73,7 @@ export class Revocations implements RevocationLookup {
     return {
       ...this.#synchronizer.state(),
       entries: this.#list.size,
+      journal: this.#journal?.status() ?? { enabled: false },
     }
   }
 
@@ -75,6 +81,7 @@ export class Revocations implements RevocationLookup {
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
     await this.#synchronizer.stop()
+    await this.#journal?.close()
     await this.#release()
   }
 }
@@ -84,29 +91,50 @@ export class Revocations implements RevocationLookup {
  * cannot be made; a journal that cannot be used is a warning.
  */
 export async function openRevocations(config: Config, logging: Logging): Promise<Revocations> {
-  const { tokenRevocationConfig: settings, server } = config
+  const { tokenRevocationConfig: settings } = config
   const logger = logging('TokenRevocation')
   const topic = await openTopic(config, logging)
   const opened = await openStore(config, logging)
   const store = opened?.store
   warnOfGaps(topic !== undefined, store !== undefined, logger)
 
-  const fingerprints = Fingerprinter.random()
-  const list = new RevocationList({ fingerprints, timestampSkew: server.timestampSkew, retention: settings.retention })
+  const { journal, list, fingerprints, inStepAt } = await openList(config, logger)
   const synchronizer = new Synchronizer({
     ...(topic === undefined ? {} : { realtime: topic }),
     ...(store === undefined ? {} : { store }),
     target: {
       apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
-      inStep: () => undefined,
+      inStep: (at) => journal?.inStep(at),
     },
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
     refreshInterval: settings.persistent.refreshInterval,
+    ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInStepAt: inStepAt }),
     logger,
   })
-  return new Revocations({ list, fingerprints, synchronizer, release: async () => opened?.close() })
+  return new Revocations({ list, fingerprints, journal, synchronizer, release: async () => opened?.close() })
+}
+
+/** The list with what its journal holds; without one if it is off, or cannot be used. */
+async function openList(config: Config, logger: Logger) {
+  const { journal: settings, retention } = config.tokenRevocationConfig
+  const { timestampSkew } = config.server
+  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, timestampSkew, retention })
+  if (settings.enable) {
+    try {
+      const opened = await openJournal({ path: settings.path, listOf, logger, now: Date.now() })
+      logger.info('the journal was read', { ...opened.list.size })
+      return opened
+    } catch (error) {
+      logger.warn('the journal cannot be used: what is revoked is forgotten at a restart unless a store has it', {
+        path: settings.path,
+        reason: describeError(error),
+      })
+    }
+  }
+  const fingerprints = Fingerprinter.random()
+  return { journal: undefined, list: listOf(fingerprints), fingerprints, inStepAt: undefined }
 }
 
 function warnOfGaps(realtime: boolean, store: boolean, logger: Logger): void {

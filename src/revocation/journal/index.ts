@@ -1,0 +1,3 @@
+export { Journal, type JournalStatus } from './journal.js'
+export { JournalLocked } from './lock.js'
+export { type OpenedJournal, openJournal } from './open.js'

@@ -1,0 +1,154 @@
+import { constants } from 'node:fs'
+import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Logger } from '../../logging/index.js'
+import { Fingerprinter } from '../fingerprint.js'
+import type { RevocationList } from '../list/index.js'
+import { type Block, encodeHeader } from './format.js'
+import { Journal, syncDirectory } from './journal.js'
+import { lock } from './lock.js'
+import { type Contents, readJournal } from './read.js'
+
+export interface OpenJournalOptions {
+  readonly path: string
+  /** Makes the list that the journal is of, once its seed is known. */
+  readonly listOf: (fingerprints: Fingerprinter) => RevocationList
+  readonly logger: Logger
+  /** Epoch ms: what has expired by then is left out. */
+  readonly now: number
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal
+  readonly list: RevocationList
+  readonly fingerprints: Fingerprinter
+  /** When the list was last in step with its sources (epoch ms), as far as the file says. */
+  readonly inStepAt: number | undefined
+}
+
+/**
+ * Opens a journal, or makes one, and reads it into a list. A torn tail is cut off; a file that is not a journal is set
+ * aside, and so is a copy of one that is damaged, with a warning. Throws `JournalLocked` or the file system's error.
+ */
+export async function openJournal(options: OpenJournalOptions): Promise<OpenedJournal> {
+  const { path, logger } = options
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const release = await lock(path)
+  try {
+    const opened = await openLocked(options)
+    const { file, loaded } = opened
+    const journal = new Journal({
+      path,
+      seed: loaded.fingerprints.seed,
+      list: loaded.list,
+      logger,
+      file,
+      bytes: opened.bytes,
+      inStepAt: loaded.inStepAt,
+      release,
+    })
+    loaded.list.onChange((entry) => journal.append(entry))
+    return { journal, list: loaded.list, fingerprints: loaded.fingerprints, inStepAt: loaded.inStepAt }
+  } catch (error) {
+    await release()
+    throw error
+  }
+}
+
+async function openLocked(options: OpenJournalOptions) {
+  const { path, logger } = options
+  const file = await openFile(path)
+  try {
+    const loading = new Loading(options)
+    const contents = await readJournal(
+      file,
+      (seed) => loading.begin(seed),
+      (block) => loading.take(block),
+    )
+    if (contents.state !== 'read') return await startAnew(file, contents, options)
+    if (contents.damaged) await keepDamaged(file, path, logger)
+    await file.truncate(contents.validBytes)
+    return { file, bytes: contents.validBytes, loaded: loading.loaded() }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function openFile(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+}
+
+async function startAnew(old: FileHandle, contents: Contents, options: OpenJournalOptions) {
+  const { path, logger } = options
+  let file = old
+  if (contents.state === 'foreign') {
+    const aside = `${path}.foreign-${options.now}`
+    await rename(path, aside)
+    await old.close()
+    logger.warn('a file that is not a journal of this version was set aside', { path, aside })
+    file = await openFile(path)
+  }
+  const loading = new Loading(options)
+  loading.begin(Fingerprinter.random().seed)
+  const loaded = loading.loaded()
+  const header = encodeHeader(loaded.fingerprints.seed)
+  await file.truncate(0)
+  await file.write(header, 0, header.length, 0)
+  await file.sync()
+  await syncDirectory(dirname(path))
+  return { file, bytes: header.length, loaded }
+}
+
+/** What cannot be read is kept for whoever wants to look; what can be read is used. */
+async function keepDamaged(file: FileHandle, path: string, logger: Logger): Promise<void> {
+  const aside = `${path}.damaged-${Date.now()}`
+  const copy = await open(aside, 'w', 0o600)
+  try {
+    const chunk = Buffer.allocUnsafe(1 << 20)
+    for (let position = 0; ; ) {
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
+      if (bytesRead === 0) break
+      await copy.write(chunk, 0, bytesRead)
+      position += bytesRead
+    }
+  } finally {
+    await copy.close()
+  }
+  logger.warn('the journal is damaged: what stands before the damage is used, the whole was set aside', { path, aside })
+}
+
+/** Puts blocks into a list. */
+class Loading {
+  readonly #options: OpenJournalOptions
+  #loaded: { list: RevocationList; fingerprints: Fingerprinter } | undefined
+  #translation: Uint8Array | undefined
+  #inStepAt: number | undefined
+
+  constructor(options: OpenJournalOptions) {
+    this.#options = options
+  }
+
+  begin(seed: Buffer): void {
+    const fingerprints = new Fingerprinter(seed)
+    this.#loaded = { fingerprints, list: this.#options.listOf(fingerprints) }
+  }
+
+  take({ kind, payload }: Block): void {
+    const { list } = this.loaded()
+    if (kind === 'token' || kind === 'rule') {
+      list.import({ kind, bytes: payload }, this.#translation, this.#options.now)
+    } else if (kind === 'inStep' && payload.length === 8) {
+      // A clock that was ahead then must not make a journal look younger than it is.
+      this.#inStepAt = Math.min(payload.readDoubleLE(), this.#options.now)
+    } else if (kind === 'sources') {
+      const names: unknown = JSON.parse(payload.toString('utf8'))
+      if (Array.isArray(names)) this.#translation = list.sources.translation(names.map(String))
+    }
+  }
+
+  loaded() {
+    if (this.#loaded === undefined) throw new TypeError('a journal begins with its seed')
+    return { ...this.#loaded, inStepAt: this.#inStepAt }
+  }
+}

@@ -61,13 +61,13 @@ export class DefinitionNode {
   }
 
   string(): string | undefined {
-    if (!this.exists || typeof this.value === 'string') return this.value as string | undefined
-    return this.#mustBe('a text', undefined)
+    if (!this.exists) return undefined
+    return typeof this.value === 'string' ? this.value : this.#mustBe('a text', undefined)
   }
 
   boolean(): boolean | undefined {
-    if (!this.exists || typeof this.value === 'boolean') return this.value as boolean | undefined
-    return this.#mustBe('true or false', undefined)
+    if (!this.exists) return undefined
+    return typeof this.value === 'boolean' ? this.value : this.#mustBe('true or false', undefined)
   }
 
   /** A text, or a number as it is written: of a version, `1.0` without quotes is a number. */

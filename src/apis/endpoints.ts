@@ -71,7 +71,8 @@ function readMap(node: DefinitionNode, variable: string | undefined, environment
 
 function readUrls(node: DefinitionNode, variable: string | undefined, environment: Environment): string[] | undefined {
   const items = node.get('urls').items()
-  if (items.length === 0) node.error(`${node.name} has no urls`)
+  const missing = node.value instanceof Map && !node.get('urls').exists
+  if (missing || (Array.isArray(node.get('urls').value) && items.length === 0)) node.error(`${node.name} has no urls`)
   const urls = items.map((item, at) => {
     const override = variable === undefined ? undefined : environment[`${variable}_endpoint_${at}`]
     if (override !== undefined) return override

@@ -56,7 +56,7 @@ function checkKnown(node: DefinitionNode, { levels, protective, support }: Exten
   } else if (misplaced && protective) {
     node.error(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
   } else if (misplaced) {
-    node.warn(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
+    node.warnOnce(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
   } else if (support === 'warned') {
     node.warnOnce(`${node.name} is not supported and has no effect`)
   }
@@ -64,5 +64,8 @@ function checkKnown(node: DefinitionNode, { levels, protective, support }: Exten
 
 function warnUnknown(node: DefinitionNode): void {
   const known = nearest(node.name, EXTENSIONS.keys())
-  node.warn(`${node.name} is not known and has no effect`, known === undefined ? undefined : `did you mean ${known}?`)
+  node.warnOnce(
+    `${node.name} is not known and has no effect`,
+    known === undefined ? undefined : `did you mean ${known}?`,
+  )
 }

@@ -86,14 +86,16 @@ export function parseDefinition(file: string, text: string, report: Report): Def
   try {
     const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false })
     for (const { message, pos } of [...document.errors, ...document.warnings]) {
-      report.error({ file, line: lines.linePos(pos[0]).line, message: firstLine(message) })
+      // What else is wrong on a line mostly comes of its first error.
+      const { line } = lines.linePos(pos[0])
+      if (report.isFirst(file, `syntax of line ${line}`)) report.error({ file, line, message: withoutContent(message) })
     }
     if (document.errors.length + document.warnings.length > 0) return undefined
     const root: unknown = document.toJS({ mapAsMap: true, maxAliasCount: MAX_ALIASES })
     return new DefinitionSource(file, report, root, document, lines)
   } catch (error) {
     // A nesting too deep for the stack, aliases too many or without an anchor.
-    return fail(report, file, firstLine((error as Error).message))
+    return fail(report, file, withoutContent((error as Error).message))
   }
 }
 
@@ -102,6 +104,7 @@ function fail(report: Report, file: string, message: string): undefined {
   return undefined
 }
 
-function firstLine(message: string): string {
-  return message.split('\n', 1)[0] ?? message
+/** The parser ends some messages with what it read, after a colon: that may be a password. */
+function withoutContent(message: string): string {
+  return message.split(/[:\n]/, 1)[0] ?? message
 }

@@ -103,3 +103,33 @@ t.test('requests under way end when the gateway is asked to stop; it exits with 
   t.equal(await open, 200)
   t.equal(await ended, 0)
 })
+
+t.test(
+  'with every source down a restarted gateway refuses what it knew, and serves the rest from its journal',
+  async (t) => {
+    const w = await world(t)
+    const [revoked, control] = [await w.token(), await w.token()]
+    const grace = '[tokenRevocationConfig]\n  startupGrace = "2s"'
+    const configFile = w.configFile(grace)
+    const first = await startGateway(t, configFile)
+    await first.known()
+    t.equal(await first.status(control), 200)
+    await w.revoke(revoked)
+    while ((await first.status(revoked)) !== 401);
+    await new Promise((resolve) => setTimeout(resolve, 100)) // on disk within 50 ms is the promise
+    t.equal(await first.process.end('SIGKILL'), 'SIGKILL')
+
+    const down = {
+      realtime: `enableRealtimeMessageRetrieval = true
+jmsConnectionProviderUrl = "amqp10://127.0.0.1:1"`,
+      persistent: `enablePersistentStorageRetrieval = true
+endpointURL = "https://127.0.0.1:1/"`,
+    }
+    w.configFile(grace, down)
+    const second = await startGateway(t, configFile)
+    t.equal(await second.status(revoked), 503, 'nothing is known yet')
+    await second.known()
+    t.equal(await second.status(revoked), 401)
+    t.equal(await second.status(control), 200)
+  },
+)

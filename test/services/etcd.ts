@@ -6,7 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import type { Test } from 'tap'
+
+/** Whoever ends what was started: a test of tap's, or a benchmark. */
+export interface Owner {
+  teardown(end: () => unknown): void
+}
 
 export interface EtcdOptions {
   /** PEM: serves TLS with it, and asks clients for a certificate of `clientCa` if there is one. */
@@ -42,7 +46,7 @@ export function etcdMissing(): string | false {
 }
 
 /** Starts an etcd and resolves once it serves clients. */
-export async function startEtcd(t: Test, options: EtcdOptions = {}): Promise<EtcdServer> {
+export async function startEtcd(t: Owner, options: EtcdOptions = {}): Promise<EtcdServer> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-etcd-'))
   const [port, peerPort] = await Promise.all([freePort(), freePort()])
   const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`

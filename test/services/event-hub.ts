@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { Test } from 'tap'
+import type { Owner } from './etcd.js'
 
 /** How the stand-in answers one request for its list. */
 export type HubAnswer = (response: ServerResponse, request: IncomingMessage) => void
@@ -19,7 +19,7 @@ export interface HubStandIn {
 }
 
 /** Starts one on a free loopback port; `tls` makes it speak TLS with that certificate. */
-export async function startHub(t: Test, tls?: { cert: string; key: string }): Promise<HubStandIn> {
+export async function startHub(t: Owner, tls?: { cert: string; key: string }): Promise<HubStandIn> {
   let current: HubAnswer = json({ revokedJWTList: [] })
   const requests: { method: string; path: string; authorization: string | undefined }[] = []
   const listener = (request: IncomingMessage, response: ServerResponse) => {

@@ -33,25 +33,62 @@ const PAGES_OF_A_RANGE = 4
  * and `depth` follows what is found: deeper while ranges are many pages long, shallower while they are nearly empty.
  */
 export async function* readRange(start: Buffer, end: Buffer, read: ReadPage): AsyncIterable<readonly KeyValue[]> {
-  let at = start
-  let depth = start.length
-  let limit = FIRST_LIMIT
-  while (at.compare(end) < 0) {
-    const shared = Math.min(depth, at.length)
-    const upTo = siblingEnd(at, shared, end)
-    const { keys, more, count } = await read(at, upTo, limit)
+  const walk = new Walk(start, end)
+  let reading = readAhead(walk, read)
+  while (reading !== undefined) {
+    const page = await reading
+    walk.advance(page)
+    reading = readAhead(walk, read) // etcd looks for the next page while this one is used
+    if (page.keys.length > 0) yield page.keys
+  }
+}
+
+function readAhead(walk: Walk, read: ReadPage): Promise<Page> | undefined {
+  const { at, upTo, limit } = walk
+  if (at.compare(walk.end) >= 0) return undefined
+  const page = read(at, upTo, limit)
+  page.catch(() => undefined) // the consumer may stop before it is needed
+  return page
+}
+
+/** Where the reading of a range has come to, and what to ask for next. */
+class Walk {
+  readonly #start: Buffer
+  readonly end: Buffer
+  at: Buffer
+  limit = FIRST_LIMIT
+  #depth: number
+
+  constructor(start: Buffer, end: Buffer) {
+    this.#start = start
+    this.end = end
+    this.at = start
+    this.#depth = start.length
+  }
+
+  get upTo(): Buffer {
+    return siblingEnd(this.at, this.#shared, this.end)
+  }
+
+  /** Goes on behind the page that was read from `at` up to `upTo`. */
+  advance({ keys, more, count }: Page): void {
+    const { at, limit } = this
+    const shared = this.#shared
     const last = keys.at(-1)
-    if (last !== undefined) yield keys
     if (!more) {
-      at = upTo
-      if (keys.length < limit / 4) depth = Math.max(start.length, depth - 1)
+      this.at = this.upTo
+      if (keys.length < limit / 4) this.#depth = Math.max(this.#start.length, this.#depth - 1)
     } else {
       if (last === undefined || last.key.compare(at) < 0) throw outOfOrder()
-      at = Buffer.concat([last.key, Buffer.of(0)])
-      if (count > limit * PAGES_OF_A_RANGE)
-        depth = Math.max(shared + 1, sharedBytes(keys[0]?.key ?? last.key, last.key))
+      this.at = Buffer.concat([last.key, Buffer.of(0)])
+      const deeper = Math.max(shared + 1, sharedBytes(keys[0]?.key ?? last.key, last.key))
+      if (count > limit * PAGES_OF_A_RANGE) this.#depth = deeper
     }
-    limit = nextLimit(keys, limit)
+    this.limit = nextLimit(keys, limit)
+  }
+
+  get #shared(): number {
+    return Math.min(this.#depth, this.at.length)
   }
 }
 

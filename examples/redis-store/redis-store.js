@@ -1,0 +1,150 @@
+/*
+ * Revoked tokens in Redis 6.2 or later: a store of one's own for mgw. See README.md beside it.
+ */
+import { createClient } from 'redis'
+
+/** Milliseconds that a revocation is kept beyond its token's end: more than any clock skew that a gateway grants. */
+const KEEP_MARGIN = 5 * 60_000
+/** Milliseconds that one is kept whose token's end is unknown. */
+const RETENTION = 30 * 24 * 3_600_000
+/** A server that says nothing for so long is given up. */
+const SILENCE = 10_000
+const KEYS_AT_ONCE = 1_000
+const RULES = ['subject', 'client', 'session']
+
+/** Joins what is known with what is new, so that the later moments win whoever comes last, and tells the gateways. */
+const PUT = `
+  local record = cjson.decode(ARGV[1])
+  local known = redis.call('GET', KEYS[1])
+  local left = redis.call('PTTL', KEYS[1])
+  local read, old = pcall(cjson.decode, known or '')
+  if read and type(old) == 'table' then
+    for _, moment in ipairs({ 'expiresAt', 'revokedBefore' }) do
+      if old[moment] and old[moment] > (record[moment] or 0) then record[moment] = old[moment] end
+    end
+  end
+  local value = cjson.encode({ expiresAt = record.expiresAt, revokedBefore = record.revokedBefore })
+  if known and left == -1 then
+    redis.call('SET', KEYS[1], value)
+  else
+    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', math.max(left, tonumber(ARGV[2]))))
+  end
+  redis.call('PUBLISH', KEYS[2], ARGV[1])`
+
+/**
+ * @param {{ endpointURL?: string, username?: string, password?: string, prefix?: string }} options
+ *   the keys of `[tokenRevocationConfig.persistent]`
+ */
+export function createStore(options) {
+  const { endpointURL = 'redis://127.0.0.1:6379', username, password, prefix = 'revoked:' } = options
+  if (!/^rediss?:\/\//.test(endpointURL)) throw new Error('endpointURL must begin with redis:// or rediss://')
+  const channel = `${prefix}changes`
+
+  /** A client for one purpose, ended with it: there is no connection to look after in between. */
+  function client(more = {}) {
+    const made = createClient({
+      url: endpointURL,
+      ...(username ? { username } : {}),
+      ...(password ? { password } : {}),
+      ...more,
+      socket: { connectTimeout: SILENCE, socketTimeout: SILENCE, reconnectStrategy: false },
+    })
+    made.on('error', () => {}) // what is under way fails, too
+    return made
+  }
+
+  async function* list(signal) {
+    const redis = client()
+    try {
+      await redis.connect()
+      // SCAN may bring a key twice, and brings each that is there all the time: all that a list needs.
+      for await (const keys of redis.scanIterator({ MATCH: `${escaped(prefix)}*`, COUNT: KEYS_AT_ONCE })) {
+        signal.throwIfAborted()
+        if (keys.length === 0) continue
+        const values = await redis.mGet(keys)
+        for (const [n, key] of keys.entries()) {
+          const record = values[n] == null ? undefined : recordOf(key.slice(prefix.length), values[n])
+          if (record !== undefined) yield record
+        }
+      }
+    } finally {
+      redis.destroy()
+    }
+  }
+
+  async function watch(sink, signal) {
+    while (!signal.aborted) {
+      const redis = client({ pingInterval: SILENCE / 3 })
+      const lost = new Promise((_, reject) => redis.on('error', reject))
+      lost.catch(() => {})
+      try {
+        await redis.connect()
+        await redis.subscribe(channel, (message) => {
+          const record = parsed(message)
+          if (typeof record.id === 'string') sink.revoked(record)
+        })
+        sink.state('live')
+        sink.resync('subscribed: what was revoked before is in a listing that begins now')
+        await Promise.race([lost, aborted(signal)])
+      } catch (error) {
+        if (signal.aborted) return
+        sink.state('gap', error.message)
+        await Promise.race([pause(500 + Math.random() * 500), aborted(signal)])
+      } finally {
+        redis.destroy()
+      }
+    }
+  }
+
+  async function put(record) {
+    const left = record.expiresAt === undefined ? RETENTION : record.expiresAt + KEEP_MARGIN - Date.now()
+    if (left <= 0) return
+    const keys = [`${prefix}${record.kind}:${record.id}`, channel]
+    const values = [JSON.stringify(record), String(Math.ceil(left))]
+    const redis = client()
+    try {
+      await redis.connect()
+      await redis.eval(PUT, { keys, arguments: values })
+    } finally {
+      redis.destroy()
+    }
+  }
+
+  return { name: 'redis', list, watch, put }
+}
+
+/** The record that a key below the prefix names: `token:<id>`, `subject:<id>`, ... */
+function recordOf(rest, value) {
+  const colon = rest.indexOf(':')
+  const kind = rest.slice(0, colon)
+  const id = rest.slice(colon + 1)
+  const { expiresAt, revokedBefore } = parsed(value)
+  if (colon < 0 || id === '') return undefined
+  if (kind === 'token') return { kind, id, expiresAt }
+  return RULES.includes(kind) && revokedBefore > 0 ? { kind, id, revokedBefore, expiresAt } : undefined
+}
+
+/** An object that was written here; nothing for whatever else somebody has set. */
+function parsed(text) {
+  try {
+    const value = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+function escaped(prefix) {
+  return prefix.replace(/[\\*?[\]]/g, '\\$&')
+}
+
+function aborted(signal) {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', resolve, { once: true })
+  })
+}
+
+function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
+}

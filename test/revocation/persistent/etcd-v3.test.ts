@@ -152,7 +152,7 @@ t.test('SIGSTOP: a frozen server is noticed in bounded time, by calls and by the
   const began = Date.now()
   t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' })
   await watch?.until(() => watch.states.includes('gap'))
-  t.ok(Date.now() - began < 5_000)
+  t.ok(Date.now() - began < 20_000)
   etcd.thaw()
   await watch?.until(() => watch.states.at(-1) === 'live')
   await etcd.ctl(3, 'put', 'jti/after', 'true')

@@ -46,7 +46,7 @@ export function etcdMissing(): string | false {
 }
 
 /** Starts an etcd and resolves once it serves clients. */
-export async function startEtcd(t: Owner, options: EtcdOptions = {}): Promise<EtcdServer> {
+export async function startEtcd(t: Pick<Test, 'teardown'>, options: EtcdOptions = {}): Promise<EtcdServer> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-etcd-'))
   const [port, peerPort] = await Promise.all([freePort(), freePort()])
   const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`

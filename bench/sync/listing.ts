@@ -21,7 +21,9 @@ const endings: (() => unknown)[] = []
 const owner = { teardown: (end: () => unknown) => void endings.push(end) }
 
 try {
-  console.log('store       tokens      seconds   peak MB (before)   longest stall ms (of the first record)   p99.9 ms')
+  console.log(
+    'store       tokens      seconds (cpu)     peak MB (before)   longest stall ms (cpu; of the first record)',
+  )
   const missing = etcdMissing()
   if (missing !== false) console.log(missing)
   for (const count of counts) {
@@ -46,15 +48,10 @@ async function measure(store: string, url: string, count: number): Promise<Measu
   return measured
 }
 
-function report(
-  store: string,
-  count: number,
-  { seconds, peakMb, beforeMb, firstStallMs, stallMs, p999Ms }: Measured,
-): void {
+function report(store: string, count: number, measured: Measured): void {
+  const { seconds, cpuSeconds, peakMb, beforeMb, firstStallMs, stallMs, stallCpuMs } = measured
+  const time = `${seconds.toFixed(2)} (${cpuSeconds.toFixed(2)})`
   const memory = `${peakMb.toFixed(0)} (${beforeMb.toFixed(0)})`
-  const stall = `${stallMs.toFixed(1)} (${firstStallMs.toFixed(1)})`
-  console.log(
-    `${store.padEnd(11)} ${String(count).padEnd(11)} ${seconds.toFixed(2).padEnd(9)} ${memory.padEnd(18)} ` +
-      `${stall.padEnd(40)} ${p999Ms.toFixed(1)}`,
-  )
+  const stall = `${stallMs.toFixed(1)} (${stallCpuMs.toFixed(1)}; ${firstStallMs.toFixed(1)})`
+  console.log(`${store.padEnd(11)} ${String(count).padEnd(11)} ${time.padEnd(17)} ${memory.padEnd(18)} ${stall}`)
 }

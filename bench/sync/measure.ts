@@ -12,7 +12,9 @@ export interface Measured {
   readonly beforeMb: number
   readonly firstStallMs: number
   readonly stallMs: number
-  readonly p999Ms: number
+  /** Seconds of processor time, and the longest stall in it: what they are when the machine has nothing else to do. */
+  readonly cpuSeconds: number
+  readonly stallCpuMs: number
 }
 
 const SAMPLE_EVERY = 10
@@ -37,12 +39,20 @@ async function measure(store: PersistentStore, count: number): Promise<Measured>
   }, SAMPLE_EVERY)
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
+  const startCpu = cpuMs()
   const start = performance.now()
   // The first record takes loading the client and connecting, once in a process's life: a stall of its own.
   for await (const _ of store.list(new AbortController().signal)) break
   await new Promise((resolve) => setTimeout(resolve, 20))
   const firstStall = delay.max
   delay.reset()
+  let stallCpu = 0
+  let lastCpu = cpuMs()
+  const turns = setInterval(() => {
+    const now = cpuMs()
+    stallCpu = Math.max(stallCpu, now - lastCpu)
+    lastCpu = now
+  }, 1)
   let seen = 0
   let last = ''
   for await (const { id } of store.list(new AbortController().signal)) {
@@ -54,6 +64,7 @@ async function measure(store: PersistentStore, count: number): Promise<Measured>
   const seconds = (performance.now() - start) / 1000
   delay.disable()
   clearInterval(sampler)
+  clearInterval(turns)
   if (seen !== count) throw new Error(`${seen} tokens of ${count} came`)
   return {
     seconds,
@@ -61,6 +72,12 @@ async function measure(store: PersistentStore, count: number): Promise<Measured>
     beforeMb: before / MB,
     firstStallMs: firstStall / 1e6,
     stallMs: delay.max / 1e6,
-    p999Ms: delay.percentile(99.9) / 1e6,
+    cpuSeconds: (cpuMs() - startCpu) / 1000,
+    stallCpuMs: stallCpu,
   }
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }

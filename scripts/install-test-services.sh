@@ -2,9 +2,9 @@
 # Installs the brokers and stores that the tests start, on Debian 12, without starting any of them.
 set -euo pipefail
 
-packages=(etcd-server etcd-client activemq libxstream-java libjettison-java rabbitmq-server)
+packages=(etcd-server etcd-client activemq libxstream-java libjettison-java rabbitmq-server redis-server)
 installed() {
-  for command in etcd etcdctl java javac; do command -v "$command" >/dev/null || return 1; done
+  for command in etcd etcdctl java javac redis-server; do command -v "$command" >/dev/null || return 1; done
   [ -d /usr/share/activemq ] && [ -d /usr/lib/rabbitmq ] && [ -e /usr/share/java/xstream.jar ]
 }
 if installed; then exit 0; fi

@@ -180,10 +180,6 @@ t.test('what protects and is not supported is a problem with a remedy', async (t
     [`${issuer}certificateAlias = "a"`, 'jwtTokenConfig[0].certificateAlias'],
     [`${issuer}jwksURL = "http://i"\nvalidateSubscription = true`, 'jwtTokenConfig[0].validateSubscription'],
     ['[security]\nvalidateSubscriptions = true', 'security.validateSubscriptions'],
-    [
-      `[${PERSISTENT}]\nenablePersistentStorageRetrieval = true\ntype = "etcd"\nendpointURL = "http://e"`,
-      `${PERSISTENT}.type`,
-    ],
   ]
   for (const [text, path] of cases) t.match(problemsOf(text), [{ path, message: /not supported/, remedy: /./ }], text)
   t.same(

@@ -31,7 +31,7 @@ t.test('every 401 has a challenge, nothing else has', async (t) => {
 })
 
 t.test('docs/errors.md lists the catalogue, and nothing else', async (t) => {
-  const rows = [...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(\w+)` \| (\d+) \| (\d+) \|/gm)]
+  const rows = [...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(\w+)` +\| (\d+) +\| (\d+) +\|/gm)]
   const documented = Object.fromEntries(rows.map(([, name, status, code]) => [name, [Number(status), Number(code)]]))
   const actual = Object.fromEntries(Object.entries(faults).map(([name, { status, code }]) => [name, [status, code]]))
   t.strictSame(documented, actual)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import type { Test } from 'tap'
 
 /** Whoever ends what was started: a test of tap's, or a benchmark. */
 export interface Owner {

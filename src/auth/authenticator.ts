@@ -21,10 +21,16 @@ export interface Refused {
 /** Checks credentials. */
 export interface Authenticator {
   /**
-   * Answers at once for a credential that was verified lately, else later. Bad credentials are a {@link Refused};
-   * a rejection means that nothing can be said about them. Says nothing about revocation: that is asked last.
+   * Answers at once for a credential that was verified lately, else later. Bad credentials are a {@link Refused}, as is
+   * a key manager that cannot be asked (503); a rejection means that something else is wrong. Says nothing about revocation: that is asked last.
    */
   authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused>
+}
+
+/** An authenticator that remembers what it verified. */
+export interface CachingAuthenticator extends Authenticator {
+  /** The answer for a credential that it verified lately, if it may still be used. Allocates nothing. */
+  known(credential: string, now: number): Authenticated | undefined
 }
 
 export function isRefused(outcome: Authenticated | Refused): outcome is Refused {

@@ -1,4 +1,15 @@
 export { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
-export { hasQueryToken, readBearer } from './bearer.js'
+export { readBearer } from './bearer.js'
+export { type ClaimMapping, ClaimMappingError } from './claims.js'
+export { CredentialAuthenticator, type CredentialAuthenticatorOptions } from './credential-authenticator.js'
 export { Jwks } from './jwks.js'
-export { JwtAuthenticator, type JwtIssuer } from './jwt.js'
+export { JwtAuthenticator, type JwtAuthenticatorOptions } from './jwt.js'
+export type { JwtIssuer } from './jwt-issuer.js'
+export {
+  type KeyManagerCredentials,
+  KeyManagerCredentialsError,
+  type KeyManagerSecurity,
+  keyManagerCredentials,
+} from './key-manager-credentials.js'
+export { OpaqueAuthenticator, type OpaqueAuthenticatorOptions } from './opaque.js'
+export { SharedSecret, SharedSecretError } from './shared-secret.js'

@@ -2,6 +2,7 @@ import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, 
 import type { Dispatcher } from 'undici'
 import { call, describeTarget } from '../http-client/index.js'
 import type { Logger } from '../logging/index.js'
+import { KeyNames } from './key-names.js'
 import type { VerificationKeys } from './verification-keys.js'
 
 /** A set older than this is fetched anew, behind the requests that use the old one. */
@@ -30,6 +31,7 @@ export class Jwks implements VerificationKeys {
   readonly #options: JwksOptions
   readonly #now: () => number
   #resolve: ReturnType<typeof createLocalJWKSet> | undefined
+  #names = new KeyNames({ keys: [] })
   #ids: ReadonlySet<string> = new Set()
   #fetchedAt = Number.NEGATIVE_INFINITY
   #triedAt = Number.NEGATIVE_INFINITY
@@ -46,11 +48,11 @@ export class Jwks implements VerificationKeys {
     else if (this.#now() - this.#fetchedAt > REFRESH_AFTER) void this.#refresh(UNKNOWN_KEY_COOLDOWN)
     if (this.#resolve === undefined) throw new JwksUnavailable(this.#options.url, this.#failure)
     try {
-      return await this.#resolve(header, token)
+      return await this.#resolve(this.#names.resolve(header), token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
       await this.#refresh(UNKNOWN_KEY_COOLDOWN)
-      return this.#resolve(header, token)
+      return this.#resolve(this.#names.resolve(header), token)
     }
   }
 
@@ -74,6 +76,7 @@ export class Jwks implements VerificationKeys {
       const ids = new Set(set.keys.map((key) => `${key.kid ?? ''} ${key.n ?? key.x ?? ''}`))
       const dropped = [...this.#ids].some((id) => !ids.has(id))
       this.#resolve = resolve
+      this.#names = new KeyNames(set)
       this.#ids = ids
       this.#fetchedAt = this.#now()
       this.#failure = undefined

@@ -19,6 +19,13 @@ export const faults = {
     'The gateway has not yet synchronised its revocation list',
     { 'retry-after': '5' },
   ),
+  keyManagerUnavailable: fault(
+    503,
+    900900,
+    'Unclassified Authentication Failure',
+    'The key manager cannot be asked about the access token at the moment',
+    { 'retry-after': '5' },
+  ),
   invalidCredentials: fault(
     401,
     900901,

@@ -1,0 +1,67 @@
+import type { Fingerprinter } from '../revocation/fingerprint.js'
+import { type Credential, identify, type TokenIdentity } from '../revocation/token-id.js'
+import type { Authenticated } from './authenticator.js'
+
+/** Claims that somebody who may say so has vouched for: an issuer's signature, or introspection. */
+export type Claims = Readonly<Record<string, unknown>>
+
+/** One `[[jwtTokenConfig.claims]]`: the gateway reads `localClaim` where the issuer writes `remoteClaim`. */
+export interface ClaimMapping {
+  readonly remoteClaim: string
+  readonly localClaim: string
+}
+
+/** Decide by their own names whether a token is accepted at all: another claim must not stand in for them. */
+const NOT_MAPPED: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'iat'])
+
+/** A mapping that would let one claim decide what another is there for. */
+export class ClaimMappingError extends Error {
+  override readonly name = 'ClaimMappingError'
+  readonly code = 'ERR_CLAIM_MAPPING'
+}
+
+/** Throws {@link ClaimMappingError} for a mapping onto `iss`, `aud`, `exp`, `nbf` or `iat`. */
+export function checkMappings(mappings: readonly ClaimMapping[]): void {
+  for (const { localClaim } of mappings) {
+    if (NOT_MAPPED.has(localClaim)) throw new ClaimMappingError(`no claim can be mapped to "${localClaim}"`)
+  }
+}
+
+/** The claims by the gateway's names. The issuer's names stay; where both are there, the mapped one counts. */
+export function mapClaims(claims: Claims, mappings: readonly ClaimMapping[]): Claims {
+  if (mappings.length === 0) return claims
+  const mapped = mappings
+    .filter(({ remoteClaim }) => Object.hasOwn(claims, remoteClaim))
+    .map(({ remoteClaim, localClaim }) => [localClaim, claims[remoteClaim]])
+  return Object.fromEntries([...Object.entries(claims), ...mapped])
+}
+
+/**
+ * The identity of a token that goes by two sets of claims (as issued and as mapped, or as written and as introspected):
+ * that of the first, and revoked by the `jti` of either.
+ */
+export function identityOf(
+  credential: Credential,
+  claims: Claims,
+  alsoClaims: Claims,
+  fingerprints: Fingerprinter,
+  consumerKeyClaim?: string,
+): TokenIdentity {
+  const identity = identify(credential, claims, fingerprints, consumerKeyClaim)
+  if (alsoClaims.jti === undefined || alsoClaims.jti === claims.jti) return identity
+  const other = identify(credential, { jti: alsoClaims.jti }, fingerprints)
+  return { ...identity, ids: [...identity.ids, ...other.ids.filter((id) => id.by === 'jti')] }
+}
+
+/** RFC 8693's `scope`, a string of words; some issuers write an array, some call it `scp`. */
+export function scopesOf(claims: Claims): ReadonlySet<string> {
+  const scope = claims.scope ?? claims.scp
+  if (typeof scope === 'string') return new Set(scope.split(' ').filter((word) => word !== ''))
+  if (Array.isArray(scope)) return new Set(scope.filter((word) => typeof word === 'string'))
+  return new Set()
+}
+
+/** WSO2's `keytype`: production, unless it says sandbox. */
+export function keyTypeOf(claims: Claims): Authenticated['keyType'] {
+  return claims.keytype === 'SANDBOX' ? 'SANDBOX' : 'PRODUCTION'
+}

@@ -1,0 +1,78 @@
+import { readCredential } from '../revocation/token-id.js'
+import type { Authenticated, Authenticator, Refused } from './authenticator.js'
+import { isRefused } from './authenticator.js'
+import type { JwtAuthenticator } from './jwt.js'
+import { EXPIRED, isUnverified, OPAQUE } from './jwt-refusals.js'
+import type { OpaqueAuthenticator } from './opaque.js'
+
+export interface CredentialAuthenticatorOptions {
+  readonly jwt: JwtAuthenticator
+  /** Absent without a key manager: opaque tokens are refused. */
+  readonly opaque?: OpaqueAuthenticator
+  /** `enableIntrospectForFailedJWT`. */
+  readonly introspectFailedJwt: boolean
+  /** Milliseconds by which clocks may differ. */
+  readonly timestampSkew: number
+}
+
+/**
+ * Three dot-separated parts are a JWT, anything else is opaque. With `introspectFailedJwt`, the key manager is asked
+ * about a JWT of which nobody could tell that its issuer signed it: another issuer's, one with an unknown key or a
+ * signature that does not verify, or one whose issuer's keys cannot be had. It is never asked about one that is
+ * malformed, expired by its own account, or verified and refused.
+ */
+export class CredentialAuthenticator implements Authenticator {
+  readonly #jwt: JwtAuthenticator
+  readonly #opaque: OpaqueAuthenticator | undefined
+  readonly #failedJwts: OpaqueAuthenticator | undefined
+  readonly #skew: number
+
+  constructor(options: CredentialAuthenticatorOptions) {
+    this.#jwt = options.jwt
+    this.#opaque = options.opaque
+    this.#failedJwts = options.introspectFailedJwt ? options.opaque : undefined
+    this.#skew = options.timestampSkew
+  }
+
+  authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused> {
+    if (!hasThreeParts(credential)) return this.#opaque?.authenticate(credential, now) ?? OPAQUE
+    if (this.#failedJwts === undefined) return this.#jwt.authenticate(credential, now)
+    const known = this.#jwt.known(credential, now) ?? this.#failedJwts.known(credential, now)
+    return known ?? this.#verifyOrIntrospect(this.#failedJwts, credential, now)
+  }
+
+  async #verifyOrIntrospect(
+    introspection: OpaqueAuthenticator,
+    credential: string,
+    now: number,
+  ): Promise<Authenticated | Refused> {
+    const outcome = await this.#verify(credential, now)
+    if (outcome !== undefined && !(isRefused(outcome) && isUnverified(outcome))) return outcome
+    return this.#expired(credential, now) ? EXPIRED : introspection.authenticate(credential, now)
+  }
+
+  /** `undefined`: the issuer's keys cannot be had. */
+  async #verify(credential: string, now: number): Promise<Authenticated | Refused | undefined> {
+    try {
+      return await this.#jwt.authenticate(credential, now)
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ERR_JWKS_UNAVAILABLE') return undefined
+      throw error
+    }
+  }
+
+  #expired(credential: string, now: number): boolean {
+    const read = readCredential(credential)
+    if (read.kind !== 'jwt') return false
+    const { exp } = read.claims
+    return typeof exp === 'number' && exp * 1000 + this.#skew <= now
+  }
+}
+
+/** As `readCredential` counts them, without allocating. */
+function hasThreeParts(credential: string): boolean {
+  const first = credential.indexOf('.')
+  if (first < 0) return false
+  const second = credential.indexOf('.', first + 1)
+  return second >= 0 && credential.indexOf('.', second + 1) < 0
+}

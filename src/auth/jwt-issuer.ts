@@ -1,0 +1,90 @@
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import type { CompactJwt } from '../revocation/token-id.js'
+import { type ClaimMapping, checkMappings } from './claims.js'
+import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-keys.js'
+
+/** An issuer whose tokens are accepted: one `[[jwtTokenConfig]]`. Several may have the same `issuer`. */
+export interface JwtIssuer {
+  readonly issuer: string
+  /** Any of these must be among the token's audiences; any audience will do if there are none. */
+  readonly audience: readonly string[]
+  readonly keys: VerificationKeys
+  /** The claim that names the client beside `azp`, `client_id` and `consumerKey`. */
+  readonly consumerKeyClaim: string
+  /** Claims that it spells otherwise. Read after the signature, `iss`, `aud`, `exp` and `nbf` were checked. */
+  readonly claims?: readonly ClaimMapping[]
+  /** Accept only the type `at+jwt` (RFC 9068 §4). */
+  readonly requireAccessTokenType?: boolean
+}
+
+/** How many keys of an issuer are tried on a token that does not name one. */
+const MAX_KEYS_TRIED = 8
+
+/** The issuers by their `iss`, in the order in which they are configured. Throws for a claim mapping that cannot be. */
+export function byIssuer(issuers: readonly JwtIssuer[]): ReadonlyMap<string, readonly JwtIssuer[]> {
+  const found = new Map<string, JwtIssuer[]>()
+  for (const one of issuers) {
+    checkMappings(one.claims ?? [])
+    const same = found.get(one.issuer)
+    if (same === undefined) found.set(one.issuer, [one])
+    else same.push(one)
+  }
+  return found
+}
+
+/**
+ * The verified payload of an issuer's token. Throws one of jose's errors for a token that is not, or not any more, one
+ * of this issuer's, and another if its keys could not be had.
+ *
+ * @param credential as it was sent: old WSO2 versions sign the padding of their segments too
+ * @param skew milliseconds
+ */
+export async function verifyFor(issuer: JwtIssuer, credential: string, skew: number, now: number): Promise<JWTPayload> {
+  const options: JWTVerifyOptions = {
+    algorithms: [...(issuer.keys.algorithms ?? ASYMMETRIC_ALGORITHMS)],
+    issuer: issuer.issuer,
+    ...(issuer.audience.length === 0 ? {} : { audience: [...issuer.audience] }),
+    ...(issuer.requireAccessTokenType === true ? { typ: 'at+jwt' } : {}),
+    requiredClaims: ['exp'],
+    clockTolerance: skew / 1000,
+    currentDate: new Date(now),
+  }
+  try {
+    const { payload } = await jwtVerify(credential, (header, token) => issuer.keys.key(header, token), options)
+    return payload
+  } catch (error) {
+    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, credential, options)
+    throw error
+  }
+}
+
+async function verifyWithAny(
+  keys: errors.JWKSMultipleMatchingKeys,
+  credential: string,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  let tried = 0
+  for await (const key of keys) {
+    if (++tried > MAX_KEYS_TRIED) break
+    try {
+      return (await jwtVerify(credential, key, options)).payload
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed()
+}
+
+/** What no signature can make good: a token that is none, that is not an access token, or holds another token. */
+export function isNoAccessToken({ header }: CompactJwt): boolean {
+  const { alg, typ, cty } = header
+  if (typeof alg !== 'string' || alg.toLowerCase() === 'none') return true
+  if (cty !== undefined && (typeof cty !== 'string' || mediaType(cty) === 'jwt')) return true
+  if (typ === undefined) return false
+  // Explicit types (RFC 8725 §3.11) keep an issuer's log-out or DPoP tokens from passing for access tokens.
+  return typeof typ !== 'string' || (mediaType(typ).endsWith('+jwt') && mediaType(typ) !== 'at+jwt')
+}
+
+function mediaType(value: string): string {
+  return value.toLowerCase().replace(/^application\//, '')
+}

@@ -2,6 +2,7 @@ export { type Authenticated, type Authenticator, isRefused, type Refused } from 
 export { readBearer } from './bearer.js'
 export { type ClaimMapping, ClaimMappingError } from './claims.js'
 export { CredentialAuthenticator, type CredentialAuthenticatorOptions } from './credential-authenticator.js'
+export { FixedKey, FixedKeyError } from './fixed-key.js'
 export { Jwks } from './jwks.js'
 export { JwtAuthenticator, type JwtAuthenticatorOptions } from './jwt.js'
 export type { JwtIssuer } from './jwt-issuer.js'

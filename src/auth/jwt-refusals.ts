@@ -32,3 +32,11 @@ export function refusalOf(error: unknown): Refused {
 export function isUnverified(refusal: Refused): boolean {
   return refusal === UNKNOWN_ISSUER || refusal === UNKNOWN_KEY || refusal === SIGNATURE
 }
+
+/**
+ * What two configurations of one issuer say together: a token that one of them verified, and refuses for its claims, is
+ * that issuer's; otherwise one that neither could verify; otherwise the earlier one's word.
+ */
+export function stronger(a: Refused, b: Refused): Refused {
+  return [a, b].find((one) => one === EXPIRED || one === CLAIMS) ?? [a, b].find(isUnverified) ?? a
+}

@@ -5,7 +5,7 @@ import { type CompactJwt, readCredential } from '../revocation/token-id.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { identityOf, keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
-import { MALFORMED, OPAQUE, refusalOf, UNKNOWN_ISSUER } from './jwt-refusals.js'
+import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './jwt-refusals.js'
 import { tokenCache } from './token-cache.js'
 
 export interface JwtAuthenticatorOptions {
@@ -64,8 +64,8 @@ export class JwtAuthenticator implements CachingAuthenticator {
   }
 
   /**
-   * The first issuer that accepts the token decides what its claims mean. If none does: what the last one says that
-   * got as far as a refusal, unless the keys of another could not be had, for that one might have accepted it.
+   * The first issuer that accepts the token decides what its claims mean. If none does, it is refused, unless the keys
+   * of one could not be had: that one might have accepted it.
    */
   async #verifyForAny(
     candidates: readonly JwtIssuer[],
@@ -73,7 +73,7 @@ export class JwtAuthenticator implements CachingAuthenticator {
     jwt: CompactJwt,
     now: number,
   ): Promise<Authenticated | Refused> {
-    let refusal: Refused = UNKNOWN_ISSUER
+    let refusal: Refused | undefined
     let failure: { readonly cause: unknown } | undefined
     for (const issuer of candidates) {
       try {
@@ -81,14 +81,15 @@ export class JwtAuthenticator implements CachingAuthenticator {
         return this.#authenticated(issuer, jwt, payload, now)
       } catch (error) {
         try {
-          refusal = refusalOf(error)
+          const another = refusalOf(error)
+          refusal = refusal === undefined ? another : stronger(refusal, another)
         } catch (cause) {
           failure = { cause }
         }
       }
     }
     if (failure !== undefined) throw failure.cause
-    return refusal
+    return refusal ?? UNKNOWN_ISSUER
   }
 
   #authenticated(issuer: JwtIssuer, jwt: CompactJwt, payload: JWTPayload, now: number): Authenticated {

@@ -1,0 +1,305 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPair, type JWTHeaderParameters } from 'jose'
+import t from 'tap'
+import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
+import { FixedKey } from '../../src/auth/fixed-key.js'
+import type { JwtAuthenticator } from '../../src/auth/jwt.js'
+import { SharedSecret } from '../../src/auth/shared-secret.js'
+import { Secret } from '../../src/config/secret.js'
+import { faults } from '../../src/faults/index.js'
+import {
+  authenticator,
+  CLAIMS,
+  ec,
+  fingerprints,
+  fixedKey,
+  hmacRaw,
+  ISSUER,
+  issuer,
+  NOW,
+  rsa,
+  signed,
+  signedRaw,
+} from './tokens.js'
+
+type Outcome = Authenticated | Refused
+
+async function reasonOf(outcome: Outcome | Promise<Outcome>): Promise<string> {
+  const settled = await outcome
+  return isRefused(settled) ? settled.reason : 'accepted'
+}
+
+async function accepted(auth: JwtAuthenticator, token: string, now = NOW): Promise<Authenticated> {
+  const outcome = await auth.authenticate(token, now)
+  if (isRefused(outcome)) throw new Error(`refused: ${outcome.reason}`)
+  return outcome
+}
+
+const jti = (id: string) => fingerprints.of('token', id)
+
+t.test('every asymmetric algorithm is accepted', async (t) => {
+  for (const alg of ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']) {
+    const { privateKey, publicKey } = await generateKeyPair(alg)
+    const auth = authenticator([issuer({ keys: fixedKey(publicKey) })])
+    t.equal(await reasonOf(auth.authenticate(await signed(CLAIMS, { alg }, privateKey), NOW)), 'accepted', alg)
+  }
+})
+
+t.test('a token that was verified is answered at once, until it expires or the cache’s time is over', async (t) => {
+  const auth = authenticator([issuer()], { cacheExpiryTime: 10_000 })
+  const token = await signed()
+  const first = await accepted(auth, token)
+  t.equal(auth.authenticate(token, NOW + 9_999), first, 'the same object, and no promise')
+  t.ok(auth.authenticate(token, NOW + 10_000) instanceof Promise)
+  const dying = await signed({ ...CLAIMS, exp: NOW / 1000 + 1 })
+  await accepted(auth, dying)
+  t.notOk(auth.authenticate(dying, NOW + 5_999) instanceof Promise, 'the skew included')
+  t.equal(await reasonOf(auth.authenticate(dying, NOW + 6_000)), 'expired')
+})
+
+t.test('exp and nbf hold within the skew', async (t) => {
+  const auth = authenticator([issuer()])
+  const seconds = NOW / 1000
+  const cases: [object, string][] = [
+    [{ exp: seconds - 4 }, 'accepted'],
+    [{ exp: seconds - 5 }, 'expired'],
+    [{ nbf: seconds + 5 }, 'accepted'],
+    [{ nbf: seconds + 6 }, 'claims'],
+    [{ exp: undefined }, 'claims'],
+    [{ exp: String(seconds + 60) }, 'claims'],
+    [{ nbf: 'now' }, 'claims'],
+  ]
+  for (const [claims, reason] of cases) {
+    const token = await signed({ ...CLAIMS, ...claims })
+    t.equal(await reasonOf(auth.authenticate(token, NOW)), reason, JSON.stringify(claims))
+  }
+})
+
+t.test('tokens of WSO2’s forms are accepted', async (t) => {
+  const auth = authenticator([issuer()])
+  const payload = JSON.stringify({ ...CLAIMS, keytype: 'SANDBOX', scope: 'read write' })
+  const forms: [string, string][] = [
+    ['x5t and a kid with _RS256', signedRaw('{"x5t":"TXpZ","kid":"TXpZ_RS256","alg":"RS256"}', payload)],
+    ['padded segments', signedRaw('{"typ":"JWT","alg":"RS256","x5t":"TlRB"} ', payload, true)],
+    ['padding of one', signedRaw('{"typ":"JWT","alg":"RS256","x5t":"TlRB"}', `${payload} `, true)],
+    [
+      'escaped slashes',
+      signedRaw('{"alg":"RS256"}', JSON.stringify({ ...CLAIMS, aud: 'http:##org' }).replace(/#/g, '\\/')),
+    ],
+  ]
+  for (const [title, token] of forms) t.equal(await reasonOf(auth.authenticate(token, NOW)), 'accepted', title)
+  t.ok(forms[1]?.[1].includes('=.') && forms[1][1].endsWith('='), 'the form is padded within, and at its end')
+  const { keyType, scopes } = await accepted(auth, forms[1]?.[1] ?? '')
+  t.strictSame([keyType, [...scopes]], ['SANDBOX', ['read', 'write']])
+  const unpadded = (forms[1]?.[1] ?? '').replaceAll('=', '')
+  t.equal(await reasonOf(auth.authenticate(unpadded, NOW)), 'signature', 'what was signed has its padding')
+  const end = (forms[1]?.[1] ?? '').replace(/=+$/, '')
+  t.strictSame((await accepted(auth, end)).identity, (await accepted(auth, forms[1]?.[1] ?? '')).identity)
+})
+
+t.test('a token that is malformed or forged is refused', async (t) => {
+  const auth = authenticator([issuer()])
+  const good = await signed()
+  const [head = '', body = '', signature = ''] = good.split('.')
+  const text = JSON.stringify(CLAIMS)
+  const none = (alg: string) => `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.${body}`
+  const publicPem = rsa.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const flipped = `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
+  const altered = Buffer.from(JSON.stringify({ ...CLAIMS, sub: 'admin' })).toString('base64url')
+  const cases: [string, string, string][] = [
+    ['another key', await signed(CLAIMS, { alg: 'RS256' }, other.privateKey), 'signature'],
+    ['another payload', `${head}.${altered}.${signature}`, 'signature'],
+    ['another signature', `${head}.${body}.${flipped}`, 'signature'],
+    ['a signature cut short', `${head}.${body}.${signature.slice(0, -6)}`, 'signature'],
+    ['an HMAC with the public key', hmacRaw(publicPem), 'algorithm'],
+    ['no algorithm, no signature', `${none('none')}.`, 'malformed'],
+    ['no algorithm, a signature', `${none('none')}.${signature}`, 'malformed'],
+    ['nOnE', `${none('nOnE')}.${signature}`, 'malformed'],
+    ['an unknown algorithm', `${none('RS1')}.${signature}`, 'algorithm'],
+    ['an algorithm that is no text', signedRaw('{"alg":["RS256"]}', text), 'malformed'],
+    ['no algorithm at all', signedRaw('{}', text), 'malformed'],
+    ['an unknown critical header', signedRaw('{"alg":"RS256","crit":["x"],"x":1}', text), 'malformed'],
+    ['an empty crit', signedRaw('{"alg":"RS256","crit":[]}', text), 'malformed'],
+    ['an unencoded payload', signedRaw('{"alg":"RS256","crit":["b64"],"b64":false}', text), 'malformed'],
+    ['a nested JWT by its cty', signedRaw('{"alg":"RS256","cty":"JWT"}', text), 'malformed'],
+    ['the same by its media type', signedRaw('{"alg":"RS256","cty":"application/jwt"}', text), 'malformed'],
+    ['a nested JWT', signedRaw('{"alg":"RS256"}', good), 'malformed'],
+    ['an algorithm twice', signedRaw('{"alg":"RS256","alg":"RS256"}', text), 'malformed'],
+    ['a claim twice', signedRaw('{"alg":"RS256"}', text.replace('{', '{"sub":"admin",')), 'malformed'],
+    ['a payload that is no object', signedRaw('{"alg":"RS256"}', '[]'), 'malformed'],
+    ['another issuer', await signed({ ...CLAIMS, iss: 'https://other.example' }), 'issuer'],
+    ['an issuer with a slash more', await signed({ ...CLAIMS, iss: `${ISSUER}/` }), 'issuer'],
+    ['no issuer', await signed({ ...CLAIMS, iss: undefined }), 'issuer'],
+    ['issuers', await signed({ ...CLAIMS, iss: [ISSUER] as unknown as string }), 'claims'],
+    [
+      'a key of its own',
+      signedRaw(JSON.stringify({ alg: 'RS256', jwk: ec.publicKey.export({ format: 'jwk' }) }), text),
+      'accepted',
+    ],
+    ['padding that was not signed', `${head}=.${body}.${signature}`, 'malformed'],
+    [
+      'spare bits',
+      `${head}.${body}.${signature.slice(0, -1)}${signature.endsWith('A') ? 'B' : `${String.fromCharCode(signature.charCodeAt(signature.length - 1) + 1)}`}`,
+      'malformed',
+    ],
+    ['four parts', `${good}.x`, 'opaque'],
+    ['an encrypted token', `${good}.x.y`, 'opaque'],
+    ['a random string', '8c1f0d7e-0000', 'opaque'],
+  ]
+  for (const [title, token, reason] of cases) {
+    const outcome = await auth.authenticate(token, NOW)
+    t.equal(isRefused(outcome) ? outcome.reason : 'accepted', reason, title)
+    if (isRefused(outcome)) t.equal(outcome.fault, faults.invalidCredentials, title)
+  }
+})
+
+t.test('a key that the token brings along verifies nothing', async (t) => {
+  const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const header = { alg: 'RS256', jwk: own.publicKey.export({ format: 'jwk' }) } as JWTHeaderParameters
+  const token = await signed(CLAIMS, header, own.privateKey)
+  t.equal(await reasonOf(authenticator([issuer()]).authenticate(token, NOW)), 'signature')
+})
+
+t.test('a token may have 64 KB, and no more', async (t) => {
+  const auth = authenticator([issuer()])
+  const room = 48_600
+  t.equal(await reasonOf(auth.authenticate(await signed({ ...CLAIMS, x: 'a'.repeat(room - 100) }), NOW)), 'accepted')
+  t.equal(await reasonOf(auth.authenticate(await signed({ ...CLAIMS, x: 'a'.repeat(room + 600) }), NOW)), 'malformed')
+})
+
+t.test('explicit types: at+jwt and JWT are access tokens, others of their kind are not', async (t) => {
+  const loose = authenticator([issuer()])
+  const strict = authenticator([issuer({ requireAccessTokenType: true })])
+  const cases: [string | undefined, string, string][] = [
+    ['at+jwt', 'accepted', 'accepted'],
+    ['application/at+jwt', 'accepted', 'accepted'],
+    ['AT+JWT', 'accepted', 'accepted'],
+    ['JWT', 'accepted', 'claims'],
+    [undefined, 'accepted', 'claims'],
+    ['logout+jwt', 'malformed', 'malformed'],
+    ['application/dpop+jwt', 'malformed', 'malformed'],
+    ['secevent+JWT', 'malformed', 'malformed'],
+  ]
+  for (const [typ, ofLoose, ofStrict] of cases) {
+    const token = await signed(CLAIMS, typ === undefined ? { alg: 'RS256' } : { alg: 'RS256', typ })
+    t.equal(await reasonOf(loose.authenticate(token, NOW)), ofLoose, `${typ}`)
+    t.equal(await reasonOf(strict.authenticate(token, NOW)), ofStrict, `${typ}, strictly`)
+  }
+})
+
+t.test('an audience is demanded where one is configured', async (t) => {
+  const auth = authenticator([issuer({ audience: ['a', 'b'] })])
+  const cases: [unknown, string][] = [
+    ['a', 'accepted'],
+    [['x', 'b'], 'accepted'],
+    ['x', 'claims'],
+    [undefined, 'claims'],
+    [{ a: 'a' }, 'claims'],
+  ]
+  for (const [aud, reason] of cases)
+    t.equal(await reasonOf(auth.authenticate(await signed({ ...CLAIMS, aud }), NOW)), reason, JSON.stringify(aud))
+})
+
+t.test('one issuer may be configured several times: the first that accepts the token decides', async (t) => {
+  const auth = authenticator([
+    issuer({ audience: ['a'], consumerKeyClaim: 'first' }),
+    issuer({ keys: new FixedKey(ec.publicKey), audience: ['a', 'b'], consumerKeyClaim: 'second' }),
+  ])
+  const claims = { ...CLAIMS, first: 'client-1', second: 'client-2' }
+  const byRsa = await accepted(auth, await signed({ ...claims, aud: 'a' }))
+  t.ok(byRsa.identity.clients.some((id) => id.lo === fingerprints.of('client', 'client-1').lo))
+  const byEc = await accepted(auth, await signed({ ...claims, aud: 'a' }, { alg: 'ES256' }, ec.privateKey))
+  t.ok(byEc.identity.clients.some((id) => id.lo === fingerprints.of('client', 'client-2').lo))
+  t.equal(await reasonOf(auth.authenticate(await signed({ ...claims, aud: 'b' }), NOW)), 'claims', 'it is the issuer’s')
+})
+
+t.test('where the keys of one of them cannot be had, a token that the others refuse is not refused', async (t) => {
+  const unavailable = { key: async () => Promise.reject(new Error('no keys')) }
+  const auth = authenticator([issuer({ keys: unavailable }), issuer({ keys: new FixedKey(rsa.publicKey) })])
+  t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'accepted')
+  const other = await signed(CLAIMS, { alg: 'ES256' }, ec.privateKey)
+  await t.rejects(auth.authenticate(other, NOW) as Promise<unknown>, { message: 'no keys' })
+})
+
+t.test('a shared secret verifies HMACs that it is long enough for, and nothing else', async (t) => {
+  const secret = 'a secret that has 48 bytes is enough for HS384!!'
+  const key = new TextEncoder().encode(secret)
+  const auth = authenticator([issuer({ keys: new SharedSecret(new Secret(secret)) })])
+  const sign = (alg: string) => signed(CLAIMS, { alg }, key)
+  t.equal(await reasonOf(auth.authenticate(await sign('HS256'), NOW)), 'accepted')
+  t.equal(await reasonOf(auth.authenticate(await sign('HS384'), NOW)), 'accepted')
+  const long = await signed(CLAIMS, { alg: 'HS512' }, Buffer.alloc(64, 1))
+  t.equal(await reasonOf(auth.authenticate(long, NOW)), 'algorithm')
+  t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'algorithm', 'RS256')
+  t.equal(await reasonOf(auth.authenticate(hmacRaw('another'), NOW)), 'signature')
+  t.throws(() => new SharedSecret(new Secret('x'.repeat(31))), { code: 'ERR_SHARED_SECRET_TOO_SHORT' })
+})
+
+t.test('mapped claims are read by the gateway’s names', async (t) => {
+  const claims = [
+    { remoteClaim: 'permissions', localClaim: 'scope' },
+    { remoteClaim: 'env', localClaim: 'keytype' },
+    { remoteClaim: 'app', localClaim: 'consumerKey' },
+    { remoteClaim: 'uti', localClaim: 'jti' },
+    { remoteClaim: 'absent', localClaim: 'sub' },
+    { remoteClaim: 'x', localClaim: '__proto__' },
+  ]
+  const auth = authenticator([issuer({ claims })])
+  const token = await signed({
+    ...CLAIMS,
+    scope: 'own',
+    permissions: ['read'],
+    env: 'SANDBOX',
+    app: 'app-1',
+    uti: 'uti-1',
+    x: {},
+  })
+  const { scopes, keyType, identity } = await accepted(auth, token)
+  t.strictSame([[...scopes], keyType], [['read'], 'SANDBOX'])
+  t.ok(identity.clients.some((id) => id.lo === fingerprints.of('client', 'app-1').lo))
+  t.equal(identity.subject?.lo, fingerprints.of('subject', 'alice').lo, 'a claim that is not there maps to nothing')
+  for (const id of ['uti-1', 'jti-1'])
+    t.ok(
+      identity.ids.some((one) => one.by === 'jti' && one.lo === jti(id).lo),
+      `revoked by ${id}`,
+    )
+})
+
+t.test('no claim can be mapped to one that decides whether a token is accepted', async (t) => {
+  for (const localClaim of ['iss', 'aud', 'exp', 'nbf', 'iat']) {
+    const make = () => authenticator([issuer({ claims: [{ remoteClaim: 'x', localClaim }] })])
+    t.throws(make, { code: 'ERR_CLAIM_MAPPING' }, localClaim)
+  }
+})
+
+t.test('what a key verified that is dropped meanwhile is not remembered', async (t) => {
+  let give: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  const auth = authenticator([issuer({ keys: { key: () => held.then(() => rsa.publicKey) } })])
+  const token = await signed()
+  const outcome = auth.authenticate(token, NOW)
+  auth.forgetVerified()
+  give()
+  t.equal(await reasonOf(outcome), 'accepted')
+  t.equal(auth.known(token, NOW), undefined)
+  await accepted(auth, token)
+  t.not(auth.known(token, NOW), undefined)
+  auth.forgetVerified()
+  t.equal(auth.known(token, NOW), undefined)
+})
+
+t.test('a fixed key serves the algorithms that are made for it', async (t) => {
+  const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
+  t.strictSame(new FixedKey(p384).algorithms, ['ES384'])
+  t.strictSame(new FixedKey(generateKeyPairSync('ed25519').publicKey).algorithms, ['EdDSA', 'Ed25519'])
+  const auth = authenticator([issuer({ keys: new FixedKey(ec.publicKey) })])
+  t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'algorithm')
+  const code = 'ERR_KEY_NOT_SUPPORTED'
+  t.throws(() => new FixedKey(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey), { code })
+  t.throws(() => new FixedKey(generateKeyPairSync('x25519').publicKey), { code })
+  t.throws(() => new FixedKey(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey), { code })
+  t.throws(() => new FixedKey(rsa.privateKey), { code })
+})

@@ -1,0 +1,135 @@
+import { generateKeyPairSync } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
+import { CredentialAuthenticator } from '../../src/auth/credential-authenticator.js'
+import { FixedKey } from '../../src/auth/fixed-key.js'
+import { Jwks } from '../../src/auth/jwks.js'
+import { keyManagerCredentials } from '../../src/auth/key-manager-credentials.js'
+import { OpaqueAuthenticator } from '../../src/auth/opaque.js'
+import { silent } from '../../src/logging/index.js'
+import { equivalentSignatures } from '../../src/revocation/token-id-signatures.js'
+import { httpClient } from '../support/servers.js'
+import { type Asked, keyManager, noSecurity, type Reply } from './key-manager.js'
+import { authenticator, CLAIMS, ec, fingerprints, hmacRaw, issuer, NOW, rsa, signed } from './tokens.js'
+
+const ACTIVE = { active: true, token_type: 'Bearer', jti: 'other-jti', exp: NOW / 1000 + 7200, scope: 'known' }
+const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
+
+async function gateway(
+  t: Test,
+  introspectFailedJwt: boolean,
+  answer: (asked: Asked) => Reply = () => ({ body: ACTIVE }),
+  keys: Parameters<typeof issuer>[0] = { keys: new FixedKey(rsa.publicKey) },
+) {
+  const { origin, asked } = await keyManager(t, answer)
+  const client = httpClient(t)
+  const opaque = new OpaqueAuthenticator({
+    serverUrl: origin,
+    tokenContext: '/oauth2/',
+    client,
+    credentials: keyManagerCredentials(noSecurity, client),
+    timestampSkew: 5_000,
+    cacheCapacity: 100,
+    cacheExpiryTime: 900_000,
+    realtimeDown: false,
+    fingerprinter: fingerprints,
+    logger: silent('test'),
+  })
+  const jwt = authenticator([issuer(keys)])
+  const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt, timestampSkew: 5_000 })
+  return { auth, jwt, asked }
+}
+
+async function reasonOf(outcome: Authenticated | Refused | Promise<Authenticated | Refused>): Promise<string> {
+  const settled = await outcome
+  return isRefused(settled) ? settled.reason : 'accepted'
+}
+
+t.test('three parts are a JWT, which is verified; anything else is asked for', async (t) => {
+  const { auth, asked } = await gateway(t, false)
+  const token = await signed()
+  t.equal(await reasonOf(auth.authenticate(token, NOW)), 'accepted')
+  t.equal(asked.length, 0)
+  t.notOk(auth.authenticate(token, NOW) instanceof Promise)
+  for (const opaque of ['8c1f', 'a.b', 'a.b.c.d', `${token}.x.y`]) {
+    t.equal(await reasonOf(auth.authenticate(opaque, NOW)), 'accepted', opaque.slice(0, 8))
+    t.notOk(auth.authenticate(opaque, NOW) instanceof Promise)
+  }
+  t.equal(asked.length, 4)
+  for (const jwt of ['a.b.c', '..', await signed(CLAIMS, { alg: 'RS256' }, other.privateKey)])
+    t.not(await reasonOf(auth.authenticate(jwt, NOW)), 'accepted')
+  t.equal(asked.length, 4)
+})
+
+t.test('without a key manager an opaque token is refused', async (t) => {
+  const auth = new CredentialAuthenticator({ jwt: authenticator([]), introspectFailedJwt: true, timestampSkew: 0 })
+  t.equal(await reasonOf(auth.authenticate('8c1f', NOW)), 'opaque')
+  t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'issuer')
+})
+
+t.test('enableIntrospectForFailedJWT: which JWTs the key manager is asked for, and which never', async (t) => {
+  const good = await signed()
+  const [head = '', body = '', signature = ''] = good.split('.')
+  const elsewhere = { ...CLAIMS, iss: 'https://elsewhere.example' }
+  const cases: [string, string, 'asked' | string][] = [
+    ['one that verifies', good, 'accepted'],
+    ['another issuer’s', await signed(elsewhere, { alg: 'RS256' }, other.privateKey), 'asked'],
+    ['another key’s', await signed(CLAIMS, { alg: 'RS256' }, other.privateKey), 'asked'],
+    ['another issuer’s, expired', await signed({ ...elsewhere, exp: NOW / 1000 - 5 }), 'expired'],
+    ['another key’s, expired', await signed({ ...CLAIMS, exp: 1 }, { alg: 'RS256' }, other.privateKey), 'expired'],
+    ['expired', await signed({ ...CLAIMS, exp: NOW / 1000 - 5 }), 'expired'],
+    ['not yet valid', await signed({ ...CLAIMS, nbf: NOW / 1000 + 60 }), 'claims'],
+    ['of an algorithm that the issuer has not', hmacRaw('x'), 'algorithm'],
+    ['respelt', `${head}=.${body}.${signature}`, 'malformed'],
+    ['no signature', `${head}.${body}.`, 'malformed'],
+    ['no JSON', 'a.b.c', 'malformed'],
+    ['a log-out token', await signed(elsewhere, { alg: 'RS256', typ: 'logout+jwt' }), 'malformed'],
+  ]
+  for (const [title, token, answer] of cases) {
+    const { auth, asked } = await gateway(t, true)
+    t.equal(await reasonOf(auth.authenticate(token, NOW)), answer === 'asked' ? 'accepted' : answer, title)
+    t.equal(asked.length, answer === 'asked' ? 1 : 0, title)
+    if (answer === 'asked') t.notOk(auth.authenticate(token, NOW) instanceof Promise, `${title}: remembered`)
+  }
+})
+
+t.test('a JWT that the key manager calls active dies by its own exp, and by either jti or its signature', async (t) => {
+  const { auth } = await gateway(t, true)
+  const token = await signed({ ...CLAIMS, exp: NOW / 1000 + 60 }, { alg: 'ES256' }, ec.privateKey)
+  const foreign = await signed({ ...CLAIMS, iss: 'x', exp: NOW / 1000 + 60 }, { alg: 'ES256' }, ec.privateKey)
+  t.equal(await reasonOf(auth.authenticate(token, NOW)), 'algorithm')
+  const outcome = await auth.authenticate(foreign, NOW)
+  if (isRefused(outcome)) throw new Error(outcome.reason)
+  t.equal(outcome.usableUntil, NOW + 65_000)
+  t.strictSame([...outcome.scopes], ['known'])
+  const names = ['jti-1', 'other-jti', ...equivalentSignatures('ES256', foreign.split('.')[2] ?? '')]
+  for (const name of names) {
+    const { hi, lo } = fingerprints.of('token', name)
+    t.ok(outcome.identity.ids.some((id) => id.hi === hi && id.lo === lo))
+  }
+  t.equal(names.length, 4)
+})
+
+t.test('an issuer whose keys cannot be had: introspection says what its tokens are worth, if it may', async (t) => {
+  for (const introspect of [true, false]) {
+    const { origin } = await keyManager(t, () => ({ status: 503 }))
+    const keys = new Jwks({
+      url: `${origin}/jwks`,
+      client: httpClient(t),
+      logger: silent('test'),
+      onKeysDropped: () => undefined,
+    })
+    const { auth } = await gateway(t, introspect, undefined, { keys })
+    const outcome = auth.authenticate(await signed(), NOW)
+    if (introspect) t.equal(await reasonOf(outcome), 'accepted')
+    else await t.rejects(Promise.resolve(outcome), { code: 'ERR_JWKS_UNAVAILABLE' })
+  }
+})
+
+t.test('what is not active, and a key manager that fails, let no failed JWT in', async (t) => {
+  const token = await signed(CLAIMS, { alg: 'RS256' }, other.privateKey)
+  const inactive = await gateway(t, true, () => ({ body: { active: false } }))
+  t.equal(await reasonOf(inactive.auth.authenticate(token, NOW)), 'inactive')
+  const failing = await gateway(t, true, () => ({ status: 500 }))
+  t.equal(await reasonOf(failing.auth.authenticate(token, NOW)), 'key-manager')
+})

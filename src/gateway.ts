@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Api, formatProblem, loadApis, RouteTable } from './apis/index.js'
-import { Jwks, JwtAuthenticator } from './auth/index.js'
+import { type Authenticator, openAuthentication } from './auth/index.js'
 import { type Config, type ConfigWarning, describeProblem, loadConfig } from './config/index.js'
 import { createHttpClient, type HttpClient } from './http-client/index.js'
 import { createLogging, type Logging } from './logging/index.js'
@@ -62,7 +62,10 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   try {
     const client = keep(await httpClient(config))
     const revocations = keep(await openRevocations(config, logging))
-    const handler = requestHandler(inputs, client, revocations, logging)
+    const { fingerprints } = revocations
+    const { authenticator, realtime } = await openAuthentication(config, { client, fingerprints, logging })
+    revocations.onRealtime(realtime)
+    const handler = requestHandler(inputs, client, revocations, authenticator, logging)
     revocations.start()
     const admin = keep(await openAdmin(config, revocations))
     const { http, https } = await openListeners(config, handler, logging, keep)
@@ -84,26 +87,10 @@ function requestHandler(
   { config, apis }: Inputs,
   client: HttpClient,
   revocations: Revocations,
+  authenticator: Authenticator,
   logging: Logging,
 ): RequestHandler {
-  const { listenerConfig, authConfig, server, keyManager, caching } = config
-  const authenticator: JwtAuthenticator = new JwtAuthenticator({
-    issuers: config.jwtTokenConfig.map((issuer) => ({
-      issuer: issuer.issuer,
-      audience: issuer.audience,
-      consumerKeyClaim: issuer.consumerKeyClaim,
-      keys: new Jwks({
-        url: issuer.jwksURL ?? '',
-        client,
-        logger: logging('JWTAuthProvider'),
-        onKeysDropped: () => authenticator.forgetVerified(),
-      }),
-    })),
-    timestampSkew: server.timestampSkew,
-    cacheCapacity: caching.tokenCacheCapacity,
-    cacheExpiryTime: caching.enabled ? caching.tokenCacheExpiryTime : 0,
-    fingerprints: revocations.fingerprints,
-  })
+  const { listenerConfig, authConfig, server, keyManager } = config
   const openRequests = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
     [...ids, subject, ...clients, session].filter((key) => key !== undefined),
   )

@@ -30,7 +30,7 @@ function ours(publicKey: KeyObject): Contender {
     timestampSkew: 5_000,
     cacheCapacity: 1,
     cacheExpiryTime: 0,
-    fingerprinter: Fingerprinter.random(),
+    fingerprints: Fingerprinter.random(),
   })
   return {
     name: 'mgw',

@@ -1,5 +1,5 @@
 export { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
-export { readBearer } from './bearer.js'
+export { hasQueryToken, readBearer } from './bearer.js'
 export { type ClaimMapping, ClaimMappingError } from './claims.js'
 export { CredentialAuthenticator, type CredentialAuthenticatorOptions } from './credential-authenticator.js'
 export { FixedKey, FixedKeyError } from './fixed-key.js'
@@ -13,4 +13,5 @@ export {
   keyManagerCredentials,
 } from './key-manager-credentials.js'
 export { OpaqueAuthenticator, type OpaqueAuthenticatorOptions } from './opaque.js'
+export { type OpenedAuthentication, openAuthentication } from './open.js'
 export { SharedSecret, SharedSecretError } from './shared-secret.js'

@@ -9,7 +9,7 @@ export interface IntrospectedOptions {
   readonly timestampSkew: number
   readonly cacheExpiryTime: number
   readonly acceptUntyped?: boolean
-  readonly fingerprinter: Fingerprinter
+  readonly fingerprints: Fingerprinter
 }
 
 /** An active token, and when (epoch ms) the question was asked that it is the answer to. */
@@ -51,7 +51,7 @@ export function introspected(
   // WSO2 calls the user `username`.
   const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
   const authenticated = {
-    identity: identityOf(credential, named, written, options.fingerprinter),
+    identity: identityOf(credential, named, written, options.fingerprints),
     scopes: scopesOf(claims),
     keyType: keyTypeOf(claims),
     usableUntil: Math.min(until, now + limit),

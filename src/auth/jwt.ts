@@ -93,10 +93,10 @@ export class JwtAuthenticator implements CachingAuthenticator {
   }
 
   #authenticated(issuer: JwtIssuer, jwt: CompactJwt, payload: JWTPayload, now: number): Authenticated {
-    const { timestampSkew, cacheExpiryTime, fingerprinter } = this.#options
+    const { timestampSkew, cacheExpiryTime, fingerprints } = this.#options
     const claims = mapClaims(payload, issuer.claims ?? [])
     return {
-      identity: identityOf(jwt, claims, payload, fingerprinter, issuer.consumerKeyClaim),
+      identity: identityOf(jwt, claims, payload, fingerprints, issuer.consumerKeyClaim),
       scopes: scopesOf(claims),
       keyType: keyTypeOf(claims),
       usableUntil: Math.min((payload.exp ?? 0) * 1000 + timestampSkew, now + cacheExpiryTime),

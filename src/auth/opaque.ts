@@ -26,7 +26,7 @@ export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, '
    * that leave `token_type` out leave it out for refresh tokens.
    */
   readonly acceptUntyped?: boolean
-  readonly fingerprinter: Fingerprinter
+  readonly fingerprints: Fingerprinter
   readonly logger: Logger
 }
 

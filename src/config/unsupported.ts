@@ -76,46 +76,16 @@ export const unsupported: readonly Unsupported[] = [
     remedy: 'set it to "optional" if access tokens protect your APIs well enough',
   },
   {
-    path: 'keyManager.enableIntrospectForFailedJWT',
-    when: yes,
-    message: `introspection ${LATER}`,
-    remedy: 'set it to false',
-  },
-  {
     path: 'keyManager.enableLegacyMode',
     when: yes,
     message: `the key validation service of old API Managers ${NEVER}`,
     remedy: 'set it to false',
   },
   {
-    path: 'keyManager.security.oauth2.enabled',
-    when: yes,
-    message: `calling the key manager with an access token ${LATER}`,
-    remedy: 'use [keymanager.security.basic]',
-  },
-  {
     path: 'jwtTokenConfig.certificateAlias',
     when: (value, issuer) => given(value) && !given(issuer.jwksURL),
     message: `an issuer’s certificate from a trust store ${LATER}`,
     remedy: 'name the issuer’s key set as jwksURL',
-  },
-  {
-    path: 'jwtTokenConfig.certFile',
-    when: given,
-    message: `an issuer’s certificate ${LATER}`,
-    remedy: 'name the issuer’s key set as jwksURL',
-  },
-  {
-    path: 'jwtTokenConfig.sharedSecret',
-    when: given,
-    message: `an issuer that signs with a shared secret ${LATER}`,
-    remedy: 'name the issuer’s key set as jwksURL',
-  },
-  {
-    path: 'jwtTokenConfig.requireAccessTokenType',
-    when: yes,
-    message: `checking the type of tokens ${LATER}`,
-    remedy: 'set it to false',
   },
   {
     path: 'jwtTokenConfig.validateSubscription',
@@ -128,13 +98,6 @@ export const unsupported: readonly Unsupported[] = [
     when: yes,
     message: `checking subscriptions ${NEVER}`,
     remedy: 'set it to false if every application with a token may use your APIs',
-  },
-  {
-    path: 'jwtTokenConfig.claims',
-    when: (value) => Array.isArray(value) && value.length > 0,
-    message: `mapping claims ${LATER}`,
-    remedy: 'the claims keep the issuer’s names',
-    warning: 'drop',
   },
   {
     path: 'apim.eventHub.enable',

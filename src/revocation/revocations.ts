@@ -25,6 +25,7 @@ export class Revocations implements RevocationLookup {
   readonly #list: RevocationList
   readonly #journal: Journal | undefined
   readonly #synchronizer: Synchronizer
+  readonly #realtime: { listener: (isLive: boolean) => void }
   readonly #release: () => Promise<unknown>
   #sweeping: NodeJS.Timeout | undefined
 
@@ -33,12 +34,14 @@ export class Revocations implements RevocationLookup {
     fingerprints: Fingerprinter
     journal: Journal | undefined
     synchronizer: Synchronizer
+    realtime: { listener: (isLive: boolean) => void }
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
     this.#list = parts.list
     this.#journal = parts.journal
     this.#synchronizer = parts.synchronizer
+    this.#realtime = parts.realtime
     this.#release = parts.release
   }
 
@@ -57,6 +60,11 @@ export class Revocations implements RevocationLookup {
   /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */
   onChange(listener: (entry: Entry) => void): () => void {
     return this.#list.onChange(listener)
+  }
+
+  /** Calls `listener` whenever revocations begin, or cease, to come at once by a topic. Without one they never do. */
+  onRealtime(listener: (isLive: boolean) => void): void {
+    this.#realtime.listener = listener
   }
 
   start(): void {
@@ -99,7 +107,9 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   warnOfGaps(topic !== undefined, store !== undefined, logger)
 
   const { journal, list, fingerprints, inStepAt } = await openList(config, logger)
+  const told = { listener: (_: boolean): void => undefined }
   const synchronizer = new Synchronizer({
+    onRealtime: (isLive) => told.listener(isLive),
     ...(topic === undefined ? {} : { realtime: topic }),
     ...(store === undefined ? {} : { store }),
     target: {
@@ -113,7 +123,14 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInStepAt: inStepAt }),
     logger,
   })
-  return new Revocations({ list, fingerprints, journal, synchronizer, release: async () => opened?.close() })
+  return new Revocations({
+    list,
+    fingerprints,
+    journal,
+    synchronizer,
+    realtime: told,
+    release: async () => opened?.close(),
+  })
 }
 
 /** The list with what its journal holds; without one if it is off, or cannot be used. */

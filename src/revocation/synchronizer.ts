@@ -26,6 +26,8 @@ export interface SynchronizerOptions {
   readonly refreshInterval: number
   /** When the journal was last in step with the sources (epoch ms), if that is recent enough to be believed. */
   readonly journalInStepAt?: number
+  /** Told whenever revocations begin, or cease, to come at once. */
+  readonly onRealtime?: (isLive: boolean) => void
   readonly logger: Logger
   readonly clock?: Clock
 }
@@ -221,6 +223,7 @@ export class Synchronizer {
     return this.#sink(this.#realtime, (status) => {
       if (status === 'connecting') return
       this.#subscribed = true
+      this.#options.onRealtime?.(status === 'live')
       // Whatever was published before this moment is in the store, or nowhere.
       this.requestListing(`realtime ${status}`)
       if (status !== 'live' || this.#options.store !== undefined || this.#options.failurePolicy === 'open') return
@@ -245,7 +248,7 @@ export class Synchronizer {
       state: (status, detail) => {
         const before = tracker.set(status, detail, this.#clock.now())
         if (before === undefined) return
-        this.#logState(tracker.name, status, detail)
+        if (tracker.role !== 'realtime') this.#logState(tracker.name, status, detail) // realtime/reconnect says it
         changed(status, before)
       },
     }

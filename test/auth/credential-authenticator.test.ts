@@ -32,7 +32,7 @@ async function gateway(
     cacheCapacity: 100,
     cacheExpiryTime: 900_000,
     realtimeDown: false,
-    fingerprinter: fingerprints,
+    fingerprints: fingerprints,
     logger: silent('test'),
   })
   const jwt = authenticator([issuer(keys)])

@@ -106,7 +106,7 @@ function gateway(t: Test, issuer: string, now: () => number = Date.now) {
     cacheCapacity: 100,
     cacheExpiryTime: 900_000,
     realtimeDown: false,
-    fingerprinter: fingerprints,
+    fingerprints: fingerprints,
     logger: silent('test'),
   })
   const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt: false, timestampSkew: 5_000 })

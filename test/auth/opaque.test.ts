@@ -39,7 +39,7 @@ async function introspecting(
     cacheCapacity: 100,
     cacheExpiryTime: 900_000,
     ...initially,
-    fingerprinter: fingerprints,
+    fingerprints: fingerprints,
     logger: logging('OAuth2'),
     ...more,
   })

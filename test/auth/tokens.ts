@@ -41,7 +41,7 @@ export function authenticator(issuers: readonly JwtIssuer[], more: Partial<JwtAu
     timestampSkew: 5_000,
     cacheCapacity: 100,
     cacheExpiryTime: 900_000,
-    fingerprinter: fingerprints,
+    fingerprints: fingerprints,
     ...more,
   })
 }

@@ -175,7 +175,6 @@ t.test('what protects and is not supported is a problem with a remedy', async (t
     ['[listenerConfig]\ntrustStorePath = "t.p12"', 'listenerConfig.trustStorePath'],
     ['[httpClients.proxy]\nenable = true', 'httpClients.proxy.enable'],
     ['[mutualSSLConfig]\nsslVerifyClient = "require"', 'mutualSSLConfig.sslVerifyClient'],
-    ['[keyManager]\nenableIntrospectForFailedJWT = true', 'keyManager.enableIntrospectForFailedJWT'],
     ['[keyManager]\nenableLegacyMode = true', 'keyManager.enableLegacyMode'],
     [`${issuer}certificateAlias = "a"`, 'jwtTokenConfig[0].certificateAlias'],
     [`${issuer}jwksURL = "http://i"\nvalidateSubscription = true`, 'jwtTokenConfig[0].validateSubscription'],

@@ -1,0 +1,84 @@
+import { createPublicKey } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Config } from '../config/index.js'
+import type { HttpClient } from '../http-client/index.js'
+import type { Logging } from '../logging/index.js'
+import type { Fingerprinter } from '../revocation/fingerprint.js'
+import type { Authenticator } from './authenticator.js'
+import { CredentialAuthenticator } from './credential-authenticator.js'
+import { FixedKey } from './fixed-key.js'
+import { Jwks } from './jwks.js'
+import { JwtAuthenticator } from './jwt.js'
+import { keyManagerCredentials } from './key-manager-credentials.js'
+import { OpaqueAuthenticator } from './opaque.js'
+import { SharedSecret } from './shared-secret.js'
+import type { VerificationKeys } from './verification-keys.js'
+
+/** What checks credentials, and what it must be told. */
+export interface OpenedAuthentication {
+  readonly authenticator: Authenticator
+  /** Revocations come at once, or they do not: while they do not, the key manager is asked more often. */
+  realtime(isLive: boolean): void
+}
+
+type IssuerConfig = Config['jwtTokenConfig'][number]
+
+/** Everything that a configuration says about credentials. Throws what is wrong with keys, secrets and claim mappings. */
+export async function openAuthentication(
+  config: Config,
+  parts: { readonly client: HttpClient; readonly fingerprints: Fingerprinter; readonly logging: Logging },
+): Promise<OpenedAuthentication> {
+  const { client, fingerprints, logging } = parts
+  const limits = {
+    timestampSkew: config.server.timestampSkew,
+    cacheCapacity: config.caching.tokenCacheCapacity,
+    cacheExpiryTime: config.caching.enabled ? config.caching.tokenCacheExpiryTime : 0,
+    fingerprints,
+  }
+  const holder: { jwt?: JwtAuthenticator } = {}
+  const jwks = (url: string) =>
+    new Jwks({
+      url,
+      client,
+      logger: logging('JWTAuthProvider'),
+      onKeysDropped: () => holder.jwt?.forgetVerified(),
+    })
+  const issuers = await Promise.all(
+    config.jwtTokenConfig.map(async (issuer) => ({ ...issuer, keys: await keysOf(issuer, jwks) })),
+  )
+  const jwt = new JwtAuthenticator({ ...limits, issuers })
+  holder.jwt = jwt
+  const { keyManager } = config
+  if (keyManager === undefined) {
+    const authenticator = new CredentialAuthenticator({ jwt, introspectFailedJwt: false, ...limits })
+    return { authenticator, realtime: () => undefined }
+  }
+  const opaque = new OpaqueAuthenticator({
+    ...limits,
+    serverUrl: keyManager.serverUrl,
+    tokenContext: keyManager.tokenContext,
+    client,
+    credentials: keyManagerCredentials(keyManager.security, client),
+    logger: logging('KeyManager'),
+  })
+  return {
+    authenticator: new CredentialAuthenticator({
+      jwt,
+      opaque,
+      introspectFailedJwt: keyManager.enableIntrospectForFailedJWT,
+      ...limits,
+    }),
+    realtime(isLive) {
+      opaque.setRealtimeDown(!isLive)
+      // What was revoked in a gap is in no cache's knowledge.
+      if (!isLive) opaque.flush()
+    },
+  }
+}
+
+async function keysOf(issuer: IssuerConfig, jwks: (url: string) => Jwks): Promise<VerificationKeys> {
+  if (!issuer.sharedSecret.isEmpty) return new SharedSecret(issuer.sharedSecret)
+  if (issuer.jwksURL !== undefined) return jwks(issuer.jwksURL)
+  if (issuer.certFile === undefined) throw new TypeError(`${issuer.issuer}: jwksURL or certFile is needed`)
+  return new FixedKey(createPublicKey(await readFile(issuer.certFile, 'utf8')))
+}

@@ -1,6 +1,6 @@
 import { copyFile, type FileHandle, open, readFile } from 'node:fs/promises'
+import { writeAtomically } from '../../certificates/index.js'
 import type { Logger } from '../../logging/index.js'
-import { writeAtomically } from '../../server/write-atomically.js'
 
 /** A token that is revoked, by its `jti`, and when (epoch ms) it would have ended anyway. */
 export interface RevokedToken {

@@ -1,7 +1,7 @@
 import { readFile, rename } from 'node:fs/promises'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
+import { writeAtomically } from '../../certificates/index.js'
 import type { Logger } from '../../logging/index.js'
-import { writeAtomically } from '../../server/write-atomically.js'
 
 /** The key that signs, and what the JWKS publishes of it. */
 export interface SigningKey {

@@ -4,7 +4,7 @@ import { createServer, get } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { ensureSelfSigned } from '../../src/server/self-signed.js'
+import { ensureSelfSigned } from '../../src/certificates/self-signed.js'
 
 const DAY = 86_400_000
 

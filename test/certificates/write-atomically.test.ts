@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { writeAtomically } from '../../src/server/write-atomically.js'
+import { writeAtomically } from '../../src/certificates/write-atomically.js'
 
 test('the content is replaced whole, with the mode, and no other file stays', async (t) => {
   const directory = t.testdir({ file: 'the old content, which is longer' })

@@ -1,0 +1,66 @@
+/** What is wrong with a file of keys or certificates. Stable: tests and operators' scripts may rely on it. */
+export type CertificateErrorCode =
+  /** There is no such file. */
+  | 'ERR_CERTIFICATE_FILE_MISSING'
+  /** It can't be read, is no regular file, or is too large to be what it should be. */
+  | 'ERR_CERTIFICATE_FILE_UNREADABLE'
+  /** Neither PKCS12 nor PEM, or damaged. */
+  | 'ERR_CERTIFICATE_FORMAT'
+  /** Java's own format, which has to be converted. */
+  | 'ERR_CERTIFICATE_JKS'
+  /** Made with an algorithm that is not known, or with more work than a start may take. */
+  | 'ERR_CERTIFICATE_UNSUPPORTED'
+  /** The password does not open it. */
+  | 'ERR_CERTIFICATE_PASSWORD'
+  /** No private key in it. */
+  | 'ERR_CERTIFICATE_NO_KEY'
+  /** No certificate in it, or none that belongs to its private key. */
+  | 'ERR_CERTIFICATE_NO_CERTIFICATE'
+  /** No entry has the alias, or entries that differ have it. */
+  | 'ERR_CERTIFICATE_ALIAS'
+  /** A public key that no token should be verified with. */
+  | 'ERR_CERTIFICATE_KEY'
+
+/** A key store, a trust store or a certificate can't be used. The text names the file, and never holds a password. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError'
+  readonly code: CertificateErrorCode
+
+  constructor(code: CertificateErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Does what it is given; whatever that throws becomes a {@link CertificateError} that names the file. */
+export async function namingFile<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof CertificateError) {
+      throw new CertificateError(error.code, `${file}: ${error.message}`, { cause: error.cause })
+    }
+    // Libraries throw what they like at bytes that they did not expect.
+    throw new CertificateError('ERR_CERTIFICATE_FORMAT', `${file}: is damaged, or not what it should be`, {
+      cause: error,
+    })
+  }
+}
+
+/** The error of an alias that was not found; names those that there are, a bounded number of them. */
+export function unknownAlias(alias: string, known: readonly (string | undefined)[]): CertificateError {
+  const names = known.filter((each) => each !== undefined)
+  const listed = names.slice(0, 20).map((each) => JSON.stringify(each.slice(0, 100)))
+  if (names.length > listed.length) listed.push(`${names.length - listed.length} more`)
+  const there = listed.length === 0 ? 'no entry has an alias' : `there are ${listed.join(', ')}`
+  return new CertificateError('ERR_CERTIFICATE_ALIAS', `no entry has the alias ${JSON.stringify(alias)}: ${there}`)
+}
+
+/** Java's aliases do not tell upper from lower case: keytool writes them in lower case. */
+export function isAlias(found: string | undefined, wanted: string): boolean {
+  return found !== undefined && found.toLowerCase() === wanted.toLowerCase()
+}
+
+export function wrongPassword(cause?: unknown): CertificateError {
+  return new CertificateError('ERR_CERTIFICATE_PASSWORD', 'the password is wrong, or the file is damaged', { cause })
+}

@@ -51,6 +51,12 @@ export function octets(node: Asn1): Buffer {
   return Buffer.concat(node.value.map(octets))
 }
 
+/** The text of a BMPString, which node-forge has decoded already. */
+export function text(node: Asn1): string {
+  if (typeof node.value !== 'string') throw damaged()
+  return node.value
+}
+
 export function damaged(): CertificateError {
   return new CertificateError('ERR_CERTIFICATE_FORMAT', 'is not a PKCS12 store, or is damaged')
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { Secret } from '../config/secret.js'
-import { type Asn1, damaged, encodeDer, integer, octets, oid, parseDer, part, parts } from './der.js'
+import { type Asn1, damaged, encodeDer, integer, octets, oid, parseDer, part, parts, text } from './der.js'
 import type { CertificateEntry, Entries, KeyEntry } from './entries.js'
 import { CertificateError, wrongPassword } from './error.js'
 import { decrypt, MAX_ITERATIONS, macFits, type Passphrase } from './password-encryption.js'
@@ -83,12 +83,7 @@ function attributes(bag: Asn1): { alias: string | undefined; keyId: string | und
     (set === undefined ? [] : parts(set)).map((each) => [oid(part(each, 0)), parts(part(each, 1))[0]]),
   )
   const [name, id] = [found.get(FRIENDLY_NAME), found.get(LOCAL_KEY_ID)]
-  return { alias: name && bmpString(octets(name)), keyId: id && octets(id).toString('hex') }
-}
-
-function bmpString(bytes: Buffer): string {
-  if (bytes.length % 2 === 1) throw damaged()
-  return bytes.swap16().toString('utf16le')
+  return { alias: name && text(name), keyId: id && octets(id).toString('hex') }
 }
 
 function parse(bytes: Buffer): Asn1 {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { type Test, test } from 'tap'
+import { test } from 'tap'
 import {
   CertificateError,
   ensureSelfSigned,
@@ -17,15 +17,18 @@ const password = new Secret(PASSWORD)
 /** Reads the bytes in every way; anything but an answer or a CertificateError is a failure. */
 async function read(file: string, bytes: Uint8Array): Promise<void> {
   await writeFile(file, bytes)
-  for (const reading of [readKeyStore(file, password), readTrustStore(file, password), readPublicKey(file)]) {
-    await reading.catch((error: unknown) => {
+  for (const reading of [
+    () => readKeyStore(file, password),
+    () => readTrustStore(file, password),
+    () => readPublicKey(file),
+  ]) {
+    await reading().catch((error: unknown) => {
       if (!(error instanceof CertificateError)) throw error
     })
   }
 }
 
-async function damage(t: Test, original: Buffer, numRuns: number): Promise<void> {
-  const file = join(t.testdir(), 'damaged')
+async function damage(file: string, original: Buffer, numRuns: number): Promise<void> {
   const flips = fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(7)), { minLength: 1, maxLength: 4 })
   await fc.assert(
     fc.asyncProperty(flips, fc.option(fc.nat(original.length)), async (places, length) => {
@@ -62,29 +65,20 @@ test('damaged stores are read or are a CertificateError, whichever bits flip', {
   for (const flags of ways) {
     const store = join(directory, 'store.p12')
     await opensslStore(store, cert, '-inkey', key, ...flags)
-    await damage(t, await readFile(store), 100)
+    await damage(join(directory, 'damaged'), await readFile(store), 100)
   }
 })
 
 test('damaged PEM files are read or are a CertificateError', async (t) => {
-  const { cert, key } = await ensureSelfSigned(join(t.testdir(), 'made'))
-  await damage(t, Buffer.from(cert + key), 200)
+  const directory = t.testdir()
+  const { cert, key } = await ensureSelfSigned(join(directory, 'made'))
+  await damage(join(directory, 'damaged'), Buffer.from(cert + key), 200)
 })
 
 test('a file that asks for hours of hashing is refused at once', { skip: missing('openssl') }, async (t) => {
   const directory = t.testdir()
   const { cert, key } = await opensslKey(directory, 'store')
   const store = join(directory, 'store.p12')
-  const iterations = 0x4321
-  for (const flags of [['-nomac'], ['-nomac', '-legacy'], []]) {
-    await opensslStore(store, cert, '-inkey', key, '-iter', String(iterations), ...flags)
-    const bytes = await readFile(store)
-    // The length of the salt or of the digest before stays right: four bytes for two would not.
-    const raised = Buffer.from(bytes.toString('hex').replaceAll('02024321', '02027fff'), 'hex')
-    t.notSame(raised, bytes)
-    await writeFile(store, raised)
-    await t.rejects(readTrustStore(store, password), { code: 'ERR_CERTIFICATE_PASSWORD' })
-  }
   await opensslStore(store, cert, '-inkey', key, '-iter', '2000001', '-nomac')
   await t.rejects(readKeyStore(store, password), { code: 'ERR_CERTIFICATE_UNSUPPORTED' })
 })

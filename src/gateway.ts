@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Api, formatProblem, loadApis, RouteTable } from './apis/index.js'
 import { type Authenticator, openAuthentication } from './auth/index.js'
+import { ensureSelfSigned, readKeyPair, readKeyStore, readTrustStore } from './certificates/index.js'
 import { type Config, type ConfigWarning, describeProblem, loadConfig } from './config/index.js'
 import { createHttpClient, type HttpClient } from './http-client/index.js'
 import { createLogging, type Logging } from './logging/index.js'
 import { OpenRequests } from './proxy/index.js'
 import { openRevocations, type Revocations, type TokenIdentity } from './revocation/index.js'
-import { ensureSelfSigned, KeyManagerEndpoints, type Listener, listen, RequestHandler } from './server/index.js'
+import { KeyManagerEndpoints, type Listener, listen, RequestHandler } from './server/index.js'
 
 export interface Gateway {
   readonly httpPort: number
@@ -125,14 +125,21 @@ function endOnRevocation(open: OpenRequests<TokenIdentity>, revocations: Revocat
   })
 }
 
+/** Connections to upstreams, issuers and the key manager. */
 async function httpClient({ httpClients, listenerConfig }: Config): Promise<HttpClient> {
-  const trustStore = httpClients.sslConfig.trustStorePath ?? listenerConfig.trustStorePath
-  const { maxActiveConnections } = httpClients.poolConfig
+  const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
+  const trustStore = sslConfig.trustStorePath ?? listenerConfig.trustStorePath
+  const password =
+    sslConfig.trustStorePath === undefined ? listenerConfig.trustStorePassword : sslConfig.trustStorePassword
+  const trusted = trustStore === undefined ? undefined : await readTrustStore(trustStore, password)
+  const own =
+    sslConfig.keyStorePath === undefined ? {} : await readKeyStore(sslConfig.keyStorePath, sslConfig.keyStorePassword)
   return createHttpClient({
-    ...(trustStore === undefined ? {} : { ca: [await readFile(trustStore, 'utf8')] }),
-    verifyHostname: httpClients.verifyHostname,
-    disableSslVerification: httpClients.disableSslVerification,
-    ...(maxActiveConnections < 0 ? {} : { maxConnections: maxActiveConnections }),
+    ...own,
+    ...(trusted === undefined ? {} : { ca: trusted.certificates.map(({ pem }) => pem) }),
+    verifyHostname,
+    disableSslVerification,
+    ...(poolConfig.maxActiveConnections < 0 ? {} : { maxConnections: poolConfig.maxActiveConnections }),
   })
 }
 
@@ -173,10 +180,9 @@ async function openListeners(
 }
 
 async function listenerCertificate({ listenerConfig, server }: Config, logging: Logging) {
-  const { certFile, keyFile } = listenerConfig
-  if (certFile !== undefined && keyFile !== undefined) {
-    return { cert: await readFile(certFile, 'utf8'), key: await readFile(keyFile, 'utf8') }
-  }
+  const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
+  if (certFile !== undefined && keyFile !== undefined) return readKeyPair(certFile, keyFile, keyStorePassword)
+  if (keyStorePath !== undefined) return readKeyStore(keyStorePath, keyStorePassword)
   const made = await ensureSelfSigned(server.stateDirectory)
   logging('Gateway').warn('no certificate is configured: the HTTPS listener has a self-signed one for localhost', {
     certificate: made.certFile,

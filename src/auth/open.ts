@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { findCertificate, readPublicKey, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import type { HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
@@ -44,7 +44,7 @@ export async function openAuthentication(
       onKeysDropped: () => holder.jwt?.forgetVerified(),
     })
   const issuers = await Promise.all(
-    config.jwtTokenConfig.map(async (issuer) => ({ ...issuer, keys: await keysOf(issuer, jwks) })),
+    config.jwtTokenConfig.map(async (issuer) => ({ ...issuer, keys: await keysOf(issuer, config, jwks) })),
   )
   const jwt = new JwtAuthenticator({ ...limits, issuers })
   holder.jwt = jwt
@@ -76,9 +76,16 @@ export async function openAuthentication(
   }
 }
 
-async function keysOf(issuer: IssuerConfig, jwks: (url: string) => Jwks): Promise<VerificationKeys> {
+async function keysOf(issuer: IssuerConfig, config: Config, jwks: (url: string) => Jwks): Promise<VerificationKeys> {
   if (!issuer.sharedSecret.isEmpty) return new SharedSecret(issuer.sharedSecret)
   if (issuer.jwksURL !== undefined) return jwks(issuer.jwksURL)
-  if (issuer.certFile === undefined) throw new TypeError(`${issuer.issuer}: jwksURL or certFile is needed`)
-  return new FixedKey(createPublicKey(await readFile(issuer.certFile, 'utf8')))
+  if (issuer.certFile !== undefined) return new FixedKey(createPublicKey(await readPublicKey(issuer.certFile)))
+  const { trustStorePath, trustStorePassword } = config.listenerConfig
+  if (issuer.certificateAlias === undefined || trustStorePath === undefined) {
+    throw new TypeError(
+      `${issuer.issuer}: jwksURL, certFile or certificateAlias (in listenerConfig.trustStorePath) is needed`,
+    )
+  }
+  const store = await readTrustStore(trustStorePath, trustStorePassword)
+  return new FixedKey(createPublicKey(findCertificate(store, issuer.certificateAlias).pem))
 }

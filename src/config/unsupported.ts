@@ -14,9 +14,7 @@ export interface Unsupported {
 }
 
 const yes = (value: unknown) => value === true || value === 'true'
-const given = (value: unknown) => value !== undefined && value !== ''
 const above = (value: unknown, limit: number) => typeof value !== 'object' && Number.parseFloat(String(value)) > limit
-const notPem = (value: unknown) => typeof value === 'string' && /\.(p12|pfx|pkcs12|jks)$/i.test(value)
 const LATER = 'is not supported yet'
 const NEVER = 'is not supported'
 
@@ -31,30 +29,6 @@ export const unsupported: readonly Unsupported[] = [
     message: 'several workers are not supported yet',
     remedy: 'the gateway runs with 1',
     warning: { instead: 1 },
-  },
-  {
-    path: 'listenerConfig.keyStorePath',
-    when: given,
-    message: `a PKCS12 key store ${LATER}`,
-    remedy: 'name a PEM certificate and key as certFile and keyFile, or leave it out for a self-signed certificate',
-  },
-  {
-    path: 'listenerConfig.trustStorePath',
-    when: notPem,
-    message: `a PKCS12 trust store ${LATER}`,
-    remedy: 'name a PEM file, or leave it out',
-  },
-  {
-    path: 'httpClients.sslConfig.keyStorePath',
-    when: given,
-    message: `a client certificate for upstreams ${LATER}`,
-    remedy: 'leave it out',
-  },
-  {
-    path: 'httpClients.sslConfig.trustStorePath',
-    when: notPem,
-    message: `a PKCS12 trust store ${LATER}`,
-    remedy: 'name a PEM file, or leave it out',
   },
   {
     path: 'httpClients.proxy.enable',
@@ -80,12 +54,6 @@ export const unsupported: readonly Unsupported[] = [
     when: yes,
     message: `the key validation service of old API Managers ${NEVER}`,
     remedy: 'set it to false',
-  },
-  {
-    path: 'jwtTokenConfig.certificateAlias',
-    when: (value, issuer) => given(value) && !given(issuer.jwksURL),
-    message: `an issuer’s certificate from a trust store ${LATER}`,
-    remedy: 'name the issuer’s key set as jwksURL',
   },
   {
     path: 'jwtTokenConfig.validateSubscription',

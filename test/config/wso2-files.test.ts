@@ -171,12 +171,9 @@ t.test('harmless values of keys that are not used are not worth a warning', asyn
 t.test('what protects and is not supported is a problem with a remedy', async (t) => {
   const issuer = '[[jwtTokenConfig]]\nissuer = "i"\n'
   const cases: readonly [string, string][] = [
-    ['[listenerConfig]\nkeyStorePath = "k.p12"', 'listenerConfig.keyStorePath'],
-    ['[listenerConfig]\ntrustStorePath = "t.p12"', 'listenerConfig.trustStorePath'],
     ['[httpClients.proxy]\nenable = true', 'httpClients.proxy.enable'],
     ['[mutualSSLConfig]\nsslVerifyClient = "require"', 'mutualSSLConfig.sslVerifyClient'],
     ['[keyManager]\nenableLegacyMode = true', 'keyManager.enableLegacyMode'],
-    [`${issuer}certificateAlias = "a"`, 'jwtTokenConfig[0].certificateAlias'],
     [`${issuer}jwksURL = "http://i"\nvalidateSubscription = true`, 'jwtTokenConfig[0].validateSubscription'],
     ['[security]\nvalidateSubscriptions = true', 'security.validateSubscriptions'],
   ]

@@ -8,8 +8,20 @@ const src = join(process.cwd(), 'src')
 /** Which rooms a room may import from. `*` stands for every room but those named after `-`. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cli: ['gateway', 'config', 'demo', 'logging'],
-  demo: ['gateway', 'server', 'config', 'logging'],
-  gateway: ['apis', 'server', 'auth', 'revocation', 'proxy', 'http-client', 'faults', 'admin', 'logging', 'config'],
+  demo: ['gateway', 'certificates', 'config', 'logging'],
+  gateway: [
+    'apis',
+    'server',
+    'certificates',
+    'auth',
+    'revocation',
+    'proxy',
+    'http-client',
+    'faults',
+    'admin',
+    'logging',
+    'config',
+  ],
   server: ['apis', 'auth', 'proxy', 'http-client', 'faults', 'revocation', 'logging', 'config'],
   apis: ['faults', 'logging', 'config'],
   auth: ['revocation', 'certificates', 'faults', 'http-client', 'logging', 'config'],

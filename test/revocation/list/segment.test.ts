@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { packKept } from '../../../src/revocation/list/entry.js'
+import { Segment } from '../../../src/revocation/list/segment.js'
+
+const WIDTH = 4
+
+interface Model {
+  readonly segment: Segment
+  readonly entries: Map<string, { hi: number; lo: number; units: number }>
+}
+
+function put({ segment, entries }: Model, hi: number, lo: number, units: number): void {
+  const at = segment.place(hi, lo)
+  segment.words[at + 2] = packKept(units * 64_000, 0)
+  segment.words[at + 3] = units
+  entries.set(`${hi} ${lo}`, { hi, lo, units })
+}
+
+function sweep({ segment, entries }: Model, unit: number): number {
+  for (const [key, { units }] of entries) if (units <= unit) entries.delete(key)
+  return segment.removeExpired(unit)
+}
+
+function agrees({ segment, entries }: Model): boolean {
+  if (segment.count !== entries.size || segment.pack().length !== entries.size * WIDTH) return false
+  return [...entries.values()].every(({ hi, lo, units }) => {
+    const at = segment.find(hi, lo)
+    return at >= 0 && segment.words[at + 3] === units
+  })
+}
+
+/** Fingerprints that crowd: in the same slots, at both ends, with equal halves. */
+const half = fc.oneof(
+  fc.integer(),
+  fc.integer({ min: -5, max: 5 }),
+  fc.constantFrom(0x7fffffff, -0x80000000, -1, -2, 0),
+)
+const action = fc.oneof(
+  { weight: 20, arbitrary: fc.tuple(half, half, fc.integer({ min: 1, max: 100 })) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant(undefined), fc.constant(0), fc.integer({ min: 0, max: 120 })) },
+)
+
+t.test('holds what a Map would, through growth and sweeps', async () => {
+  fc.assert(
+    fc.property(
+      fc.array(action, { maxLength: 400, size: 'max' }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (actions, phase) => {
+        const model: Model = { segment: new Segment(WIDTH, phase), entries: new Map() }
+        for (const [hi, lo, units] of actions) {
+          if (hi === undefined) sweep(model, units)
+          else put(model, hi, lo, units)
+        }
+        return agrees(model)
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+t.test('a hundred thousand entries: all found, no other found, half swept', async (t) => {
+  const model: Model = { segment: new Segment(WIDTH, 0.3), entries: new Map() }
+  const random = randomInts(42)
+  for (let i = 0; i < 100_000; i++) put(model, random(), random(), 1 + (i % 2))
+  t.ok(agrees(model))
+  let found = 0
+  for (let i = 0; i < 100_000; i++) if (model.segment.find(random(), random()) >= 0) found++
+  t.equal(found, 0)
+  const full = model.segment.words.byteLength
+  t.equal(sweep(model, 1), 50_000)
+  t.ok(agrees(model))
+  t.ok(model.segment.words.byteLength < full * 0.7, 'gives memory back')
+  t.equal(sweep(model, 2), 50_000)
+  t.equal(model.segment.words.length, WIDTH)
+  put(model, 1, 2, 3)
+  t.ok(agrees(model), 'and starts anew')
+})
+
+t.test('fingerprints that all belong at the very end make it grow, not fail', async (t) => {
+  const model: Model = { segment: new Segment(WIDTH, 0), entries: new Map() }
+  for (let i = 0; i < 500; i++) put(model, -1, i, 1)
+  t.ok(agrees(model))
+})
+
+/** A small generator of 32-bit numbers (xorshift), so that runs are alike. */
+function randomInts(seed: number): () => number {
+  let state = seed
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state
+  }
+}

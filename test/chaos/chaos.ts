@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Outcome, runChaos } from './run.js'
+import { Teardowns } from './teardowns.js'
 
 /**
  * A program: `node dist/test/chaos/chaos.js [--runs N] [--seed S] [--verbose]`. Run i has the seed S + i.
@@ -20,16 +21,22 @@ const first = Number(values.seed)
 const runs = Number(values.runs)
 if (!Number.isInteger(first) || !Number.isInteger(runs)) throw new TypeError('--seed and --runs must be whole numbers')
 
+let t = new Teardowns()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void t.end().finally(() => process.exit(1))) // leaves nothing behind, frozen or not
+}
 let failures = 0
 let faults = 0
 let revocations = 0
 for (let run = 0; run < runs; run++) {
-  const outcome = await runChaos({
+  t = new Teardowns()
+  const options = {
     seed: first + run,
     journal: !values['no-journal'],
     ...(values['no-relisting'] ? { program: join(import.meta.dirname, 'gateway-without-relisting.js') } : {}),
-    print: (line) => values.verbose && console.log(`  ${line}`),
-  })
+    print: (line: string) => values.verbose && console.log(`  ${line}`),
+  }
+  const outcome = await runChaos(options, t)
   faults += outcome.faults
   revocations += outcome.revocations.all
   report(outcome)

@@ -124,6 +124,16 @@ export class Ledger {
     return [...this.#of(name).refusedAt].flatMap(([token, at]) => (at + ENFORCED_AFTER <= now ? [token] : []))
   }
 
+  /** Whether this gateway enforces something that it can have learnt from the topic only. */
+  enforcesWhatNoStoreHas(name: string, now: number): boolean {
+    return this.enforced(name, now).some((token) => this.#published.get(token)?.way === 'broker')
+  }
+
+  /** How many revocations etcd has acknowledged that were never on the topic. */
+  get onlyInEtcd(): number {
+    return [...this.#published.values()].filter(({ way, durable }) => durable && way === 'etcd').length
+  }
+
   get counts() {
     const ways = { broker: 0, etcd: 0, both: 0 }
     let durable = 0

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import { type FaultKind, type PlannedFault, planFaults } from './faults.js'
 import type { Token } from './issuer.js'
@@ -42,11 +43,16 @@ const READY_LIMIT = 20_000
 /** Used before they are revoked, as a queue of this length. */
 const UPCOMING = 12
 const POLL = 25
+/** How long a fault may wait for what makes it worth while. */
+const STAKE_LIMIT = 5_000
 
-/** One run: everything is started, ill-treated, checked and ended. Rejects only when it could not be set up. */
-export async function runChaos(options: ChaosOptions): Promise<Outcome> {
-  const t = new Teardowns()
+/**
+ * One run: everything is started, ill-treated, checked and ended, which `t` may do before its time.
+ * Rejects only when it could not be set up.
+ */
+export async function runChaos(options: ChaosOptions, t = new Teardowns()): Promise<Outcome> {
   const stop = new AbortController()
+  setMaxListeners(0, stop.signal) // each request under way has one
   try {
     const world = await openWorld(t, options)
     const run = new Run(world, options, stop.signal)
@@ -82,11 +88,12 @@ class Run {
 
   async toTheEnd(): Promise<Outcome> {
     const { sites, ledger } = this.#world
+    const plan = planFaults(new Random(this.#random.between(0, 2 ** 31)), sites.length, this.#options.faults)
     this.#startClients()
     if (!(await this.#knownBy(READY_LIMIT))) throw new Error('the gateways did not come to know their lists')
     const faults = new AbortController()
     const publishing = this.#publish(faults.signal)
-    await this.#inflictAll(planFaults(new Random(this.#random.between(0, 2 ** 31)), sites.length, this.#options.faults))
+    await this.#inflictAll(plan)
     faults.abort()
     await publishing
     const settledAfter = await this.#settle()
@@ -159,12 +166,17 @@ class Run {
   }
 
   async #inflict({ kind, gateway, duration, compact }: PlannedFault): Promise<void> {
-    const { writer, sites } = this.#world
+    const { writer, sites, ledger } = this.#world
+    const name = sites[gateway]?.gateway.name ?? ''
+    // A fault with nothing at stake shows nothing: on a slow machine it waits for that.
+    if (kind === 'gateway killed')
+      await within(STAKE_LIMIT, () => ledger.enforcesWhatNoStoreHas(name, performance.now()))
     this.#faults++
-    const which = kind.startsWith('gateway') ? ` (${sites[gateway]?.gateway.name})` : ''
-    this.#options.print?.(`${kind}${which} for ${duration} ms`)
+    this.#options.print?.(`${kind}${kind.startsWith('gateway') ? ` (${name})` : ''} for ${duration} ms`)
+    const before = ledger.onlyInEtcd
     const recover = await inflict(this.#world, kind, gateway)
     await setTimeout(duration)
+    if (kind === 'etcd cut' || kind === 'etcd hole') await within(STAKE_LIMIT, () => ledger.onlyInEtcd > before)
     if (compact && (await writer.compact())) this.#options.print?.('etcd compacted')
     await recover()
   }
@@ -175,11 +187,11 @@ class Run {
     const begin = performance.now()
     const open = () =>
       sites.some(({ gateway }) => !ledger.known(gateway.name) || ledger.missing(gateway.name).length > 0)
-    while (open() && performance.now() - begin < SETTLED_WITHIN) {
+    const closed = await within(SETTLED_WITHIN, async () => {
       await Promise.all(this.#loads.map((load, at) => load.refused(this.#open(at), this.#signal)))
-      await setTimeout(POLL)
-    }
-    const settledAfter = open() ? undefined : Math.round(performance.now() - begin)
+      return !open()
+    })
+    const settledAfter = closed ? Math.round(performance.now() - begin) : undefined
     for (const { gateway } of sites) {
       if (!ledger.known(gateway.name)) ledger.violated(`${gateway.name} does not know its list in time`)
       for (const token of ledger.missing(gateway.name)) {
@@ -223,13 +235,20 @@ class Run {
     )
   }
 
-  async #knownBy(limit: number): Promise<boolean> {
+  #knownBy(limit: number): Promise<boolean> {
     const { sites, ledger } = this.#world
-    const begin = performance.now()
-    const known = () => sites.every(({ gateway }) => ledger.known(gateway.name))
-    while (!known() && performance.now() - begin < limit) await setTimeout(POLL)
-    return known()
+    return within(limit, () => sites.every(({ gateway }) => ledger.known(gateway.name)))
   }
+}
+
+/** Whether it came true in that many milliseconds. */
+async function within(limit: number, isTrue: () => boolean | Promise<boolean>): Promise<boolean> {
+  const begin = performance.now()
+  while (!(await isTrue())) {
+    if (performance.now() - begin >= limit) return false
+    await setTimeout(POLL)
+  }
+  return true
 }
 
 /** What a fault keeps busy: two faults of one part follow each other. */

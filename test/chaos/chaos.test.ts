@@ -1,0 +1,40 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { etcdMissing } from '../services/etcd.js'
+import { runChaos } from './run.js'
+
+/** The short form of `chaos.ts`, which says what is done and checked. */
+
+const options = { skip: etcdMissing(), timeout: 100_000 }
+t.jobs = 3
+
+/** A seed whose one fault begins after a second, and lasts for another; the finale would add nothing. */
+const BRIEF = { seed: 1, revocations: 60, finale: false }
+
+t.test('whatever is killed, frozen or cut: no revocation is lost, and none is taken back', options, async (t) => {
+  const seed = Number(process.env.MGW_CHAOS_SEED ?? Math.floor(Math.random() * 1_000_000))
+  t.comment(`MGW_CHAOS_SEED=${seed}`)
+  const told: string[] = []
+  const outcome = await runChaos({
+    seed,
+    journal: true,
+    faults: ['etcd cut', 'gateway killed', 'broker killed', 'gateway frozen', 'etcd frozen'],
+    print: (line) => told.push(line),
+  })
+  const { logs, ...figures } = outcome
+  t.comment(JSON.stringify(figures))
+  t.same(outcome.violations, [], { seed, told, logs: logs.map((log) => log.split('\n').slice(-40)) })
+  t.ok(outcome.faults >= 5)
+  t.ok(outcome.revocations.all >= 200)
+})
+
+t.test('gateways that never list again after a gap are found out', options, async (t) => {
+  const program = join(import.meta.dirname, 'gateway-without-relisting.js')
+  const outcome = await runChaos({ ...BRIEF, journal: true, program, faults: ['etcd cut'] })
+  t.match(outcome.violations.join('\n'), /does not refuse .* \(published to etcd\) in time/)
+})
+
+t.test('gateways that keep no journal are found out', options, async (t) => {
+  const outcome = await runChaos({ ...BRIEF, journal: false, faults: ['gateway killed'] })
+  t.match(outcome.violations.join('\n'), /\(published to broker\) pass \d+ ms after it had refused it \(life 2\)/)
+})

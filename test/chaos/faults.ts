@@ -52,3 +52,11 @@ function drawn(random: Random): FaultKind[] {
     ...more,
   ])
 }
+
+/** What a fault keeps busy: two faults of one part follow each other. */
+export function parts({ kind, gateway }: PlannedFault): string[] {
+  if (kind === 'gateway killed' || kind === 'gateway frozen') return [`gateway ${gateway}`]
+  if (kind.startsWith('gateway')) return [`broker's network`, `etcd's network`]
+  const [target = ''] = kind.split(' ')
+  return kind.endsWith('cut') || kind.endsWith('hole') ? [`${target}'s network`] : [target]
+}

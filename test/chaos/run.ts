@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { type FaultKind, type PlannedFault, planFaults } from './faults.js'
+import { type FaultKind, type PlannedFault, parts, planFaults } from './faults.js'
 import type { Token } from './issuer.js'
 import type { Way } from './ledger.js'
 import { Load } from './load.js'
@@ -249,12 +249,4 @@ async function within(limit: number, isTrue: () => boolean | Promise<boolean>): 
     await setTimeout(POLL)
   }
   return true
-}
-
-/** What a fault keeps busy: two faults of one part follow each other. */
-function parts({ kind, gateway }: PlannedFault): string[] {
-  if (kind === 'gateway killed' || kind === 'gateway frozen') return [`gateway ${gateway}`]
-  if (kind.startsWith('gateway')) return [`broker's network`, `etcd's network`]
-  const [target = ''] = kind.split(' ')
-  return kind.endsWith('cut') || kind.endsWith('hole') ? [`${target}'s network`] : [target]
 }

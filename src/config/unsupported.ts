@@ -14,7 +14,6 @@ export interface Unsupported {
 }
 
 const yes = (value: unknown) => value === true || value === 'true'
-const above = (value: unknown, limit: number) => typeof value !== 'object' && Number.parseFloat(String(value)) > limit
 const LATER = 'is not supported yet'
 const NEVER = 'is not supported'
 
@@ -23,13 +22,6 @@ const NEVER = 'is not supported'
  * Each entry goes when its feature comes.
  */
 export const unsupported: readonly Unsupported[] = [
-  {
-    path: 'server.workers',
-    when: (value) => above(value, 1),
-    message: 'several workers are not supported yet',
-    remedy: 'the gateway runs with 1',
-    warning: { instead: 1 },
-  },
   {
     path: 'httpClients.proxy.enable',
     when: yes,

@@ -1,2 +1,10 @@
+export type { LiveRevocations } from './lookup.js'
+export {
+  type FollowerStatus,
+  type PrimaryMessage,
+  type Publisher,
+  Replica,
+  type WorkerMessage,
+} from './replication/index.js'
 export { openRevocations, Revocations, type RevocationsState } from './revocations.js'
 export type { TokenIdentity } from './token-id.js'

@@ -1,3 +1,5 @@
+import type { Fingerprinter } from './fingerprint.js'
+import type { Entry } from './list/entry.js'
 import type { TokenIdentity } from './token-id.js'
 
 /** Why a token is refused. */
@@ -18,4 +20,17 @@ export interface RevocationLookup {
   find(token: TokenIdentity, now: number): Revocation | undefined
   /** The token was refused: what revokes it is kept for as long as the token may be presented. */
   refused(token: TokenIdentity, now: number): void
+}
+
+/** A list that says what changes: the gateway's own, or a worker's replica of it. */
+export interface LiveRevocations extends RevocationLookup {
+  /** Tokens are identified with these; they are the list's. */
+  readonly fingerprints: Fingerprinter
+  /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */
+  onChange(listener: (entry: Entry) => void): () => void
+  /**
+   * Calls `listener` whenever revocations begin, or cease, to come at once. A list that cannot tell has no such method:
+   * what must not be stale then stays short-lived.
+   */
+  onRealtime?(listener: (isLive: boolean) => void): void
 }

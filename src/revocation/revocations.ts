@@ -3,8 +3,9 @@ import { describeError, type Logger, type Logging } from '../logging/index.js'
 import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
 import { type Entry, RevocationList } from './list/index.js'
-import type { Revocation, RevocationLookup } from './lookup.js'
+import type { LiveRevocations, Revocation } from './lookup.js'
 import type { RevocationRecord } from './record.js'
+import { Publisher } from './replication/index.js'
 import { openStore, openTopic } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
@@ -20,7 +21,7 @@ export interface RevocationsState extends SynchronizerState {
 }
 
 /** The revocation list with everything that feeds it: sources, synchronizer, journal. */
-export class Revocations implements RevocationLookup {
+export class Revocations implements LiveRevocations {
   readonly fingerprints: Fingerprinter
   readonly #list: RevocationList
   readonly #journal: Journal | undefined
@@ -75,6 +76,18 @@ export class Revocations implements RevocationLookup {
 
   known(): Promise<void> {
     return this.#synchronizer.known()
+  }
+
+  /** What keeps the replicas of worker processes equal to this list, until it is closed. */
+  publisher(logger: Logger): Publisher {
+    const publisher = new Publisher({
+      list: this.#list,
+      seed: this.fingerprints.seed,
+      knownUntil: () => this.knownUntil,
+      logger,
+    })
+    void this.known().then(() => publisher.heartbeat())
+    return publisher
   }
 
   state(): RevocationsState {

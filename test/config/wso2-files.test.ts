@@ -187,13 +187,6 @@ t.test('what protects and is not supported is a problem with a remedy', async (t
   t.same(problemsOf(`[${PERSISTENT}]\ntype = "etcd"`), [], 'a store that is not enabled needs no support')
 })
 
-t.test('several workers are a warning, and one runs', async (t) => {
-  const { config, warnings } = read('[server]\nworkers = 4')
-  t.equal(config.server.workers, 1)
-  t.match(warnings, [{ path: 'server.workers' }])
-  t.same(read('[server]\nworkers = 1').warnings, [])
-})
-
 t.test('TLS versions that are never spoken are warned of', async (t) => {
   const { config, warnings } = read('[mutualSSLConfig]\nprotocolVersions = "TLSv1.2,TLSv1.1"')
   t.same(config.mutualSSLConfig.protocolVersions, ['TLSv1.2'])

@@ -30,9 +30,9 @@ export interface World {
   revoke(token: string, quietly?: boolean): Promise<void>
   /**
    * A configuration for this world, with a few lines more; sections of other sources take the place of its own.
-   * Gateways of different names have nothing in common on disk.
+   * Gateways of different names have nothing in common on disk. One worker, unless `workers` says more.
    */
-  configFile(more?: string, sources?: Sources, name?: string): string
+  configFile(more?: string, sources?: Sources, name?: string, workers?: number): string
 }
 
 /** The bodies of `[tokenRevocationConfig.realtime]` and `.persistent`, as a user writes them; empty: not there. */
@@ -105,18 +105,18 @@ export async function world(t: Test): Promise<World> {
       quiet = false
       if (status !== 200) throw new Error(`the token service answered ${status}`)
     },
-    configFile(more = '', sources = {}, name = 'gateway') {
+    configFile(more = '', sources = {}, name = 'gateway', workers = 1) {
       const file = join(directory, name, 'micro-gw.conf')
       mkdirSync(join(directory, name, 'api_definitions'), { recursive: true })
       writeFileSync(join(directory, name, 'api_definitions', 'things.yaml'), OPENAPI(`${origin}/up`))
-      writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port }, more, sources))
+      writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port, workers }, more, sources))
       return file
     },
   }
 }
 
 function config(
-  at: { url: string; issuer: string; caFile: string; brokerPort: number },
+  at: { url: string; issuer: string; caFile: string; brokerPort: number; workers: number },
   more: string,
   sources: Sources,
 ) {
@@ -133,7 +133,7 @@ function config(
   caFile = "${at.caFile}"`
   return `
 [server]
-  workers = 1
+  workers = ${at.workers}
 [listenerConfig]
   host = "127.0.0.1"
   httpPort = 0

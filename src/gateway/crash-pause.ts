@@ -1,0 +1,15 @@
+const FIRST = 100
+const LAST = 30_000
+/** Whoever lived so long (ms) did not die of its start. */
+const HEALTHY_AFTER = 30_000
+
+/** How long to wait before what died is started again: 100 ms, doubled with each death soon after a start, 30 s at most. */
+export class CrashPause {
+  #deaths = 0
+
+  /** @param lived milliseconds from its start to its death */
+  next(lived: number): number {
+    if (lived >= HEALTHY_AFTER) this.#deaths = 0
+    return Math.min(LAST, FIRST * 2 ** Math.min(this.#deaths++, 20))
+  }
+}

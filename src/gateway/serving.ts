@@ -1,0 +1,135 @@
+import { RouteTable } from '../apis/index.js'
+import { type Authenticator, openAuthentication } from '../auth/index.js'
+import { ensureSelfSigned, readKeyPair, readKeyStore, readTrustStore } from '../certificates/index.js'
+import type { Config } from '../config/index.js'
+import { createHttpClient, type HttpClient } from '../http-client/index.js'
+import type { Logging } from '../logging/index.js'
+import { OpenRequests } from '../proxy/index.js'
+import type { LiveRevocations, TokenIdentity } from '../revocation/index.js'
+import { KeyManagerEndpoints, type Listener, listen, RequestHandler } from '../server/index.js'
+import type { Inputs } from './inputs.js'
+import { workerCount } from './worker-count.js'
+
+/** What answers requests: connections to upstreams, the pipeline, the listeners. One a process that serves. */
+export interface Serving {
+  readonly httpPort: number
+  readonly httpsPort: number
+  /** Stops accepting, lets open requests end (`[server] stopTimeout`), and lets go of the upstreams. */
+  close(): Promise<void>
+}
+
+/** Opens the listeners. Throws what kept one from opening; then nothing is left open. */
+export async function serve(inputs: Inputs, revocations: LiveRevocations, logging: Logging): Promise<Serving> {
+  const { config } = inputs
+  const client = await httpClient(config)
+  const listeners: Listener[] = []
+  const close = async () => {
+    await Promise.all(listeners.map((listener) => listener.close(config.server.stopTimeout)))
+    await client.close()
+  }
+  try {
+    const { fingerprints } = revocations
+    const { authenticator, realtime } = await openAuthentication(config, { client, fingerprints, logging })
+    revocations.onRealtime?.(realtime)
+    const handler = requestHandler(inputs, client, revocations, authenticator, logging)
+    const { http, https } = await openListeners(config, handler, (listener) => listeners.push(listener))
+    return { httpPort: http.port, httpsPort: https.port, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function requestHandler(
+  { config, apis }: Inputs,
+  client: HttpClient,
+  revocations: LiveRevocations,
+  authenticator: Authenticator,
+  logging: Logging,
+): RequestHandler {
+  const { listenerConfig, authConfig, server, keyManager } = config
+  const openRequests = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
+    [...ids, subject, ...clients, session].filter((key) => key !== undefined),
+  )
+  if (config.tokenRevocationConfig.closeOpenRequests) endOnRevocation(openRequests, revocations, logging)
+  return new RequestHandler({
+    routes: new RouteTable(apis),
+    authenticator,
+    revocations,
+    openRequests,
+    client,
+    ...(keyManager === undefined
+      ? {}
+      : { keyManager: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext) }),
+    authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
+    assertionHeader: config.jwtConfig.header.toLowerCase(),
+    removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
+    serverHeader: server.header,
+    maxUriLength: listenerConfig.maxUriLength,
+    maxBodyBytes: listenerConfig.maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : listenerConfig.maxEntityBodySize,
+    logging,
+  })
+}
+
+/** A revocation ends the requests that are open with its token. */
+function endOnRevocation(open: OpenRequests<TokenIdentity>, revocations: LiveRevocations, logging: Logging): void {
+  const log = logging('OpenRequests')
+  const reason = new Error('the token was revoked')
+  revocations.onChange((entry) => {
+    const now = Date.now()
+    const ended = open.end(entry, (identity) => revocations.find(identity, now) !== undefined, reason)
+    if (ended > 0) log.info('open requests of a revoked token were ended', { requests: ended })
+  })
+}
+
+/** Connections to upstreams, issuers and the key manager. */
+async function httpClient({ httpClients, listenerConfig, server }: Config): Promise<HttpClient> {
+  const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
+  const trustStore = sslConfig.trustStorePath ?? listenerConfig.trustStorePath
+  const password =
+    sslConfig.trustStorePath === undefined ? listenerConfig.trustStorePassword : sslConfig.trustStorePassword
+  const trusted = trustStore === undefined ? undefined : await readTrustStore(trustStore, password)
+  const own =
+    sslConfig.keyStorePath === undefined ? {} : await readKeyStore(sslConfig.keyStorePath, sslConfig.keyStorePassword)
+  const share = Math.ceil(poolConfig.maxActiveConnections / workerCount(server.workers))
+  return createHttpClient({
+    ...own,
+    ...(trusted === undefined ? {} : { ca: trusted.certificates.map(({ pem }) => pem) }),
+    verifyHostname,
+    disableSslVerification,
+    ...(poolConfig.maxActiveConnections < 0 ? {} : { maxConnections: share }),
+  })
+}
+
+async function openListeners(
+  { listenerConfig, server }: Config,
+  handler: RequestHandler,
+  opened: (listener: Listener) => void,
+): Promise<{ http: Listener; https: Listener }> {
+  const limits = {
+    maxHeaderSize: listenerConfig.maxHeaderSize,
+    maxUriLength: listenerConfig.maxUriLength,
+    timeout: listenerConfig.timeout,
+    keepAlive: listenerConfig.keepAlive !== 'NEVER',
+  }
+  const open = async (port: number, tls: { key: string; cert: string } | undefined): Promise<Listener> => {
+    const options = { host: listenerConfig.host, port, limits, onRequest: handler.listener(tls !== undefined) }
+    const listener = await listen(tls === undefined ? options : { ...options, tls })
+    opened(listener)
+    return listener
+  }
+  const tls = await listenerCertificate({ listenerConfig, server })
+  return { http: await open(listenerConfig.httpPort, undefined), https: await open(listenerConfig.httpsPort, tls) }
+}
+
+/** The certificate of the HTTPS listeners; without one in the configuration, finds or makes one and names its file. */
+export async function listenerCertificate({
+  listenerConfig,
+  server,
+}: Pick<Config, 'listenerConfig' | 'server'>): Promise<{ cert: string; key: string; selfSigned?: string }> {
+  const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
+  if (certFile !== undefined && keyFile !== undefined) return readKeyPair(certFile, keyFile, keyStorePassword)
+  if (keyStorePath !== undefined) return readKeyStore(keyStorePath, keyStorePassword)
+  const { cert, key, certFile: selfSigned } = await ensureSelfSigned(server.stateDirectory)
+  return { cert, key, selfSigned }
+}

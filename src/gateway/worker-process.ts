@@ -1,0 +1,113 @@
+import cluster, { type Worker } from 'node:cluster'
+import type { Logger } from '../logging/index.js'
+import type { FollowerStatus, Publisher } from '../revocation/index.js'
+import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
+
+/** A worker that has left a message unanswered for so long (ms), or has not said hello, hangs. */
+const HANGS_AFTER = 30_000
+/** Milliseconds beyond `stopTimeout` that a worker has to exit. */
+const EXIT_GRACE = 5_000
+
+/** The ports that a worker listens on. */
+export interface Ports {
+  readonly httpPort: number
+  readonly httpsPort: number
+}
+
+export interface WorkerStatus extends Partial<FollowerStatus> {
+  readonly pid: number
+  readonly listening: boolean
+}
+
+export interface WorkerEvents {
+  listening(ports: Ports): void
+  /** It said why it cannot serve; it exits next. */
+  failed(error: Error): void
+  exited(how: { readonly status: string; readonly lived: number }): void
+}
+
+/** One worker, from its start to its exit. */
+export class WorkerProcess {
+  readonly #worker: Worker
+  readonly #subscription: ReturnType<Publisher['subscribe']>
+  readonly #logger: Logger
+  readonly #startedAt = performance.now()
+  readonly #exited: Promise<void>
+  #listening = false
+  #unanswered = 0
+
+  constructor(publisher: Publisher, logger: Logger, events: WorkerEvents) {
+    const worker = cluster.fork()
+    this.#worker = worker
+    this.#logger = logger
+    this.#subscription = publisher.subscribe(String(worker.process.pid), (message) =>
+      this.#send({ kind: 'replication', message }),
+    )
+    worker.on('message', (message: unknown) => {
+      if (isWorkersMessage(message)) this.#receive(message, events)
+    })
+    worker.on('error', (error) => logger.error('a worker', error, { worker: this.pid }))
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', (code: number | null, signal: string | null) => {
+        this.#listening = false
+        this.#subscription.close()
+        resolve()
+        events.exited({ status: signal ?? String(code), lived: performance.now() - this.#startedAt })
+      })
+    })
+  }
+
+  get pid(): number {
+    return this.#worker.process.pid ?? 0
+  }
+
+  /** Whether it serves, and knows that the list is known. */
+  get knows(): boolean {
+    return this.#listening && this.#subscription.knows()
+  }
+
+  get listening(): boolean {
+    return this.#listening
+  }
+
+  status(): WorkerStatus {
+    return { pid: this.pid, listening: this.#listening, ...this.#subscription.status() }
+  }
+
+  /** Ends a worker that hangs. Call it at intervals: it is not taken for hanging when it was this process that stood still. */
+  endIfHanging(): void {
+    const lag = this.#subscription.status()?.lag.ms ?? performance.now() - this.#startedAt
+    this.#unanswered = lag > HANGS_AFTER ? this.#unanswered + 1 : 0
+    if (this.#unanswered < 2) return
+    this.#logger.error('a worker does not answer: it is ended', undefined, { worker: this.pid })
+    this.kill()
+  }
+
+  /** Lets its open requests end; resolves when it has exited. */
+  async drain(stopTimeout: number): Promise<void> {
+    this.#send({ kind: 'drain' })
+    const force = setTimeout(() => this.kill(), stopTimeout + EXIT_GRACE)
+    await this.#exited
+    clearTimeout(force)
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL')
+  }
+
+  #receive(message: ToPrimary, events: WorkerEvents): void {
+    if (message.kind === 'replication') {
+      this.#subscription.receive(message.message)
+    } else if (message.kind === 'listening') {
+      this.#listening = true
+      events.listening(message)
+    } else {
+      events.failed(Object.assign(new Error(message.reason), message.code === undefined ? {} : { code: message.code }))
+    }
+  }
+
+  /** What cannot be sent any more is for nobody: the worker's exit follows. */
+  #send(message: ToWorker): void {
+    if (this.#worker.isConnected()) this.#worker.process.send(message, () => undefined)
+  }
+}

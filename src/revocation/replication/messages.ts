@@ -1,0 +1,47 @@
+import type { EntryBlock } from '../list/index.js'
+import type { TokenIdentity } from '../token-id.js'
+
+/**
+ * What the primary tells a worker, over a channel that keeps the order and loses nothing while both live.
+ * `n` counts the messages to this worker from 1; the worker acknowledges the last one that it has applied.
+ *
+ * A snapshot is `begin`, `block`s, `end`. Deltas come between them and after: both only add up, so that whatever their
+ * order the replica holds at `end` all that the primary's list held at its `sequence`, and after a delta what it held then.
+ */
+export type PrimaryMessage = { readonly n: number } & PrimaryWord
+
+export type PrimaryWord =
+  /** A snapshot begins. What is known stays: nothing but time takes an entry off a list. */
+  | { readonly type: 'begin'; readonly seed: Uint8Array }
+  /** The names of the sources, in the order of the numbers that entries give them by. */
+  | { readonly type: 'sources'; readonly names: readonly string[] }
+  | { readonly type: 'block'; readonly block: EntryBlock }
+  | ({ readonly type: 'end'; readonly sequence: number } & Lease)
+  | { readonly type: 'delta'; readonly sequence: number; readonly blocks: readonly EntryBlock[] }
+  /** The primary lives. */
+  | ({ readonly type: 'alive' } & Lease)
+  /** Deltas after this are left out until the next snapshot ends: the replica must not be asked. */
+  | { readonly type: 'stale' }
+
+/** What the replica may be trusted by, and until when. */
+export interface Lease {
+  /** The primary's own `knownUntil`, epoch ms. */
+  readonly knownUntil: number
+  /** When this was said, in milliseconds of the machine's monotonic clock, which all processes share. */
+  readonly saidAt: number
+}
+
+/** What a worker tells the primary. */
+export type WorkerMessage =
+  | { readonly type: 'hello' }
+  | { readonly type: 'ack'; readonly n: number; readonly sequence: number }
+  /** Tokens that were refused, so that what revokes them is kept for as long as they are presented. */
+  | { readonly type: 'refused'; readonly tokens: readonly TokenIdentity[] }
+
+/** A worker that has heard nothing for so long (ms) does not guess. */
+export const LEASE = 5_000
+
+/** Milliseconds of the machine's monotonic clock: comparable between processes, and no leap of the date moves it. */
+export function monotonic(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}

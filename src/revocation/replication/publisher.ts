@@ -1,0 +1,138 @@
+import type { Logger } from '../../logging/index.js'
+import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
+import { Follower, type FollowerLimits, type FollowerStatus, type Leader, LIMITS } from './follower.js'
+import { monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
+
+/** How often workers are told that the primary lives (ms); it is also how late they learn of a new `knownUntil`. */
+const HEARTBEAT = 250
+/** Entries of a message, at most: encoding and applying so many takes about a millisecond. */
+const ENTRIES_A_MESSAGE = 4_096
+/** Refused tokens that one message of a worker may name. */
+const MAX_REFUSED = 1_000
+
+export interface PublisherOptions {
+  readonly list: RevocationList
+  /** The seed of the list's fingerprints. */
+  readonly seed: Uint8Array
+  /** Until when the list is known, epoch ms. */
+  readonly knownUntil: () => number
+  readonly logger: Logger
+  readonly limits?: FollowerLimits
+  /** Monotonic milliseconds. */
+  readonly now?: () => number
+}
+
+/** A worker as the publisher sees it. */
+export interface Subscription {
+  /** Takes what the worker said. */
+  receive(message: WorkerMessage): void
+  /** `undefined` until the worker has said hello. */
+  status(): FollowerStatus | undefined
+  /** Whether the worker is in step and knows that the list is known. */
+  knows(): boolean
+  close(): void
+}
+
+/** Keeps the replicas of all workers equal to the list: snapshots for new ones, then every change, in batches a turn. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #leader: Leader
+  readonly #followers = new Set<Follower>()
+  readonly #unsubscribe: () => void
+  readonly #timer: NodeJS.Timeout
+  #sequence = 0
+  #pending: Entry[] = []
+  #scheduled: NodeJS.Immediate | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    const now = options.now ?? monotonic
+    const sequence = () => this.#sequence
+    this.#leader = {
+      seed: options.seed,
+      get sequence() {
+        return sequence()
+      },
+      sources: () => options.list.sources.all,
+      export: () => options.list.export(),
+      flush: () => this.flush(),
+      lease: () => ({ knownUntil: options.knownUntil(), saidAt: now() }),
+      now,
+    }
+    this.#unsubscribe = options.list.onChange((entry) => this.#changed(entry))
+    this.#timer = setInterval(() => this.heartbeat(), HEARTBEAT)
+    this.#timer.unref()
+  }
+
+  /** Begins to serve a worker; it is sent the list when it says hello. */
+  subscribe(name: string, send: (message: PrimaryMessage) => void): Subscription {
+    const { logger, limits } = this.#options
+    let follower: Follower | undefined
+    const hello = () => {
+      const next = new Follower(this.#leader, send, limits ?? LIMITS, (state) => {
+        if (state === 'behind') logger.warn('a worker fell behind: it gets the list anew', { worker: name })
+        else logger.debug('a worker’s replica', { worker: name, state })
+      })
+      follower = next
+      this.#followers.add(next)
+      next.prime()
+    }
+    return {
+      receive: (message) => {
+        if (message.type === 'ack') follower?.acknowledge(message.n, message.sequence)
+        else if (message.type === 'refused') this.#refused(message.tokens)
+        else if (follower === undefined) hello()
+      },
+      status: () => follower?.status(),
+      knows: () => follower?.knows === true,
+      close: () => {
+        if (follower !== undefined) this.#followers.delete(follower)
+      },
+    }
+  }
+
+  /** Tells every worker that the primary lives, and until when the list is known. */
+  heartbeat(): void {
+    for (const follower of this.#followers) follower.heartbeat()
+  }
+
+  /** Sends what has changed since the last time. */
+  flush(): void {
+    clearImmediate(this.#scheduled)
+    this.#scheduled = undefined
+    const pending = this.#pending
+    this.#pending = []
+    const before = this.#sequence - pending.length
+    for (let at = 0; at < pending.length; at += ENTRIES_A_MESSAGE) {
+      const entries = pending.slice(at, at + ENTRIES_A_MESSAGE)
+      const blocks = blocksOf(entries)
+      for (const follower of this.#followers) follower.delta(blocks, entries.length, before + at + entries.length)
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    clearInterval(this.#timer)
+    clearImmediate(this.#scheduled)
+    this.#followers.clear()
+  }
+
+  #changed(entry: Entry): void {
+    this.#sequence++
+    if (this.#followers.size === 0) return
+    this.#pending.push(entry)
+    this.#scheduled ??= setImmediate(() => this.flush())
+  }
+
+  #refused(tokens: readonly Parameters<RevocationList['touch']>[0][]): void {
+    const now = Date.now()
+    for (const token of tokens.slice(0, MAX_REFUSED)) this.#options.list.touch(token, now)
+  }
+}
+
+function blocksOf(entries: readonly Entry[]): EntryBlock[] {
+  return (['token', 'rule'] as const).flatMap((kind) => {
+    const ofKind = entries.filter((entry) => entry.kind === kind)
+    return ofKind.length === 0 ? [] : [encodeEntries(kind, ofKind)]
+  })
+}

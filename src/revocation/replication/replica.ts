@@ -1,0 +1,168 @@
+import { Fingerprinter } from '../fingerprint.js'
+import { decodeEntries, type Entry, type EntryBlock, type Retention, RevocationList } from '../list/index.js'
+import type { LiveRevocations, Revocation } from '../lookup.js'
+import type { TokenIdentity } from '../token-id.js'
+import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
+
+/** How often expired entries are looked for, and for how long at a time (ms). */
+const SWEEP_INTERVAL = 1_000
+const SWEEP_BUDGET = 2
+/** Refused tokens wait so long (ms) for others to be told with them, and no more than this many do. */
+const REFUSED_DELAY = 100
+const MAX_REFUSED = 1_000
+
+export interface ReplicaOptions extends Retention {
+  /** To the primary. */
+  readonly send: (message: WorkerMessage) => void
+  /** Monotonic milliseconds, of the same clock as the primary's. */
+  readonly now?: () => number
+}
+
+/**
+ * A worker's copy of the primary's list. It counts as known for as long as the primary's does, while it is in step and
+ * has heard of the primary within 5 s.
+ */
+export class Replica implements LiveRevocations {
+  readonly #options: ReplicaOptions
+  readonly #now: () => number
+  readonly #sweeping: NodeJS.Timeout
+  #onPrimed: (() => void)[] = []
+  #content: { list: RevocationList; fingerprints: Fingerprinter } | undefined
+  #translation: Uint8Array | undefined
+  #primed = false
+  #primedOnce = false
+  #sequence = 0
+  #last = 0
+  #acknowledging: NodeJS.Immediate | undefined
+  #knownUntil = 0
+  #leaseEnds = 0
+  #refused: TokenIdentity[] = []
+  #telling: NodeJS.Timeout | undefined
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options
+    this.#now = options.now ?? monotonic
+    this.#sweeping = setInterval(() => this.#content?.list.sweep(Date.now(), SWEEP_BUDGET), SWEEP_INTERVAL)
+    this.#sweeping.unref()
+  }
+
+  /** Asks for the list. Resolves when this one equals the primary's at some sequence number. */
+  follow(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onPrimed.push(resolve)
+      this.#options.send({ type: 'hello' })
+    })
+  }
+
+  get fingerprints(): Fingerprinter {
+    return this.#filled().fingerprints
+  }
+
+  get list(): RevocationList {
+    return this.#filled().list
+  }
+
+  get knownUntil(): number {
+    return this.#now() < this.#leaseEnds ? this.#knownUntil : 0
+  }
+
+  find(token: TokenIdentity, now: number): Revocation | undefined {
+    return this.#filled().list.find(token, now)
+  }
+
+  refused(token: TokenIdentity, now: number): void {
+    // One that is not told now is told at its next request: only what changes something here is worth telling.
+    if (this.#refused.length >= MAX_REFUSED || !this.#filled().list.touch(token, now)) return
+    this.#refused.push(token)
+    this.#telling ??= setTimeout(() => this.#tellRefused(), REFUSED_DELAY)
+  }
+
+  onChange(listener: (entry: Entry) => void): () => void {
+    return this.#filled().list.onChange(listener)
+  }
+
+  /** Takes what the primary said. */
+  receive(message: PrimaryMessage): void {
+    this.#take(message)
+    this.#last = message.n
+    this.#acknowledging ??= setImmediate(() => {
+      this.#acknowledging = undefined
+      this.#options.send({ type: 'ack', n: this.#last, sequence: this.#sequence })
+    })
+  }
+
+  close(): void {
+    clearInterval(this.#sweeping)
+    clearTimeout(this.#telling)
+    clearImmediate(this.#acknowledging)
+  }
+
+  #take(message: PrimaryMessage): void {
+    switch (message.type) {
+      case 'begin':
+        this.#begin(message.seed)
+        break
+      case 'sources':
+        this.#translation = this.list.sources.translation(message.names)
+        break
+      case 'block':
+        this.#enter(message.block)
+        break
+      case 'delta':
+        for (const block of message.blocks) this.#enter(block)
+        // Before the end of a snapshot it says nothing of what came before it.
+        if (this.#primed) this.#sequence = message.sequence
+        break
+      case 'end':
+        this.#primed = true
+        this.#primedOnce = true
+        this.#sequence = message.sequence
+        this.#renew(message)
+        for (const resolve of this.#onPrimed.splice(0)) resolve()
+        break
+      case 'alive':
+        this.#renew(message)
+        break
+      case 'stale':
+        this.#primed = false
+        this.#leaseEnds = 0
+        break
+    }
+  }
+
+  #begin(seed: Uint8Array): void {
+    if (this.#content !== undefined) return
+    const fingerprints = new Fingerprinter(seed)
+    const { timestampSkew, retention } = this.#options
+    this.#content = { fingerprints, list: new RevocationList({ fingerprints, timestampSkew, retention }) }
+  }
+
+  /** The first snapshot is entered fast; later entries one by one, so that those who listen end open requests. */
+  #enter(block: EntryBlock): void {
+    const { list } = this.#filled()
+    if (!this.#primedOnce) {
+      list.import(block, this.#translation, Date.now())
+      return
+    }
+    for (const entry of decodeEntries(block)) {
+      list.addEntry({ ...entry, source: this.#translation?.[entry.source] ?? entry.source })
+    }
+  }
+
+  #renew({ knownUntil, saidAt }: Lease): void {
+    this.#knownUntil = knownUntil
+    this.#leaseEnds = saidAt + LEASE
+  }
+
+  #tellRefused(): void {
+    this.#telling = undefined
+    const tokens = this.#refused
+    this.#refused = []
+    this.#options.send({ type: 'refused', tokens })
+  }
+
+  #filled() {
+    if (this.#content === undefined) throw new TypeError('a replica is asked after its first snapshot')
+    return this.#content
+  }
+}

@@ -5,6 +5,8 @@ import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
 
 /** A worker that has left a message unanswered for so long (ms), or has not said hello, hangs. */
 const HANGS_AFTER = 30_000
+/** One that has left a message unanswered for so long (ms) stands still, for now. */
+const SILENT_AFTER = 5_000
 /** Milliseconds beyond `stopTimeout` that a worker has to exit. */
 const EXIT_GRACE = 5_000
 
@@ -61,13 +63,14 @@ export class WorkerProcess {
     return this.#worker.process.pid ?? 0
   }
 
-  /** Whether it serves, and knows that the list is known. */
-  get knows(): boolean {
-    return this.#listening && this.#subscription.knows()
+  /** Whether it answers requests: one that stands still answers nothing. */
+  get serves(): boolean {
+    return this.#listening && (this.#subscription.status()?.lag.ms ?? 0) < SILENT_AFTER
   }
 
-  get listening(): boolean {
-    return this.#listening
+  /** Whether it knows that the list is known. */
+  get knows(): boolean {
+    return this.#subscription.knows()
   }
 
   status(): WorkerStatus {

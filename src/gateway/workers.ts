@@ -58,8 +58,8 @@ export class Workers {
 
   /** Whether whoever connects meets a worker that knows the list. */
   get knows(): boolean {
-    const listening = [...this.#running].filter((worker) => worker.listening)
-    return listening.length > 0 && listening.every((worker) => worker.knows)
+    const serving = [...this.#running].filter((worker) => worker.serves)
+    return serving.length > 0 && serving.every((worker) => worker.knows)
   }
 
   status(): WorkerStatus[] {

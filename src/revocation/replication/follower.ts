@@ -1,5 +1,5 @@
 import type { EntryBlock } from '../list/index.js'
-import type { Lease, PrimaryMessage, PrimaryWord } from './messages.js'
+import { LEASE, type Lease, type PrimaryMessage, type PrimaryWord } from './messages.js'
 
 /** Blocks of a snapshot that are under way at a time: about half a megabyte. */
 const WINDOW = 8
@@ -57,7 +57,8 @@ export class Follower {
   #blocks = 0
   #acknowledged = 0
   #sources = 0
-  #knownTold: { n: number; known: boolean } = { n: 0, known: false }
+  #told: { n: number; lease: Lease } | undefined
+  #agreed: Lease | undefined
   #snapshot: Iterator<EntryBlock> | undefined
 
   /** @param changed called when the replica gets into step or falls behind */
@@ -87,6 +88,7 @@ export class Follower {
     if (this.#state === 'behind') return
     if (this.#entries + entries > this.#limits.entries || this.#underWay.length >= this.#limits.messages) {
       this.#snapshot = undefined
+      this.#told = undefined
       this.#become('behind')
       this.#say({ type: 'stale' })
       return
@@ -97,10 +99,10 @@ export class Follower {
 
   /** Says that the primary lives; not to a worker that has left the last such word unanswered. */
   heartbeat(): void {
-    if (this.#state !== 'in step' || this.#knownTold.n > this.#lastAcknowledged()) return
+    if (this.#state !== 'in step' || this.#told !== undefined) return
     const lease = this.#leader.lease()
     this.#say({ type: 'alive', ...lease })
-    this.#knownTold = { n: this.#sent, known: lease.knownUntil > 0 }
+    this.#told = { n: this.#sent, lease }
   }
 
   /** The worker has applied all messages up to `n`, and so the list's changes up to `sequence`. */
@@ -112,13 +114,18 @@ export class Follower {
       this.#entries -= each.entries
       if (each.block) this.#blocks--
     }
+    if (this.#told !== undefined && this.#told.n <= n) {
+      this.#agreed = this.#told.lease
+      this.#told = undefined
+    }
     if (this.#state === 'behind' && this.#underWay.length === 0) this.prime()
     else this.#pump()
   }
 
-  /** Whether the worker is in step and has acknowledged that the list is known. */
+  /** Whether the worker answers for a list that is known. */
   get knows(): boolean {
-    return this.#state === 'in step' && this.#knownTold.known && this.#knownTold.n <= this.#lastAcknowledged()
+    const { knownUntil = 0, saidAt = 0 } = this.#agreed ?? {}
+    return this.#state === 'in step' && knownUntil > 0 && this.#leader.now() < saidAt + LEASE
   }
 
   status(): FollowerStatus {
@@ -151,7 +158,7 @@ export class Follower {
     this.#snapshot = undefined
     const lease = this.#leader.lease()
     this.#say({ type: 'end', sequence: this.#leader.sequence, ...lease })
-    this.#knownTold = { n: this.#sent, known: lease.knownUntil > 0 }
+    this.#told = { n: this.#sent, lease }
     this.#become('in step')
   }
 
@@ -168,10 +175,6 @@ export class Follower {
     this.#entries += entries
     if (block) this.#blocks++
     this.#send({ n, ...word })
-  }
-
-  #lastAcknowledged(): number {
-    return (this.#underWay[0]?.n ?? this.#sent + 1) - 1
   }
 
   #become(state: FollowerState): void {

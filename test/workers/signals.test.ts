@@ -1,0 +1,56 @@
+import t from 'tap'
+import { world } from '../support/gateway.js'
+import { pause, startCluster } from './cluster.js'
+
+t.test('SIGTERM lets the requests of all workers end; the exit status is 0 and nobody is left', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  const gateway = await startCluster(t, w, 2)
+  const workers = await gateway.ready(2)
+  const open = Array.from({ length: 6 }, () => gateway.status(token, 'slow'))
+  while (w.held.length < 6) await pause(10)
+  const ended = gateway.process.end('SIGTERM')
+  while (typeof (await gateway.connection()(token)) === 'number') await pause(10)
+  for (const answer of w.held) answer()
+  t.strictSame(new Set(await Promise.all(open)), new Set([200]))
+  t.equal(await ended, 0)
+  for (const { pid } of workers) t.notOk(lives(pid))
+})
+
+t.test('workers leave signals that the whole group gets to the primary', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  const gateway = await startCluster(t, w, 2)
+  const workers = await gateway.ready(2)
+  const open = gateway.status(token, 'slow')
+  while (w.held.length < 1) await pause(10)
+  for (const { pid } of workers) process.kill(pid, 'SIGINT')
+  const ended = gateway.process.end('SIGINT')
+  for (const answer of w.held) answer()
+  t.equal(await open, 200)
+  t.equal(await ended, 0)
+})
+
+t.test('a primary that is killed takes its workers with it, and what is under way ends first', async (t) => {
+  const w = await world(t)
+  const token = await w.token()
+  const gateway = await startCluster(t, w, 2)
+  const workers = await gateway.ready(2)
+  const open = gateway.status(token, 'slow')
+  while (w.held.length < 1) await pause(10)
+  gateway.process.child.kill('SIGKILL')
+  while (typeof (await gateway.connection()(token)) === 'number') await pause(10)
+  for (const answer of w.held) answer()
+  t.equal(await open, 200)
+  while (workers.some(({ pid }) => lives(pid))) await pause(20)
+  t.equal(await gateway.process.ended(), 'SIGKILL')
+})
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

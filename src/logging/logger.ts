@@ -51,8 +51,11 @@ export function createLogging(options: LoggingOptions): Logging {
 /** A log that writes nothing, for callers that were given none. */
 export const silent: Logging = createLogging({ level: 'silent', format: 'json', stream: { write: () => undefined } })
 
+/** Bytes that a pipe takes whole (POSIX's PIPE_BUF, as Linux has it): lines of several workers do not run into each other. */
+const ATOMIC_WRITE = 4_096
+
 function standardOutput(): DestinationStream {
-  const out = destination({ dest: 1, sync: false })
+  const out = destination({ dest: 1, sync: false, maxWrite: ATOMIC_WRITE })
   out.on('error', () => undefined) // a closed pipe must not end the gateway
   process.once('exit', () => {
     try {

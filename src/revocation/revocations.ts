@@ -6,18 +6,25 @@ import { type Entry, RevocationList } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
 import type { RevocationRecord } from './record.js'
 import { Publisher } from './replication/index.js'
-import { openStore, openTopic } from './sources.js'
+import { openStore, openTopic, takesRevocations } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
+import { WriteBack, type WriteBackState } from './write-back.js'
 
 /** How often expired entries are looked for, and for how long at a time (ms). */
 const SWEEP_INTERVAL = 1_000
 const SWEEP_BUDGET = 2
+/** How long a revocation that came through the gateway may wait for the disk, ms. */
+const JOURNAL_TIMEOUT = 2_000
+/** What the list calls the source of revocations that came through the gateway itself. */
+const HERE = 'gateway'
 
 /** What is known of revocations, and how well. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
   readonly entries: { readonly tokens: number; readonly rules: number }
   readonly journal: JournalStatus | { readonly enabled: false }
+  /** Absent: there is no store, or none that takes revocations. */
+  readonly writeBack?: WriteBackState
 }
 
 /** The revocation list with everything that feeds it: sources, synchronizer, journal. */
@@ -27,6 +34,8 @@ export class Revocations implements LiveRevocations {
   readonly #journal: Journal | undefined
   readonly #synchronizer: Synchronizer
   readonly #realtime: { listener: (isLive: boolean) => void }
+  readonly #writeBack: WriteBack | undefined
+  readonly #logger: Logger
   readonly #release: () => Promise<unknown>
   #sweeping: NodeJS.Timeout | undefined
 
@@ -36,6 +45,8 @@ export class Revocations implements LiveRevocations {
     journal: Journal | undefined
     synchronizer: Synchronizer
     realtime: { listener: (isLive: boolean) => void }
+    writeBack: WriteBack | undefined
+    logger: Logger
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
@@ -43,6 +54,8 @@ export class Revocations implements LiveRevocations {
     this.#journal = parts.journal
     this.#synchronizer = parts.synchronizer
     this.#realtime = parts.realtime
+    this.#writeBack = parts.writeBack
+    this.#logger = parts.logger
     this.#release = parts.release
   }
 
@@ -68,8 +81,25 @@ export class Revocations implements LiveRevocations {
     this.#realtime.listener = listener
   }
 
+  /**
+   * Enters a revocation that came through this gateway itself. Resolves when the list has it, and the journal too or
+   * {@link JOURNAL_TIMEOUT} have passed; the store is told in the background. Never rejects.
+   */
+  async revokeHere(record: RevocationRecord): Promise<void> {
+    this.#list.add(record, HERE, Date.now())
+    this.#writeBack?.put(record)
+    if (this.#journal === undefined) return
+    const flushed = this.#journal.flush().then(
+      () => true,
+      () => false,
+    )
+    if (await settledWithin(JOURNAL_TIMEOUT, flushed)) return
+    this.#logger.warn('a revocation came through the gateway and is not in the journal yet')
+  }
+
   start(): void {
     this.#synchronizer.start()
+    this.#writeBack?.start()
     this.#sweeping = setInterval(() => this.#list.sweep(Date.now(), SWEEP_BUDGET), SWEEP_INTERVAL)
     this.#sweeping.unref()
   }
@@ -95,6 +125,7 @@ export class Revocations implements LiveRevocations {
       ...this.#synchronizer.state(),
       entries: this.#list.size,
       journal: this.#journal?.status() ?? { enabled: false },
+      ...(this.#writeBack === undefined ? {} : { writeBack: this.#writeBack.state() }),
     }
   }
 
@@ -102,6 +133,7 @@ export class Revocations implements LiveRevocations {
   async close(): Promise<void> {
     clearInterval(this.#sweeping)
     await this.#synchronizer.stop()
+    await this.#writeBack?.stop()
     await this.#journal?.close()
     await this.#release()
   }
@@ -142,8 +174,21 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     journal,
     synchronizer,
     realtime: told,
+    writeBack: takesRevocations(store)
+      ? new WriteBack({ store, journal, retention: settings.retention, logger })
+      : undefined,
+    logger,
     release: async () => opened?.close(),
   })
+}
+
+/** Whether `promise` has resolved to true within `ms`. */
+async function settledWithin(ms: number, promise: Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** The list with what its journal holds; without one if it is off, or cannot be used. */

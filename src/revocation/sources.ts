@@ -77,6 +77,13 @@ export async function openStore(config: Config, logging: Logging): Promise<OpenS
   }
 }
 
+/** Whether revocations can be put to a store: WSO2's event hub only lists its own. */
+export function takesRevocations<Store extends PersistentStore>(
+  store: Store | undefined,
+): store is Store & Required<Pick<PersistentStore, 'put'>> {
+  return store?.put !== undefined
+}
+
 /** What is not needed is not loaded: etcd's client alone takes longer than all the rest of a start. */
 async function storeOf(
   choice: StoreChoice,

@@ -4,7 +4,9 @@ import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { describeError, type Logger } from '../../logging/index.js'
 import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
+import type { RevocationRecord } from '../record.js'
 import { encodeBlock, encodeHeader } from './format.js'
+import { type PendingPut, PendingPuts } from './pending.js'
 
 /** How long entries wait for others to be written with them, ms. */
 const BATCH_DELAY = 10
@@ -35,6 +37,7 @@ export class Journal {
   readonly #path: string
   readonly #seed: Buffer
   readonly #list: RevocationList
+  readonly #pending: PendingPuts
   readonly #logger: Logger
   readonly #release: () => Promise<void>
   #file: FileHandle
@@ -53,6 +56,7 @@ export class Journal {
     path: string
     seed: Buffer
     list: RevocationList
+    pending?: PendingPuts
     logger: Logger
     file: FileHandle
     bytes: number
@@ -62,6 +66,7 @@ export class Journal {
     this.#path = parts.path
     this.#seed = parts.seed
     this.#list = parts.list
+    this.#pending = parts.pending ?? new PendingPuts()
     this.#logger = parts.logger
     this.#file = parts.file
     this.#bytes = parts.bytes
@@ -85,6 +90,26 @@ export class Journal {
     if (this.#closed) return
     this.#inStepAt = at
     this.#inStepWritten = false
+    this.#schedule(BATCH_DELAY)
+  }
+
+  /** The revocations that a store is still to be told of: those of an earlier run, too. */
+  get pendingPuts(): readonly PendingPut[] {
+    return this.#pending.all
+  }
+
+  /** Keeps a revocation until {@link putDone}; `undefined` if too many are kept already. */
+  addPending(record: RevocationRecord, at: number): PendingPut | undefined {
+    if (this.#closed) return undefined
+    const put = this.#pending.add(record, at)
+    this.#schedule(BATCH_DELAY)
+    return put
+  }
+
+  /** The store has it, or nobody needs it any more. */
+  putDone({ number }: PendingPut): void {
+    if (this.#closed) return
+    if (this.#pending.done(number)) this.#rewrite = true
     this.#schedule(BATCH_DELAY)
   }
 
@@ -123,9 +148,13 @@ export class Journal {
   #write(): Promise<void> {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined
-      if (this.#waiting.length > 0 || !this.#inStepWritten) this.#schedule(BATCH_DELAY)
+      if (this.#hasWaiting()) this.#schedule(BATCH_DELAY)
     })
     return this.#writing
+  }
+
+  #hasWaiting(): boolean {
+    return this.#waiting.length > 0 || !this.#inStepWritten || this.#pending.hasUnwritten
   }
 
   async #writeAll(): Promise<void> {
@@ -144,11 +173,12 @@ export class Journal {
   }
 
   async #appendWaiting(): Promise<void> {
+    if (!this.#hasWaiting()) return
     const entries = this.#waiting
-    if (entries.length === 0 && this.#inStepWritten) return
     this.#waiting = []
     this.#inStepWritten = true
-    await this.#put(Buffer.concat([...this.#sourceBlock(), ...entryBlocks(entries), ...this.#inStepBlock()]))
+    const puts = this.#pending.takeUnwritten()
+    await this.#put(Buffer.concat([...this.#sourceBlock(), ...entryBlocks(entries), ...puts, ...this.#inStepBlock()]))
     await this.#file.datasync()
   }
 
@@ -195,6 +225,7 @@ export class Journal {
         if (block.bytes.length > 0) await this.#put(encodeBlock(block.kind, block.bytes))
         await setImmediate()
       }
+      await this.#put(Buffer.concat(this.#pending.export()))
       await file.sync()
       await rename(next, this.#path)
       await syncDirectory(dirname(this.#path))

@@ -7,6 +7,7 @@ import type { RevocationList } from '../list/index.js'
 import { type Block, encodeHeader } from './format.js'
 import { Journal, syncDirectory } from './journal.js'
 import { lock } from './lock.js'
+import { PendingPuts } from './pending.js'
 import { type Contents, readJournal } from './read.js'
 
 export interface OpenJournalOptions {
@@ -41,6 +42,7 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
       path,
       seed: loaded.fingerprints.seed,
       list: loaded.list,
+      pending: loaded.pending,
       logger,
       file,
       bytes: opened.bytes,
@@ -124,6 +126,7 @@ class Loading {
   #loaded: { list: RevocationList; fingerprints: Fingerprinter } | undefined
   #translation: Uint8Array | undefined
   #inStepAt: number | undefined
+  readonly #pending = new PendingPuts()
 
   constructor(options: OpenJournalOptions) {
     this.#options = options
@@ -141,6 +144,10 @@ class Loading {
     } else if (kind === 'inStep' && payload.length === 8) {
       // A clock that was ahead then must not make a journal look younger than it is.
       this.#inStepAt = Math.min(payload.readDoubleLE(), this.#options.now)
+    } else if (kind === 'pending') {
+      this.#pending.load(payload)
+    } else if (kind === 'done') {
+      this.#pending.loadDone(payload)
     } else if (kind === 'sources') {
       const names: unknown = JSON.parse(payload.toString('utf8'))
       if (Array.isArray(names)) this.#translation = list.sources.translation(names.map(String))
@@ -149,6 +156,6 @@ class Loading {
 
   loaded() {
     if (this.#loaded === undefined) throw new TypeError('a journal begins with its seed')
-    return { ...this.#loaded, inStepAt: this.#inStepAt }
+    return { ...this.#loaded, inStepAt: this.#inStepAt, pending: this.#pending }
   }
 }

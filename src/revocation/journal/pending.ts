@@ -1,0 +1,102 @@
+import type { RevocationRecord } from '../record.js'
+import { encodeBlock } from './format.js'
+
+/** How many revocations may wait for their store; further ones are not kept. */
+export const MAX_PENDING = 10_000
+/** A record's id is a token at most (64 KiB); what is longer was not written here. */
+const MAX_ID_LENGTH = 65_536
+/** Blocks that wait for the disk beyond this are dropped: the file is then written anew, from what still waits. */
+const MAX_UNWRITTEN = 2 * MAX_PENDING
+
+/** A revocation that a store is to be told of. */
+export interface PendingPut {
+  /** Its name in the file. */
+  readonly number: number
+  /** Epoch ms when it was learnt. */
+  readonly at: number
+  readonly record: RevocationRecord
+}
+
+/** What the journal knows of revocations that a store has not taken yet: blocks `pending` and `done` of the file. */
+export class PendingPuts {
+  readonly #waiting = new Map<number, PendingPut>()
+  #unwritten: Buffer[] = []
+  #last = 0
+
+  /** Those that wait, in the order in which they came. */
+  get all(): readonly PendingPut[] {
+    return [...this.#waiting.values()]
+  }
+
+  get hasUnwritten(): boolean {
+    return this.#unwritten.length > 0
+  }
+
+  /** Notes one; `undefined` if too many wait already. */
+  add(record: RevocationRecord, at: number): PendingPut | undefined {
+    if (this.#waiting.size >= MAX_PENDING) return undefined
+    const put = { number: ++this.#last, at, record }
+    this.#waiting.set(put.number, put)
+    this.#unwritten.push(pendingBlock(put))
+    return put
+  }
+
+  /** Notes that one waits no more. Returns whether the file has to be written anew for it. */
+  done(number: number): boolean {
+    if (!this.#waiting.delete(number)) return false
+    const payload = Buffer.alloc(8)
+    payload.writeDoubleLE(number)
+    this.#unwritten.push(encodeBlock('done', payload))
+    if (this.#unwritten.length <= MAX_UNWRITTEN) return false
+    this.#unwritten = []
+    return true
+  }
+
+  /** The blocks that are to be appended to the file; they count as written. */
+  takeUnwritten(): Buffer[] {
+    const blocks = this.#unwritten
+    this.#unwritten = []
+    return blocks
+  }
+
+  /** The blocks of a new file. */
+  export(): Buffer[] {
+    return this.all.map(pendingBlock)
+  }
+
+  /** Takes a `pending` block's payload from a file. What cannot be read is left out. */
+  load(payload: Buffer): void {
+    const put = readPending(payload)
+    if (put === undefined) return
+    this.#last = Math.max(this.#last, put.number)
+    if (this.#waiting.size < MAX_PENDING) this.#waiting.set(put.number, put)
+  }
+
+  /** Takes a `done` block's payload from a file. */
+  loadDone(payload: Buffer): void {
+    if (payload.length === 8) this.#waiting.delete(payload.readDoubleLE())
+  }
+}
+
+function pendingBlock(put: PendingPut): Buffer {
+  return encodeBlock('pending', Buffer.from(JSON.stringify(put)))
+}
+
+function readPending(payload: Buffer): PendingPut | undefined {
+  try {
+    const { number, at, record } = JSON.parse(payload.toString('utf8')) as Partial<PendingPut>
+    if (!Number.isSafeInteger(number) || typeof at !== 'number' || !isRecord(record)) return undefined
+    return { number: number as number, at, record: { ...record, expiresAt: record.expiresAt } }
+  } catch {
+    return undefined
+  }
+}
+
+function isRecord(value: unknown): value is RevocationRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const { kind, id, revokedBefore, expiresAt } = value as Readonly<Record<string, unknown>>
+  if (typeof id !== 'string' || id === '' || id.length > MAX_ID_LENGTH) return false
+  if (expiresAt !== undefined && typeof expiresAt !== 'number') return false
+  if (kind === 'token') return true
+  return ['subject', 'client', 'session'].includes(String(kind)) && typeof revokedBefore === 'number'
+}

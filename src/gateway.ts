@@ -6,11 +6,13 @@ import { workerCount } from './gateway/worker-count.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logging } from './logging/index.js'
-import { openRevocations, type Publisher, type Revocations } from './revocation/index.js'
+import { openRevocations, type Publisher, type RevocationRecord, type Revocations } from './revocation/index.js'
 
 export interface Gateway {
   readonly httpPort: number
   readonly httpsPort: number
+  /** Of the listener that serves the key manager's endpoints alone; none without a key manager. */
+  readonly tokenPort?: number
   readonly adminPort: number
   /** Resolves when the revocation list is known for the first time: protected APIs are served from then on. */
   known(): Promise<void>
@@ -48,22 +50,24 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   try {
     const revocations = keep(await openRevocations(config, logging))
     revocations.start()
+    const revoke = (record: RevocationRecord) => revocations.revokeHere(record)
     const serving: { workers?: Workers; here?: boolean } = {}
     const admin = keep(await openAdmin(config, revocations, serving))
     let ports: Ports
     if (workerCount(config.server.workers) === 1) {
-      ports = keep(await serve(inputs, revocations, logging))
+      ports = keep(await serve(inputs, revocations, revoke, logging))
       serving.here = true
     } else {
       const publisher = revocations.publisher(logging('Workers'))
       keep({ close: async () => publisher.close() })
-      const started = await Workers.start(workersOptions(configFile, config, publisher, logging))
+      const started = await Workers.start(workersOptions(configFile, config, publisher, revoke, logging))
       serving.workers = keep(started.workers)
       ports = started.ports
     }
-    const { httpPort, httpsPort } = ports
-    log.info('the gateway is started', { http: httpPort, https: httpsPort, admin: admin.port })
-    return { httpPort, httpsPort, adminPort: admin.port, known: () => revocations.known(), close }
+    const { httpPort, httpsPort, tokenPort } = ports
+    log.info('the gateway is started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
+    const optional = tokenPort === undefined ? {} : { tokenPort }
+    return { httpPort, httpsPort, ...optional, adminPort: admin.port, known: () => revocations.known(), close }
   } catch (error) {
     await close()
     throw error
@@ -74,10 +78,11 @@ function workersOptions(
   configFile: string,
   { server }: Config,
   publisher: Publisher,
+  revoke: WorkersOptions['revoke'],
   logging: Logging,
 ): WorkersOptions {
   const { stopTimeout } = server
-  return { configFile, count: workerCount(server.workers), stopTimeout, publisher, logger: logging('Workers') }
+  return { configFile, count: workerCount(server.workers), stopTimeout, publisher, revoke, logger: logging('Workers') }
 }
 
 function openAdmin(

@@ -1,9 +1,9 @@
 import cluster from 'node:cluster'
 import { readInputs } from './gateway/inputs.js'
-import { isWorkersMessage, type ToPrimary } from './gateway/messages.js'
+import { isWorkersMessage, type ToPrimary, type ToWorker } from './gateway/messages.js'
 import { type Serving, serve } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
-import { Replica } from './revocation/index.js'
+import { Replica, type RevocationRecord } from './revocation/index.js'
 
 /** A worker: a replica of the primary's list, and listeners. Started by the primary, with the configuration's file. */
 async function work(configFile: string): Promise<void> {
@@ -15,14 +15,16 @@ async function work(configFile: string): Promise<void> {
     retention: config.tokenRevocationConfig.retention,
     send: (message) => tell({ kind: 'replication', message }),
   })
+  const handedOver = new HandedOver()
   let serving: Serving | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= (serving?.close() ?? Promise.resolve()).finally(() => process.exit(0))
   }
   process.on('message', (message) => {
-    if (!isWorkersMessage(message)) return
+    if (!isWorkersMessage<ToWorker>(message)) return
     if (message.kind === 'replication') replica.receive(message.message)
+    else if (message.kind === 'revoked') handedOver.done(message.number)
     else if (message.kind === 'drain') stop()
   })
   onOrphaned(() => {
@@ -31,9 +33,35 @@ async function work(configFile: string): Promise<void> {
   })
   await replica.follow()
   if (stopping !== undefined) return
-  serving = await serve(inputs, replica, logging)
-  const { httpPort, httpsPort } = serving
-  tell({ kind: 'listening', httpPort, httpsPort })
+  serving = await serve(inputs, replica, (record) => handedOver.revoke(record), logging)
+  const { close: _, ...ports } = serving
+  tell({ kind: 'listening', ...ports })
+}
+
+/** How long the primary's word is waited for, ms: a revocation's answer must leave at some time. */
+const REVOKED_WITHIN = 5_000
+
+/** Revocations that came through this worker and that the primary was handed. */
+class HandedOver {
+  readonly #waiting = new Map<number, () => void>()
+  #last = 0
+
+  revoke(record: RevocationRecord): Promise<void> {
+    const number = ++this.#last
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.done(number), REVOKED_WITHIN)
+      this.#waiting.set(number, () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      tell({ kind: 'revoke', number, record })
+    })
+  }
+
+  done(number: number): void {
+    this.#waiting.get(number)?.()
+    this.#waiting.delete(number)
+  }
 }
 
 /** Node would end an orphan at once, and what is under way with it. */

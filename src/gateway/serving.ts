@@ -5,8 +5,15 @@ import type { Config } from '../config/index.js'
 import { createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import { OpenRequests } from '../proxy/index.js'
-import type { LiveRevocations, TokenIdentity } from '../revocation/index.js'
-import { KeyManagerEndpoints, type Listener, listen, RequestHandler } from '../server/index.js'
+import type { LiveRevocations, RevocationRecord, TokenIdentity } from '../revocation/index.js'
+import {
+  KeyManagerEndpoints,
+  type Listener,
+  type ListenerRole,
+  listen,
+  RequestHandler,
+  RevokeEndpoint,
+} from '../server/index.js'
 import type { Inputs } from './inputs.js'
 import { workerCount } from './worker-count.js'
 
@@ -14,12 +21,20 @@ import { workerCount } from './worker-count.js'
 export interface Serving {
   readonly httpPort: number
   readonly httpsPort: number
+  readonly tokenPort?: number
   /** Stops accepting, lets open requests end (`[server] stopTimeout`), and lets go of the upstreams. */
   close(): Promise<void>
 }
 
-/** Opens the listeners. Throws what kept one from opening; then nothing is left open. */
-export async function serve(inputs: Inputs, revocations: LiveRevocations, logging: Logging): Promise<Serving> {
+/**
+ * Opens the listeners. `revokeHere` enters a revocation that came through one of them. Throws what kept one from opening; then nothing is left open.
+ */
+export async function serve(
+  inputs: Inputs,
+  revocations: LiveRevocations,
+  revokeHere: (record: RevocationRecord) => Promise<void>,
+  logging: Logging,
+): Promise<Serving> {
   const { config } = inputs
   const client = await httpClient(config)
   const listeners: Listener[] = []
@@ -31,9 +46,10 @@ export async function serve(inputs: Inputs, revocations: LiveRevocations, loggin
     const { fingerprints } = revocations
     const { authenticator, realtime } = await openAuthentication(config, { client, fingerprints, logging })
     revocations.onRealtime?.(realtime)
-    const handler = requestHandler(inputs, client, revocations, authenticator, logging)
-    const { http, https } = await openListeners(config, handler, (listener) => listeners.push(listener))
-    return { httpPort: http.port, httpsPort: https.port, close }
+    const handler = requestHandler(inputs, client, revocations, authenticator, revokeHere, logging)
+    const { http, https, token } = await openListeners(config, handler, (listener) => listeners.push(listener))
+    const optional = token === undefined ? {} : { tokenPort: token.port }
+    return { httpPort: http.port, httpsPort: https.port, ...optional, close }
   } catch (error) {
     await close()
     throw error
@@ -45,9 +61,11 @@ function requestHandler(
   client: HttpClient,
   revocations: LiveRevocations,
   authenticator: Authenticator,
+  revokeHere: (record: RevocationRecord) => Promise<void>,
   logging: Logging,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
+  const assertionHeader = config.jwtConfig.header.toLowerCase()
   const openRequests = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
     [...ids, subject, ...clients, session].filter((key) => key !== undefined),
   )
@@ -60,9 +78,20 @@ function requestHandler(
     client,
     ...(keyManager === undefined
       ? {}
-      : { keyManager: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext) }),
+      : {
+          keyManager: {
+            endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext),
+            revoke: new RevokeEndpoint({
+              client,
+              authenticator,
+              revocations: { revokeHere },
+              removedHeaders: new Set([assertionHeader]),
+              logger: logging('KeyManager'),
+            }),
+          },
+        }),
     authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
-    assertionHeader: config.jwtConfig.header.toLowerCase(),
+    assertionHeader,
     removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
     serverHeader: server.header,
     maxUriLength: listenerConfig.maxUriLength,
@@ -102,24 +131,28 @@ async function httpClient({ httpClients, listenerConfig, server }: Config): Prom
 }
 
 async function openListeners(
-  { listenerConfig, server }: Config,
+  { listenerConfig, server, keyManager }: Config,
   handler: RequestHandler,
   opened: (listener: Listener) => void,
-): Promise<{ http: Listener; https: Listener }> {
+): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
   const limits = {
     maxHeaderSize: listenerConfig.maxHeaderSize,
     maxUriLength: listenerConfig.maxUriLength,
     timeout: listenerConfig.timeout,
     keepAlive: listenerConfig.keepAlive !== 'NEVER',
   }
-  const open = async (port: number, tls: { key: string; cert: string } | undefined): Promise<Listener> => {
-    const options = { host: listenerConfig.host, port, limits, onRequest: handler.listener(tls !== undefined) }
+  const open = async (role: ListenerRole, port: number, tls?: { key: string; cert: string }): Promise<Listener> => {
+    const options = { host: listenerConfig.host, port, limits, onRequest: handler.listener(role) }
     const listener = await listen(tls === undefined ? options : { ...options, tls })
     opened(listener)
     return listener
   }
   const tls = await listenerCertificate({ listenerConfig, server })
-  return { http: await open(listenerConfig.httpPort, undefined), https: await open(listenerConfig.httpsPort, tls) }
+  return {
+    http: await open('http', listenerConfig.httpPort),
+    https: await open('https', listenerConfig.httpsPort, tls),
+    token: keyManager === undefined ? undefined : await open('token', listenerConfig.tokenListenerPort, tls),
+  }
 }
 
 /** The certificate of the HTTPS listeners; without one in the configuration, finds or makes one and names its file. */

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../logging/index.js'
-import type { FollowerStatus, Publisher } from '../revocation/index.js'
+import type { FollowerStatus, Publisher, RevocationRecord } from '../revocation/index.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
 
 /** A worker that has left a message unanswered for so long (ms), or has not said hello, hangs. */
@@ -14,6 +14,7 @@ const EXIT_GRACE = 5_000
 export interface Ports {
   readonly httpPort: number
   readonly httpsPort: number
+  readonly tokenPort?: number
 }
 
 export interface WorkerStatus extends Partial<FollowerStatus> {
@@ -23,6 +24,8 @@ export interface WorkerStatus extends Partial<FollowerStatus> {
 
 export interface WorkerEvents {
   listening(ports: Ports): void
+  /** A revocation came through it. */
+  revoke(record: RevocationRecord): Promise<void>
   /** It said why it cannot serve; it exits next. */
   failed(error: Error): void
   exited(how: { readonly status: string; readonly lived: number }): void
@@ -46,7 +49,7 @@ export class WorkerProcess {
       this.#send({ kind: 'replication', message }),
     )
     worker.on('message', (message: unknown) => {
-      if (isWorkersMessage(message)) this.#receive(message, events)
+      if (isWorkersMessage<ToPrimary>(message)) this.#receive(message, events)
     })
     worker.on('error', (error) => logger.error('a worker', error, { worker: this.pid }))
     this.#exited = new Promise((resolve) => {
@@ -71,6 +74,11 @@ export class WorkerProcess {
   /** Whether it knows that the list is known. */
   get knows(): boolean {
     return this.#subscription.knows()
+  }
+
+  /** Whether there is something that it was told and has not acknowledged. */
+  get isBehind(): boolean {
+    return (this.#subscription.status()?.lag.entries ?? 0) > 0
   }
 
   status(): WorkerStatus {
@@ -104,6 +112,9 @@ export class WorkerProcess {
     } else if (message.kind === 'listening') {
       this.#listening = true
       events.listening(message)
+    } else if (message.kind === 'revoke') {
+      const { number } = message
+      void events.revoke(message.record).finally(() => this.#send({ kind: 'revoked', number }))
     } else {
       events.failed(Object.assign(new Error(message.reason), message.code === undefined ? {} : { code: message.code }))
     }

@@ -1,12 +1,15 @@
 import cluster from 'node:cluster'
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../logging/index.js'
-import type { Publisher } from '../revocation/index.js'
+import type { Publisher, RevocationRecord } from '../revocation/index.js'
 import { CrashPause } from './crash-pause.js'
 import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
 
 /** How often it is looked whether a worker hangs, ms. */
 const WATCH_INTERVAL = 5_000
+/** How long the workers' acknowledgements of a revocation are waited for, ms. */
+const ACKNOWLEDGED_WITHIN = 1_000
 
 export interface WorkersOptions {
   readonly configFile: string
@@ -14,6 +17,8 @@ export interface WorkersOptions {
   /** Milliseconds that open requests have when the workers are stopped. */
   readonly stopTimeout: number
   readonly publisher: Publisher
+  /** Enters a revocation that came through a worker; resolves when it is in the list and on disk. */
+  readonly revoke: (record: RevocationRecord) => Promise<void>
   readonly logger: Logger
 }
 
@@ -82,6 +87,7 @@ export class Workers {
         logger.info('a worker listens', { worker: worker.pid })
         this.#onFirst?.resolve(ports)
       },
+      revoke: (record) => this.#revoke(record),
       failed: (error) => {
         logger.error('a worker cannot serve', error, { worker: worker.pid })
         this.#onFirst?.reject(error)
@@ -94,6 +100,15 @@ export class Workers {
       },
     })
     this.#running.add(worker)
+  }
+
+  /** Whoever hears that a token is revoked may ask any worker: all of them know it, unless one stands still. */
+  async #revoke(record: RevocationRecord): Promise<void> {
+    await this.#options.revoke(record)
+    const deadline = performance.now() + ACKNOWLEDGED_WITHIN
+    while (performance.now() < deadline && [...this.#running].some((worker) => worker.serves && worker.isBehind)) {
+      await setTimeoutPromise(1)
+    }
   }
 
   #replace(pause: CrashPause, pid: number, status: string, lived: number): void {

@@ -1,4 +1,5 @@
 export type { LiveRevocations } from './lookup.js'
+export type { RevocationRecord } from './record.js'
 export {
   type FollowerStatus,
   type PrimaryMessage,

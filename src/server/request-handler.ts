@@ -23,10 +23,11 @@ import {
 import type { Revocation, RevocationLookup } from '../revocation/lookup.js'
 import type { TokenIdentity } from '../revocation/token-id.js'
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.js'
-import type { KeyManagerEndpoints } from './key-manager.js'
+import type { KeyManagerEndpoint, KeyManagerEndpoints } from './key-manager.js'
 import { readTarget, type Target } from './path.js'
 import { RefusalLog } from './refusal-log.js'
 import { respond, respondWithFault } from './respond.js'
+import type { RevokeEndpoint } from './revoke-endpoint.js'
 
 export interface RequestHandlerOptions {
   readonly routes: RouteTable
@@ -37,7 +38,7 @@ export interface RequestHandlerOptions {
   /** Connections to upstreams. */
   readonly client: HttpClient
   /** `/token`, `/revoke` ... of a key manager; absent: they are 404 like any path that no API has. */
-  readonly keyManager?: KeyManagerEndpoints
+  readonly keyManager?: { readonly endpoints: KeyManagerEndpoints; readonly revoke: RevokeEndpoint }
   /** Lower-case name of the header that carries the token (`[authConfig] authorizationHeader`). */
   readonly authorizationHeader: string
   readonly removeAuthHeader: boolean
@@ -50,6 +51,12 @@ export interface RequestHandlerOptions {
   readonly maxBodyBytes: number
   readonly logging: Logging
 }
+
+/**
+ * What a listener serves: plain HTTP the APIs; HTTPS the APIs and the key manager's endpoints; the token listener the
+ * key manager's endpoints alone. All of them answer `/health`.
+ */
+export type ListenerRole = 'http' | 'https' | 'token'
 
 const HEALTHY = '{"status":"healthy"}'
 const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
@@ -80,10 +87,10 @@ export class RequestHandler {
     this.#refusals = new RefusalLog(options.logging('AuthnFilter'))
   }
 
-  /** The listener's side of it. `secure`: the key manager's endpoints are served too. */
-  listener(secure: boolean): RequestListener {
+  /** A listener's side of it. */
+  listener(role: ListenerRole): RequestListener {
     return (req, res) => {
-      const request: Request = { req, res, secure, number: ++this.#requests, cors: NO_HEADERS }
+      const request: Request = { req, res, role, number: ++this.#requests, cors: NO_HEADERS }
       try {
         this.#receive(request)
       } catch (error) {
@@ -94,7 +101,7 @@ export class RequestHandler {
 
   #receive(request: Request): void {
     const { maxUriLength, maxBodyBytes, keyManager, serverHeader } = this.#options
-    const { req, res, secure } = request
+    const { req, res, role } = request
     const url = req.url ?? ''
     if (url.length > maxUriLength) return this.#refuse(request, faults.uriTooLong, 'uri-too-long')
     if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) {
@@ -106,10 +113,36 @@ export class RequestHandler {
     if (target.path === '/health' && (method === 'GET' || method === 'HEAD')) {
       return respond(req, res, 200, HEALTH_HEADERS, HEALTHY, serverHeader)
     }
-    const endpoint = secure ? keyManager?.find(method, target.path) : undefined
-    if (endpoint === undefined) return this.#route(request, target)
-    const path = endpoint.path + target.query
-    this.#forward(request, { targets: [{ origin: endpoint.origin, path }], headers: this.#headers(request, NOTHING) })
+    const endpoint = role === 'http' ? undefined : keyManager?.endpoints.find(method, target.path)
+    if (endpoint !== undefined) return this.#callKeyManager(request, target, endpoint)
+    if (role === 'token') return this.#refuse(request, faults.noApi, 'token-listener')
+    this.#route(request, target)
+  }
+
+  #callKeyManager(request: Request, target: Target, endpoint: KeyManagerEndpoint): void {
+    const { origin } = endpoint
+    const pass = (caller?: Caller) => {
+      const upstream = { targets: [{ origin, path: endpoint.path + target.query }] as const }
+      this.#forward(request, { ...upstream, headers: this.#headers(request, NOTHING) }, caller)
+    }
+    if (endpoint.does === 'pass') pass()
+    else if (endpoint.does === 'check') {
+      // Its token is for the key manager itself, so it is passed on, and always in the standard header.
+      this.#authenticate(request, target, AUTHORIZATION, ({ identity }) => pass({ identity, api: target.path }))
+    } else this.#revoke(request, target, origin + endpoint.path)
+  }
+
+  #revoke(request: Request, target: Target, url: string): void {
+    const { keyManager, serverHeader } = this.#options
+    const { req, res } = request
+    keyManager?.revoke.answer(req, url, target.query).then(
+      (outcome) =>
+        this.#guarded(request, () => {
+          if (outcome.kind === 'fault') return this.#refuse(request, outcome.fault, outcome.reason)
+          if (!res.destroyed) respond(req, res, outcome.status, outcome.headers, outcome.body, serverHeader)
+        }),
+      (error) => this.#failed(request, error),
+    )
   }
 
   #route(request: Request, target: Target): void {
@@ -117,7 +150,7 @@ export class RequestHandler {
     const route = this.#options.routes.find(req.method ?? '', target.path)
     if ('api' in route) {
       const { api } = route
-      if (!api.transports.includes(request.secure ? 'https' : 'http')) {
+      if (!api.transports.includes(request.role === 'http' ? 'http' : 'https')) {
         return this.#refuse(request, faults.noApi, 'transport')
       }
       if (isPreflight(req, api.cors)) {
@@ -126,15 +159,19 @@ export class RequestHandler {
       request.cors = corsHeaders(req, api.cors)
     }
     if (route.kind !== 'match') return this.#refuse(request, ROUTE_FAULTS[route.kind], route.kind)
-    if (route.resource.secured) this.#authenticate(request, target, route)
-    else this.#dispatch(request, target, route, undefined)
+    if (!route.resource.secured) return this.#dispatch(request, target, route, undefined)
+    const header = route.api.authHeader ?? this.#options.authorizationHeader
+    this.#authenticate(request, target, header, (caller) => {
+      if (!allows(route.resource.scopes, caller.scopes)) return this.#refuse(request, faults.scopeNotAllowed, 'scope')
+      this.#dispatch(request, target, route, caller)
+    })
   }
 
-  #authenticate(request: Request, target: Target, route: Match): void {
-    const { authenticator, revocations, authorizationHeader } = this.#options
+  /** Goes on with `next` if the token in `header` (lower-case) is good; whether it is revoked is asked last. */
+  #authenticate(request: Request, target: Target, header: string, next: (caller: Authenticated) => void): void {
+    const { authenticator, revocations } = this.#options
     const now = Date.now()
     if (now >= revocations.knownUntil) return this.#refuse(request, faults.notSynchronised, 'not-synchronised')
-    const header = route.api.authHeader ?? authorizationHeader
     const bearer = readBearer(request.req.rawHeaders, header)
     if (bearer.kind === 'ambiguous' || hasQueryToken(target.query)) {
       return this.#refuse(request, faults.badRequest, 'two-credentials')
@@ -143,28 +180,17 @@ export class RequestHandler {
     if (bearer.kind === 'malformed') return this.#refuse(request, faults.invalidCredentials, 'malformed')
     this.#debugAuth(request, 'Processing request with the Authentication handler chain')
     const outcome = authenticator.authenticate(bearer.credential, now)
-    if (!(outcome instanceof Promise)) {
-      this.#authenticated(request, target, route, outcome)
-      return
-    }
+    if (!(outcome instanceof Promise)) return this.#authenticated(request, outcome, next)
     outcome.then(
-      (late) => this.#guarded(request, () => this.#authenticated(request, target, route, late)),
+      (late) => this.#guarded(request, () => this.#authenticated(request, late, next)),
       (error) => this.#failed(request, error),
     )
   }
 
-  #authenticated(
-    request: Request,
-    target: Target,
-    route: Match,
-    outcome: Awaited<ReturnType<Authenticator['authenticate']>>,
-  ): void {
-    if (isRefused(outcome)) {
-      this.#debugAuth(request, 'Authentication handler chain returned with value : false')
-      return this.#refuse(request, outcome.fault, outcome.reason)
-    }
-    if (!allows(route.resource.scopes, outcome.scopes)) return this.#refuse(request, faults.scopeNotAllowed, 'scope')
-    this.#dispatch(request, target, route, outcome)
+  #authenticated(request: Request, outcome: Authenticated | Refused, next: (caller: Authenticated) => void): void {
+    if (!isRefused(outcome)) return next(outcome)
+    this.#debugAuth(request, 'Authentication handler chain returned with value : false')
+    this.#refuse(request, outcome.fault, outcome.reason)
   }
 
   #dispatch(request: Request, target: Target, route: Match, caller: Authenticated | undefined): void {
@@ -293,8 +319,8 @@ interface Caller {
 interface Request {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  /** Whether it came by TLS. */
-  readonly secure: boolean
+  /** The listener's that it came by. */
+  readonly role: ListenerRole
   /** What the API's CORS settings add to any answer. */
   cors: readonly string[]
   readonly number: number
@@ -302,6 +328,7 @@ interface Request {
 
 const REVOKED: Refused = { fault: faults.invalidCredentials, reason: 'revoked' }
 const NOT_SYNCHRONISED: Refused = { fault: faults.notSynchronised, reason: 'not-synchronised' }
+const AUTHORIZATION = 'authorization'
 const NOTHING: ReadonlySet<string> = new Set()
 const NO_HEADERS: readonly string[] = []
 const ROUTE_FAULTS = {

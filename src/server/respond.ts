@@ -16,16 +16,16 @@ export function respondWithFault(
   respond(req, res, fault.status, more.length === 0 ? fault.headers : [...fault.headers, ...more], fault.body, server)
 }
 
-/** Answers with a small body of the gateway's own; a HEAD gets the headers alone. */
+/** Answers with a small body that is here already; a HEAD gets the headers alone. */
 export function respond(
   req: IncomingMessage,
   res: ServerResponse,
   status: number,
   headers: readonly string[],
-  body: string,
+  body: string | Buffer,
   server: string,
 ): void {
-  const all = server === '' ? [...headers] : ['server', server, ...headers]
+  const all = server === '' || headers.includes('server') ? [...headers] : ['server', server, ...headers]
   if (!req.complete) all.push('connection', 'close')
   res.writeHead(status, all)
   res.end(req.method === 'HEAD' ? undefined : body)

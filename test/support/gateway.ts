@@ -26,11 +26,14 @@ export interface World {
   stopHub(): Promise<void>
   startHub(): Promise<void>
   token(): Promise<string>
+  /** The section that makes the token service, or another one, the gateway's key manager. */
+  keyManager(url?: string): string
   /** Revokes at the token service. It tells the topic, unless `quietly`: then only the hub's list has it. */
   revoke(token: string, quietly?: boolean): Promise<void>
   /**
    * A configuration for this world, with a few lines more; sections of other sources take the place of its own.
-   * Gateways of different names have nothing in common on disk. One worker, unless `workers` says more.
+   * Gateways of different names have nothing in common on disk. One worker, unless `workers` says more. The token service is not its key manager: the lines of
+   * `keyManager()` make it that.
    */
   configFile(more?: string, sources?: Sources, name?: string, workers?: number): string
 }
@@ -99,6 +102,7 @@ export async function world(t: Test): Promise<World> {
       const answer = await call(`${url}/oauth2/token`, form({ grant_type: 'client_credentials' }))
       return (JSON.parse(answer.body) as { access_token: string }).access_token
     },
+    keyManager: (at = url) => `[keyManager]\n  serverUrl = "${at}"\n  tokenContext = "oauth2"`,
     async revoke(token, quietly = false) {
       quiet = quietly
       const { status } = await call(`${url}/oauth2/revoke`, form({ token }))
@@ -166,6 +170,8 @@ export interface RunningGateway {
   readonly http: string
   readonly https: string
   readonly admin: string
+  /** The token listener; empty if there is none. */
+  readonly tokens: string
   readonly call: HttpsCall
   /** The status that a request with this token gets. */
   status(token: string, thing?: string): Promise<number>
@@ -174,8 +180,8 @@ export interface RunningGateway {
 
 export async function startGateway(t: Test, configFile: string): Promise<RunningGateway> {
   const process = mgw(t, ['start', '-c', configFile])
-  const [, httpPort, httpsPort, adminPort] = await process.printed(
-    /the gateway is started http=(\d+) https=(\d+) admin=(\d+)/,
+  const [, httpPort, httpsPort, adminPort, tokenPort] = await process.printed(
+    /the gateway is started http=(\d+) https=(\d+) admin=(\d+)(?: token=(\d+))?.*\n/,
   )
   const http = `http://127.0.0.1:${httpPort}`
   return {
@@ -183,6 +189,7 @@ export async function startGateway(t: Test, configFile: string): Promise<Running
     http,
     https: `https://127.0.0.1:${httpsPort}`,
     admin: `http://127.0.0.1:${adminPort}`,
+    tokens: tokenPort === undefined ? '' : `https://127.0.0.1:${tokenPort}`,
     call: insecureHttps(t),
     async status(token, thing = '1') {
       const answer = await fetch(`${http}/things/v1/thing/${thing}`, { headers: { authorization: `Bearer ${token}` } })

@@ -1,12 +1,21 @@
 import { type AdminServer, startAdmin } from './admin/index.js'
-import type { Config } from './config/index.js'
+import { type Config, loadConfig } from './config/index.js'
 import { type Inputs, readInputs } from './gateway/inputs.js'
 import { listenerCertificate, serve } from './gateway/serving.js'
 import { workerCount } from './gateway/worker-count.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
-import { createLogging, type Logging } from './logging/index.js'
-import { openRevocations, type Publisher, type RevocationRecord, type Revocations } from './revocation/index.js'
+import { createLogging, type Logging, silent } from './logging/index.js'
+import {
+  type Announcement,
+  announce,
+  openRevocations,
+  type Publisher,
+  type Revocable,
+  type RevocationRecord,
+  type Revocations,
+  revocable,
+} from './revocation/index.js'
 
 export interface Gateway {
   readonly httpPort: number
@@ -21,6 +30,24 @@ export interface Gateway {
 }
 
 export { type Inputs, readInputs }
+
+/** A revocation that was announced, and where it got to. */
+export interface Revoked extends Revocable {
+  readonly told: readonly Announcement[]
+}
+
+/**
+ * Revokes a token, a whole one or by its `jti`, at the store and the topic that a configuration names; gateways learn
+ * it from there. Verifies nothing: whoever may read the configuration may revoke.
+ * `undefined` for what is neither a token nor a `jti`. Throws the configuration's problems.
+ *
+ * @param expiresAt when the token ends (epoch ms); by default a JWT's own `exp`
+ */
+export async function revokeToken(configFile: string, token: string, expiresAt?: number): Promise<Revoked | undefined> {
+  const { config } = await loadConfig(configFile, process.env)
+  const named = revocable(token, Date.now(), expiresAt)
+  return named && { ...named, told: await announce(config, named.record, silent) }
+}
 
 /**
  * Starts a gateway: the listeners answer when it resolves, the list may become known later. With one worker all of it is

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { check } from './check.js'
 import { demo } from './demo.js'
 import { exitWith } from './exit.js'
+import { revoke } from './revoke.js'
 import { start } from './start.js'
 
 const EPILOGUE = `
@@ -37,6 +38,19 @@ function program(): Command {
     .description('read the configuration and the API definitions, print what they say, and do nothing')
     .addOption(configOption())
     .action(check)
+  mgw
+    .command('revoke')
+    .description('revoke a token at the store and the topic that the configuration names')
+    .argument(
+      '<token>',
+      'the token or its jti; - reads it from standard input, which keeps it out of the list of processes',
+    )
+    .addOption(configOption())
+    .option(
+      '--expires-at <when>',
+      "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",
+    )
+    .action(revoke)
   mgw
     .command('demo')
     .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')

@@ -1,3 +1,4 @@
+export { type Announcement, announce } from './announce.js'
 export type { LiveRevocations } from './lookup.js'
 export type { RevocationRecord } from './record.js'
 export {
@@ -7,5 +8,6 @@ export {
   Replica,
   type WorkerMessage,
 } from './replication/index.js'
+export { type Revocable, revocable } from './revocable.js'
 export { openRevocations, Revocations, type RevocationsState } from './revocations.js'
 export type { TokenIdentity } from './token-id.js'

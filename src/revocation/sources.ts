@@ -6,7 +6,8 @@ import type { Logging } from '../logging/index.js'
 import { gatewayName } from './gateway-name.js'
 import { eventHubStore } from './persistent/event-hub.js'
 import { chooseStore, type StoreChoice } from './persistent/store-choice.js'
-import { ProviderUrlError, readProvider, realtimeSource } from './realtime/index.js'
+import { type Provider, ProviderUrlError, readProvider, realtimeSource } from './realtime/index.js'
+import { PROTOCOL_NAMES, type PublishOptions, publish } from './realtime/publish.js'
 import type { PersistentStore, RealtimeSource } from './record.js'
 
 /** A configured source that cannot be made. `problems` has the key's path and what is wrong; nothing secret. */
@@ -35,6 +36,41 @@ const LIST_MAX_BYTES = 4 * 2 ** 30
 /** The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
 export async function openTopic(config: Config, logging: Logging): Promise<RealtimeSource | undefined> {
   const { realtime } = config.tokenRevocationConfig
+  return withTopic(config, async (provider, options) =>
+    realtimeSource(
+      provider,
+      {
+        ...options,
+        // A durable subscription is one gateway's: its name outlives restarts with the rest of its state.
+        ...(realtime.durableSubscription
+          ? { durable: true, clientId: await gatewayName(join(config.server.stateDirectory, 'gateway-name')) }
+          : {}),
+      },
+      logging,
+    ),
+  )
+}
+
+/** What publishes to the topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
+export function openPublisher(config: Config): Promise<TopicPublisher | undefined> {
+  return withTopic(config, async (provider, options) => ({
+    name: `${options.topic} over ${PROTOCOL_NAMES[provider.protocol]}`,
+    publish: (text) => publish(provider, options, text),
+  }))
+}
+
+/** Publishes to one topic; see {@link publish}. */
+export interface TopicPublisher {
+  /** The topic and the protocol, for people. */
+  readonly name: string
+  publish(text: string): Promise<void>
+}
+
+async function withTopic<Made>(
+  config: Config,
+  make: (provider: Provider, options: PublishOptions) => Promise<Made>,
+): Promise<Made | undefined> {
+  const { realtime } = config.tokenRevocationConfig
   if (!realtime.enableRealtimeMessageRetrieval) return undefined
   try {
     const provider = readProvider({
@@ -45,18 +81,10 @@ export async function openTopic(config: Config, logging: Logging): Promise<Realt
     })
     const tls = await material(realtime)
     const { verifyHostname } = config.httpClients
-    return realtimeSource(
-      provider,
-      {
-        topic: realtime.jmsConnectionTopic,
-        ...(Object.keys(tls).length === 0 ? {} : { tls: verifyHostname ? tls : { ...tls, verifyHostname } }),
-        // A durable subscription is one gateway's: its name outlives restarts with the rest of its state.
-        ...(realtime.durableSubscription
-          ? { durable: true, clientId: await gatewayName(join(config.server.stateDirectory, 'gateway-name')) }
-          : {}),
-      },
-      logging,
-    )
+    return await make(provider, {
+      topic: realtime.jmsConnectionTopic,
+      ...(Object.keys(tls).length === 0 ? {} : { tls: verifyHostname ? tls : { ...tls, verifyHostname } }),
+    })
   } catch (cause) {
     const where = cause instanceof ProviderUrlError ? '.jmsConnectionProviderUrl' : ''
     throw new SourceError(`tokenRevocationConfig.realtime${where}`, cause)

@@ -152,13 +152,15 @@ export class WriteBack {
     } catch (error) {
       this.#failed++
       this.#failures++
+      // A store of somebody's own may name what it could not write.
+      const reason = describeError(error).replaceAll(put.record.id, '[token]')
       if (this.#error === undefined) {
         logger.warn('a revocation could not be put to the store; trying again', {
           store: store.name,
-          reason: describeError(error),
+          reason,
         })
       }
-      this.#error = describeError(error)
+      this.#error = reason
       // At the end: one that the store will never take must not hold the others back.
       this.#queue.push(put)
       this.#pause()

@@ -16,12 +16,14 @@ export interface Mgw {
   ended(): Promise<number | string>
 }
 
-/** Starts `bin/mgw.js` with these arguments; it ends with the test. */
-export function mgw(t: Test, args: readonly string[], env: Record<string, string> = {}): Mgw {
+/** Starts `bin/mgw.js` with these arguments, and `input` as its standard input; it ends with the test. */
+export function mgw(t: Test, args: readonly string[], env: Record<string, string> = {}, input?: string): Mgw {
   const child = spawn(process.execPath, [join(process.cwd(), 'bin/mgw.js'), ...args], {
     env: { ...process.env, NODE_OPTIONS: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
   let text = ''
   let changed: () => void = () => undefined
   for (const stream of [child.stdout, child.stderr]) {

@@ -14,15 +14,19 @@ const CLOSE_TIMEOUT = 1000
 /** How often in the time-out it is looked whether the broker has said anything. */
 const LOOKS_PER_TIMEOUT = 4
 
-export interface Amqp091Link {
-  readonly topic: string
-  readonly exchange: string
+/** Who connects, and to which part of a broker. */
+export interface Amqp091Address {
   readonly vhost: string
   readonly username: string
   readonly password: Secret
   readonly tls: BrokerTls
   /** Asked of the broker, in seconds. */
   readonly heartbeat: number
+}
+
+export interface Amqp091Link extends Amqp091Address {
+  readonly topic: string
+  readonly exchange: string
   /** A broker that is silent for so long (ms) counts as gone. */
   readonly idleTimeout: number
   /** Takes a message. Must not throw. */
@@ -141,7 +145,8 @@ async function bindOwnQueue(channel: Channel, { exchange, topic }: Amqp091Link):
   return { queue }
 }
 
-function address({ host, port, tls }: Broker, { vhost, username, password, heartbeat }: Amqp091Link) {
+/** The broker's address as amqplib takes it. */
+export function address({ host, port, tls }: Broker, { vhost, username, password, heartbeat }: Amqp091Address) {
   return {
     protocol: tls ? 'amqps' : 'amqp',
     hostname: host,

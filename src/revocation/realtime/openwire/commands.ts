@@ -113,6 +113,7 @@ function consumerId(writer: ByteWriter, identity: Identity): ByteWriter {
   return writer.boolean(true).uint8(CONSUMER_ID).optionalUtf(identity.connectionId).int64(SESSION).int64(CONSUMER)
 }
 
-function topicDestination(writer: ByteWriter, topic: string): ByteWriter {
+/** A topic as a nested structure. */
+export function topicDestination(writer: ByteWriter, topic: string): ByteWriter {
   return writer.boolean(true).uint8(TOPIC).optionalUtf(topic)
 }

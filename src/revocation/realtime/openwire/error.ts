@@ -11,6 +11,7 @@ const MESSAGES = {
   ERR_OPENWIRE_CONNECT_TIMEOUT: 'the broker did not answer in time',
   ERR_OPENWIRE_CREDENTIALS_REFUSED: 'the broker refuses the credentials',
   ERR_OPENWIRE_ACCESS_DENIED: 'the broker denies the subscription to this user',
+  ERR_OPENWIRE_PUBLISHING_DENIED: 'the broker denies publishing to this user',
   ERR_OPENWIRE_REFUSED: 'the broker refuses the request',
   ERR_OPENWIRE_INACTIVE: 'the broker has been silent for too long',
   ERR_OPENWIRE_CLOSED: 'the broker closed the connection',

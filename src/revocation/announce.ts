@@ -1,0 +1,63 @@
+import type { Config } from '../config/index.js'
+import { describeError, type Logging } from '../logging/index.js'
+import { revocationEvent } from './message/index.js'
+import type { TokenRevocation } from './record.js'
+import { openPublisher, openStore, takesRevocations } from './sources.js'
+
+/** What became of a revocation at one place. */
+export interface Announcement {
+  readonly target: 'store' | 'topic'
+  /** Which one, for people. */
+  readonly name: string
+  /** `cannot`: revocations cannot be put there at all. */
+  readonly outcome: 'taken' | 'failed' | 'cannot'
+  /** Why it failed. Holds no secret. */
+  readonly reason?: string
+}
+
+/** Milliseconds that a store may take. */
+const PUT_TIMEOUT = 20_000
+
+/**
+ * Puts a revocation to the configured store and publishes it to the configured topic, at the same time. One that fails
+ * does not keep the other from it. Empty if neither is configured. Throws `SourceError` for a source that cannot be made.
+ */
+export async function announce(config: Config, record: TokenRevocation, logging: Logging): Promise<Announcement[]> {
+  const [store, topic] = [await openStore(config, logging), await openPublisher(config)]
+  const told: Promise<Announcement>[] = []
+  if (store !== undefined) {
+    const target = { target: 'store', name: store.store.name } as const
+    const { store: opened } = store
+    if (takesRevocations(opened)) told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(record))))
+    else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
+  }
+  if (topic !== undefined) {
+    told.push(attempt({ target: 'topic', name: topic.name }, record, () => topic.publish(revocationEvent(record))))
+  }
+  try {
+    return await Promise.all(told)
+  } finally {
+    await store?.close()
+  }
+}
+
+async function attempt(
+  target: Pick<Announcement, 'target' | 'name'>,
+  { id }: TokenRevocation,
+  tell: () => Promise<void>,
+): Promise<Announcement> {
+  try {
+    await tell()
+    return { ...target, outcome: 'taken' }
+  } catch (error) {
+    return { ...target, outcome: 'failed', reason: describeError(error).replaceAll(id, '[token]') }
+  }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}

@@ -1,0 +1,73 @@
+import { DEFAULT_EXCHANGE, DEFAULT_HEARTBEAT } from './amqp-0-9-1/index.js'
+import { publish091 } from './amqp-0-9-1/publish.js'
+import { publish10 } from './amqp-1-0/publish.js'
+import { type Broker, type BrokerTls, verification } from './broker.js'
+import { publishOpenWire } from './openwire/publish.js'
+import { providerTls } from './provider-tls.js'
+import type { Protocol, Provider } from './provider-url/index.js'
+
+export interface PublishOptions {
+  readonly topic: string
+  /** Wins over what the URL says of TLS. */
+  readonly tls?: BrokerTls
+  /** Milliseconds that one broker may take. Default 10 s. */
+  readonly timeout?: number
+}
+
+/** The protocols' names, for people. */
+export const PROTOCOL_NAMES: Readonly<Record<Protocol, string>> = {
+  'amqp-0-9-1': 'AMQP 0-9-1',
+  'amqp-1-0': 'AMQP 1.0',
+  openwire: 'OpenWire',
+}
+
+const TIMEOUT = 10_000
+
+/**
+ * Publishes one text message to a provider's topic: to the first of its brokers that takes it. Resolves when that
+ * broker has said so; rejects with the last broker's error, which holds neither credentials nor the message.
+ */
+export async function publish(provider: Provider, options: PublishOptions, text: string): Promise<void> {
+  const tls = providerTls(provider, options.tls ?? {})
+  let last: unknown
+  for (const broker of provider.brokers) {
+    try {
+      await publishTo(
+        broker,
+        provider,
+        { topic: options.topic, tls },
+        text,
+        AbortSignal.timeout(options.timeout ?? TIMEOUT),
+      )
+      return
+    } catch (error) {
+      last = error
+    }
+  }
+  throw last
+}
+
+function publishTo(
+  broker: Broker,
+  provider: Provider,
+  { topic, tls }: { topic: string; tls: BrokerTls },
+  text: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { username, password } = provider
+  if (provider.protocol === 'amqp-1-0') return publish10(broker, { topic, username, password, tls }, text, signal)
+  if (provider.protocol === 'openwire') {
+    return publishOpenWire(broker, { topic, username, password, tls: verification(tls) }, text, signal)
+  }
+  const target = {
+    topic,
+    username,
+    password,
+    tls,
+    // As for subscriptions: a JNDI URL's path is `/carbon`, the host's name is `carbon`.
+    vhost: (provider.vhost ?? '/').replace(/^\/(?=.)/, ''),
+    exchange: provider.topicExchange ?? DEFAULT_EXCHANGE,
+    heartbeat: DEFAULT_HEARTBEAT,
+  }
+  return publish091(broker, target, text, signal)
+}

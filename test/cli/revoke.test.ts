@@ -1,0 +1,88 @@
+import t, { type Test } from 'tap'
+import { etcdMissing, freePort, startEtcd } from '../services/etcd.js'
+import { jtiOf, startGateway, type World, world } from '../support/gateway.js'
+import { mgw } from '../support/mgw.js'
+
+async function revoke(t: Test, args: readonly string[], input?: string) {
+  const run = mgw(t, ['revoke', ...args], {}, input)
+  const status = await run.ended()
+  return { status, output: run.output() }
+}
+
+const ETCD = (url: string) => `enablePersistentStorageRetrieval = true\ntype = "etcd"\nendpointURL = "${url}"`
+const NO_TOPIC = 'enableRealtimeMessageRetrieval = false'
+
+/** A JWT that nobody signed: `mgw revoke` verifies nothing. */
+function jwt(claims: object): string {
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${encode({ alg: 'RS256' })}.${encode(claims)}.c2lnbmF0dXJl`
+}
+
+t.test('etcd and a topic', { skip: etcdMissing() }, async (t) => {
+  const [w, etcd] = [await world(t), await startEtcd(t)]
+
+  t.test('a token is refused at once by a gateway that has only the topic, and one that has only etcd', async (t) => {
+    const persistent = ETCD(etcd.url)
+    const told = w.configFile('', { persistent })
+    const byTopic = await startGateway(t, w.configFile('', { persistent: '' }, 'by-topic'))
+    const byStore = await startGateway(t, w.configFile('', { realtime: NO_TOPIC, persistent }, 'by-store'))
+    const [token, control] = [await w.token(), await w.token()]
+    for (const gateway of [byTopic, byStore]) {
+      await gateway.known()
+      t.equal(await gateway.status(token), 200)
+    }
+    const { status, output } = await revoke(t, ['-', '-c', told], `${token}\n`)
+    t.equal(status, 0, output)
+    t.match(output, /store +etcd +written/)
+    t.match(output, /topic +tokenRevocation over AMQP 1.0 +published/)
+    t.notOk(output.includes(token) || output.includes(jtiOf(token)), 'the token is not printed')
+    for (const gateway of [byTopic, byStore]) {
+      while ((await gateway.status(token)) !== 401);
+      t.equal(await gateway.status(control), 200)
+    }
+  })
+
+  t.test('what is written, by which API', async (t) => {
+    const exp = Math.floor(Date.now() / 1000) + 3_600
+    const keys = (api: 2 | 3) => (api === 3 ? etcd.ctl(3, 'get', '--prefix', 'jti/') : etcd.ctl(2, 'get', 'jti/of-v2'))
+    const v3 = w.configFile('', { realtime: NO_TOPIC, persistent: ETCD(`${etcd.url}/v3/keys/jti/`) })
+    t.equal((await revoke(t, [jwt({ jti: 'of-the-claims', exp }), '-c', v3])).status, 0)
+    t.match(await keys(3), `jti/of-the-claims\n{"expiresAt":${exp * 1000}}`, 'a JWT by its jti, with its exp')
+    t.equal((await revoke(t, [jwt({ sub: 'no jti' }), '-c', v3])).status, 0)
+    t.match(await keys(3), 'jti/c2lnbmF0dXJl\n', 'without a jti, by its signature')
+    t.equal((await revoke(t, ['urn.example.4711', '-c', v3, '--expires-at', '2100-01-01T00:00:00Z'])).status, 0)
+    t.match(await keys(3), `jti/urn.example.4711\n{"expiresAt":${Date.UTC(2100, 0)}}`, 'a jti as it stands')
+    const v2 = w.configFile('', { realtime: NO_TOPIC, persistent: ETCD(`${etcd.url}/v2/keys/jti/`) })
+    t.equal((await revoke(t, ['of-v2', '-c', v2, '--expires-at', String(exp)])).status, 0)
+    t.match(await keys(2), `{"expiresAt":${exp * 1000}}`)
+  })
+
+  t.test('one that fails does not keep the other from it: 1, and it says which', async (t) => {
+    const absent = `http://127.0.0.1:${await freePort()}`
+    const config = w.configFile('', { persistent: ETCD(absent) })
+    const { status, output } = await revoke(t, ['some-secret-jti', '-c', config])
+    t.equal(status, 1)
+    t.match(output, /store +etcd +FAILED: /)
+    t.match(output, /topic .*published/)
+    t.notMatch(output, /some-secret-jti/)
+  })
+})
+
+t.test('an event hub takes none, and says so; with a topic beside it that is no failure', async (t) => {
+  const w = await world(t)
+  const both = await revoke(t, ['some-jti', '-c', w.configFile()])
+  t.match(both.output, /store +event hub +not written/)
+  t.equal(both.status, 0)
+  const alone = await revoke(t, ['some-jti', '-c', w.configFile('', { realtime: NO_TOPIC })])
+  t.match(alone, { status: 2, output: /nothing was revoked/ })
+})
+
+t.test('what cannot be: 2, and nothing is told to anybody', async (t) => {
+  const w: World = await world(t)
+  const nowhere = w.configFile('', { realtime: NO_TOPIC, persistent: '' })
+  t.match(await revoke(t, ['jti', '-c', nowhere]), { status: 2, output: /nothing was revoked/ })
+  t.match(await revoke(t, ['-', '-c', w.configFile()], '\n'), { status: 2, output: /expected a token or a jti/ })
+  t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', 'soon']), { status: 2, output: /--expires-at/ })
+  t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', '1000']), { status: 2, output: /to come/ })
+  t.equal((await revoke(t, ['-c', w.configFile()])).status, 2)
+})

@@ -23,7 +23,14 @@ export function describeInputs({ config, apis }: Inputs): Section[] {
         ['http', `${listenerConfig.host}:${listenerConfig.httpPort}`],
         ['https', `${listenerConfig.host}:${listenerConfig.httpsPort}, ${certificate(config)}`],
         ['admin', `${admin.host}:${admin.port}`],
-        ...(keyManager === undefined ? [] : [['key manager', `${keyManager.serverUrl} on https`] as const]),
+        ...(keyManager === undefined
+          ? []
+          : [
+              [
+                'key manager',
+                `${keyManager.serverUrl} on https, and alone on ${listenerConfig.host}:${listenerConfig.tokenListenerPort}`,
+              ] as const,
+            ]),
       ],
     },
     {

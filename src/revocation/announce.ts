@@ -1,8 +1,8 @@
 import type { Config } from '../config/index.js'
 import { describeError, type Logging } from '../logging/index.js'
-import { revocationEvent } from './message/index.js'
+import { MAX_ID_LENGTH, revocationEvent } from './message/index.js'
 import type { TokenRevocation } from './record.js'
-import { openPublisher, openStore, takesRevocations } from './sources.js'
+import { openPublisher, openStore, type TopicPublisher, takesRevocations } from './sources.js'
 
 /** What became of a revocation at one place. */
 export interface Announcement {
@@ -32,13 +32,19 @@ export async function announce(config: Config, record: TokenRevocation, logging:
     else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
   }
   if (topic !== undefined) {
-    told.push(attempt({ target: 'topic', name: topic.name }, record, () => topic.publish(revocationEvent(record))))
+    told.push(attempt({ target: 'topic', name: topic.name }, record, () => publish(topic, record)))
   }
   try {
     return await Promise.all(told)
   } finally {
     await store?.close()
   }
+}
+
+async function publish(topic: TopicPublisher, record: TokenRevocation): Promise<void> {
+  // Gateways would drop it without a word to us.
+  if (record.id.length > MAX_ID_LENGTH) throw new Error(`a topic carries ids of up to ${MAX_ID_LENGTH} characters`)
+  await topic.publish(revocationEvent(record))
 }
 
 async function attempt(

@@ -13,7 +13,7 @@ import { run } from './recording-sink.js'
 
 const topic = 'tokenRevocation'
 const EXPIRES = Date.UTC(2100, 0, 1)
-const IDS = ['d41c4dda-9f3a', 'ümläut \u{1f511} "quoted"', 'x'.repeat(20_000)]
+const IDS = ['d41c4dda-9f3a', 'ümläut \u{1f511} "quoted"', 'x'.repeat(10_000)]
 
 const provider = (url: string, password = 'admin') =>
   readProvider({ factory: '', url: new Secret(url), username: 'admin', password: new Secret(password) })
@@ -34,6 +34,7 @@ t.test('AMQP 0-9-1 and AMQP 1.0: RabbitMQ', { skip: rabbitmqMissing() }, async (
     await sink.status('live')
     await publish(provider(urls.amqp091(broker.port)), { topic }, event('crossed'))
     await sink.until(() => sink.ids.includes('crossed'))
+    t.pass('it arrived')
   })
 })
 

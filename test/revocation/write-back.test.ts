@@ -1,0 +1,153 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { silent } from '../../src/logging/index.js'
+import { MAX_PENDING, openJournal } from '../../src/revocation/journal/index.js'
+import { RevocationList } from '../../src/revocation/list/index.js'
+import type { RevocationRecord } from '../../src/revocation/record.js'
+import { WriteBack, type WriteBackOptions } from '../../src/revocation/write-back.js'
+import { FakeClock } from './fake-clock.js'
+
+const NOW = new FakeClock().now()
+const HOUR = 3_600_000
+const token = (id: string, expiresAt: number | undefined = NOW + HOUR): RevocationRecord => ({
+  kind: 'token',
+  id,
+  expiresAt,
+})
+
+/** A store that takes what it is told to take. */
+class Store {
+  readonly name = 'a store'
+  readonly taken: string[] = []
+  attempts = 0
+  refuses = (_: string): boolean => false
+  async *list(): AsyncIterable<RevocationRecord> {}
+  async put({ id }: RevocationRecord): Promise<void> {
+    this.attempts++
+    if (this.refuses(id)) throw new Error(`cannot write ${id}`)
+    this.taken.push(id)
+  }
+}
+
+function writeBack(store: Store, clock: FakeClock, more: Partial<WriteBackOptions> = {}): WriteBack {
+  return new WriteBack({ store, retention: 24 * HOUR, logger: silent('test'), clock, ...more })
+}
+
+const journalAt = (path: string) =>
+  openJournal({
+    path,
+    now: NOW,
+    logger: silent('test'),
+    listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
+  })
+
+const settled = async () => {
+  for (let i = 0; i < 20; i++) await Promise.resolve()
+}
+
+t.test('a store that fails is tried again with back-off, one put at a time, until it takes all', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  const back = writeBack(store, clock)
+  back.start()
+  store.refuses = () => true
+  for (let i = 0; i < 20; i++) back.put(token(`t${i}`))
+  await settled()
+  t.equal(store.attempts, 8, 'in parallel until the first failure')
+  t.match(back.state(), { waiting: 20, failed: 8, written: 0, error: 'cannot write [token]' })
+  for (let i = 0; i < 10; i++) {
+    clock.advance(30_000)
+    await settled()
+  }
+  t.equal(store.attempts, 18)
+  store.refuses = () => false
+  clock.advance(30_000)
+  await settled()
+  t.strictSame(new Set(store.taken).size, 20)
+  t.match(back.state(), { waiting: 0, written: 20, dropped: 0 })
+  t.notOk(back.state().error)
+})
+
+t.test('one that the store never takes holds no other back, and is given up when its token has ended', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  store.refuses = (id) => id === 'poison'
+  const back = writeBack(store, clock)
+  back.start()
+  back.put(token('poison'))
+  await settled()
+  back.put(token('good'))
+  clock.advance(30_000)
+  await settled()
+  clock.advance(30_000)
+  await settled()
+  t.strictSame(store.taken, ['good'])
+  clock.advance(HOUR)
+  await settled()
+  clock.advance(30_000)
+  await settled()
+  t.match(back.state(), { waiting: 0, written: 1, dropped: 1 })
+})
+
+t.test('no more wait than there is room for; the others are counted', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  const back = writeBack(store, clock, { capacity: 3 })
+  for (let i = 0; i < 5; i++) back.put(token(`t${i}`))
+  t.match(back.state(), { waiting: 3, dropped: 2 })
+})
+
+t.test('what the store has not taken outlives a restart, and what it has taken is not put again', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const [store, clock] = [new Store(), new FakeClock()]
+  const first = await journalAt(path)
+  store.refuses = (id) => id === 'late'
+  const back = writeBack(store, clock, { journal: first.journal })
+  back.start()
+  for (const record of [token('early'), token('late'), token('unknown end', undefined)]) back.put(record)
+  await settled()
+  await first.journal.close()
+
+  const second = await journalAt(path)
+  t.match(second.journal.pendingPuts, [{ at: NOW, record: token('late') }])
+  store.refuses = () => false
+  const again = writeBack(store, clock, { journal: second.journal })
+  again.start()
+  await settled()
+  t.equal(store.taken.at(-1), 'late')
+  await second.journal.close()
+  const third = await journalAt(path)
+  t.strictSame(third.journal.pendingPuts, [])
+  await third.journal.close()
+})
+
+t.test('rules are kept too, compaction keeps what waits, and drops what is done', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const { journal, list } = await journalAt(path)
+  const rule: RevocationRecord = { kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }
+  journal.addPending(rule, NOW)
+  // Changes of one entry, over and over: a file that is large, of a list that is small.
+  for (let i = 0; statSync(path).size < 6_000_000; i++) {
+    const put = journal.addPending(token(`done-${i}-${'x'.repeat(60_000)}`), NOW)
+    if (put !== undefined) journal.putDone(put)
+    list.add(token('one', NOW + HOUR + i * 60_000), 'here', NOW)
+    await journal.flush()
+  }
+  list.add(token('another'), 'here', NOW)
+  await journal.flush()
+  await journal.close()
+  t.ok(statSync(path).size < 1_000, 'compacted')
+  t.notMatch(readFileSync(path, 'latin1'), /done-/)
+  const again = await journalAt(path)
+  t.match(again.journal.pendingPuts, [{ record: rule }])
+  await again.journal.close()
+})
+
+t.test('the journal keeps a bounded number', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const { journal } = await journalAt(path)
+  for (let i = 0; i < MAX_PENDING; i++) journal.addPending(token(`t${i}`), NOW)
+  t.equal(journal.addPending(token('more'), NOW), undefined)
+  await journal.close()
+  const again = await journalAt(path)
+  t.equal(again.journal.pendingPuts.length, MAX_PENDING)
+  await again.journal.close()
+})

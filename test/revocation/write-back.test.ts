@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { silent } from '../../src/logging/index.js'
 import { MAX_PENDING, openJournal } from '../../src/revocation/journal/index.js'
@@ -42,9 +43,8 @@ const journalAt = (path: string) =>
     listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
   })
 
-const settled = async () => {
-  for (let i = 0; i < 20; i++) await Promise.resolve()
-}
+/** Resolves when all that follows from promises that have settled is done. */
+const settled = () => setImmediate()
 
 t.test('a store that fails is tried again with back-off, one put at a time, until it takes all', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
@@ -124,18 +124,15 @@ t.test('rules are kept too, compaction keeps what waits, and drops what is done'
   const { journal, list } = await journalAt(path)
   const rule: RevocationRecord = { kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }
   journal.addPending(rule, NOW)
-  // Changes of one entry, over and over: a file that is large, of a list that is small.
-  for (let i = 0; statSync(path).size < 6_000_000; i++) {
+  for (let i = 0, before = 0; statSync(path).size >= before; i++) {
+    before = statSync(path).size
     const put = journal.addPending(token(`done-${i}-${'x'.repeat(60_000)}`), NOW)
     if (put !== undefined) journal.putDone(put)
-    list.add(token('one', NOW + HOUR + i * 60_000), 'here', NOW)
+    list.add(token('one'), 'here', NOW)
     await journal.flush()
   }
-  list.add(token('another'), 'here', NOW)
-  await journal.flush()
   await journal.close()
-  t.ok(statSync(path).size < 1_000, 'compacted')
-  t.notMatch(readFileSync(path, 'latin1'), /done-/)
+  t.equal(readFileSync(path, 'latin1').split('done-').length, 2, 'but for what was written after it')
   const again = await journalAt(path)
   t.match(again.journal.pendingPuts, [{ record: rule }])
   await again.journal.close()

@@ -3,6 +3,8 @@ import { LEASE, type Lease, type PrimaryMessage, type PrimaryWord } from './mess
 
 /** Blocks of a snapshot that are under way at a time: about half a megabyte. */
 const WINDOW = 8
+/** The longest that they keep the primary at a time, ms. */
+const SLICE = 2
 
 export interface FollowerLimits {
   /** Entries that may be under way to a worker: beyond that it is primed anew instead. */
@@ -60,6 +62,7 @@ export class Follower {
   #told: { n: number; lease: Lease } | undefined
   #agreed: Lease | undefined
   #snapshot: Iterator<EntryBlock> | undefined
+  #later: NodeJS.Immediate | undefined
 
   /** @param changed called when the replica gets into step or falls behind */
   constructor(
@@ -81,6 +84,12 @@ export class Follower {
     this.#sources = 0
     this.#snapshot = this.#leader.export()
     this.#pump()
+  }
+
+  /** Sends nothing more of a snapshot. */
+  close(): void {
+    this.#snapshot = undefined
+    clearImmediate(this.#later)
   }
 
   /** Changes of the list, in their binary form. */
@@ -141,7 +150,15 @@ export class Follower {
   }
 
   #pump(): void {
+    const started = performance.now()
     while (this.#snapshot !== undefined && this.#blocks < WINDOW) {
+      if (performance.now() - started > SLICE) {
+        this.#later ??= setImmediate(() => {
+          this.#later = undefined
+          this.#pump()
+        })
+        return
+      }
       const next = this.#snapshot.next()
       if (next.done === true) {
         this.#end()

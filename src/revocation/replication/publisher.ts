@@ -86,7 +86,9 @@ export class Publisher {
       status: () => follower?.status(),
       knows: () => follower?.knows === true,
       close: () => {
-        if (follower !== undefined) this.#followers.delete(follower)
+        if (follower === undefined) return
+        follower.close()
+        this.#followers.delete(follower)
       },
     }
   }
@@ -114,6 +116,7 @@ export class Publisher {
     this.#unsubscribe()
     clearInterval(this.#timer)
     clearImmediate(this.#scheduled)
+    for (const follower of this.#followers) follower.close()
     this.#followers.clear()
   }
 

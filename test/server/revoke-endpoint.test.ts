@@ -32,6 +32,8 @@ async function gullible(t: Test) {
       body += chunk
     })
     req.on('end', () => {
+      // It is the gateway that asks this, not its client.
+      if (req.url === '/oauth2/introspect') return void res.end('{"active":false}')
       seen.push({ headers: req.headers, body, url: req.url })
       res.writeHead(200, { 'x-of-key-manager': 'yes', ...headers }).end('{"it":"is"}')
     })

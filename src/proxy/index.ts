@@ -2,3 +2,15 @@ export { EndpointOrder } from './endpoints.js'
 export { type Exchange, type ForwardFailure, forward, type UpstreamRequest, type UpstreamTarget } from './forward.js'
 export { requestHeaders, responseHeaders } from './headers.js'
 export { type OpenKey, OpenRequests } from './open-requests.js'
+export { type Exchange, type ForwardFailure, forward, type UpstreamRequest } from './forward.js'
+export { requestHeaders } from './headers.js'
+export {
+  isWebSocketUpgrade,
+  proxyUpgrade,
+  type UpgradedExchange,
+  type UpgradeFailure,
+  type UpgradeHooks,
+  type UpgradeOptions,
+  type UpgradeUpstream,
+} from './upgrade.js'
+export { writeResponse } from './upgrade-sockets.js'

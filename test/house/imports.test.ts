@@ -49,6 +49,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   selfsigned: ['certificates'],
   'node-forge': ['certificates'],
   undici: ['http-client'],
+  'http-proxy': ['proxy'],
   pino: ['logging'],
   '@iarna/toml': ['config'],
   zod: ['config'],

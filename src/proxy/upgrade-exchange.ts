@@ -1,0 +1,214 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { responseHeaders } from './headers.js'
+import type { UpgradedExchange, UpgradeFailure, UpgradeHooks, UpgradeOptions, UpgradeUpstream } from './upgrade.js'
+import { UpgradeClientSide } from './upgrade-client-side.js'
+import { connectUpstream, readOrigin } from './upgrade-connect.js'
+import { requestUpgrade } from './upgrade-request.js'
+import { reset, writeResponse } from './upgrade-sockets.js'
+
+/** Bytes of an answer other than 101; one that is larger is none. */
+const MAX_ANSWER_BYTES = 65_536
+/** WebSocket close codes (RFC 6455 §7.4.1). */
+const GOING_AWAY = 1001
+const POLICY_VIOLATION = 1008
+
+/** One WebSocket from its request to the end of both of its connections; see `proxyUpgrade`. */
+export class UpgradeExchange implements UpgradedExchange {
+  readonly #to: UpgradeUpstream
+  readonly #socket: Duplex
+  readonly #client: UpgradeClientSide
+  readonly #hooks: UpgradeHooks
+  readonly #options: UpgradeOptions
+  #upstream: Socket | undefined
+  #open = false
+  #told = false
+  #over = false
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor(to: UpgradeUpstream, socket: Duplex, head: Buffer, hooks: UpgradeHooks, options: UpgradeOptions) {
+    this.#to = to
+    this.#socket = socket
+    this.#hooks = hooks
+    this.#options = options
+    this.#client = new UpgradeClientSide(socket, head)
+    this.#client.on('close', () => this.#clientClosed())
+    socket.once('end', () => this.#clientEnded())
+  }
+
+  start(webSocket: boolean): void {
+    if (!webSocket) return this.#defer('not-websocket', new Error('the request asks for another protocol'))
+    try {
+      const url = readOrigin(this.#to.origin)
+      const upstream = connectUpstream(url, this.#options.tls, () => this.#request(upstream, url.host))
+      this.#upstream = upstream
+      upstream.on('error', (error) => this.#upstreamFailed(error))
+      upstream.on('close', () => this.#upstreamClosed(upstream))
+      this.#expire(this.#options.connectTimeout, 'the connection took too long')
+    } catch (cause) {
+      this.#defer('unreachable', cause)
+    }
+  }
+
+  abort(reason: Error): void {
+    if (this.#open) this.#close(POLICY_VIOLATION, 'refused', reason)
+    else this.#fail('refused', reason)
+  }
+
+  goAway(): void {
+    if (this.#open) this.#closeClient(GOING_AWAY)
+    else this.#fail('unreachable', new Error('the gateway stops'))
+  }
+
+  #request(upstream: Socket, host: string): void {
+    if (this.#over) return
+    this.#expire(this.#options.idleTimeout, 'the answer took too long')
+    try {
+      requestUpgrade({ host, path: this.#to.path, headers: this.#to.headers }, upstream, this.#client, {
+        starting: () => this.#starting(),
+        switched: (response) => this.#switched(response),
+        open: () => this.#opened(upstream),
+        answered: (response) => this.#answer(response),
+        failed: (error) => this.#upstreamFailed(error),
+      })
+    } catch (cause) {
+      this.#fail('unreachable', cause)
+    }
+  }
+
+  #starting(): void {
+    if (this.#over) return
+    try {
+      if (!this.#hooks.mayStart()) this.#fail('refused', new Error('refused before it was sent'))
+    } catch (cause) {
+      this.#fail('refused', cause)
+    }
+  }
+
+  #switched(response: IncomingMessage): void {
+    if (this.#over) return
+    if (response.headers.upgrade?.toLowerCase() !== 'websocket') {
+      return this.#fail('unreachable', new Error('the upstream switched to another protocol'))
+    }
+    response.headers = switchedHeaders(response.rawHeaders)
+    clearTimeout(this.#deadline)
+    this.#open = true
+  }
+
+  #opened(upstream: Socket): void {
+    upstream.setTimeout(this.#options.idleTimeout, () => {
+      this.#close(GOING_AWAY, 'timeout', new Error('no traffic'))
+    })
+  }
+
+  /** An answer other than 101: read whole first, so that one that breaks off is not taken for a whole one. */
+  #answer(response: IncomingMessage): void {
+    const chunks: Buffer[] = []
+    let length = 0
+    response.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > MAX_ANSWER_BYTES) this.#fail('unreachable', new Error('the answer is too large'))
+      else chunks.push(chunk)
+    })
+    response.on('error', (error) => this.#fail('unreachable', error))
+    response.on('end', () => {
+      if (this.#over) return
+      const status = response.statusCode ?? 502
+      const headers = withoutLength(responseHeaders(response.rawHeaders))
+      this.#giveUp()
+      writeResponse(this.#socket, status, headers, Buffer.concat(chunks))
+      this.#hooks.ended()
+    })
+  }
+
+  #close(code: number, failure: UpgradeFailure, cause: unknown): void {
+    if (this.#told || this.#over) return
+    this.#tell(failure, cause)
+    this.#closeClient(code)
+  }
+
+  #closeClient(code: number): void {
+    this.#told = true
+    this.#client.closeWith(code, () => this.#upstream?.destroy())
+  }
+
+  #upstreamFailed(error: Error): void {
+    if (!this.#open) return this.#fail('unreachable', error)
+    this.#tell('unreachable', error)
+    this.#client.reset()
+  }
+
+  #upstreamClosed(upstream: Socket): void {
+    if (!this.#open) return this.#fail('unreachable', new Error('the upstream closed the connection'))
+    if (upstream.readableEnded || this.#client.clean) this.#client.finish(this.#options.idleTimeout)
+    else this.#upstreamFailed(new Error('the upstream closed the connection'))
+    this.#maybeEnd()
+  }
+
+  #clientEnded(): void {
+    if (!this.#open) this.#fail('client-left', new Error('the client closed its connection'))
+  }
+
+  #clientClosed(): void {
+    if (this.#over) return
+    if (!this.#open) return this.#fail('client-left', new Error('the client closed its connection'))
+    if (!this.#client.clean) {
+      this.#tell('client-left', new Error('the client closed its connection'))
+      if (this.#upstream !== undefined) reset(this.#upstream)
+    }
+    this.#maybeEnd()
+  }
+
+  #maybeEnd(): void {
+    if (this.#over || !this.#client.closed || this.#upstream?.closed === false) return
+    this.#over = true
+    this.#hooks.ended()
+  }
+
+  /** Before the upstream has switched: the client is the caller's to answer. */
+  #fail(failure: UpgradeFailure, cause: unknown): void {
+    if (this.#over || this.#open) return
+    this.#giveUp()
+    this.#hooks.failed(failure, false, cause)
+    this.#hooks.ended()
+  }
+
+  #defer(failure: UpgradeFailure, cause: unknown): void {
+    process.nextTick(() => this.#fail(failure, cause))
+  }
+
+  #giveUp(): void {
+    this.#over = true
+    clearTimeout(this.#deadline)
+    this.#client.release()
+    this.#upstream?.destroy()
+  }
+
+  #tell(failure: UpgradeFailure, cause: unknown): void {
+    if (this.#told) return
+    this.#told = true
+    this.#hooks.failed(failure, true, cause)
+  }
+
+  #expire(timeout: number, what: string): void {
+    clearTimeout(this.#deadline)
+    if (timeout > 0) this.#deadline = setTimeout(() => this.#fail('timeout', new Error(what)), timeout)
+  }
+}
+
+/** A 101's headers as the client gets them: the ones of the connection are the gateway's own. */
+function switchedHeaders(raw: readonly string[]): Record<string, string | string[]> {
+  const out: Record<string, string | string[]> = { connection: 'Upgrade', upgrade: 'websocket' }
+  const kept = withoutLength(responseHeaders(raw))
+  for (let i = 0; i + 1 < kept.length; i += 2) {
+    const [name, value] = [(kept[i] as string).toLowerCase(), kept[i + 1] as string]
+    const known = Object.hasOwn(out, name) ? out[name] : undefined
+    if (name !== '__proto__') out[name] = known === undefined ? value : [known, value].flat()
+  }
+  return out
+}
+
+function withoutLength(headers: readonly string[]): string[] {
+  return headers.filter((_, i) => (headers[i - (i % 2)] as string).toLowerCase() !== 'content-length')
+}

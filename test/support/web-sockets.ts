@@ -1,0 +1,132 @@
+import { EventEmitter, once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import type { Test } from 'tap'
+import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
+import {
+  proxyUpgrade,
+  requestHeaders,
+  type UpgradedExchange,
+  type UpgradeFailure,
+  writeResponse,
+} from '../../src/proxy/index.js'
+
+export interface UpgradeProxy {
+  readonly port: number
+  readonly url: string
+  /** In the order in which the clients came. */
+  readonly exchanges: UpgradedExchange[]
+  readonly failures: { readonly failure: UpgradeFailure; readonly answered: boolean }[]
+  /** Emits `failed` and `ended`. */
+  readonly events: EventEmitter
+  /** How many exchanges have ended. */
+  ended(): number
+}
+
+export interface UpgradeProxyOptions {
+  readonly mayStart?: () => boolean
+  readonly tls?: ConnectionOptions
+  readonly connectTimeout?: number
+  readonly idleTimeout?: number
+  readonly path?: string
+  readonly removed?: ReadonlySet<string>
+}
+
+/** A server that joins every upgrade with one upstream, and answers a failure with 599. */
+export async function upgradeProxy(t: Test, origin: string, options: UpgradeProxyOptions = {}): Promise<UpgradeProxy> {
+  const { mayStart = () => true, tls = {}, connectTimeout = 5_000, idleTimeout = 20_000 } = options
+  const exchanges: UpgradedExchange[] = []
+  const failures: UpgradeProxy['failures'] = []
+  const events = new EventEmitter()
+  let ended = 0
+  const server = createServer()
+  server.on('upgrade', (req, socket, head) => {
+    const headers = requestHeaders(req.rawHeaders, options.removed ?? new Set())
+    const upstream = { origin, path: options.path ?? req.url ?? '/', headers }
+    const hooks = {
+      mayStart,
+      failed: (failure: UpgradeFailure, answered: boolean) => {
+        failures.push({ failure, answered })
+        if (!answered) writeResponse(socket, 599, ['x-failure', failure], failure)
+        events.emit('failed', failure)
+      },
+      ended: () => {
+        ended++
+        events.emit('ended')
+      },
+    }
+    exchanges.push(proxyUpgrade(upstream, req, socket, head, hooks, { tls, connectTimeout, idleTimeout }))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const exchange of exchanges) exchange.abort(new Error('the test is over'))
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { port, url: `ws://127.0.0.1:${port}`, exchanges, failures, events, ended: () => ended }
+}
+
+/** A WebSocket server on a free loopback port; `onSocket` gets every connection. */
+export async function webSocketServer(
+  t: Test,
+  onSocket: (socket: WebSocket, req: IncomingMessage) => void,
+): Promise<{ origin: string; server: WebSocketServer }> {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: true })
+  await once(server, 'listening')
+  server.on('connection', (socket, req) => {
+    socket.on('error', () => undefined)
+    onSocket(socket, req)
+  })
+  t.teardown(() => {
+    for (const socket of server.clients) socket.terminate()
+    server.close()
+  })
+  return { origin: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
+}
+
+/** Sends back what comes, as it comes. */
+export function echo(socket: WebSocket): void {
+  socket.on('message', (message, binary) => socket.send(message, { binary }))
+}
+
+/** A WebSocket client that ends with the test; its errors are left to those who listen. */
+export function webSocket(t: Test, url: string, options: ClientOptions = {}): WebSocket {
+  const socket = new WebSocket(url, options)
+  socket.on('error', () => undefined)
+  t.teardown(() => socket.terminate())
+  return socket
+}
+
+/** The same, open. */
+export async function openWebSocket(t: Test, url: string, options: ClientOptions = {}): Promise<WebSocket> {
+  const socket = webSocket(t, url, options)
+  await once(socket, 'open')
+  return socket
+}
+
+/** Resolves with the close code. */
+export async function closeCode(socket: WebSocket): Promise<number> {
+  const [code] = (await once(socket, 'close')) as [number]
+  return code
+}
+
+/** A client's request for a WebSocket, with further header lines. */
+export function handshake(...lines: string[]): string {
+  return [
+    'GET /ws HTTP/1.1',
+    'Host: gateway',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    ...(lines.some((line) => line.startsWith('Connection:')) ? [] : ['Connection: Upgrade']),
+    ...lines,
+    '\r\n',
+  ].join('\r\n')
+}
+
+/** What an upstream answers to it. */
+export const SWITCHED =
+  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  'Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n'

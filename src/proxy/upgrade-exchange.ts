@@ -104,6 +104,8 @@ export class UpgradeExchange implements UpgradedExchange {
 
   /** An answer other than 101: read whole first, so that one that breaks off is not taken for a whole one. */
   #answer(response: IncomingMessage): void {
+    const status = response.statusCode ?? 0
+    if (status < 200) return this.#fail('unreachable', new Error('the upstream switched to no protocol'))
     const chunks: Buffer[] = []
     let length = 0
     response.on('data', (chunk: Buffer) => {
@@ -114,7 +116,6 @@ export class UpgradeExchange implements UpgradedExchange {
     response.on('error', (error) => this.#fail('unreachable', error))
     response.on('end', () => {
       if (this.#over) return
-      const status = response.statusCode ?? 502
       const headers = withoutLength(responseHeaders(response.rawHeaders))
       this.#giveUp()
       writeResponse(this.#socket, status, headers, Buffer.concat(chunks))

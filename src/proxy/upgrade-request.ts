@@ -38,14 +38,12 @@ export function requestUpgrade(
 ): void {
   if (!TARGET.test(request.path)) throw new TypeError('the path cannot stand in a request')
   const proxy = httpProxy.createProxyServer({})
-  proxy.on('proxyReqWs', (upgrade: ClientRequest) => {
+  let upgrade: ClientRequest | undefined
+  proxy.on('proxyReqWs', (made: ClientRequest) => {
+    upgrade = made
     upgrade.path = request.path // http-proxy would make one slash of two
     upgrade.once('socket', hooks.starting)
     upgrade.once('upgrade', hooks.switched)
-    upgrade.once('response', (response: IncomingMessage & { upgrade?: boolean }) => {
-      response.upgrade = true // else http-proxy copies it too: hop-by-hop headers, and chunks that have lost their framing
-      hooks.answered(response)
-    })
   })
   proxy.on('open', hooks.open)
   proxy.on('error', ignore)
@@ -54,6 +52,8 @@ export function requestUpgrade(
   // The scheme is always http: for wss the connection given is TLS already.
   const target = { protocol: 'http:', host: 'upstream', port: 80 }
   proxy.ws(asked as unknown as IncomingMessage, client, Buffer.alloc(0), { target, agent, toProxy: true }, hooks.failed)
+  // http-proxy would copy an answer with its hop-by-hop headers, and chunks that have lost their framing.
+  upgrade?.removeAllListeners('response').once('response', hooks.answered)
 }
 
 /** What Node lets through in a request's first line; the path is set past its own check. */

@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws'
 import { tcpServer } from '../support/servers.js'
 import {
   closeCode,
+  closed,
   echo,
   handshake,
   openWebSocket,
@@ -82,10 +83,10 @@ t.test('an abort between frames: the client gets 1008, and its next words reach 
   upstream.on('data', (chunk) => heard.push(chunk))
   upstream.write(Buffer.from([0x81, 2, 0x68, 0x69]))
   await received(4)
-  const closed = once(upstream, 'close')
+  const upstreamClosed = closed(upstream)
   via.exchanges[0]?.abort(REVOKED)
   client.write('too late')
-  await Promise.all([once(client, 'end'), closed])
+  await Promise.all([once(client, 'end'), upstreamClosed])
   t.strictSame(seen(), Buffer.concat([Buffer.from([0x81, 2, 0x68, 0x69]), CLOSE_1008]))
   t.strictSame(heard, [])
   client.end()
@@ -96,10 +97,10 @@ t.test('an abort in the middle of a frame waits for its end', async (t) => {
   const { via, client, upstream, received, seen, error } = await joined(t)
   upstream.write(Buffer.from([0x82, 126, 0, 200, ...Buffer.alloc(100, 1)]))
   await received(104)
-  const closed = once(upstream, 'close')
+  const upstreamClosed = closed(upstream)
   via.exchanges[0]?.abort(REVOKED)
   upstream.write(Buffer.concat([Buffer.alloc(100, 1), Buffer.from([0x81, 1, 0x78])]))
-  await Promise.all([once(client, 'end'), closed])
+  await Promise.all([once(client, 'end'), upstreamClosed])
   t.equal(seen().length, 4 + 200 + 4, 'the next frame did not go out')
   t.strictSame(seen().subarray(204), CLOSE_1008)
   t.equal(error(), undefined)
@@ -109,9 +110,9 @@ t.test('an abort in the middle of a frame that does not end resets the client', 
   const { via, client, upstream, received, error } = await joined(t)
   upstream.write(Buffer.from([0x82, 126, 0, 200, 1]))
   await received(5)
-  const closed = once(upstream, 'close')
+  const upstreamClosed = closed(upstream)
   via.exchanges[0]?.abort(REVOKED)
-  await Promise.all([once(client, 'close'), closed])
+  await Promise.all([closed(client), upstreamClosed])
   t.equal(error(), 'ECONNRESET')
   await over(via)
   t.strictSame(via.failures, [{ failure: 'refused', answered: true }])
@@ -123,16 +124,18 @@ t.test('an upstream that ends in the middle of the frame of an abort resets the 
   await received(5)
   via.exchanges[0]?.abort(REVOKED)
   upstream.end()
-  await once(client, 'close')
+  await closed(client)
   t.equal(error(), 'ECONNRESET')
 })
 
 t.test('an abort of a client that does not read resets it', async (t) => {
-  const { via, client, upstream, error } = await joined(t)
+  const { via, client, upstream, seen } = await joined(t)
   client.pause()
   const frame = Buffer.concat([Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]), Buffer.alloc(65_536)])
   let stalled = false
+  let sent = 0
   while (!stalled) {
+    sent += frame.length
     if (upstream.write(frame)) continue
     stalled = await new Promise<boolean>((resolve) => {
       const timer = setTimeout(() => resolve(true), 300)
@@ -146,8 +149,10 @@ t.test('an abort of a client that does not read resets it', async (t) => {
   via.exchanges[0]?.abort(REVOKED)
   await ended
   client.resume()
-  await once(client, 'close')
-  t.equal(error(), 'ECONNRESET')
+  await closed(client)
+  // A Node client that had paused sees the reset as an end: what it did not get tells the two apart.
+  t.ok(seen().length < sent)
+  t.notSame(seen().subarray(-4), CLOSE_1008)
 })
 
 t.test('after a Close frame of the upstream no other is sent', async (t) => {

@@ -8,6 +8,7 @@ import { ensureSelfSigned } from '../../src/server/self-signed.js'
 import { tcpServer } from '../support/servers.js'
 import {
   closeCode,
+  closed,
   echo,
   handshake,
   openWebSocket,
@@ -137,7 +138,7 @@ t.test('a reset of either side resets the other, and nothing else', async (t) =>
   const first = await open()
   let ended = once(via.events, 'ended')
   first.upstream.resetAndDestroy()
-  await Promise.all([once(first.client, 'close'), ended])
+  await Promise.all([closed(first.client), ended])
   t.strictSame(first.errors, ['ECONNRESET'])
 
   const second = await open()
@@ -146,9 +147,9 @@ t.test('a reset of either side resets the other, and nothing else', async (t) =>
     upstreamError = error.code
   })
   ended = once(via.events, 'ended')
-  const closed = once(second.upstream, 'close')
+  const upstreamClosed = closed(second.upstream)
   second.client.resetAndDestroy()
-  await Promise.all([closed, ended])
+  await Promise.all([upstreamClosed, ended])
   t.equal(upstreamError, 'ECONNRESET')
 
   t.strictSame(via.failures, [
@@ -159,48 +160,48 @@ t.test('a reset of either side resets the other, and nothing else', async (t) =>
   t.equal(String((await once(bystander.client, 'data'))[0]), 'still here')
 })
 
-t.test('a slow reader holds the sender, and costs no memory', async (t) => {
+t.test('a slow reader holds the sender: what is in between has a bound', async (t) => {
   const chunk = Buffer.alloc(65_536)
-  const total = 400
+  const total = 1_000
+  let sent = 0
+  let stalled: () => void = () => undefined
+  const stall = new Promise<void>((resolve) => {
+    stalled = resolve
+  })
   const { port } = await tcpServer(t, (socket) => {
     socket.once('data', () => {
       socket.write(SWITCHED)
-      const send = (left: number): void => {
-        if (left === 0) return void socket.end()
-        if (socket.write(chunk)) setImmediate(send, left - 1)
-        else {
-          blocked?.()
-          socket.once('drain', () => send(left - 1))
+      const send = (): void => {
+        while (sent < total) {
+          sent++
+          if (socket.write(chunk)) continue
+          const timer = setTimeout(stalled, 500)
+          socket.once('drain', () => {
+            clearTimeout(timer)
+            send()
+          })
+          return
         }
+        stalled()
+        socket.end()
       }
-      send(total)
+      send()
     })
-  })
-  let blocked: (() => void) | undefined
-  const stalled = new Promise<void>((resolve) => {
-    let timer = setTimeout(resolve, 1_000)
-    // The sender stands when no write has come through for a while.
-    blocked = () => {
-      clearTimeout(timer)
-      timer = setTimeout(resolve, 300)
-    }
   })
   const via = await upgradeProxy(t, `http://127.0.0.1:${port}`)
   const client = connect(via.port, '127.0.0.1')
   client.pause()
   client.write(handshake())
-  await stalled
-  const held = process.memoryUsage().arrayBuffers
-  t.ok(held < 12_000_000, `${held} bytes are held of ${total * chunk.length}`)
+  await stall
+  t.ok(sent < total / 2, `${sent} of ${total} chunks fill every buffer on the way, the kernel's included`)
   let length = 0
   client.on('data', (data) => {
     length += data.length
   })
+  client.resume()
   await once(client, 'end')
-  t.equal(length, SWITCHED_LENGTH + total * chunk.length)
+  t.ok(length > total * chunk.length)
 })
-/** The gateway's 101 for it has the same headers, spelled in lower case. */
-const SWITCHED_LENGTH = SWITCHED.length
 
 t.test('an upstream over TLS is verified, and reached', async (t) => {
   const { cert, key } = await ensureSelfSigned(t.testdir())

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
@@ -110,6 +110,11 @@ export async function openWebSocket(t: Test, url: string, options: ClientOptions
 export async function closeCode(socket: WebSocket): Promise<number> {
   const [code] = (await once(socket, 'close')) as [number]
   return code
+}
+
+/** Resolves when a socket is closed, in whatever way. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => void socket.once('close', () => resolve()))
 }
 
 /** A client's request for a WebSocket, with further header lines. */

@@ -27,6 +27,7 @@ export class UpgradeClientSide extends Duplex {
     super({ allowHalfOpen: true, autoDestroy: false, defaultEncoding: 'latin1' })
     this.#socket = socket
     if (head.length > 0) this.push(head)
+    if (socket instanceof Socket) socket.setTimeout(0) // the server's own; silence is measured on the upstream's side
     const data = (chunk: Buffer) => this.#received(chunk)
     const end = () => this.push(null)
     const close = () => this.#closed()

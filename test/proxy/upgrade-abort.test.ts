@@ -98,12 +98,16 @@ t.test('an abort in the middle of a frame waits for its end', async (t) => {
   upstream.write(Buffer.from([0x82, 126, 0, 200, ...Buffer.alloc(100, 1)]))
   await received(104)
   const upstreamClosed = closed(upstream)
+  const heard: Buffer[] = []
+  upstream.on('data', (chunk) => heard.push(chunk))
   via.exchanges[0]?.abort(REVOKED)
+  await new Promise<void>((resolve) => client.write('too late', () => setImmediate(resolve)))
   upstream.write(Buffer.concat([Buffer.alloc(100, 1), Buffer.from([0x81, 1, 0x78])]))
   await Promise.all([once(client, 'end'), upstreamClosed])
   t.equal(seen().length, 4 + 200 + 4, 'the next frame did not go out')
   t.strictSame(seen().subarray(204), CLOSE_1008)
   t.equal(error(), undefined)
+  t.strictSame(heard, [])
 })
 
 t.test('an abort in the middle of a frame that does not end resets the client', async (t) => {

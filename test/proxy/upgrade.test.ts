@@ -232,6 +232,64 @@ t.test('an upstream over TLS is verified, and reached', async (t) => {
   t.strictSame(wary.failures, [{ failure: 'unreachable', answered: false }])
 })
 
+t.test('a client over TLS is served alike: messages, a revocation, a reset of the upstream', async (t) => {
+  const listener = await ensureSelfSigned(t.testdir())
+  const { origin, server } = await webSocketServer(t, echo)
+  const via = await upgradeProxy(t, origin, { listener })
+  const revoked = await openWebSocket(t, via.url, { ca: listener.cert })
+  const big = randomBytes(1_000_000)
+  revoked.send(big)
+  t.ok(big.equals((await once(revoked, 'message'))[0]))
+  via.exchanges[0]?.abort(new Error('revoked'))
+  t.equal(await closeCode(revoked), 1008)
+  if (via.ended() === 0) await once(via.events, 'ended')
+
+  const connection = once(server, 'connection')
+  const lost = await openWebSocket(t, via.url, { ca: listener.cert })
+  const [upstream] = (await connection) as [WebSocket]
+  const code = closeCode(lost)
+  upstream.terminate()
+  t.equal(await code, 1006)
+})
+
+t.test('a slow upstream holds the client', async (t) => {
+  const chunk = Buffer.alloc(65_536)
+  let upstream: Socket | undefined
+  const { port } = await tcpServer(t, (socket) => {
+    upstream = socket
+    socket.once('data', () => {
+      socket.pause()
+      socket.write(SWITCHED)
+    })
+  })
+  const via = await upgradeProxy(t, `http://127.0.0.1:${port}`)
+  const client = connect(via.port, '127.0.0.1')
+  client.write(handshake())
+  await once(client, 'data')
+  let sent = 0
+  let stalled = false
+  while (!stalled && sent < 1_000) {
+    sent++
+    if (client.write(chunk)) continue
+    stalled = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(true), 500)
+      client.once('drain', () => {
+        clearTimeout(timer)
+        resolve(false)
+      })
+    })
+  }
+  t.ok(stalled, `${sent} chunks fill every buffer on the way`)
+  let length = 0
+  upstream?.on('data', (data) => {
+    length += data.length
+  })
+  client.end()
+  upstream?.resume()
+  await once(upstream as Socket, 'end')
+  t.equal(length, sent * chunk.length)
+})
+
 t.test('a connection without traffic ends as a time-out, with 1001', async (t) => {
   const { origin } = await webSocketServer(t, echo)
   const via = await upgradeProxy(t, origin, { idleTimeout: 200 })

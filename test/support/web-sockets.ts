@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Test } from 'tap'
@@ -30,6 +31,8 @@ export interface UpgradeProxyOptions {
   readonly connectTimeout?: number
   readonly idleTimeout?: number
   readonly path?: string
+  /** PEM: clients come over TLS. */
+  readonly listener?: { readonly cert: string; readonly key: string }
   readonly removed?: ReadonlySet<string>
 }
 
@@ -40,7 +43,8 @@ export async function upgradeProxy(t: Test, origin: string, options: UpgradeProx
   const failures: UpgradeProxy['failures'] = []
   const events = new EventEmitter()
   let ended = 0
-  const server = createServer()
+  const { listener } = options
+  const server = listener === undefined ? createServer() : createTlsServer(listener)
   server.on('upgrade', (req, socket, head) => {
     const headers = requestHeaders(req.rawHeaders, options.removed ?? new Set())
     const upstream = { origin, path: options.path ?? req.url ?? '/', headers }
@@ -65,7 +69,14 @@ export async function upgradeProxy(t: Test, origin: string, options: UpgradeProx
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return { port, url: `ws://127.0.0.1:${port}`, exchanges, failures, events, ended: () => ended }
+  return {
+    port,
+    url: `${listener === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}`,
+    exchanges,
+    failures,
+    events,
+    ended: () => ended,
+  }
 }
 
 /** A WebSocket server on a free loopback port; `onSocket` gets every connection. */

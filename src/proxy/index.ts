@@ -2,8 +2,6 @@ export { EndpointOrder } from './endpoints.js'
 export { type Exchange, type ForwardFailure, forward, type UpstreamRequest, type UpstreamTarget } from './forward.js'
 export { requestHeaders, responseHeaders } from './headers.js'
 export { type OpenKey, OpenRequests } from './open-requests.js'
-export { type Exchange, type ForwardFailure, forward, type UpstreamRequest } from './forward.js'
-export { requestHeaders } from './headers.js'
 export {
   isWebSocketUpgrade,
   proxyUpgrade,

@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import t from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { ensureSelfSigned } from '../../src/server/self-signed.js'
+import { ensureSelfSigned } from '../../src/certificates/index.js'
 import { tcpServer } from '../support/servers.js'
 import {
   closeCode,

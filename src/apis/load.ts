@@ -9,7 +9,7 @@ import { RouteTable } from './route-table.js'
 import { readDefinition } from './source.js'
 
 export interface LoadOptions {
-  /** Every `*.yaml`, `*.yml` and `*.json` in it, but not below it, is a definition. None, if not given. */
+  /** Every `*.yaml`, `*.yml` and `*.json` in it, but not below it, is a definition; or it is one. None, if not given. */
   readonly directory?: string | undefined
   readonly entries?: readonly ApiEntry[] | undefined
   /** The file that the entries are in, for messages. */
@@ -56,6 +56,7 @@ async function definitionFiles(directory: string, report: Report): Promise<strin
       .sort()
       .map((name) => join(directory, name))
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [directory] // one definition
     const message = `can't be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
     report.error({ file: directory, message, remedy: 'it is the directory of the API definitions' })
     return []

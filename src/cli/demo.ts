@@ -7,6 +7,7 @@ import { untilSignal } from './until-signal.js'
 export interface DemoCommandOptions {
   readonly directory: string
   readonly freePorts?: boolean
+  readonly host?: string
   readonly logLevel: LoggingOptions['level']
 }
 
@@ -17,6 +18,7 @@ export async function demo(options: DemoCommandOptions): Promise<void> {
     directory: resolve(options.directory),
     ports: options.freePorts === true ? FREE_PORTS : DEMO_PORTS,
     logging,
+    ...(options.host === undefined ? {} : { host: options.host }),
     startGateway: (configFile) => startGateway(configFile, { logging }),
     print: (text) => console.log(text),
   })

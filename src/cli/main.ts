@@ -55,6 +55,7 @@ function program(): Command {
     .command('demo')
     .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')
     .option('-d, --directory <path>', 'where keys, tokens and revocations are kept', 'data/demo')
+    .option('--host <address>', 'where the gateway listens, in a container 0.0.0.0; the rest stays on 127.0.0.1')
     .option('--free-ports', 'use any free ports instead of 9090, 9095 and so on')
     .addOption(
       new Option('--log-level <level>', 'how much to log').choices(['error', 'warn', 'info', 'debug']).default('info'),

@@ -1,5 +1,7 @@
 /** What of the demo's configuration is found out only when its parts run. Paths are relative to the file. */
 export interface DemoConfig {
+  /** Where the gateway listens. */
+  readonly host: string
   readonly httpPort: number
   readonly httpsPort: number
   readonly tokenListenerPort: number
@@ -25,7 +27,7 @@ apiDefinitions = "api_definitions"
   stateDirectory = "state"
 
 [listenerConfig]
-  host = "127.0.0.1"
+  host = ${quoted(config.host)}
   httpPort = ${config.httpPort}
   httpsPort = ${config.httpsPort}
   tokenListenerPort = ${config.tokenListenerPort}

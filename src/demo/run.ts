@@ -55,6 +55,8 @@ export interface RunningGateway {
 export interface DemoOptions {
   /** Keeps everything that outlives a restart, and the configuration. Created (mode 0700) if missing. */
   readonly directory: string
+  /** Where the gateway listens; the rest of the demo is on loopback in any case. Default 127.0.0.1. */
+  readonly host?: string
   /** Default {@link DEMO_PORTS}. */
   readonly ports?: DemoPorts
   /** Starts the gateway with a configuration file, as `mgw start` does, and resolves when it listens. */
@@ -120,6 +122,7 @@ async function start(options: DemoOptions, started: <Part extends { close(): Pro
   await writeDefinition(directory, options.definitionFile ?? PETSTORE_DEFINITION, petstore.url)
   const configFile = join(directory, 'micro-gw.conf')
   const content = demoConfigFile({
+    host: options.host ?? '127.0.0.1',
     httpPort: ports.http,
     httpsPort: ports.https,
     tokenListenerPort: ports.tokenListener,

@@ -1,0 +1,59 @@
+import { Fingerprinter } from '../../src/revocation/fingerprint.js'
+import { RevocationList } from '../../src/revocation/list/index.js'
+import { identify, type TokenIdentity } from '../../src/revocation/token-id.js'
+
+/** When tokens are revoked, and until when they are, epoch ms. */
+export const NOW = Date.UTC(2026, 0, 1)
+const EXPIRES_AT = NOW + 86_400_000
+
+/** Something that remembers revoked ids. A probe is what a request has in its hand when it asks. */
+export interface Structure<Probe> {
+  insert(id: string): void
+  /** Made once a token, when it is verified. */
+  probe(id: string): Probe
+  has(probe: Probe): boolean
+  /** Bytes of memory off the JavaScript heap. */
+  readonly bytes: number
+}
+
+const fingerprints = Fingerprinter.random()
+
+export function listOfTokens(): Structure<TokenIdentity> {
+  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * 86_400_000 })
+  return {
+    insert: (id) => list.add({ kind: 'token', id, expiresAt: EXPIRES_AT }, 'topic', NOW),
+    probe: (id) => identify({ kind: 'opaque', token: id }, {}, fingerprints),
+    has: (identity) => list.find(identity, NOW) !== undefined,
+    get bytes() {
+      return list.bytes
+    },
+  }
+}
+
+export function listOfRules(): Structure<TokenIdentity> {
+  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * 86_400_000 })
+  const claims = (sub: string) => ({ sub, iat: NOW / 1000 - 1 })
+  return {
+    insert: (id) => list.add({ kind: 'subject', id, revokedBefore: NOW, expiresAt: undefined }, 'topic', NOW),
+    probe: (id) => identify({ kind: 'opaque', token: 'x' }, claims(id), fingerprints),
+    has: (identity) => list.find(identity, NOW) !== undefined,
+    get bytes() {
+      return list.bytes
+    },
+  }
+}
+
+export function mapOfExpiries(): Structure<string> {
+  const map = new Map<string, number>()
+  const hashed = new Map<string, number>()
+  return {
+    insert: (id) => map.set(id, EXPIRES_AT),
+    // A string keeps its hash once it was computed, as a token's claims do that are cached.
+    probe(id) {
+      hashed.get(id)
+      return id
+    },
+    has: (id) => (map.get(id) ?? 0) > NOW,
+    bytes: 0,
+  }
+}

@@ -1,22 +1,25 @@
 import type { FileHandle } from 'node:fs/promises'
-import { open, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { describeError, type Logger } from '../../logging/index.js'
-import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
+import type { Entry, RevocationList } from '../list/index.js'
 import type { RevocationRecord } from '../record.js'
-import { encodeBlock, encodeHeader } from './format.js'
+import { entryBlocks, inStepBlocks, sourceBlocks } from './blocks.js'
+import { JournalFile } from './journal-file.js'
 import { type PendingPut, PendingPuts } from './pending.js'
+import { Rewriting } from './rewriting.js'
 
 /** How long entries wait for others to be written with them, ms. */
 const BATCH_DELAY = 10
 /** Entries that wait beyond this are dropped: the list has them, and the file is written anew from it. */
 const MAX_WAITING = 200_000
-const RETRY_DELAY = 1_000
+/** Milliseconds between two attempts to write anew, while they fail. */
+const RETRY_FIRST = 1_000
+const RETRY_LAST = 60_000
 /** A file below this is not worth compacting, bytes. */
 const COMPACT_ABOVE = 4 << 20
 /** Nor is one that is not that much larger than what it would become. */
 const COMPACT_FACTOR = 2
+/** How long {@link Journal.close} waits for a file that is being written anew, ms. */
+const CLOSE_PATIENCE = 2_000
 
 /** How the journal stands, for people. */
 export interface JournalStatus {
@@ -30,8 +33,8 @@ export interface JournalStatus {
 }
 
 /**
- * Keeps the list on disk: appends each change, in batches that are on disk within 50 ms, and writes the file anew when
- * most of it has expired. A file system that fails is reported and tried again; the gateway goes on.
+ * Keeps the list on disk: appends each change, in batches that are on disk within 50 ms, and writes the file anew, beside
+ * that, when most of it has expired. A file system that fails is reported and tried again; the gateway goes on.
  */
 export class Journal {
   readonly #path: string
@@ -40,14 +43,21 @@ export class Journal {
   readonly #pending: PendingPuts
   readonly #logger: Logger
   readonly #release: () => Promise<void>
-  #file: FileHandle
-  #bytes: number
+  #file: JournalFile
   #waiting: Entry[] = []
   #inStepAt: number | undefined
   #inStepWritten = true
-  #sources = 0
+  /** A batch that the file had no room for. */
+  #retained: Buffer | undefined
+  /** The file can't be trusted to take what is appended: its disk failed, or is full. */
+  #broken = false
+  /** How often something was dropped that only the list has, and how many of those times the file has made good. */
+  #drops = 0
+  #restored = 0
+  #rewriting: { readonly file: Rewriting; readonly drops: number } | undefined
+  #retryAt = 0
+  #retryDelay = RETRY_FIRST
   #error: string | undefined
-  #rewrite = false
   #closed = false
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
@@ -68,8 +78,7 @@ export class Journal {
     this.#list = parts.list
     this.#pending = parts.pending ?? new PendingPuts()
     this.#logger = parts.logger
-    this.#file = parts.file
-    this.#bytes = parts.bytes
+    this.#file = new JournalFile(parts.file, parts.bytes)
     this.#inStepAt = parts.inStepAt
     this.#release = parts.release
   }
@@ -79,7 +88,7 @@ export class Journal {
     if (this.#closed) return
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting = []
-      this.#rewrite = true
+      this.#drops++
     }
     this.#waiting.push(entry)
     this.#schedule(BATCH_DELAY)
@@ -109,7 +118,7 @@ export class Journal {
   /** The store has it, or nobody needs it any more. */
   putDone({ number }: PendingPut): void {
     if (this.#closed) return
-    if (this.#pending.done(number)) this.#rewrite = true
+    if (this.#pending.done(number)) this.#drops++
     this.#schedule(BATCH_DELAY)
   }
 
@@ -121,17 +130,19 @@ export class Journal {
   }
 
   status(): JournalStatus {
-    const status = { enabled: true as const, path: this.#path, bytes: this.#bytes, waiting: this.#waiting.length }
+    const { bytes } = this.#file
+    const status = { enabled: true as const, path: this.#path, bytes, waiting: this.#waiting.length }
     return this.#error === undefined ? status : { ...status, error: this.#error }
   }
 
   /** Writes what waits, and gives the file up. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
     await this.flush().catch((error) => this.#logger.error('the journal was closed with entries unwritten', error))
+    if (!this.#broken && (await this.#rewriting?.file.isWrittenWithin(CLOSE_PATIENCE))) await this.#write()
     this.#closed = true
     clearTimeout(this.#timer)
-    await this.#file.close().catch(() => undefined)
+    await this.#rewriting?.file.abandon()
+    await this.#file.close()
     await this.#release()
   }
 
@@ -148,7 +159,7 @@ export class Journal {
   #write(): Promise<void> {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined
-      if (this.#hasWaiting()) this.#schedule(BATCH_DELAY)
+      if (this.#error === undefined && this.#hasWaiting()) this.#schedule(BATCH_DELAY)
     })
     return this.#writing
   }
@@ -159,106 +170,111 @@ export class Journal {
 
   async #writeAll(): Promise<void> {
     try {
-      if (this.#rewrite || this.#isWorthCompacting()) await this.#compact()
+      if (this.#broken) await this.#mend()
       await this.#appendWaiting()
+      if (this.#rewriting?.file.isWritten) await this.#adopt()
+      else if (this.#isIncomplete || this.#isWorthCompacting()) this.#beginRewriting()
       if (this.#error !== undefined) this.#logger.info('the journal is written again')
       this.#error = undefined
     } catch (error) {
-      // What was cut off in the middle would hide what follows: only a whole new file is sure.
-      this.#rewrite = true
-      if (this.#error === undefined) this.#logger.error('the journal cannot be written; trying again', error)
-      this.#error = describeError(error)
-      this.#schedule(RETRY_DELAY)
+      this.#failed(error)
     }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#error === undefined) this.#logger.error('the journal cannot be written; trying again', error)
+    this.#error = describeError(error)
+    this.#schedule(RETRY_FIRST)
   }
 
   async #appendWaiting(): Promise<void> {
-    if (!this.#hasWaiting()) return
+    if (this.#hasWaiting()) await this.#appendBatch(this.#takeBatch())
+  }
+
+  #takeBatch(): Buffer {
     const entries = this.#waiting
     this.#waiting = []
-    this.#inStepWritten = true
     const puts = this.#pending.takeUnwritten()
-    await this.#put(Buffer.concat([...this.#sourceBlock(), ...entryBlocks(entries), ...puts, ...this.#inStepBlock()]))
-    await this.#file.datasync()
+    const facts = Buffer.concat([...sourceBlocks(this.#list.sources, this.#file), ...entryBlocks(entries), ...puts])
+    this.#rewriting?.file.add(facts)
+    // A file that lacks what was dropped holds less than the mark would say.
+    const marks = this.#inStepWritten || this.#isIncomplete ? [] : inStepBlocks(this.#inStepAt)
+    this.#inStepWritten = true
+    return Buffer.concat([facts, ...marks])
   }
 
-  async #put(bytes: Buffer): Promise<void> {
-    let written = 0
-    while (written < bytes.length) {
-      written += (await this.#file.write(bytes, written, bytes.length - written, this.#bytes + written)).bytesWritten
+  async #appendBatch(batch: Buffer): Promise<void> {
+    this.#retained = batch
+    try {
+      await this.#file.append(batch)
+      this.#retained = undefined
+      // After a sync that failed nobody knows what of the file is on disk: only a new one is sure.
+      await this.#file.sync()
+      this.#broken = false
+    } catch (error) {
+      this.#broken = true
+      throw error
     }
-    this.#bytes += bytes.length
   }
 
-  /** The sources' names, when there are more than the file has. */
-  #sourceBlock(): Buffer[] {
-    const { all } = this.#list.sources
-    if (all.length === this.#sources) return []
-    this.#sources = all.length
-    return [encodeBlock('sources', Buffer.from(JSON.stringify(all)))]
+  /** Room may have come for what the file could not take; else, or if its disk failed, a new file is written. */
+  async #mend(): Promise<void> {
+    const isTooEarly = performance.now() < this.#retryAt
+    try {
+      if (this.#retained === undefined) throw new Error(this.#error)
+      await this.#appendBatch(this.#retained)
+    } catch (error) {
+      if (isTooEarly) throw error
+      this.#beginRewriting()
+      await this.#adopt()
+    }
   }
 
-  #inStepBlock(): Buffer[] {
-    if (this.#inStepAt === undefined) return []
-    const payload = Buffer.alloc(8)
-    payload.writeDoubleLE(this.#inStepAt)
-    return [encodeBlock('inStep', payload)]
+  get #isIncomplete(): boolean {
+    return this.#drops > this.#restored
   }
 
   #isWorthCompacting(): boolean {
     const { tokens, rules } = this.#list.size
-    return this.#bytes > COMPACT_ABOVE && this.#bytes > COMPACT_FACTOR * (tokens * 16 + rules * 24 + COMPACT_ABOVE / 4)
+    const { bytes } = this.#file
+    return bytes > COMPACT_ABOVE && bytes > COMPACT_FACTOR * (tokens * 16 + rules * 24 + COMPACT_ABOVE / 4)
   }
 
-  /** Writes the list to a new file, in slices, and puts that in the old one's place. Entries go on waiting meanwhile. */
-  async #compact(): Promise<void> {
-    const next = `${this.#path}.new`
-    const old = { file: this.#file, bytes: this.#bytes, sources: this.#sources }
-    const file = await open(next, 'w', 0o600)
-    this.#rewrite = false // what cannot be kept waiting from here on asks for it again
+  #beginRewriting(): void {
+    if (this.#rewriting !== undefined || performance.now() < this.#retryAt) return
+    const file = new Rewriting(this.#path, this.#seed, this.#list, this.#pending)
+    this.#rewriting = { file, drops: this.#drops }
+    file.written.then(
+      () => this.#schedule(0),
+      (error) => this.#abandon(file).then(() => this.#failed(error)),
+    )
+  }
+
+  /** Goes on with the new file. */
+  async #adopt(): Promise<void> {
+    if (this.#rewriting === undefined) return
+    const { file, drops } = this.#rewriting
+    const old = this.#file
     try {
-      this.#file = file
-      this.#bytes = 0
-      this.#sources = 0
-      await this.#put(Buffer.concat([encodeHeader(this.#seed), ...this.#sourceBlock(), ...this.#inStepBlock()]))
-      for (const block of this.#list.export()) {
-        if (block.bytes.length > 0) await this.#put(encodeBlock(block.kind, block.bytes))
-        await setImmediate()
-      }
-      await this.#put(Buffer.concat(this.#pending.export()))
-      await file.sync()
-      await rename(next, this.#path)
-      await syncDirectory(dirname(this.#path))
+      this.#file = await file.finish(drops === this.#drops ? this.#inStepAt : undefined)
     } catch (error) {
-      this.#file = old.file
-      this.#bytes = old.bytes
-      this.#sources = old.sources
-      await file.close().catch(() => undefined)
+      if (file.isInPlace) this.#broken = true
+      await this.#abandon(file)
       throw error
     }
-    await old.file.close().catch(() => undefined)
+    this.#rewriting = undefined
+    this.#restored = drops
+    this.#retryDelay = RETRY_FIRST
+    this.#retained = undefined
+    this.#broken = false
+    await old.close()
   }
-}
 
-const ENTRIES_A_BLOCK = 4_096
-
-function entryBlocks(entries: readonly Entry[]): Buffer[] {
-  return (['token', 'rule'] as const).flatMap((kind) => {
-    const ofKind = entries.filter((entry) => entry.kind === kind)
-    const blocks: EntryBlock[] = []
-    for (let at = 0; at < ofKind.length; at += ENTRIES_A_BLOCK) {
-      blocks.push(encodeEntries(kind, ofKind.slice(at, at + ENTRIES_A_BLOCK)))
-    }
-    return blocks.map(({ bytes }) => encodeBlock(kind, bytes))
-  })
-}
-
-/** Makes a rename outlive a crash of the machine. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
+  async #abandon(file: Rewriting): Promise<void> {
+    if (this.#rewriting?.file !== file) return
+    this.#rewriting = undefined
+    this.#retryAt = performance.now() + this.#retryDelay
+    this.#retryDelay = Math.min(2 * this.#retryDelay, RETRY_LAST)
+    await file.abandon()
   }
 }

@@ -1,4 +1,5 @@
-import { open, readFile, rm, unlink } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { constants, copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 
 /** The journal belongs to another process that is alive. */
 export class JournalLocked extends Error {
@@ -6,42 +7,74 @@ export class JournalLocked extends Error {
   readonly code = 'ERR_JOURNAL_LOCKED'
 }
 
+const ATTEMPTS = 3
+/** What a file system answers that has no hard links. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
+
 /**
  * Claims a file for this process, by a file beside it that holds the process's number and when it began. What a dead
- * process left is taken over. Throws {@link JournalLocked}, or the file system's error.
+ * process left is taken over. Knows the processes of this machine (and of this container) only. Throws
+ * {@link JournalLocked}, or the file system's error.
  *
  * @returns what gives the claim up
  */
 export async function lock(path: string): Promise<() => Promise<void>> {
   const file = `${path}.lock`
   const mine = `${process.pid} ${await beginOf(process.pid)}`
-  for (let attempt = 0; attempt < 3; attempt++) {
-    try {
-      const handle = await open(file, 'wx', 0o600)
-      await handle.writeFile(mine)
-      await handle.close()
-      return () => rm(file, { force: true })
-    } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error
+  // The claim is whole from the moment it has its name: nobody reads half of it and takes its owner for dead.
+  const draft = `${file}.${randomUUID()}`
+  try {
+    await writeFile(draft, mine, { mode: 0o600 })
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (await links(draft, file)) return () => rm(file, { force: true })
+      const owner = await readFile(file, 'utf8').catch(() => undefined)
+      if (owner === undefined) continue
+      if (await isAlive(owner)) break
+      await removeIf(file, owner)
     }
-    const owner = await readFile(file, 'utf8').catch(() => '')
-    if (await isAlive(owner)) throw new JournalLocked(`${path} is in use by another process`)
-    await unlink(file).catch(() => undefined)
+  } finally {
+    await rm(draft, { force: true })
   }
-  throw new JournalLocked(`${path} is being claimed by others`)
+  throw new JournalLocked(`${path} is in use by another process`)
+}
+
+/** Gives a file a second name, unless something has it. */
+async function links(draft: string, file: string): Promise<boolean> {
+  try {
+    await link(draft, file).catch((error) => {
+      if (!NO_LINKS.some((code) => isCode(error, code))) throw error
+      return copyFile(draft, file, constants.COPYFILE_EXCL)
+    })
+    return true
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+/** Removes a dead owner's claim, and puts back what turns out to be somebody else's: they may have been faster. */
+async function removeIf(file: string, owner: string): Promise<void> {
+  const removed = `${file}.${randomUUID()}`
+  try {
+    await rename(file, removed)
+    if ((await readFile(removed, 'utf8')) !== owner) await links(removed, file)
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error
+  } finally {
+    await rm(removed, { force: true })
+  }
 }
 
 async function isAlive(owner: string): Promise<boolean> {
   const [pid = 0, began = ''] = owner.split(' ')
   const number = Number(pid)
-  // In a container the gateway has the same number at each start.
-  if (!Number.isInteger(number) || number <= 0) return false
-  if (number === process.pid && began === (await beginOf(process.pid))) return true
+  if (!Number.isSafeInteger(number) || number <= 0) return false
   try {
     process.kill(number, 0)
   } catch (error) {
-    return isCode(error, 'EPERM')
+    if (!isCode(error, 'EPERM')) return false
   }
+  // In a container the gateway has the same number at each start: when it began tells the runs apart.
   const now = await beginOf(number)
   return now === began || now === ''
 }

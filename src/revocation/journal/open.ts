@@ -1,11 +1,12 @@
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
+import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Logger } from '../../logging/index.js'
+import { describeError, type Logger } from '../../logging/index.js'
 import { Fingerprinter } from '../fingerprint.js'
 import type { RevocationList } from '../list/index.js'
 import { type Block, encodeHeader } from './format.js'
-import { Journal, syncDirectory } from './journal.js'
+import { Journal } from './journal.js'
+import { syncDirectoryOf } from './journal-file.js'
 import { lock } from './lock.js'
 import { PendingPuts } from './pending.js'
 import { type Contents, readJournal } from './read.js'
@@ -23,7 +24,7 @@ export interface OpenedJournal {
   readonly journal: Journal
   readonly list: RevocationList
   readonly fingerprints: Fingerprinter
-  /** When the list was last in step with its sources (epoch ms), as far as the file says. */
+  /** When the list was last in step with its sources (epoch ms), as far as the file says; a damaged one says nothing. */
   readonly inStepAt: number | undefined
 }
 
@@ -36,6 +37,7 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const release = await lock(path)
   try {
+    await rm(`${path}.new`, { force: true }) // of a process that ended while it wrote the file anew
     const opened = await openLocked(options)
     const { file, loaded } = opened
     const journal = new Journal({
@@ -68,17 +70,22 @@ async function openLocked(options: OpenJournalOptions) {
       (block) => loading.take(block),
     )
     if (contents.state !== 'read') return await startAnew(file, contents, options)
-    if (contents.damaged) await keepDamaged(file, path, logger)
+    if (contents.damaged) await keepDamaged(path, logger)
     await file.truncate(contents.validBytes)
-    return { file, bytes: contents.validBytes, loaded: loading.loaded() }
+    const loaded = loading.loaded()
+    // Entries are lost that the list had when it was last in step.
+    if (contents.damaged) loaded.inStepAt = undefined
+    return { file, bytes: contents.validBytes, loaded }
   } catch (error) {
     await file.close()
     throw error
   }
 }
 
-function openFile(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+async function openFile(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+  await file.chmod(0o600)
+  return file
 }
 
 async function startAnew(old: FileHandle, contents: Contents, options: OpenJournalOptions) {
@@ -98,26 +105,24 @@ async function startAnew(old: FileHandle, contents: Contents, options: OpenJourn
   await file.truncate(0)
   await file.write(header, 0, header.length, 0)
   await file.sync()
-  await syncDirectory(dirname(path))
+  await syncDirectoryOf(path)
   return { file, bytes: header.length, loaded }
 }
 
-/** What cannot be read is kept for whoever wants to look; what can be read is used. */
-async function keepDamaged(file: FileHandle, path: string, logger: Logger): Promise<void> {
+/** What cannot be read is kept for whoever wants to look; what can be read is used, also when there is no room for both. */
+async function keepDamaged(path: string, logger: Logger): Promise<void> {
   const aside = `${path}.damaged-${Date.now()}`
-  const copy = await open(aside, 'w', 0o600)
   try {
-    const chunk = Buffer.allocUnsafe(1 << 20)
-    for (let position = 0; ; ) {
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
-      if (bytesRead === 0) break
-      await copy.write(chunk, 0, bytesRead)
-      position += bytesRead
-    }
-  } finally {
-    await copy.close()
+    await copyFile(path, aside, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
+    logger.warn('the journal is damaged: what stands before the damage is used, a copy was set aside', { path, aside })
+  } catch (error) {
+    await rm(aside, { force: true }).catch(() => undefined)
+    const reason = describeError(error)
+    logger.warn('the journal is damaged: what stands before the damage is used, no copy could be made', {
+      path,
+      reason,
+    })
   }
-  logger.warn('the journal is damaged: what stands before the damage is used, the whole was set aside', { path, aside })
 }
 
 /** Puts blocks into a list. */

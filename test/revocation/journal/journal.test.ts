@@ -1,4 +1,14 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -155,8 +165,73 @@ t.test('a second process, or a second opening, is refused; what a dead process l
   t.notOk(existsSync(`${path}.lock`))
 })
 
+t.test('what a process with the same number left, before it was given to this one, is taken over', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  writeFileSync(`${path}.lock`, `${process.pid} 1`)
+  const opened = await open(path)
+  await opened.journal.close()
+})
+
+t.test('of many that open it at once, over what a dead process left, one gets it', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  for (let round = 0; round < 20; round++) {
+    writeFileSync(`${path}.lock`, '999999999 1')
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => open(path)))
+    const opened = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    if (opened.length > 1) t.fail(`${opened.length} of them have it`)
+    for (const { journal } of opened) await journal.close()
+  }
+  t.same(readdirSync(join(path, '..')).sort(), ['journal'], 'nothing is left over')
+})
+
+t.test('a file that is written anew does not keep entries from the disk', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const { journal, list } = await open(path)
+  // More at once than may wait: the file has to be written anew, from the list.
+  for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+  await journal.flush()
+  const old = statSync(path).ino
+  list.add({ kind: 'token', id: 'meanwhile', expiresAt: NOW + HOUR }, 'hub', NOW)
+  journal.inStep(NOW)
+  await journal.flush()
+  t.equal(statSync(path).ino, old, 'the old file is in place')
+  copyFileSync(path, `${path}.killed`)
+  const killed = await open(`${path}.killed`)
+  t.match(has(killed, 'meanwhile'), { source: 'hub' })
+  t.equal(killed.inStepAt, undefined, 'it lacks entries, and does not say that it has them')
+  await killed.journal.close()
+  await journal.close()
+  t.not(statSync(path).ino, old, 'closing waits for the new file')
+  const whole = await open(path)
+  t.equal(whole.list.size.tokens, 300_001)
+  t.match(has(whole, 'meanwhile'), { source: 'hub' })
+  t.equal(whole.inStepAt, NOW)
+  await whole.journal.close()
+  t.same(readdirSync(join(path, '..')).sort(), ['journal', 'journal.killed'], 'nothing is left over')
+})
+
+t.test('a damaged file does not vouch for the list', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const first = await open(path)
+  first.list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
+  first.journal.inStep(NOW)
+  await first.journal.flush()
+  const sound = statSync(path).size
+  first.list.add({ kind: 'token', id: 'b', expiresAt: NOW + HOUR }, 'topic', NOW)
+  await first.journal.close()
+  const bytes = readFileSync(path)
+  writeFileSync(path, bytes.fill(0, sound, sound + 9))
+  const opened = await open(path)
+  t.ok(has(opened, 'a'))
+  t.equal(opened.inStepAt, undefined)
+  await opened.journal.close()
+})
+
 t.test('the file is for its owner alone', async (t) => {
   const path = await written(t, ['a'])
+  chmodSync(path, 0o644)
+  const opened = await open(path)
+  await opened.journal.close()
   t.equal(statSync(path).mode & 0o777, 0o600)
   t.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
 })
@@ -178,4 +253,65 @@ t.test('a full disk is a status, not a crash; the list is written whole when the
   const opened = await open(path)
   t.ok(has(opened, 'a'))
   await opened.journal.close()
+})
+
+t.test('what did not fit is appended when there is room again', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const { journal, list } = await open(path)
+  await journal.close()
+  const file = await openFile(path, 'r+')
+  let full = true
+  const write = file.write.bind(file)
+  t.intercept(file, 'write', {
+    // A disk that takes some bytes and then no more.
+    value: async (bytes: Buffer, offset: number, length: number, position: number) => {
+      if (!full) return write(bytes, offset, length, position)
+      if (offset > 0) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
+      return write(bytes, offset, 7, position)
+    },
+  })
+  const inode = statSync(path).ino
+  const seed = readFileSync(path).subarray(8, 16)
+  const fingerprints = new Fingerprinter(seed)
+  const again = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
+  const parts = { path, seed, list: again, logger: silent('test'), file, bytes: 20, inStepAt: undefined }
+  const second = new Journal({ ...parts, release: async () => undefined })
+  again.onChange((entry) => second.append(entry))
+  again.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
+  await t.rejects(second.flush(), /ENOSPC/)
+  full = false
+  again.add({ kind: 'token', id: 'b', expiresAt: NOW + HOUR }, 'topic', NOW)
+  await second.flush()
+  await second.close()
+  t.equal(statSync(path).ino, inode, 'without a new file')
+  t.equal(list.size.tokens, 0)
+  const opened = await open(path)
+  t.ok(has(opened, 'a'))
+  t.ok(has(opened, 'b'))
+  await opened.journal.close()
+})
+
+t.test('a directory that cannot be written leaves the old file as it is; appending goes on', async (t) => {
+  const path = await written(t, ['a'])
+  const errors: string[] = []
+  const logger = { ...silent('test'), error: (text: string) => errors.push(text) }
+  const opened = await openJournal({
+    path,
+    now: NOW,
+    logger,
+    listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
+  })
+  mkdirSync(`${path}.new`) // where the new file would be
+  for (const id of names(300_000)) opened.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+  await opened.journal.flush()
+  opened.list.add({ kind: 'token', id: 'b', expiresAt: NOW + HOUR }, 'topic', NOW)
+  await opened.journal.flush().catch(() => undefined)
+  await opened.journal.flush()
+  await opened.journal.close()
+  t.ok(errors.length >= 1)
+  rmdirSync(`${path}.new`)
+  const again = await open(path)
+  t.ok(has(again, 'a'))
+  t.ok(has(again, 'b'))
+  await again.journal.close()
 })

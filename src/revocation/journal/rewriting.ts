@@ -1,0 +1,102 @@
+import { rename, rm } from 'node:fs/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
+import type { RevocationList } from '../list/index.js'
+import { inStepBlocks, sourceBlocks } from './blocks.js'
+import { encodeBlock, encodeHeader } from './format.js'
+import { JournalFile, syncDirectoryOf } from './journal-file.js'
+import type { PendingPuts } from './pending.js'
+
+/** A new file beside the old one, written in slices from the list, while the old one goes on taking what is new. */
+export class Rewriting {
+  /** Resolves when what the list held has been written; the list's further changes are {@link add}ed. */
+  readonly written: Promise<void>
+  readonly #path: string
+  readonly #beside: string
+  readonly #list: RevocationList
+  readonly #pending: PendingPuts
+  #file: JournalFile | undefined
+  #added: Uint8Array[] = []
+  #abandoned = false
+  #isWritten = false
+  #isInPlace = false
+
+  constructor(path: string, seed: Buffer, list: RevocationList, pending: PendingPuts) {
+    this.#path = path
+    this.#beside = `${path}.new`
+    this.#list = list
+    this.#pending = pending
+    this.written = this.#write(seed)
+  }
+
+  get isWritten(): boolean {
+    return this.#isWritten
+  }
+
+  /** Waits for {@link isWritten}, up to `patience` ms. */
+  async isWrittenWithin(patience: number): Promise<boolean> {
+    const over = new AbortController()
+    const timeout = setTimeout(patience, undefined, { signal: over.signal })
+    await Promise.race([this.written, timeout]).catch(() => undefined)
+    over.abort()
+    await timeout.catch(() => undefined)
+    return this.#isWritten
+  }
+
+  /** The old file's name is the new one's now. */
+  get isInPlace(): boolean {
+    return this.#isInPlace
+  }
+
+  /** Blocks that were appended to the old file, or should have been, since this began. */
+  add(blocks: Uint8Array): void {
+    this.#added.push(blocks)
+  }
+
+  /**
+   * Puts the new file in the old one's place. Nothing may be appended to the old one meanwhile.
+   *
+   * @param inStepAt when the list was last in step with its sources (epoch ms), if the file will hold all of that moment
+   */
+  async finish(inStepAt: number | undefined): Promise<JournalFile> {
+    await this.written
+    const file = this.#file
+    if (file === undefined || !this.#isWritten) throw new TypeError('not written')
+    await this.#writeAdded(file)
+    for (const block of this.#pending.export()) await file.append(block)
+    for (const block of inStepBlocks(inStepAt)) await file.append(block)
+    await file.sync()
+    await rename(this.#beside, this.#path)
+    this.#isInPlace = true
+    await syncDirectoryOf(this.#path)
+    return file
+  }
+
+  /** Gives up, and gives the disk's room back. */
+  async abandon(): Promise<void> {
+    this.#abandoned = true
+    await this.written.catch(() => undefined)
+    await this.#file?.close()
+    if (!this.#isInPlace) await rm(this.#beside, { force: true }).catch(() => undefined)
+  }
+
+  async #write(seed: Buffer): Promise<void> {
+    const file = await JournalFile.create(this.#beside)
+    this.#file = file
+    await file.append(encodeHeader(seed))
+    for (const { kind, bytes } of this.#list.export()) {
+      await file.append(Buffer.concat([...sourceBlocks(this.#list.sources, file), encodeBlock(kind, bytes)]))
+      await this.#writeAdded(file)
+      await setImmediate()
+      if (this.#abandoned) return
+    }
+    // Nearly all of it: what is left when the old file stops taking entries is on disk in no time.
+    await file.sync()
+    this.#isWritten = true
+  }
+
+  async #writeAdded(file: JournalFile): Promise<void> {
+    const added = this.#added
+    this.#added = []
+    if (added.length > 0) await file.append(Buffer.concat([...sourceBlocks(this.#list.sources, file), ...added]))
+  }
+}

@@ -39,6 +39,6 @@ function report(name: string, count: number, m: Measured): void {
   buffers, resident    ${m.bufferBytes.toFixed(1)}, ${m.residentBytes.toFixed(1)} bytes an entry
   insert               ${ns(m.insert)}
   look-up: hit, miss   ${ns(m.hit)}, ${ns(m.miss)}
-  longest 10 inserts   ${ms(m.stepMs, m.stepCpuMs)}; of an idle loop ${m.idleStepMs.toFixed(1)} ms
+  longest 10 inserts   ${ms(m.stepMs, m.stepCpuMs)}; of an idle loop ${ms(m.idleStepMs, m.idleStepCpuMs)}
   full collection      ${ms(m.collectionMs, m.collectionCpuMs)}`)
 }

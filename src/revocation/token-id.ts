@@ -56,7 +56,10 @@ export function identify(
     id === undefined ? undefined : fingerprints.of(kind, id)
   const clients = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap((claim) => namesIn(claims[claim]))
   return {
-    ids: namesOf(credential, claims).map(([by, id]) => ({ by, ...fingerprints.of('token', id) })),
+    ids: namesOf(credential, claims).map(([by, id]) => {
+      const { hi, lo } = fingerprints.of('token', id)
+      return { by, hi, lo }
+    }),
     subject: of('subject', nameIn(claims.sub)),
     clients: [...new Set(clients)].map((id) => fingerprints.of('client', id)),
     session: of('session', nameIn(claims.sid)),

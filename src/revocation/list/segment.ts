@@ -80,15 +80,19 @@ export class Segment {
     return before - this.count
   }
 
-  /** A copy of the entries, packed. */
+  /**
+   * A copy of the entries, packed, in an order that is spread evenly over all fingerprints at any point: put in ascending
+   * order into a segment that grows, they would crowd at its beginning and each would be searched for past all others.
+   */
   pack(): Uint32Array {
     const width = this.#width
     const packed = new Uint32Array(this.count * width)
-    let end = 0
+    const stride = coprimeTo(this.count)
+    let next = 0
     for (let at = 0; at < this.words.length; at += width) {
       if (this.words[at + 2] === 0) continue
-      packed.set(this.words.subarray(at, at + width), end)
-      end += width
+      for (let i = 0; i < width; i++) packed[next * width + i] = this.words[at + i] as number
+      next = (next + stride) % this.count
     }
     return packed
   }
@@ -189,4 +193,15 @@ function isAbove(words: Uint32Array, at: number, high: number, low: number): boo
 
 function capacityOf(level: number, phase: number): number {
   return Math.round(SMALLEST * GROWTH ** (level + phase))
+}
+
+/** A number that has no divisor in common with `count` and, near the golden section of it, spreads its multiples best. */
+function coprimeTo(count: number): number {
+  let candidate = Math.max(1, Math.round(count * 0.618))
+  while (divisor(candidate, count) > 1) candidate++
+  return candidate
+}
+
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b)
 }

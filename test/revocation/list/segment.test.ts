@@ -77,6 +77,24 @@ t.test('a hundred thousand entries: all found, no other found, half swept', asyn
   t.ok(agrees(model), 'and starts anew')
 })
 
+t.test('packed entries are spread: putting them into another segment takes no longer than random ones', async (t) => {
+  const model: Model = { segment: new Segment(WIDTH, 0.3), entries: new Map() }
+  const random = randomInts(7)
+  for (let i = 0; i < 20_000; i++) put(model, random(), random(), 1)
+  const packed = model.segment.pack()
+  const copy: Model = { segment: new Segment(WIDTH, 0.3), entries: new Map() }
+  let furthest = 0
+  for (let i = 0; i < packed.length; i += WIDTH) {
+    const [hi = 0, lo = 0] = packed.subarray(i)
+    put(copy, hi, lo, 1)
+    const slots = copy.segment.words.length / WIDTH
+    const at = copy.segment.find(hi, lo) / WIDTH
+    furthest = Math.max(furthest, at - Math.floor((hi * slots) / 2 ** 32))
+  }
+  t.ok(agrees({ segment: copy.segment, entries: model.entries }))
+  t.ok(furthest < 200, `${furthest} slots from where it belongs`)
+})
+
 t.test('fingerprints that all belong at the very end make it grow, not fail', async (t) => {
   const model: Model = { segment: new Segment(WIDTH, 0), entries: new Map() }
   for (let i = 0; i < 500; i++) put(model, -1, i, 1)

@@ -16,9 +16,12 @@ import org.apache.activemq.ActiveMQConnectionFactory;
  * Publishes what its standard input says, a line a command, fields separated by tabs, and answers "ok" a line:
  * port, kind, topic, then name=type:value of the body (map), the body's only value (text, bytes as hex), and after
  * an empty field the properties. Kinds: map, text, bytes, object, stream, plain, and burst (value: how many);
- * "compressed-" or "transacted-" may stand before each.
+ * "compressed-" or "transacted-" may stand before each, or "kept-": the connection stays open for the next command.
+ * rate (values: how many, how many a second or 0, the tokens' prefix) is a burst of revocations that have not expired.
  */
 public final class Publisher {
+  private static Connection kept;
+
   public static void main(String[] args) throws Exception {
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line; (line = in.readLine()) != null; ) {
@@ -36,13 +39,28 @@ public final class Publisher {
     ActiveMQConnectionFactory factory = new ActiveMQConnectionFactory("tcp://127.0.0.1:" + fields[0]);
     factory.setUseCompression(kind.startsWith("compressed-"));
     boolean transacted = kind.startsWith("transacted-");
-    Connection connection = factory.createConnection("admin", "admin");
+    boolean keeps = kind.startsWith("kept-");
+    Connection connection = keeps && kept != null ? kept : factory.createConnection("admin", "admin");
+    if (keeps) kept = connection;
     try {
       connection.start();
       Session session = connection.createSession(transacted, transacted ? Session.SESSION_TRANSACTED : Session.AUTO_ACKNOWLEDGE);
       MessageProducer producer = session.createProducer(session.createTopic(fields[2]));
       String shape = kind.substring(kind.indexOf('-') + 1);
-      if (shape.equals("burst")) {
+      if (shape.equals("rate")) {
+        long began = System.nanoTime();
+        long rate = Long.parseLong(fields[4]);
+        producer.setDeliveryMode(javax.jms.DeliveryMode.NON_PERSISTENT);
+        for (long i = 0, n = Long.parseLong(fields[3]); i < n; i++) {
+          long early = rate == 0 ? 0 : i * 1_000_000_000L / rate - (System.nanoTime() - began);
+          if (early > 1_000_000) java.util.concurrent.locks.LockSupport.parkNanos(early);
+          MapMessage message = session.createMapMessage();
+          message.setString("revokedToken", fields[5] + i);
+          message.setString("ttl", "3600");
+          message.setLong("expiryTime", System.currentTimeMillis() + 3_600_000);
+          producer.send(message);
+        }
+      } else if (shape.equals("burst")) {
         for (int i = 0, n = Integer.parseInt(fields[3]); i < n; i++) {
           MapMessage message = session.createMapMessage();
           message.setString("revokedToken", "burst-" + i);
@@ -54,8 +72,9 @@ public final class Publisher {
         producer.send(compose(session, shape, fields));
       }
       if (transacted) session.commit();
+      if (keeps) session.close();
     } finally {
-      connection.close();
+      if (!keeps) connection.close();
     }
   }
 

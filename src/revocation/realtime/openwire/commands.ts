@@ -19,8 +19,11 @@ const CONSUMER_ID = 122
 const SESSION = 1
 const CONSUMER = 1
 const STANDARD_ACK = 2
-/** Fields of type short on the wire of some brokers: the largest prefetch that all of them take. */
-const PREFETCH = 32_766
+/**
+ * Messages that the broker may have on the way to us. Beyond it, ActiveMQ keeps a topic's consumer 1,000 more (its stock
+ * limit) and then drops messages silently. A broker short of memory slows its publishers instead.
+ */
+const PREFETCH = 1_000_000
 
 /** A command as a frame, size included. */
 export function encodeFrame(command: Command, commandId: number, responseRequired: boolean): Buffer {

@@ -1,7 +1,8 @@
-// The two [tokenRevocationConfig.realtime] blocks that WSO2 documents, unedited but for the port, against real brokers.
+// The two [tokenRevocationConfig.realtime] blocks that WSO2 documents, unedited where their ports are free, against real brokers.
 import { connect } from 'amqplib'
 import t, { type Test } from 'tap'
 import { activemqMissing, Publisher, startActiveMQ } from './services/activemq.js'
+import { isFree } from './services/free-port.js'
 import { rabbitmqMissing, startRabbitMQ } from './services/rabbitmq.js'
 import { jtiOf, type RunningGateway, startGateway, world } from './support/gateway.js'
 
@@ -22,7 +23,7 @@ jmsConnectionPassword = "admin"`
 const REST_FORM = 'text' // what ActiveMQ's REST interface makes of `-d 'revokedToken=...'`: no text, one property
 
 t.test('WSO2 API Manager: AMQP 0-9-1', { skip: rabbitmqMissing() }, async (t) => {
-  const broker = await startRabbitMQ(t)
+  const broker = await startRabbitMQ(t, await unlessTaken(t, 5672))
   const connection = await connect(`amqp://admin:admin@127.0.0.1:${broker.port}/carbon`)
   t.teardown(() => connection.close())
   const channel = await connection.createConfirmChannel()
@@ -35,12 +36,19 @@ t.test('WSO2 API Manager: AMQP 0-9-1', { skip: rabbitmqMissing() }, async (t) =>
 })
 
 t.test('Apache ActiveMQ: OpenWire', { skip: activemqMissing() }, async (t) => {
-  const broker = await startActiveMQ(t)
+  const broker = await startActiveMQ(t, await unlessTaken(t, 61616))
   const publisher = await Publisher.start(t)
   await scenario(t, ACTIVEMQ.replace('61616', String(broker.port)), (id) =>
     publisher.publish(broker.port, REST_FORM, 'tokenRevocation', [''], [`revokedToken=s:${id}`]),
   )
 })
+
+/** The port that the block names; `undefined`, and a comment, if somebody has it: the block's port is then edited. */
+async function unlessTaken(t: Test, port: number): Promise<number | undefined> {
+  if (await isFree(port)) return port
+  t.comment(`port ${port} is taken: another is used`)
+  return undefined
+}
 
 /** Publish, then ask: by jti, by the whole token; another token goes on working; two gateways at once. */
 async function scenario(t: Test, realtime: string, publish: (id: string) => Promise<void>): Promise<void> {

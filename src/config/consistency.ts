@@ -26,6 +26,14 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
       remedy: 'set it to false in production',
     }
   }
+  if (!config.httpClients.verifyHostname) {
+    yield {
+      path: 'httpClients.verifyHostname',
+      message:
+        'whoever has any certificate of a trusted authority can stand in for upstreams, sources and the key manager',
+      remedy: 'set it to true, and give the hosts certificates of their own names',
+    }
+  }
   if (!LOOPBACK.test(config.admin.host) && config.admin.token.isEmpty) {
     yield {
       path: 'admin.host',

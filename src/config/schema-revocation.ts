@@ -35,7 +35,7 @@ const realtime = table({
   keyFile: key(optionalText, 'PEM file: the private key of certFile.', { kind: 'file' }),
   durableSubscription: key(
     bool.prefault(false),
-    'AMQP 1.0: whether the broker keeps messages for this gateway while it is away.',
+    'AMQP 1.0 and OpenWire: whether the broker keeps messages for this gateway while it is away.',
   ),
 }).prefault({})
 

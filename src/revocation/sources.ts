@@ -83,7 +83,8 @@ async function withTopic<Made>(
     const { verifyHostname } = config.httpClients
     return await make(provider, {
       topic: realtime.jmsConnectionTopic,
-      ...(Object.keys(tls).length === 0 ? {} : { tls: verifyHostname ? tls : { ...tls, verifyHostname } }),
+      // Only a false one is passed on: the URL may say more of it, and what is given here wins.
+      tls: verifyHostname ? tls : { ...tls, verifyHostname },
     })
   } catch (cause) {
     const where = cause instanceof ProviderUrlError ? '.jmsConnectionProviderUrl' : ''

@@ -210,10 +210,12 @@ database = 3
 })
 
 t.test('risky settings are warned of', async (t) => {
-  const warned = read('[httpClients]\ndisableSslVerification = true\n[admin]\nhost = "0.0.0.0"').warnings
+  const warned = read(
+    '[httpClients]\ndisableSslVerification = true\nverifyHostname = false\n[admin]\nhost = "0.0.0.0"',
+  ).warnings
   t.same(
     warned.map((each) => each.path),
-    ['httpClients.disableSslVerification', 'admin.host'],
+    ['httpClients.disableSslVerification', 'httpClients.verifyHostname', 'admin.host'],
   )
   t.same(read('[admin]\nhost = "0.0.0.0"\ntoken = "t"').warnings, [])
 })

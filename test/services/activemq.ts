@@ -55,8 +55,8 @@ export interface ActiveMQ {
   thaw(): void
 }
 
-/** Starts a broker that lives as long as the test. */
-export async function startActiveMQ(t: Test): Promise<ActiveMQ> {
+/** Starts a broker that lives as long as the test, on a free port if none is wanted. */
+export async function startActiveMQ(t: Test, wantedPort?: number): Promise<ActiveMQ> {
   const directory = await mkdtemp(join(tmpdir(), 'mgw-activemq-'))
   let broker: ChildProcess | undefined
   const kill = async () => {
@@ -77,7 +77,8 @@ export async function startActiveMQ(t: Test): Promise<ActiveMQ> {
   })
   const ca = await makeKeyStore(directory)
   await writeFile(join(directory, 'log4j.properties'), LOG4J)
-  const [port = 0, mutePort = 0, tlsPort = 0, stompPort = 0] = await freePorts(4)
+  const [anyPort = 0, mutePort = 0, tlsPort = 0, stompPort = 0] = await freePorts(4)
+  const port = wantedPort ?? anyPort
   const settings = { port, mutePort, tlsPort, stompPort, keyStore: join(directory, 'keys.p12') }
   const start = async () => {
     broker = spawn('java', brokerArguments(directory, settings), { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -18,7 +18,8 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
-async function isFree(port: number): Promise<boolean> {
+/** Nobody listens on it, on loopback. */
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, '127.0.0.1')
   try {
     await once(server, 'listening')

@@ -52,6 +52,11 @@ export function realtimeSource(provider: Provider, options: RealtimeOptions, log
   }
   const messages = options.messages ?? new TopicMessages({ logging })
   const tls = providerTls(provider, options.tls ?? {})
+  if (tls.verifyHostname === false && provider.brokers.some((broker) => broker.tls)) {
+    logging(LOG_COMPONENT).warn(
+      'the name in the certificate of the broker is not verified: anybody may stand in for it',
+    )
+  }
   return OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
 }
 

@@ -78,6 +78,18 @@ t.test('what can not work is refused at once', async (t) => {
   t.throws(() => open(different), { code: 'ERR_PROVIDER_OPTION', message: /same for all brokers/ })
 })
 
+t.test('a certificate whose name is not verified is warned of', async (t) => {
+  const lines: string[] = []
+  const logging = createLogging({ level: 'warn', format: 'text', stream: { write: (line) => lines.push(line) } })
+  open('ssl://localhost:61617', {}, logging)
+  t.equal(lines.length, 0)
+  open('ssl://localhost:61617?socket.verifyHostName=false', {}, logging)
+  open('ssl://localhost:61617', { tls: { verifyHostname: false } }, logging)
+  open('tcp://localhost:61616', { tls: { verifyHostname: false } }, logging)
+  t.equal(lines.length, 2)
+  for (const line of lines) t.match(line, /WARN .* the name in the certificate of the broker is not verified/)
+})
+
 t.test('options without a meaning, and a durable subscription where there is none, are warned of', async (t) => {
   const lines: string[] = []
   const logging = createLogging({ level: 'warn', format: 'text', stream: { write: (line) => lines.push(line) } })

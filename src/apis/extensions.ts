@@ -1,5 +1,5 @@
+import { nearest } from '../config/index.js'
 import type { DefinitionNode } from './definition-node.js'
-import { nearest } from './nearest.js'
 
 /** Where in a definition an extension stands. */
 export type Level = 'the API' | 'a path' | 'an operation'

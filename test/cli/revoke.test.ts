@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { etcdMissing, freePort, startEtcd } from '../services/etcd.js'
+import { etcdMissing, startEtcd } from '../services/etcd.js'
+import { freePort } from '../services/free-port.js'
 import { jtiOf, startGateway, type World, world } from '../support/gateway.js'
 import { mgw } from '../support/mgw.js'
 

@@ -1,17 +1,10 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import type { Test } from 'tap'
-
-/** Whoever ends what was started: a test of tap's, or a benchmark. */
-export interface Owner {
-  teardown(end: () => unknown): void
-}
+import { freePorts } from './free-port.js'
+import { type Owner, ServiceProcess } from './service-process.js'
 
 export interface EtcdOptions {
   /** PEM: serves TLS with it, and asks clients for a certificate of `clientCa` if there is one. */
@@ -47,9 +40,9 @@ export function etcdMissing(): string | false {
 }
 
 /** Starts an etcd and resolves once it serves clients. */
-export async function startEtcd(t: Pick<Test, 'teardown'>, options: EtcdOptions = {}): Promise<EtcdServer> {
+export async function startEtcd(owner: Owner, options: EtcdOptions = {}): Promise<EtcdServer> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-etcd-'))
-  const [port, peerPort] = await Promise.all([freePort(), freePort()])
+  const [port, peerPort] = await freePorts(2)
   const url = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
   const ca = join(directory, 'server.crt')
   const args = [
@@ -61,24 +54,12 @@ export async function startEtcd(t: Pick<Test, 'teardown'>, options: EtcdOptions 
     ...tlsArguments(directory, ca, options),
     ...(options.args ?? []),
   ]
-  let child: ChildProcess | undefined
-  const start = async () => {
-    child = spawn('etcd', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    await ready(child)
-  }
-  const kill = async () => {
-    const dying = child
-    child = undefined
-    if (dying === undefined || dying.exitCode !== null) return
-    const gone = new Promise((resolve) => dying.once('exit', resolve))
-    dying.kill('SIGKILL')
-    await gone
-  }
-  t.teardown(async () => {
-    await kill()
+  const server = new ServiceProcess('etcd', args, 'ready to serve client requests')
+  owner.teardown(async () => {
+    await server.kill()
     rmSync(directory, { recursive: true, force: true })
   })
-  await start()
+  await server.start()
   const ctl = async (api: 2 | 3, ...command: string[]) => {
     const tls = options.tls === undefined ? [] : [api === 2 ? `--ca-file=${ca}` : `--cacert=${ca}`]
     const { stdout } = await promisify(execFile)('etcdctl', [`--endpoints=${url}`, ...tls, ...command], {
@@ -89,14 +70,14 @@ export async function startEtcd(t: Pick<Test, 'teardown'>, options: EtcdOptions 
   return {
     url,
     ctl,
-    kill,
+    kill: () => server.kill(),
     async restart(lost) {
-      await kill()
+      await server.kill()
       if (lost !== undefined) rmSync(join(directory, 'data'), { recursive: true })
-      await start()
+      await server.start()
     },
-    freeze: () => void child?.kill('SIGSTOP'),
-    thaw: () => void child?.kill('SIGCONT'),
+    freeze: () => server.freeze(),
+    thaw: () => server.thaw(),
     async enableAuth(user, ...prefixes) {
       await ctl(3, 'user', 'add', 'root:pw')
       await ctl(3, 'user', 'grant-role', 'root', 'root')
@@ -118,28 +99,6 @@ export async function startEtcd(t: Pick<Test, 'teardown'>, options: EtcdOptions 
       await ctl(2, '--username', 'root:pw', 'role', 'remove', 'guest')
     },
   }
-}
-
-/** A port that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-async function ready(child: ChildProcess): Promise<void> {
-  const lines: string[] = []
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`etcd ended with ${code}: ${lines.slice(-5).join('\n')}`)))
-    if (child.stderr === null) throw new Error('etcd has no log')
-    createInterface(child.stderr).on('line', (line) => {
-      lines.push(line)
-      if (line.includes('ready to serve client requests')) resolve()
-    })
-  })
 }
 
 function tlsArguments(directory: string, ca: string, { tls }: EtcdOptions): string[] {

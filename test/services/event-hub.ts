@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { Owner } from './etcd.js'
+import type { Owner } from './service-process.js'
 
 /** How the stand-in answers one request for its list. */
 export type HubAnswer = (response: ServerResponse, request: IncomingMessage) => void

@@ -18,6 +18,12 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
+/** One of {@link freePorts}. */
+export async function freePort(): Promise<number> {
+  const [port = 0] = await freePorts(1)
+  return port
+}
+
 /** Nobody listens on it, on loopback. */
 export async function isFree(port: number): Promise<boolean> {
   const server = createServer().listen(port, '127.0.0.1')

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { freePort, type Owner } from './etcd.js'
+import { freePort } from './free-port.js'
+import { type Owner, ServiceProcess } from './service-process.js'
 
 /** A real Redis of one's own, on a free loopback port and in a temporary directory. */
 export interface RedisServer {
@@ -23,53 +23,20 @@ export function redisMissing(): string | false {
 export async function startRedis(owner: Owner): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-redis-'))
   const port = await freePort()
-  let child: ChildProcess | undefined
-  const start = async () => {
-    const args = [
-      '--port',
-      String(port),
-      '--bind',
-      '127.0.0.1',
-      '--dir',
-      directory,
-      '--appendonly',
-      'yes',
-      '--save',
-      '',
-    ]
-    child = spawn('redis-server', [...args, '--appendfsync', 'always'], { stdio: ['ignore', 'pipe', 'ignore'] })
-    await ready(child)
-  }
-  const kill = async () => {
-    const dying = child
-    child = undefined
-    if (dying === undefined || dying.exitCode !== null) return
-    const gone = new Promise((resolve) => dying.once('exit', resolve))
-    dying.kill('SIGKILL')
-    await gone
-  }
+  const files = ['--dir', directory, '--appendonly', 'yes', '--save', '', '--appendfsync', 'always']
+  const args = ['--port', String(port), '--bind', '127.0.0.1', ...files]
+  const server = new ServiceProcess('redis-server', args, 'Ready to accept connections')
   owner.teardown(async () => {
-    await kill()
+    await server.kill()
     rmSync(directory, { recursive: true, force: true })
   })
-  await start()
+  await server.start()
   return {
     url: `redis://127.0.0.1:${port}`,
-    kill,
+    kill: () => server.kill(),
     async restart() {
-      await kill()
-      await start()
+      await server.kill()
+      await server.start()
     },
   }
-}
-
-async function ready(child: ChildProcess): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)))
-    if (child.stdout === null) throw new Error('redis-server has no log')
-    createInterface(child.stdout).on('line', (line) => {
-      if (line.includes('Ready to accept connections')) resolve()
-    })
-  })
 }

@@ -38,6 +38,11 @@ export class SourceTracker {
     return before
   }
 
+  /** For people: its name, how it stands, and since when (UTC). */
+  inWords(): string {
+    return `${this.name} (${this.#status} since ${new Date(this.#since).toISOString()})`
+  }
+
   describe(): SourceState {
     const state = { name: this.name, role: this.role, status: this.#status, since: this.#since }
     return this.#detail === undefined ? state : { ...state, detail: this.#detail }

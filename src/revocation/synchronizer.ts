@@ -1,6 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { describeError, type Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
+import { ListingPace } from './listing-pace.js'
+import { Readiness } from './readiness.js'
 import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink, SourceStatus } from './record.js'
 import { type SourceState, SourceTracker } from './source-state.js'
 
@@ -42,12 +44,6 @@ export interface SynchronizerState {
   readonly lastListedAt?: number
 }
 
-/** While the topic cannot be read, a store is the only way to learn of a revocation. */
-const LISTING_INTERVAL_DURING_GAP = 5_000
-/** A listing may take a twentieth of the time, no more. */
-const LISTING_DUTY = 20
-const RETRY_FIRST = 100
-const RETRY_LAST = 30_000
 /** The longest that applying records may keep the event loop, ms. */
 const SLICE = 5
 const IN_STEP_INTERVAL = 60_000
@@ -67,15 +63,15 @@ export class Synchronizer {
   #subscribed = false
   #graceOver = false
   #lastListedAt: number | undefined
-  #lastDuration = 0
-  #failures = 0
+  readonly #pace: ListingPace
+  readonly #readiness: Readiness
   #listing: Promise<void> | undefined
   #again = false
+  /** When the listing under way last brought something, by the clock's `elapsed`. */
+  #progressAt = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => undefined
   #cancelInStep: () => void = () => undefined
-  #onKnown: (() => void)[] = []
-  #knownUntil: number
-  #knownBy: string
+  #cancelTrust: () => void = () => undefined
 
   constructor(options: SynchronizerOptions) {
     this.#options = options
@@ -85,9 +81,14 @@ export class Synchronizer {
     this.#realtime = realtime && new SourceTracker(realtime.name, 'realtime', now)
     this.#store = store && new SourceTracker(store.name, 'store', now)
     this.#watch = store?.watch && new SourceTracker(`${store.name} watch`, 'watch', now)
+    this.#pace = new ListingPace(options, this.#clock)
     const unguarded = realtime === undefined && store === undefined
-    this.#knownUntil = unguarded || failurePolicy === 'open' ? Number.POSITIVE_INFINITY : 0
-    this.#knownBy = unguarded ? 'no source is configured' : failurePolicy === 'open' ? 'failurePolicy is "open"' : ''
+    const always = unguarded
+      ? 'no source is configured'
+      : failurePolicy === 'open'
+        ? 'failurePolicy is "open"'
+        : undefined
+    this.#readiness = new Readiness(always)
   }
 
   /**
@@ -95,13 +96,12 @@ export class Synchronizer {
    * with 503 when `now` is not below it.
    */
   get knownUntil(): number {
-    return this.#knownUntil
+    return this.#readiness.until
   }
 
   /** Resolves when the list is known for the first time. */
   known(): Promise<void> {
-    if (this.#knownUntil > 0) return Promise.resolve()
-    return new Promise((resolve) => this.#onKnown.push(resolve))
+    return this.#readiness.known()
   }
 
   /** Starts the sources; returns at once. */
@@ -113,7 +113,7 @@ export class Synchronizer {
     else this.#subscribed = true
     if (store?.watch !== undefined) this.#running.push(this.#guard(store.name, store.watch(this.#watchSink(), signal)))
     if (this.#subscribed) this.requestListing('start')
-    this.#clock.after(startupGrace, () => {
+    this.#cancelTrust = this.#clock.after(startupGrace, () => {
       this.#graceOver = true
       this.#trustJournal()
     })
@@ -125,66 +125,84 @@ export class Synchronizer {
     this.#stop.abort()
     this.#cancelTimer()
     this.#cancelInStep()
+    this.#cancelTrust()
     await Promise.allSettled([...this.#running, this.#listing])
   }
 
-  /** Lists the store now, or once more when the listing under way has ended. */
+  /** Lists the store: now, as soon as its pace allows, or once more when the listing under way has ended. */
   requestListing(reason: string): void {
     if (this.#options.store === undefined || this.#stop.signal.aborted) return
     this.#options.logger.debug('listing requested', { reason })
-    if (this.#listing !== undefined) {
-      this.#again = true
-      return
-    }
-    this.#cancelTimer()
-    this.#listing = this.#list(this.#options.store).finally(() => {
-      this.#listing = undefined
-      this.#scheduleListing()
-    })
+    if (this.#listing !== undefined) this.#again = true
+    else this.#listWithin(this.#pace.untilRequested())
   }
 
   state(): SynchronizerState {
     const sources = [this.#realtime, this.#watch, this.#store].flatMap((tracker) =>
       tracker === undefined ? [] : [tracker.describe()],
     )
-    const known = this.#clock.now() < this.#knownUntil
-    const reason = known ? this.#knownBy : this.#heldBackBy()
+    const known = this.#clock.now() < this.#readiness.until
+    const reason = known ? this.#readiness.by : this.#heldBackBy()
     return this.#lastListedAt === undefined
       ? { known, reason, sources }
       : { known, reason, sources, lastListedAt: this.#lastListedAt }
   }
 
+  #listWithin(delay: number): void {
+    this.#cancelTimer()
+    if (delay > 0) this.#cancelTimer = this.#clock.after(delay, () => this.#beginListing())
+    else this.#beginListing()
+  }
+
+  #beginListing(): void {
+    const { store } = this.#options
+    if (store === undefined || this.#listing !== undefined || this.#stop.signal.aborted) return
+    this.#progressAt = Number.NEGATIVE_INFINITY
+    this.#listing = this.#list(store).finally(() => {
+      this.#listing = undefined
+      this.#trustJournal()
+      this.#scheduleListing()
+    })
+  }
+
   async #list(store: PersistentStore): Promise<void> {
-    const { target, logger } = this.#options
+    const { logger } = this.#options
     const begunAt = this.#clock.now()
     const subscribed = this.#subscribed
-    const started = performance.now()
+    const started = this.#clock.elapsed()
     try {
-      let count = 0
-      let sliceStart = performance.now()
-      for await (const record of store.list(this.#stop.signal)) {
-        target.apply(record, store.name)
-        count++
-        if ((count & 63) !== 0 || performance.now() - sliceStart < SLICE) continue
-        await setImmediate()
-        sliceStart = performance.now()
-      }
-      this.#failures = 0
-      this.#lastDuration = performance.now() - started
+      const records = await this.#applyAll(store)
+      const ms = this.#clock.elapsed() - started
+      this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
       this.#noteStore('live', undefined)
-      logger.debug('listed', { store: store.name, records: count, ms: Math.round(this.#lastDuration) })
+      logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
       if (subscribed) this.#listedSinceSubscribed(begunAt)
     } catch (error) {
       if (this.#stop.signal.aborted) return
-      this.#failures++
+      this.#pace.failed()
       this.#noteStore(this.#lastListedAt === undefined ? 'failed' : 'gap', describeError(error))
       logger.warn('the store could not be listed', {
         store: store.name,
-        attempt: this.#failures,
+        attempt: this.#pace.failures,
         reason: describeError(error),
       })
     }
+  }
+
+  /** Applies what the store lists, in slices. Resolves to how many records there were. */
+  async #applyAll(store: PersistentStore): Promise<number> {
+    let count = 0
+    let sliceStart = performance.now()
+    for await (const record of store.list(this.#stop.signal)) {
+      this.#options.target.apply(record, store.name)
+      if ((count++ & 63) !== 0) continue
+      this.#progressAt = this.#clock.elapsed()
+      if (performance.now() - sliceStart < SLICE) continue
+      await setImmediate()
+      sliceStart = performance.now()
+    }
+    return count
   }
 
   #listedSinceSubscribed(begunAt: number): void {
@@ -198,25 +216,11 @@ export class Synchronizer {
     if (this.#stop.signal.aborted) return
     if (this.#again) {
       this.#again = false
-      // A store that fails is not asked again at once, however often a listing is asked for.
-      if (this.#failures === 0) {
-        this.requestListing('asked for during a listing')
-        return
-      }
+      this.#listWithin(this.#pace.untilRequested())
+      return
     }
-    this.#cancelTimer = this.#clock.after(this.#listingDelay(), () => this.requestListing('interval'))
-  }
-
-  #listingDelay(): number {
-    if (this.#failures > 0) {
-      const ceiling = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(this.#failures - 1, 20))
-      return ceiling / 2 + (ceiling / 2) * this.#clock.random()
-    }
-    const inGap = this.#realtime !== undefined && this.#realtime.status !== 'live'
-    const interval = inGap
-      ? Math.min(LISTING_INTERVAL_DURING_GAP, this.#options.refreshInterval)
-      : this.#options.refreshInterval
-    return Math.max(interval, LISTING_DUTY * this.#lastDuration)
+    const delay = this.#pace.interval(this.#realtime?.status)
+    this.#cancelTimer = this.#clock.after(delay, () => this.requestListing('interval'))
   }
 
   #realtimeSink(): RevocationSink {
@@ -266,18 +270,20 @@ export class Synchronizer {
   }
 
   #becomeKnown(until: number, by: string): void {
-    const first = this.#knownUntil === 0
-    this.#knownBy = by
-    this.#knownUntil = until
-    if (!first) return
-    this.#options.logger.info('the revocation list is known', { by })
-    for (const resolve of this.#onKnown.splice(0)) resolve()
+    if (this.#readiness.become(until, by)) this.#options.logger.info('the revocation list is known', { by })
   }
 
   /** A journal that was in step not long ago stands in for sources that cannot be reached. */
   #trustJournal(): void {
-    const { journalInStepAt, maxStaleness } = this.#options
-    if (this.#knownUntil > 0 || journalInStepAt === undefined || !this.#graceOver) return
+    const { journalInStepAt, maxStaleness, startupGrace } = this.#options
+    if (this.#readiness.until > 0 || journalInStepAt === undefined || !this.#graceOver) return
+    // A listing that gets on is about to tell what was revoked since.
+    const rest = this.#listing === undefined ? 0 : this.#progressAt + startupGrace - this.#clock.elapsed()
+    if (rest > 0) {
+      this.#cancelTrust()
+      this.#cancelTrust = this.#clock.after(rest, () => this.#trustJournal())
+      return
+    }
     const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInStepAt + maxStaleness
     if (until <= this.#clock.now()) return
     this.#becomeKnown(until, 'the journal, while the sources cannot be reached')
@@ -285,16 +291,22 @@ export class Synchronizer {
 
   #markInStep(): void {
     this.#cancelInStep = this.#clock.after(IN_STEP_INTERVAL, () => {
-      const live = [this.#realtime, this.#store].every((tracker) => tracker === undefined || tracker.status === 'live')
-      if (live && (this.#realtime ?? this.#store) !== undefined) this.#options.target.inStep(this.#clock.now())
+      const following = [this.#realtime, this.#watch].filter((tracker) => tracker !== undefined)
+      // A store that is listed now and then is in step at its listings only.
+      const isFollowed = following.length > 0 && following.every(({ status }) => status === 'live')
+      if (isFollowed && (this.#store === undefined || this.#store.status === 'live')) {
+        this.#options.target.inStep(this.#clock.now())
+      }
       this.#markInStep()
     })
   }
 
   #heldBackBy(): string {
-    const waiting = [this.#realtime, this.#store].filter((tracker) => tracker && tracker.status !== 'live')
-    if (waiting.length === 0) return 'a listing is under way'
-    return `waiting for ${waiting.map((tracker) => tracker?.name).join(' and ')}`
+    const waiting = [this.#realtime, this.#store].flatMap((tracker) =>
+      tracker === undefined || tracker.status === 'live' ? [] : [tracker.inWords()],
+    )
+    if (waiting.length > 0) return `waiting for ${waiting.join(' and ')}`
+    return this.#listing === undefined ? 'waiting for the next listing' : 'a listing is under way'
   }
 
   /** A source promises never to reject; one that does must not take the gateway with it. */

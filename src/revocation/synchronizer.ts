@@ -291,12 +291,9 @@ export class Synchronizer {
 
   #markInStep(): void {
     this.#cancelInStep = this.#clock.after(IN_STEP_INTERVAL, () => {
-      const following = [this.#realtime, this.#watch].filter((tracker) => tracker !== undefined)
-      // A store that is listed now and then is in step at its listings only.
-      const isFollowed = following.length > 0 && following.every(({ status }) => status === 'live')
-      if (isFollowed && (this.#store === undefined || this.#store.status === 'live')) {
-        this.#options.target.inStep(this.#clock.now())
-      }
+      // A store without a watch is in step at its listings only.
+      const following = this.#store === undefined ? [this.#realtime] : [this.#realtime ?? this.#watch, this.#watch]
+      if (following.every((tracker) => tracker?.status === 'live')) this.#options.target.inStep(this.#clock.now())
       this.#markInStep()
     })
   }

@@ -25,6 +25,11 @@ export class FakeClock implements Clock {
     return 1
   }
 
+  /** Milliseconds until the next timer falls due; `undefined` if there is none. */
+  untilNext(): number | undefined {
+    return this.#timers.length === 0 ? undefined : Math.min(...this.#timers.map(({ at }) => at)) - this.#now
+  }
+
   /** Lets `ms` pass, and every timer that falls due with it, in order. */
   advance(ms: number): void {
     const end = this.#now + ms

@@ -1,0 +1,103 @@
+import { copyFileSync } from 'node:fs'
+import { silent } from '../../../src/logging/index.js'
+import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
+import { type Journal, openJournal } from '../../../src/revocation/journal/index.js'
+import { RevocationList } from '../../../src/revocation/list/index.js'
+import type { PersistentStore, RealtimeSource } from '../../../src/revocation/record.js'
+import { Synchronizer, type SynchronizerOptions } from '../../../src/revocation/synchronizer.js'
+import { identify } from '../../../src/revocation/token-id.js'
+import type { FakeClock } from '../fake-clock.js'
+
+export interface GatewayOptions
+  extends Pick<SynchronizerOptions, 'failurePolicy' | 'startupGrace' | 'maxStaleness' | 'refreshInterval'> {
+  readonly clock: FakeClock
+  readonly realtime: RealtimeSource | undefined
+  readonly store: PersistentStore | undefined
+  /** Where the journal is; without one what is known ends with the gateway. */
+  readonly journalPath: string | undefined
+  readonly synchronizer?: typeof Synchronizer
+}
+
+/** Milliseconds of the journal's age up to which it is believed, as by default. */
+const MAX_AGE = 24 * 3_600_000
+const RETENTION = 30 * 24 * 3_600_000
+
+/** A gateway's revocations, put together as `openRevocations` does, on a clock of the test's. */
+export class ModelGateway {
+  readonly synchronizer: Synchronizer
+  /** When the journal that it read says that it was in step, if it is young enough. */
+  readonly inStepAt: number | undefined
+  readonly #clock: FakeClock
+  readonly #list: RevocationList
+  readonly #fingerprints: Fingerprinter
+  readonly #journal: Journal | undefined
+
+  private constructor(options: GatewayOptions, opened: Opened) {
+    const { clock, realtime, store, synchronizer: Built = Synchronizer, ...rest } = options
+    this.#clock = clock
+    this.#list = opened.list
+    this.#fingerprints = opened.fingerprints
+    this.#journal = opened.journal
+    const { inStepAt } = opened
+    this.inStepAt = inStepAt === undefined || clock.now() - inStepAt > MAX_AGE ? undefined : inStepAt
+    this.synchronizer = new Built({
+      ...rest,
+      clock,
+      ...(realtime === undefined ? {} : { realtime }),
+      ...(store === undefined ? {} : { store }),
+      ...(this.inStepAt === undefined ? {} : { journalInStepAt: this.inStepAt }),
+      target: {
+        apply: (record, source) => void this.#list.add(record, source, clock.now()),
+        inStep: (at) => this.#journal?.inStep(at),
+      },
+      logger: silent('test'),
+    })
+  }
+
+  static async open(options: GatewayOptions): Promise<ModelGateway> {
+    return new ModelGateway(options, await openList(options))
+  }
+
+  enforces(id: string): boolean {
+    const token = identify({ kind: 'opaque', token: id }, {}, this.#fingerprints)
+    return this.#list.find(token, this.#clock.now()) !== undefined
+  }
+
+  /** Removes what has expired, as happens all the time. */
+  sweep(): void {
+    while (!this.#list.sweep(this.#clock.now(), 1_000).finished);
+  }
+
+  /** Resolves when all that it knows is on disk, as it is 50 ms later at most. */
+  async settled(): Promise<void> {
+    await this.#journal?.flush()
+  }
+
+  /** A copy of the journal as a SIGKILL would leave it, at `path`. */
+  journalTo(path: string): void {
+    const status = this.#journal?.status()
+    if (status !== undefined) copyFileSync(status.path, path)
+  }
+
+  async close(): Promise<void> {
+    await this.synchronizer.stop()
+    await this.#journal?.close()
+  }
+}
+
+interface Opened {
+  readonly list: RevocationList
+  readonly fingerprints: Fingerprinter
+  readonly journal: Journal | undefined
+  readonly inStepAt: number | undefined
+}
+
+async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened> {
+  const listOf = (fingerprints: Fingerprinter) =>
+    new RevocationList({ fingerprints, timestampSkew: 5_000, retention: RETENTION })
+  if (journalPath !== undefined) {
+    return openJournal({ path: journalPath, listOf, logger: silent('test'), now: clock.now() })
+  }
+  const fingerprints = Fingerprinter.random()
+  return { list: listOf(fingerprints), fingerprints, journal: undefined, inStepAt: undefined }
+}

@@ -158,7 +158,12 @@ export class Synchronizer {
     const { store } = this.#options
     if (store === undefined || this.#listing !== undefined || this.#stop.signal.aborted) return
     this.#progressAt = Number.NEGATIVE_INFINITY
-    this.#listing = this.#list(store).finally(() => {
+    // A source that is back says so more than once in a turn: one listing is for all of that.
+    const begun = Promise.resolve().then(() => {
+      this.#again = false
+      return this.#list(store)
+    })
+    this.#listing = begun.finally(() => {
       this.#listing = undefined
       this.#trustJournal()
       this.#scheduleListing()

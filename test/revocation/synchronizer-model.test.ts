@@ -12,6 +12,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   hasTopic: fc.boolean(),
   hasStore: fc.boolean(),
   hasWatch: fc.boolean(),
+  connectingTakes: fc.constantFrom(0, 901, 6_007),
   hasJournal: fc.boolean(),
   topicIsUp: fc.boolean(),
   storeIsUp: fc.boolean(),

@@ -9,16 +9,30 @@ const NEVER = new Promise<void>(() => undefined)
 /** A store whose listings a test answers one by one. */
 class ManualStore implements PersistentStore {
   readonly name = 'store'
-  readonly pending: { resolve: (records: RevocationRecord[]) => void; reject: (error: Error) => void }[] = []
+  readonly pending: {
+    resolve: (records: RevocationRecord[]) => void
+    reject: (error: Error) => void
+    /** Answers with some, and is not at the end. */
+    part: (records: RevocationRecord[]) => void
+  }[] = []
   listings = 0
   sink: RevocationSink | undefined
   #asked: (() => void) | undefined
 
   async *list(): AsyncIterable<RevocationRecord> {
     this.listings++
-    yield* await new Promise<RevocationRecord[]>((resolve, reject) => {
-      this.pending.push({ resolve, reject })
-      this.#asked?.()
+    yield* new ReadableStream<RevocationRecord>({
+      start: (controller) => {
+        const part = (records: RevocationRecord[]) => {
+          for (const record of records) controller.enqueue(record)
+        }
+        const resolve = (records: RevocationRecord[]) => {
+          part(records)
+          controller.close()
+        }
+        this.pending.push({ part, resolve, reject: (error) => controller.error(error) })
+        this.#asked?.()
+      },
     })
   }
 
@@ -169,6 +183,7 @@ t.test('while the topic cannot be read the store is listed every 5 s, else every
   s.clock.advance(4_999)
   t.equal(s.store.listings, 3)
   s.clock.advance(1)
+  await s.settle()
   t.equal(s.store.listings, 4)
 })
 
@@ -192,6 +207,135 @@ t.test('a fresh journal stands in for sources that fail, after the grace', async
   s.clock.advance(5_000)
   t.ok(s.isKnown())
   t.match(s.synchronizer.state().reason, /journal/)
+})
+
+t.test('a journal does not overtake a listing that gets on, and does one that stands still', async (t) => {
+  const s = setUp({ realtimeToo: false, journalInStepAt: 1_700_000_000_000 - 1_000 })
+  const listing = await s.store.next()
+  s.clock.advance(4_000)
+  listing.part([token('a')])
+  await s.settle()
+  s.clock.advance(4_999)
+  t.notOk(s.isKnown(), 'something came less than startupGrace ago')
+  t.match(s.synchronizer.state().reason, /waiting for store/)
+  s.clock.advance(1)
+  t.ok(s.isKnown())
+  t.match(s.synchronizer.state().reason, /journal/)
+})
+
+t.test('a journal that is in use is followed by the first listing that succeeds', async (t) => {
+  const s = setUp({ realtimeToo: false, maxStaleness: 60_000, journalInStepAt: 1_700_000_000_000 - 10_000 })
+  ;(await s.store.next()).reject(new Error('down'))
+  await s.settle()
+  s.clock.advance(5_000)
+  t.equal(s.synchronizer.knownUntil, 1_700_000_000_000 + 50_000)
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  t.equal(s.synchronizer.knownUntil, 1_700_000_000_000 + 65_000, 'from the beginning of that listing')
+})
+
+t.test('what holds the list back is named, with the time since when', async (t) => {
+  const s = setUp()
+  s.clock.advance(1_000)
+  s.topic().state('failed', 'refused')
+  s.clock.advance(1_000)
+  ;(await s.store.next()).reject(new Error('down'))
+  await s.settle()
+  const state = s.synchronizer.state()
+  t.equal(
+    state.reason,
+    'waiting for topic (failed since 2023-11-14T22:13:21.000Z) and store (failed since 2023-11-14T22:13:22.000Z)',
+  )
+  t.match(state.sources, [
+    { name: 'topic', role: 'realtime', status: 'failed', since: 1_700_000_001_000, detail: 'refused' },
+    { name: 'store', role: 'store', status: 'failed', since: 1_700_000_002_000, detail: 'down' },
+  ])
+})
+
+t.test('a listing that nobody asks for comes after 20 times what the last one took, at least', async (t) => {
+  const s = setUp({ realtimeToo: false })
+  const slow = await s.store.next()
+  s.clock.advance(10_000)
+  slow.resolve([])
+  await s.settle()
+  s.clock.advance(199_999)
+  await s.settle()
+  t.equal(s.store.listings, 1)
+  s.clock.advance(1)
+  await s.settle()
+  t.equal(s.store.listings, 2)
+})
+
+t.test('a source that asks and asks has the store listed half of the time, no more', async (t) => {
+  const s = setUp({ realtimeToo: false })
+  const slow = await s.store.next()
+  s.clock.advance(10_000)
+  for (let i = 0; i < 10; i++) s.synchronizer.requestListing('test')
+  slow.resolve([])
+  await s.settle()
+  for (let i = 0; i < 10; i++) s.synchronizer.requestListing('test')
+  s.clock.advance(9_999)
+  await s.settle()
+  t.equal(s.store.listings, 1)
+  s.clock.advance(1)
+  await s.settle()
+  t.equal(s.store.listings, 2)
+})
+
+t.test('a store that fails is asked again within 30 s; within 5 s while there is no topic to rely on', async (t) => {
+  for (const [status, longest] of [
+    ['live', 30_000],
+    ['failed', 5_000],
+  ] as const) {
+    const s = setUp({ startupGrace: 1_000_000 })
+    s.topic().state(status)
+    for (let failures = 0; failures < 12; failures++) {
+      ;(await s.store.next()).reject(new Error('down'))
+      await s.settle()
+      s.clock.advance(failures < 11 ? longest : longest - 1)
+      await s.settle()
+    }
+    t.equal(s.store.listings, 12, `${status}: back-off has come to its end`)
+    s.clock.advance(1)
+    await s.settle()
+    t.equal(s.store.listings, 13, status)
+  }
+})
+
+t.test('a gap that is over has a store that fails listed within a second', async (t) => {
+  const s = setUp()
+  s.topic().state('live')
+  for (let failures = 0; failures < 10; failures++) {
+    ;(await s.store.next()).reject(new Error('down'))
+    await s.settle()
+    if (failures < 9) s.clock.advance(30_000)
+  }
+  s.topic().state('gap')
+  s.topic().state('live')
+  await s.settle()
+  t.equal(s.store.listings, 10, 'not at once')
+  s.clock.advance(1_000)
+  ;(await s.store.next()).resolve([])
+})
+
+t.test('maxStaleness has the store listed often enough for it', async (t) => {
+  const s = setUp({ realtimeToo: false, maxStaleness: 10_000 })
+  for (let i = 0; i < 5; i++) {
+    ;(await s.store.next()).resolve([])
+    await s.settle()
+    s.clock.advance(5_000)
+    t.ok(s.isKnown())
+  }
+})
+
+t.test('the list is in step as long as all that follows its sources is live', async (t) => {
+  const s = setUp({ storeToo: false })
+  s.topic().state('live')
+  s.clock.advance(60_000)
+  t.equal(s.inStep(), 1)
+  s.topic().state('gap')
+  s.clock.advance(300_000)
+  t.equal(s.inStep(), 1)
 })
 
 t.test('maxStaleness makes a list unknown that no listing has renewed', async (t) => {

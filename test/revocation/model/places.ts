@@ -38,11 +38,13 @@ export interface PlaceEvents {
 class Announcing {
   isUp = true
   readonly clock: FakeClock
+  readonly connectingTakes: number
   readonly events: PlaceEvents
   readonly #subscribers = new Set<Subscriber>()
 
-  constructor(clock: FakeClock, events: PlaceEvents) {
+  constructor(clock: FakeClock, connectingTakes: number, events: PlaceEvents) {
     this.clock = clock
+    this.connectingTakes = connectingTakes
     this.events = events
   }
 
@@ -50,7 +52,8 @@ class Announcing {
   follow(sink: RevocationSink, signal: AbortSignal, onLive: () => void = () => undefined): Promise<void> {
     const subscriber = new Subscriber(sink, onLive)
     this.#subscribers.add(subscriber)
-    this.#connect(subscriber)
+    if (this.connectingTakes === 0) this.#connect(subscriber)
+    else this.clock.after(this.connectingTakes, () => this.#connect(subscriber))
     return new Promise((resolve) => {
       signal.addEventListener('abort', () => {
         this.#subscribers.delete(subscriber)
@@ -151,7 +154,7 @@ export class Shelf {
     this.#clock = clock
     this.#options = options
     this.#events = events
-    this.#announcing = new Announcing(clock, watch)
+    this.#announcing = new Announcing(clock, 0, watch)
   }
 
   get isUp(): boolean {
@@ -179,6 +182,7 @@ export class Shelf {
     const watch = (sink: RevocationSink, signal: AbortSignal) => {
       let before = false
       return this.#announcing.follow(sink, signal, () => {
+        if (before) this.#announcing.events.resync?.()
         if (before) sink.resync('the watch was interrupted')
         before = true
       })

@@ -43,6 +43,7 @@ export class Reference {
   #lastEnd: number | undefined
   #lastDuration = 0
   #failures = 0
+  #asked = false
   knownUntil = 0
 
   constructor(options: ReferenceOptions) {
@@ -54,6 +55,11 @@ export class Reference {
   /** A source has said so. */
   told(record: RevocationRecord): void {
     this.must.set(record.id, Math.max(this.must.get(record.id) ?? 0, record.expiresAt ?? Number.POSITIVE_INFINITY))
+  }
+
+  /** A source asked for a listing, or its status changed: that is what makes one begin before its time. */
+  asked(): void {
+    this.#asked = true
   }
 
   /** The store holds these, now, and can be read. A listing is due at once. */
@@ -123,10 +129,23 @@ export class Reference {
     this.#listing = { begunAt: now, subscribed: this.#subscribed, records }
     if (overlaps) return 'two listings at one time'
     if (this.#lastEnd === undefined) return undefined
-    const least =
-      this.#failures === 0 ? this.#lastDuration : Math.min(REQUEST_SPACING, 50 * 2 ** Math.min(this.#failures - 1, 9))
+    const least = this.#asked ? this.#spacing : this.#interval
+    this.#asked = false
     if (now - this.#lastEnd < least) return `a listing ${now - this.#lastEnd} ms after the last one, not ${least}`
     return undefined
+  }
+
+  get #spacing(): number {
+    if (this.#failures === 0) return this.#lastDuration
+    return Math.min(REQUEST_SPACING, 50 * 2 ** Math.min(this.#failures - 1, 9))
+  }
+
+  get #interval(): number {
+    const { hasTopic, refreshInterval, maxStaleness } = this.#options
+    if (this.#failures > 0) return this.#spacing
+    const gap = hasTopic && !this.#topicIsLive ? INTERVAL_DURING_GAP : refreshInterval
+    const staleness = maxStaleness === 0 ? refreshInterval : maxStaleness / 2
+    return Math.max(Math.min(gap, staleness, refreshInterval), DUTY * this.#lastDuration)
   }
 
   listingEnded(now: number, isWhole: boolean): void {

@@ -10,6 +10,8 @@ import { Reference, type ReferenceOptions } from './reference.js'
 /** What a run is about. */
 export interface Setting extends ReferenceOptions {
   readonly hasWatch: boolean
+  /** Milliseconds until a source is connected to for the first time. */
+  readonly connectingTakes: number
   readonly hasJournal: boolean
   readonly topicIsUp: boolean
   readonly storeIsUp: boolean
@@ -74,7 +76,7 @@ class Run {
     this.#journalPath = this.#newPath()
     this.#reference = new Reference(setting)
     const delivered = (record: RevocationRecord) => this.#reference.told(record)
-    this.#topic = new Topic(this.#clock, {
+    this.#topic = new Topic(this.#clock, setting.connectingTakes, {
       delivered,
       resync: () => this.#listingDue(),
       status: (status) => {
@@ -89,7 +91,7 @@ class Run {
         listingBegan: (records) => this.#note(this.#reference.listingBegan(this.#clock.now(), records)),
         listingEnded: (isWhole) => this.#reference.listingEnded(this.#clock.now(), isWhole),
       },
-      { delivered, resync: () => this.#listingDue() },
+      { delivered, resync: () => this.#listingDue(), status: () => this.#reference.asked() },
     )
     this.#topic.isUp = setting.topicIsUp
     if (!setting.storeIsUp) this.#shelf.isUp = false
@@ -109,7 +111,7 @@ class Run {
     this.#reference.started(this.#clock.now(), this.#gateway.inStepAt)
     this.#check('what the journal held')
     this.#gateway.synchronizer.start()
-    this.#listingDue()
+    if (!hasTopic) this.#listingDue()
     await this.#pass(0)
   }
 
@@ -233,6 +235,7 @@ class Run {
   }
 
   #listingDue(): void {
+    this.#reference.asked()
     if (this.#shelf.isUp) this.#reference.listingDue(this.#shelf.records.values(), this.#clock.now())
   }
 

@@ -11,6 +11,8 @@ export async function untilSignal(close: () => Promise<void>): Promise<void> {
       resolve()
     }
     process.on('SIGTERM', onSignal)
+    // Else a file that outgrows the process's limit (ulimit -f) ends it; so the write fails, which is reported.
+    process.on('SIGXFSZ', () => undefined)
     process.on('SIGINT', onSignal)
   })
   await close()

@@ -22,7 +22,8 @@ const HERE = 'gateway'
 /** What is known of revocations, and how well. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
   readonly entries: { readonly tokens: number; readonly rules: number }
-  readonly journal: JournalStatus | { readonly enabled: false }
+  /** `error`: why it cannot be used although it is on. */
+  readonly journal: JournalStatus | { readonly enabled: false; readonly error?: string }
   /** Absent: there is no store, or none that takes revocations. */
   readonly writeBack?: WriteBackState
 }
@@ -32,6 +33,7 @@ export class Revocations implements LiveRevocations {
   readonly fingerprints: Fingerprinter
   readonly #list: RevocationList
   readonly #journal: Journal | undefined
+  readonly #journalError: string | undefined
   readonly #synchronizer: Synchronizer
   readonly #realtime: { listener: (isLive: boolean) => void }
   readonly #writeBack: WriteBack | undefined
@@ -43,6 +45,7 @@ export class Revocations implements LiveRevocations {
     list: RevocationList
     fingerprints: Fingerprinter
     journal: Journal | undefined
+    journalError: string | undefined
     synchronizer: Synchronizer
     realtime: { listener: (isLive: boolean) => void }
     writeBack: WriteBack | undefined
@@ -52,6 +55,7 @@ export class Revocations implements LiveRevocations {
     this.fingerprints = parts.fingerprints
     this.#list = parts.list
     this.#journal = parts.journal
+    this.#journalError = parts.journalError
     this.#synchronizer = parts.synchronizer
     this.#realtime = parts.realtime
     this.#writeBack = parts.writeBack
@@ -124,7 +128,10 @@ export class Revocations implements LiveRevocations {
     return {
       ...this.#synchronizer.state(),
       entries: this.#list.size,
-      journal: this.#journal?.status() ?? { enabled: false },
+      journal: this.#journal?.status() ?? {
+        enabled: false,
+        ...(this.#journalError === undefined ? {} : { error: this.#journalError }),
+      },
       ...(this.#writeBack === undefined ? {} : { writeBack: this.#writeBack.state() }),
     }
   }
@@ -151,7 +158,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const store = opened?.store
   warnOfGaps(topic !== undefined, store !== undefined, logger)
 
-  const { journal, list, fingerprints, inStepAt } = await openList(config, logger)
+  const { journal, journalError, list, fingerprints, inStepAt } = await openList(config, logger)
   const told = { listener: (_: boolean): void => undefined }
   const synchronizer = new Synchronizer({
     onRealtime: (isLive) => told.listener(isLive),
@@ -172,6 +179,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     list,
     fingerprints,
     journal,
+    journalError,
     synchronizer,
     realtime: told,
     writeBack: takesRevocations(store)
@@ -196,20 +204,22 @@ async function openList(config: Config, logger: Logger) {
   const { journal: settings, retention } = config.tokenRevocationConfig
   const { timestampSkew } = config.server
   const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, timestampSkew, retention })
+  let journalError: string | undefined
   if (settings.enable) {
     try {
       const opened = await openJournal({ path: settings.path, listOf, logger, now: Date.now() })
       logger.info('the journal was read', { ...opened.list.size })
-      return opened
+      return { ...opened, journalError }
     } catch (error) {
+      journalError = describeError(error)
       logger.warn('the journal cannot be used: what is revoked is forgotten at a restart unless a store has it', {
         path: settings.path,
-        reason: describeError(error),
+        reason: journalError,
       })
     }
   }
   const fingerprints = Fingerprinter.random()
-  return { journal: undefined, list: listOf(fingerprints), fingerprints, inStepAt: undefined }
+  return { journal: undefined, journalError, list: listOf(fingerprints), fingerprints, inStepAt: undefined }
 }
 
 function warnOfGaps(realtime: boolean, store: boolean, logger: Logger): void {

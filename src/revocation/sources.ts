@@ -137,8 +137,23 @@ async function storeOf(
     const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
     return etcdV2Store({ ...login, endpoint, client, retention, logging })
   }
+  if (endpoint.servers.some((server) => server.startsWith('https:'))) warnOfStrictTls(config, logging)
   const { etcdV3Store } = await import('./persistent/etcd-v3/store.js')
   return etcdV3Store({ ...login, ...(await material(persistent)), endpoint, retention, logging })
+}
+
+/** gRPC has no way to trust less: what asks for that has no effect, and who set it must hear why etcd is not reached. */
+function warnOfStrictTls({ httpClients }: Config, logging: Logging): void {
+  const { warn } = logging('TokenRevocation')
+  if (httpClients.disableSslVerification) {
+    warn(
+      "httpClients.disableSslVerification has no effect on etcd's v3 API: name the authority that signed its certificate in tokenRevocationConfig.persistent.caFile",
+    )
+  } else if (!httpClients.verifyHostname) {
+    warn(
+      "httpClients.verifyHostname = false has no effect on etcd's v3 API: write a host name that is in its certificate into tokenRevocationConfig.persistent.endpointURL",
+    )
+  }
 }
 
 /** Certificates and keys in PEM, from the files that a section names. */

@@ -3,6 +3,8 @@ import { setImmediate } from 'node:timers/promises'
 import { type Block, decodeBlock, decodeHeader, HEADER_BYTES, MAX_PAYLOAD } from './format.js'
 
 const CHUNK = 1 << 20
+/** The longest that reading may keep the event loop, but for one block, ms. */
+const SLICE = 5
 
 /** How a journal's file was found. */
 export type Contents =
@@ -20,7 +22,7 @@ export type Contents =
 
 /**
  * Reads a journal from its beginning, in bounded memory, and hands each whole block on, in order, up to the first that
- * is not whole. Lets the event loop turn between its reads.
+ * is not whole. Lets the event loop turn every few milliseconds.
  */
 export async function readJournal(
   file: FileHandle,
@@ -36,6 +38,7 @@ export async function readJournal(
   const { size } = await file.stat()
   let validBytes = HEADER_BYTES
   let rest: Buffer = Buffer.alloc(0)
+  let sliceStart = performance.now()
   for (let position = HEADER_BYTES; ; ) {
     const chunk = Buffer.allocUnsafe(CHUNK)
     const read = await file.read(chunk, 0, CHUNK, position)
@@ -49,10 +52,12 @@ export async function readJournal(
       if (next === 'damaged') return { state: 'read', seed, validBytes: validBytes + at, damaged: true }
       onBlock(next.block)
       at = next.end
+      if (performance.now() - sliceStart < SLICE) continue
+      await setImmediate()
+      sliceStart = performance.now()
     }
     validBytes += at
     rest = bytes.subarray(at)
-    await setImmediate()
   }
   return { state: 'read', seed, validBytes, damaged: size - validBytes > MAX_PAYLOAD * 2 }
 }

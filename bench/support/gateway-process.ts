@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface GatewayProcess {
+  /** A resource that needs a token. */
+  readonly url: string
+  end(): Promise<void>
+}
+
+export interface GatewayProcessOptions {
+  /** Of the tokens; it serves `/jwks`, and is the upstream too. */
+  readonly issuer: string
+  readonly directory: string
+  /** The body of `[tokenRevocationConfig.persistent]`. */
+  readonly persistent: string
+}
+
+/** Starts `mgw start` with one worker on free ports, and waits until it knows its list. */
+export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
+  const child = spawn(process.execPath, ['bin/mgw.js', 'start', '-c', configure(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8')
+  for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+    output += chunk
+    if (output.includes('list is known') && output.includes('gateway is started')) break
+  }
+  child.stdout.resume()
+  const port = /gateway is started http=(\d+)/.exec(output)?.[1]
+  if (port === undefined) throw new Error(`the gateway did not start:\n${output}`)
+  return {
+    url: `http://127.0.0.1:${port}/things/thing`,
+    async end() {
+      child.kill('SIGTERM')
+      await once(child, 'close')
+    },
+  }
+}
+
+function configure({ directory, issuer, persistent }: GatewayProcessOptions): string {
+  mkdirSync(join(directory, 'api_definitions'), { recursive: true })
+  writeFileSync(
+    join(directory, 'api_definitions', 'things.yaml'),
+    `openapi: 3.0.3
+info: { title: Things, version: 1.0.0 }
+x-wso2-basePath: /things
+x-wso2-production-endpoints: { urls: [${JSON.stringify(issuer)}] }
+paths:
+  /thing: { get: { responses: { default: { description: any } } } }
+`,
+  )
+  const file = join(directory, 'micro-gw.conf')
+  writeFileSync(
+    file,
+    `[server]
+  workers = 1
+[listenerConfig]
+  host = "127.0.0.1"
+  httpPort = 0
+  httpsPort = 0
+  tokenListenerPort = 0
+[admin]
+  port = 0
+[[jwtTokenConfig]]
+  issuer = "${issuer}"
+  jwksURL = "${issuer}/jwks"
+[tokenRevocationConfig.persistent]
+${persistent}
+`,
+  )
+  return file
+}

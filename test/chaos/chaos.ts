@@ -8,6 +8,10 @@ import { Teardowns } from './teardowns.js'
  * `--no-journal` and `--no-relisting` break the gateways on purpose: the runs must fail.
  */
 
+/** A run with less shows nothing, and has failed. */
+const LEAST_FAULTS = 5
+const LEAST_REVOCATIONS = 200
+
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '1' },
@@ -40,7 +44,8 @@ for (let run = 0; run < runs; run++) {
   faults += outcome.faults
   revocations += outcome.revocations.all
   report(outcome)
-  if (outcome.violations.length > 0) failures++
+  if (outcome.violations.length > 0 || outcome.faults < LEAST_FAULTS || outcome.revocations.all < LEAST_REVOCATIONS)
+    failures++
 }
 console.log(`${runs} runs, ${faults} faults, ${revocations} revocations, ${failures} runs failed`)
 process.exitCode = failures === 0 ? 0 : 1
@@ -56,7 +61,7 @@ function report({
   violations,
   logs,
 }: Outcome) {
-  const ways = `${of.broker} broker, ${of.etcd} etcd, ${of.both} both; ${durable} acknowledged by etcd`
+  const ways = `${of.broker} broker, ${of.etcd} etcd, ${of.both} both; ${durable} in etcd`
   const settled = settledAfter === undefined ? 'not settled' : `settled after ${settledAfter} ms`
   console.log(
     `seed ${seed}: ${faults} faults, ${of.all} revocations (${ways}), enforced ${enforced.join(' and ')}, ${requests} requests, ${settled}, ${violations.length} violations`,

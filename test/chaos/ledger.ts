@@ -16,7 +16,7 @@ export interface Answer {
 
 interface Published {
   readonly way: Way
-  /** etcd has acknowledged it. */
+  /** etcd has acknowledged it, or was seen to have it. */
   durable: boolean
 }
 
@@ -129,7 +129,7 @@ export class Ledger {
     return this.enforced(name, now).some((token) => this.#published.get(token)?.way === 'broker')
   }
 
-  /** How many revocations etcd has acknowledged that were never on the topic. */
+  /** How many revocations etcd has that were never on the topic. */
   get onlyInEtcd(): number {
     return [...this.#published.values()].filter(({ way, durable }) => durable && way === 'etcd').length
   }

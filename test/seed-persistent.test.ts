@@ -1,5 +1,5 @@
 // The [tokenRevocationConfig.persistent] block for etcd that WSO2 documents, against a real etcd, with the commands that
-// it gives (etcd's v2 API) and with those of v3, there logged in as its user `root`: etcd's v2 API takes about 0.1 s of
+// it gives (etcd's v2 API) and with those of v3, there logged in as its user `root`: etcd's v2 API takes some 70 ms of
 // processor time for each call with a password, and persistent/etcd-v2.test.ts has that.
 import t, { type Test } from 'tap'
 import { type EtcdServer, etcdMissing, startEtcd } from './services/etcd.js'

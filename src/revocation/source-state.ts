@@ -1,4 +1,6 @@
-import type { SourceStatus } from './record.js'
+import type { Logger } from '../logging/index.js'
+import type { Clock } from './clock.js'
+import type { RevocationRecord, RevocationSink, SourceStatus } from './record.js'
 
 /** How a source stands, for people: `/ready`, the log, metrics. */
 export interface SourceState {
@@ -10,18 +12,30 @@ export interface SourceState {
   readonly detail?: string
 }
 
-/** Follows one source's status. */
+/** What becomes of what a source says. */
+export interface SourceListener {
+  apply(record: RevocationRecord, source: string): void
+  resync(reason: string): void
+  /** Its status is another now. */
+  changed(status: SourceStatus, before: SourceStatus): void
+}
+
+/** Follows one source's status, and logs its changes. */
 export class SourceTracker {
   readonly name: string
   readonly role: SourceState['role']
+  readonly #clock: Clock
+  readonly #logger: Logger
   #status: SourceStatus = 'connecting'
   #since: number
   #detail: string | undefined
 
-  constructor(name: string, role: SourceState['role'], now: number) {
+  constructor(name: string, role: SourceState['role'], clock: Clock, logger: Logger) {
     this.name = name
     this.role = role
-    this.#since = now
+    this.#clock = clock
+    this.#logger = logger
+    this.#since = clock.now()
   }
 
   get status(): SourceStatus {
@@ -29,13 +43,26 @@ export class SourceTracker {
   }
 
   /** Notes a status; returns the one before if it is another. */
-  set(status: SourceStatus, detail: string | undefined, now: number): SourceStatus | undefined {
+  set(status: SourceStatus, detail: string | undefined): SourceStatus | undefined {
     this.#detail = detail
     if (status === this.#status) return undefined
     const before = this.#status
     this.#status = status
-    this.#since = now
+    this.#since = this.#clock.now()
+    if (this.role !== 'realtime') this.#log() // realtime/reconnect says it
     return before
+  }
+
+  /** Where the source delivers. */
+  sink(listener: SourceListener): RevocationSink {
+    return {
+      revoked: (record) => listener.apply(record, this.name),
+      resync: (reason) => listener.resync(reason),
+      state: (status, detail) => {
+        const before = this.set(status, detail)
+        if (before !== undefined) listener.changed(status, before)
+      },
+    }
   }
 
   /** For people: its name, how it stands, and since when (UTC). */
@@ -46,5 +73,13 @@ export class SourceTracker {
   describe(): SourceState {
     const state = { name: this.name, role: this.role, status: this.#status, since: this.#since }
     return this.#detail === undefined ? state : { ...state, detail: this.#detail }
+  }
+
+  #log(): void {
+    const [source, status] = [this.name, this.#status]
+    if (status === 'live') this.#logger.info('revocation source is live', { source })
+    else if (status !== 'connecting') {
+      this.#logger.warn('revocation source is not live', { source, status, reason: this.#detail })
+    }
   }
 }

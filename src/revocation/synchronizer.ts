@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises'
 import { describeError, type Logger } from '../logging/index.js'
+import { applyListing } from './apply-listing.js'
 import { type Clock, systemClock } from './clock.js'
 import { ListingPace } from './listing-pace.js'
 import { Readiness } from './readiness.js'
-import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink, SourceStatus } from './record.js'
-import { type SourceState, SourceTracker } from './source-state.js'
+import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from './record.js'
+import { type SourceListener, type SourceState, SourceTracker } from './source-state.js'
 
 /** Where the synchronizer puts what it learns. */
 export interface RevocationTarget {
@@ -44,8 +44,6 @@ export interface SynchronizerState {
   readonly lastListedAt?: number
 }
 
-/** The longest that applying records may keep the event loop, ms. */
-const SLICE = 5
 const IN_STEP_INTERVAL = 60_000
 
 /**
@@ -76,11 +74,11 @@ export class Synchronizer {
   constructor(options: SynchronizerOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    const now = this.#clock.now()
-    const { realtime, store, failurePolicy } = options
-    this.#realtime = realtime && new SourceTracker(realtime.name, 'realtime', now)
-    this.#store = store && new SourceTracker(store.name, 'store', now)
-    this.#watch = store?.watch && new SourceTracker(`${store.name} watch`, 'watch', now)
+    const { realtime, store, failurePolicy, logger } = options
+    const track = (name: string, role: SourceState['role']) => new SourceTracker(name, role, this.#clock, logger)
+    this.#realtime = realtime && track(realtime.name, 'realtime')
+    this.#store = store && track(store.name, 'store')
+    this.#watch = store?.watch && track(`${store.name} watch`, 'watch')
     this.#pace = new ListingPace(options, this.#clock)
     const unguarded = realtime === undefined && store === undefined
     const always = unguarded
@@ -171,43 +169,32 @@ export class Synchronizer {
   }
 
   async #list(store: PersistentStore): Promise<void> {
-    const { logger } = this.#options
+    const { logger, target } = this.#options
     const begunAt = this.#clock.now()
     const subscribed = this.#subscribed
     const started = this.#clock.elapsed()
     try {
-      const records = await this.#applyAll(store)
+      const apply = (record: RevocationRecord) => target.apply(record, store.name)
+      const onProgress = () => {
+        this.#progressAt = this.#clock.elapsed()
+      }
+      const records = await applyListing(store, apply, onProgress, this.#stop.signal)
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
-      this.#noteStore('live', undefined)
+      this.#store?.set('live', undefined)
       logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
       if (subscribed) this.#listedSinceSubscribed(begunAt)
     } catch (error) {
       if (this.#stop.signal.aborted) return
       this.#pace.failed()
-      this.#noteStore(this.#lastListedAt === undefined ? 'failed' : 'gap', describeError(error))
+      this.#store?.set(this.#lastListedAt === undefined ? 'failed' : 'gap', describeError(error))
       logger.warn('the store could not be listed', {
         store: store.name,
         attempt: this.#pace.failures,
         reason: describeError(error),
       })
     }
-  }
-
-  /** Applies what the store lists, in slices. Resolves to how many records there were. */
-  async #applyAll(store: PersistentStore): Promise<number> {
-    let count = 0
-    let sliceStart = performance.now()
-    for await (const record of store.list(this.#stop.signal)) {
-      this.#options.target.apply(record, store.name)
-      if ((count++ & 63) !== 0) continue
-      this.#progressAt = this.#clock.elapsed()
-      if (performance.now() - sliceStart < SLICE) continue
-      await setImmediate()
-      sliceStart = performance.now()
-    }
-    return count
   }
 
   #listedSinceSubscribed(begunAt: number): void {
@@ -246,32 +233,11 @@ export class Synchronizer {
     })
   }
 
-  #sink(
-    tracker: SourceTracker | undefined,
-    changed: (status: SourceStatus, before: SourceStatus) => void,
-  ): RevocationSink {
+  #sink(tracker: SourceTracker | undefined, changed: SourceListener['changed']): RevocationSink {
     if (tracker === undefined) throw new TypeError('a sink needs a source')
-    return {
-      revoked: (record) => this.#options.target.apply(record, tracker.name),
-      resync: (reason) => this.requestListing(reason),
-      state: (status, detail) => {
-        const before = tracker.set(status, detail, this.#clock.now())
-        if (before === undefined) return
-        if (tracker.role !== 'realtime') this.#logState(tracker.name, status, detail) // realtime/reconnect says it
-        changed(status, before)
-      },
-    }
-  }
-
-  #noteStore(status: SourceStatus, detail: string | undefined): void {
-    if (this.#store?.set(status, detail, this.#clock.now()) === undefined) return
-    this.#logState(this.#store.name, status, detail)
-  }
-
-  #logState(source: string, status: SourceStatus, detail: string | undefined): void {
-    const { logger } = this.#options
-    if (status === 'live') logger.info('revocation source is live', { source })
-    else if (status !== 'connecting') logger.warn('revocation source is not live', { source, status, reason: detail })
+    const { target } = this.#options
+    const apply = (record: RevocationRecord, source: string) => target.apply(record, source)
+    return tracker.sink({ apply, resync: (reason) => this.requestListing(reason), changed })
   }
 
   #becomeKnown(until: number, by: string): void {

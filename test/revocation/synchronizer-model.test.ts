@@ -4,7 +4,7 @@ import { Synchronizer } from '../../src/revocation/synchronizer.js'
 import { runModel, type Sabotage, type Setting, type Step } from './model/run.js'
 
 /** Random runs of one gateway, its journal on a real disk, against a plain reference. MGW_MODEL_RUNS makes it longer. */
-const RUNS = Number(process.env.MGW_MODEL_RUNS ?? 300)
+const RUNS = Number(process.env.MGW_MODEL_RUNS ?? 150)
 const SEED = Number(process.env.MGW_MODEL_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const SECOND = 1_000
 

@@ -79,7 +79,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     revocations.start()
     const revoke = (record: RevocationRecord) => revocations.revokeHere(record)
     const serving: { workers?: Workers; here?: boolean } = {}
-    const admin = keep(await openAdmin(config, revocations, serving))
+    const admin = keep(await openAdmin(config, revocations, serving, logging))
     let ports: Ports
     if (workerCount(config.server.workers) === 1) {
       ports = keep(await serve(inputs, revocations, revoke, logging))
@@ -116,10 +116,16 @@ function openAdmin(
   { admin }: Config,
   revocations: Revocations,
   serving: { readonly workers?: Workers; readonly here?: boolean },
+  logging: Logging,
 ): Promise<AdminServer> {
   return startAdmin({
     host: admin.host,
     port: admin.port,
+    revocations: {
+      token: admin.token,
+      revoke: (record) => serving.workers?.revoke(record) ?? revocations.revokeHere(record),
+    },
+    logger: logging('Admin'),
     readiness: () => {
       const state = revocations.state()
       const { workers, here } = serving

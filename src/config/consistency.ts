@@ -34,11 +34,13 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
       remedy: 'set it to true, and give the hosts certificates of their own names',
     }
   }
-  if (!LOOPBACK.test(config.admin.host) && config.admin.token.isEmpty) {
+  if (!LOOPBACK.test(config.admin.host)) {
     yield {
       path: 'admin.host',
-      message: 'the admin listener can be reached from other machines and asks for no token',
-      remedy: 'set admin.token, or admin.host to "127.0.0.1"',
+      message: config.admin.token.isEmpty
+        ? 'the admin listener can be reached from other machines and asks for no token'
+        : 'the admin listener can be reached from other machines, and admin.token travels there unencrypted',
+      remedy: 'set admin.host to "127.0.0.1", or let nobody else into that network',
     }
   }
 }

@@ -96,9 +96,13 @@ export const apis = key(
 export const admin = table({
   host: key(host.prefault('127.0.0.1'), 'The address of the admin listener: health, readiness, metrics, revocations.'),
   port: key(port.prefault(9797), 'Its port; 0 takes any free one.'),
-  token: key(secret.prefault(''), 'The bearer token that the admin listener asks for; empty: none.', {
-    kind: 'secret',
-  }),
+  token: key(
+    secret.prefault(''),
+    'The bearer token that POST /revocations asks for; empty: there is no such path. Health and readiness ask for none.',
+    {
+      kind: 'secret',
+    },
+  ),
 }).prefault({})
 
 export const logging = table({

@@ -71,6 +71,18 @@ export class Workers {
     return [...this.#running].map((worker) => worker.status())
   }
 
+  /**
+   * Enters a revocation; resolves when it is on disk and in every worker's list, or the time for that is over.
+   * Whoever hears that a token is revoked may ask any worker: all of them know it, unless one stands still.
+   */
+  async revoke(record: RevocationRecord): Promise<void> {
+    await this.#options.revoke(record)
+    const deadline = performance.now() + ACKNOWLEDGED_WITHIN
+    while (performance.now() < deadline && [...this.#running].some((worker) => worker.serves && worker.isBehind)) {
+      await setTimeoutPromise(1)
+    }
+  }
+
   /** Lets open requests end (`stopTimeout`); resolves when no worker is left. */
   async close(): Promise<void> {
     this.#closing = true
@@ -87,7 +99,7 @@ export class Workers {
         logger.info('a worker listens', { worker: worker.pid })
         this.#onFirst?.resolve(ports)
       },
-      revoke: (record) => this.#revoke(record),
+      revoke: (record) => this.revoke(record),
       failed: (error) => {
         logger.error('a worker cannot serve', error, { worker: worker.pid })
         this.#onFirst?.reject(error)
@@ -100,15 +112,6 @@ export class Workers {
       },
     })
     this.#running.add(worker)
-  }
-
-  /** Whoever hears that a token is revoked may ask any worker: all of them know it, unless one stands still. */
-  async #revoke(record: RevocationRecord): Promise<void> {
-    await this.#options.revoke(record)
-    const deadline = performance.now() + ACKNOWLEDGED_WITHIN
-    while (performance.now() < deadline && [...this.#running].some((worker) => worker.serves && worker.isBehind)) {
-      await setTimeoutPromise(1)
-    }
   }
 
   #replace(pause: CrashPause, pid: number, status: string, lived: number): void {

@@ -217,7 +217,8 @@ t.test('risky settings are warned of', async (t) => {
     warned.map((each) => each.path),
     ['httpClients.disableSslVerification', 'httpClients.verifyHostname', 'admin.host'],
   )
-  t.same(read('[admin]\nhost = "0.0.0.0"\ntoken = "t"').warnings, [])
+  t.match(read('[admin]\nhost = "0.0.0.0"\ntoken = "t"').warnings, [{ path: 'admin.host', message: /unencrypted/ }])
+  t.same(read('[admin]\nhost = "127.0.0.1"\ntoken = "t"').warnings, [])
 })
 
 t.test('what WSO2’s page on revoked tokens shows is read unedited under its headers', async (t) => {

@@ -42,6 +42,8 @@ export interface World {
 export interface Sources {
   readonly realtime?: string
   readonly persistent?: string
+  /** Further lines of `[admin]`. */
+  readonly admin?: string
 }
 
 const OPENAPI = (upstream: string) => `openapi: 3.0.3
@@ -146,6 +148,7 @@ function config(
   trustStorePath = "${at.caFile}"
 [admin]
   port = 0
+${sources.admin ?? ''}
 [logging]
   level = "debug"
 [[jwtTokenConfig]]

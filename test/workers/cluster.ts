@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import type { Test } from 'tap'
-import { type RunningGateway, startGateway, type World } from '../support/gateway.js'
+import { type RunningGateway, type Sources, startGateway, type World } from '../support/gateway.js'
 
 /** What the admin listener says of a worker. */
 export interface WorkerSeen {
@@ -22,8 +22,14 @@ export interface Clustered extends RunningGateway {
 }
 
 /** A gateway with several workers. */
-export async function startCluster(t: Test, w: World, workers: number, more = ''): Promise<Clustered> {
-  const gateway = await startGateway(t, w.configFile(more, {}, 'gateway', workers))
+export async function startCluster(
+  t: Test,
+  w: World,
+  workers: number,
+  more = '',
+  sources: Sources = {},
+): Promise<Clustered> {
+  const gateway = await startGateway(t, w.configFile(more, sources, 'gateway', workers))
   const seen = async () => {
     const answer = await fetch(`${gateway.admin}/ready`)
     const { workers } = (await answer.json()) as { workers?: WorkerSeen[] }

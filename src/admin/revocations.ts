@@ -1,0 +1,75 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Secret } from '../config/index.js'
+import type { RevocationRecord } from '../revocation/index.js'
+import { readRevocationRequest } from './revocation-request.js'
+
+export interface RevocationsOptions {
+  /** The bearer token that is asked for. Empty: nobody has one, and the endpoint does not exist. */
+  readonly token: Secret
+  /** Enters a revocation; resolves when it is in force, in every worker. */
+  readonly revoke: (record: RevocationRecord) => Promise<void>
+}
+
+/** An answer of the admin listener. */
+export interface AdminAnswer {
+  readonly status: number
+  readonly body?: object
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Bytes of a body: the longest token, and room for what stands around it. */
+const MAX_BODY = 80_000
+
+/**
+ * `POST /revocations`: an operator revokes a token, or what was issued to a subject, a client or a session. 204 when it is
+ * in force. Whoever has the credential may lock everybody out, so without one configured there is no such path (404).
+ */
+export async function answerRevocation(req: IncomingMessage, options: RevocationsOptions): Promise<AdminAnswer> {
+  if (options.token.isEmpty) return { status: 404, body: { error: 'Not Found' } }
+  if (!authorized(req, options.token)) {
+    return {
+      status: 401,
+      body: { error: 'Unauthorized' },
+      headers: { 'www-authenticate': 'Bearer', connection: 'close' },
+    }
+  }
+  if (req.method !== 'POST') return { status: 405, body: { error: 'Method Not Allowed' }, headers: { allow: 'POST' } }
+  if (req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json') {
+    return badRequest('the content type must be application/json')
+  }
+  const text = await readBody(req)
+  if (text === undefined) return { status: 413, body: { error: 'Payload Too Large' }, headers: { connection: 'close' } }
+  const read = readRevocationRequest(text, Date.now())
+  if ('problem' in read) return badRequest(read.problem)
+  await options.revoke(read)
+  return { status: 204 }
+}
+
+/** Whether the request has the credential. Compares digests: neither the length nor where they differ shows in the time. */
+function authorized({ headers }: IncomingMessage, token: Secret): boolean {
+  const given = /^bearer +([\x21-\x7e]+) *$/i.exec(headers.authorization ?? '')?.[1]
+  return given !== undefined && timingSafeEqual(digest(given), digest(token.reveal()))
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** `undefined` for a body that is too large. Rejects when the client leaves. */
+async function readBody(req: IncomingMessage): Promise<string | undefined> {
+  if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) return undefined
+  const chunks: Buffer[] = []
+  let length = 0
+  // Not destroyed on the way out: the answer has to go first.
+  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > MAX_BODY) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function badRequest(problem: string): AdminAnswer {
+  return { status: 400, body: { error: 'Bad Request', problem } }
+}

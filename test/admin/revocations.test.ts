@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t from 'tap'
+import { etcdMissing, startEtcd } from '../services/etcd.js'
+import { jtiOf, type RunningGateway, startGateway, world } from '../support/gateway.js'
+import { startCluster } from '../workers/cluster.js'
+
+const OFF = { realtime: 'enableRealtimeMessageRetrieval = false', persistent: '' }
+const TOKEN = 'the-admins-own'
+const ADMIN = `  token = "${TOKEN}"`
+
+const post = async (gateway: RunningGateway, body: unknown, headers: Record<string, string> = {}) => {
+  const answer = await fetch(`${gateway.admin}/revocations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
+  return { status: answer.status, text: await answer.text() }
+}
+
+const claimsOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string; azp: string }
+
+t.test('the very next request is refused, and so it is after kill -9', async (t) => {
+  const w = await world(t)
+  const gateway = await startGateway(t, w.configFile('', { ...OFF, admin: ADMIN }))
+  const [byToken, byJti, bySignature, control] = [await w.token(), await w.token(), await w.token(), await w.token()]
+  const cases: [string, object][] = [
+    [byToken, { token: byToken }],
+    [byJti, { jti: jtiOf(byJti) }],
+    [bySignature, { jti: bySignature.split('.')[2] }],
+  ]
+  for (const [token, body] of cases) {
+    t.equal(await gateway.status(token), 200)
+    t.strictSame(await post(gateway, body), { status: 204, text: '' })
+    t.equal(await gateway.status(token), 401)
+  }
+  t.equal(await gateway.status(control), 200)
+  await gateway.process.end('SIGKILL')
+  const again = await startGateway(t, w.configFile('', { ...OFF, admin: ADMIN }))
+  for (const [token] of cases) t.equal(await again.status(token), 401)
+  t.equal(await again.status(control), 200)
+  t.equal((await post(again, { subject: claimsOf(control).sub, revokedBefore: 1_600_000_000 })).status, 204)
+  t.equal(await again.status(control), 200, 'it was issued later')
+  t.equal((await post(again, { subject: claimsOf(control).sub })).status, 204)
+  t.equal(await again.status(control), 401)
+  const output = gateway.process.output() + again.process.output()
+  for (const secret of [TOKEN, byToken, jtiOf(byJti), bySignature]) t.notOk(output.includes(secret))
+})
+
+t.test('only whoever has the credential revokes anything, and only what can be read', async (t) => {
+  const w = await world(t)
+  const gateway = await startGateway(t, w.configFile('', { ...OFF, admin: ADMIN }))
+  const token = await w.token()
+  const jti = jtiOf(token)
+  for (const authorization of ['', 'Bearer', `Bearer ${TOKEN}x`, `Bearer ${token}`, `Basic ${TOKEN}`, TOKEN]) {
+    t.equal((await post(gateway, { jti }, { authorization })).status, 401, authorization)
+  }
+  const refused = await post(gateway, { jti, until: 1 })
+  t.equal(refused.status, 400)
+  t.match(JSON.parse(refused.text), { problem: /^only token, jti/ })
+  t.equal((await post(gateway, { jti }, { 'content-type': 'text/plain' })).status, 400)
+  t.equal((await post(gateway, { jti: 'x'.repeat(100_000) })).status, 413)
+  t.equal((await fetch(`${gateway.admin}/revocations`, { headers: { authorization: `Bearer ${TOKEN}` } })).status, 405)
+  const socket = connect(Number(new URL(gateway.admin).port), '127.0.0.1')
+  socket.write(`POST /revocations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TOKEN}\r\n`)
+  socket.end('content-type: application/json\r\ncontent-length: 100\r\n\r\n{"jti":')
+  await once(socket.resume(), 'close')
+  t.equal(await gateway.status(token), 200, 'nothing was revoked')
+  t.equal((await fetch(`${gateway.admin}/ready`)).status, 200, 'probes need no credential')
+  t.notMatch(gateway.process.output(), /could not be taken in/)
+})
+
+t.test('without a credential there is no such path', async (t) => {
+  const w = await world(t)
+  const gateway = await startGateway(t, w.configFile('', OFF))
+  for (const authorization of ['', 'Bearer', 'Bearer ', 'Bearer x']) {
+    t.equal((await post(gateway, { subject: 'alice' }, { authorization })).status, 404)
+  }
+})
+
+t.test('with two workers, both know it when the answer has come', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 2, '', { ...OFF, admin: ADMIN })
+  await gateway.ready(2)
+  for (let round = 0; round < 5; round++) {
+    const token = await w.token()
+    t.equal((await post(gateway, { token })).status, 204)
+    const statuses = await Promise.all(Array.from({ length: 16 }, () => gateway.fresh(token)))
+    t.strictSame([...new Set(statuses)], [401])
+  }
+})
+
+t.test('other gateways learn it, rules too, from the store', { skip: etcdMissing() }, async (t) => {
+  const w = await world(t)
+  const etcd = await startEtcd(t)
+  const persistent = `enablePersistentStorageRetrieval = true\n  type = "etcd"\n  endpointURL = "${etcd.url}"`
+  const sources = { ...OFF, persistent, admin: ADMIN }
+  const [first, second] = [
+    await startGateway(t, w.configFile('', sources, 'first')),
+    await startGateway(t, w.configFile('', sources, 'second')),
+  ]
+  await Promise.all([first.known(), second.known()])
+  const token = await w.token()
+  t.equal(await second.status(token), 200)
+  t.equal((await post(first, { subject: claimsOf(token).sub })).status, 204)
+  t.equal(await first.status(token), 401)
+  while ((await second.status(token)) !== 401);
+})

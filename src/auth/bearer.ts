@@ -41,7 +41,21 @@ export function readBearer(rawHeaders: readonly string[], header: string): Beare
   return credential === undefined ? MALFORMED : { kind: 'token', credential }
 }
 
-/** Whether a query holds an `access_token` (RFC 6750 §2.3), which an upstream may read in place of the header's. */
+/**
+ * Whether a query holds an `access_token` (RFC 6750 §2.3), which an upstream may read in place of the header's. Upstreams
+ * decode names before they compare them, some in any case, and some take `;` for `&`.
+ */
 export function hasQueryToken(query: string): boolean {
-  return query.includes('access_token') && /[?&]access_token=/.test(query)
+  if (query.length < QUERY_TOKEN_LENGTH) return false
+  return QUERY_TOKEN.test(query.includes('%') ? query.replace(ESCAPE, unescaped) : query)
+}
+
+const QUERY_TOKEN = /[?&;]access_token(?:[=&;]|$)/i
+const QUERY_TOKEN_LENGTH = '?access_token'.length
+const ESCAPE = /%([2-7][0-9a-f])/gi
+
+/** Separators stay as they are: an escaped one separates nothing. */
+function unescaped(written: string, hex: string): string {
+  const c = String.fromCharCode(Number.parseInt(hex, 16))
+  return /\w/.test(c) ? c : written
 }

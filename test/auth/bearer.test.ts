@@ -45,6 +45,20 @@ t.test('a token in a header that an upstream might prefer is ambiguous', async (
 
 t.test('a token in the query is found, whatever it is called besides', async (t) => {
   for (const query of ['?access_token=a', '?a=b&access_token=', '?access_token=a&b']) t.ok(hasQueryToken(query), query)
-  for (const query of ['', '?my_access_token=a', '?a=access_token', '?access_tokens=a'])
+  for (const query of ['', '?my_access_token=a', '?a=access_token', '?access_tokens=a', '?a=%26access_token=b'])
+    t.notOk(hasQueryToken(query), query)
+})
+
+t.test('a token in the query is found as upstreams may read it: escaped, in any case, after a semicolon', async (t) => {
+  const escaped = [...'access_token'].map((c) => `%${c.charCodeAt(0).toString(16)}`).join('')
+  for (const query of [
+    '?access%5Ftoken=a',
+    '?access%5ftoken=a',
+    `?b&${escaped}=a`,
+    '?Access_Token=a',
+    '?b=c;access_token=a',
+  ])
+    t.ok(hasQueryToken(query), query)
+  for (const query of ['?access%255Ftoken=a', '?access%token=a', '?access%5Xtoken=a'])
     t.notOk(hasQueryToken(query), query)
 })

@@ -181,7 +181,7 @@ export interface RunningGateway {
   known(): Promise<unknown>
 }
 
-export async function startGateway(t: Test, configFile: string): Promise<RunningGateway> {
+export async function startGateway(t: Pick<Test, 'teardown'>, configFile: string): Promise<RunningGateway> {
   const process = mgw(t, ['start', '-c', configFile])
   const [, httpPort, httpsPort, adminPort, tokenPort] = await process.printed(
     /the gateway is started http=(\d+) https=(\d+) admin=(\d+)(?: token=(\d+))?.*\n/,

@@ -15,7 +15,7 @@ export type HttpsCall = (
 ) => Promise<HttpsAnswer>
 
 /** A client that, as `curl -k`, accepts any certificate; its connections end with the test. */
-export function insecureHttps(t: Test): HttpsCall {
+export function insecureHttps(t: Pick<Test, 'teardown'>): HttpsCall {
   const agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
   t.teardown(() => agent.destroy())
   return (url, { method = 'GET', headers = {}, body } = {}) =>

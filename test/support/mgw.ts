@@ -17,7 +17,12 @@ export interface Mgw {
 }
 
 /** Starts `bin/mgw.js` with these arguments, and `input` as its standard input; it ends with the test. */
-export function mgw(t: Test, args: readonly string[], env: Record<string, string> = {}, input?: string): Mgw {
+export function mgw(
+  t: Pick<Test, 'teardown'>,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  input?: string,
+): Mgw {
   const child = spawn(process.execPath, [join(process.cwd(), 'bin/mgw.js'), ...args], {
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -11,7 +11,10 @@ import type { Test } from 'tap'
 import { createHttpClient, type HttpClient } from '../../src/http-client/index.js'
 
 /** An HTTP server on a free loopback port that ends with the test. */
-export async function httpServer(t: Test, listener: RequestListener): Promise<{ origin: string; server: Server }> {
+export async function httpServer(
+  t: Pick<Test, 'teardown'>,
+  listener: RequestListener,
+): Promise<{ origin: string; server: Server }> {
   const server = createServer(listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,5 +1,5 @@
 import type { Random } from '../chaos/random.js'
-import type { Issued } from './issuer.js'
+import type { Issued } from '../support/issuer.js'
 import { percent, RESPELLINGS } from './spellings.js'
 
 /** A request that must not get through: its bytes, each a character of Latin-1. */

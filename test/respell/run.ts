@@ -68,7 +68,7 @@ async function revokeAll(world: World): Promise<void> {
     const { by, issued } = token
     const before = await ask(issued.jwt)
     if (before !== 200) throw new Error(`${issued.algorithm} to be revoked by ${by}: ${before} before it is`)
-    await world.revoke(token)
+    await world.revoke(by, issued)
   }
   const deadline = performance.now() + 10_000
   for (const { by, issued } of world.revocable) {

@@ -1,5 +1,5 @@
 import type { Random } from '../chaos/random.js'
-import type { Issued } from './issuer.js'
+import type { Issued } from '../support/issuer.js'
 
 /** The order of each curve's group, and the bytes of one number (RFC 7518 §3.4; for Ed25519 RFC 8032 §5.1). */
 const CURVES: Readonly<Record<string, { readonly order: bigint; readonly bytes: number }>> = {

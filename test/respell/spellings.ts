@@ -1,5 +1,5 @@
 import type { Random } from '../chaos/random.js'
-import type { Issued } from './issuer.js'
+import type { Issued } from '../support/issuer.js'
 import { congruent, negated } from './signatures.js'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'

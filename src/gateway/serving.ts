@@ -66,15 +66,14 @@ function requestHandler(
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
   const assertionHeader = config.jwtConfig.header.toLowerCase()
-  const openRequests = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
-    [...ids, subject, ...clients, session].filter((key) => key !== undefined),
-  )
-  if (config.tokenRevocationConfig.closeOpenRequests) endOnRevocation(openRequests, revocations, logging)
+  const openRequests = config.tokenRevocationConfig.closeOpenRequests
+    ? endedByRevocations(revocations, logging)
+    : undefined
   return new RequestHandler({
     routes: new RouteTable(apis),
     authenticator,
     revocations,
-    openRequests,
+    ...(openRequests === undefined ? {} : { openRequests }),
     client,
     ...(keyManager === undefined
       ? {}
@@ -100,15 +99,19 @@ function requestHandler(
   })
 }
 
-/** A revocation ends the requests that are open with its token. */
-function endOnRevocation(open: OpenRequests<TokenIdentity>, revocations: LiveRevocations, logging: Logging): void {
+/** Where open requests are noted, so that a revocation ends those of its token. */
+function endedByRevocations(revocations: LiveRevocations, logging: Logging): OpenRequests<TokenIdentity> {
   const log = logging('OpenRequests')
   const reason = new Error('the token was revoked')
+  const open = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
+    [...ids, subject, ...clients, session].filter((key) => key !== undefined),
+  )
   revocations.onChange((entry) => {
     const now = Date.now()
     const ended = open.end(entry, (identity) => revocations.find(identity, now) !== undefined, reason)
     if (ended > 0) log.info('open requests of a revoked token were ended', { requests: ended })
   })
+  return open
 }
 
 /** Connections to upstreams, issuers and the key manager. */

@@ -13,6 +13,12 @@ interface Group<Identity> {
 }
 
 /**
+ * Tokens without an open request that stay indexed, those used last: entering one under all its names costs more than the
+ * rest of a request's notes, and most tokens come again.
+ */
+const MAX_IDLE = 1_024
+
+/**
  * Which token each open request came with, so that a revocation can end it. Found by the revocation's fingerprint:
  * nothing is proportional to the number of open requests. `Identity` is an object that requests of one token share.
  */
@@ -20,6 +26,8 @@ export class OpenRequests<Identity extends object> {
   readonly #keysOf: (identity: Identity) => readonly OpenKey[]
   readonly #groups = new Map<Identity, Group<Identity>>()
   readonly #byKey = new Map<number, Set<Group<Identity>>>()
+  /** In the order in which their last requests ended. */
+  readonly #idle = new Set<Group<Identity>>()
 
   /** @param keysOf everything that a revocation may name the identity by */
   constructor(keysOf: (identity: Identity) => readonly OpenKey[]) {
@@ -29,12 +37,19 @@ export class OpenRequests<Identity extends object> {
   /** Notes that an exchange has begun; {@link remove} it when it is over. */
   add(identity: Identity, exchange: Exchange): void {
     const group = this.#groups.get(identity) ?? this.#open(identity)
+    if (group.exchanges.size === 0) this.#idle.delete(group)
     group.exchanges.add(exchange)
   }
 
   remove(identity: Identity, exchange: Exchange): void {
     const group = this.#groups.get(identity)
-    if (group?.exchanges.delete(exchange) === true && group.exchanges.size === 0) this.#close(group)
+    if (group?.exchanges.delete(exchange) !== true || group.exchanges.size > 0) return
+    this.#idle.add(group)
+    if (this.#idle.size <= MAX_IDLE) return
+    for (const oldest of this.#idle) {
+      this.#close(oldest)
+      break
+    }
   }
 
   /**
@@ -44,13 +59,18 @@ export class OpenRequests<Identity extends object> {
   end(key: OpenKey, isRevoked: (identity: Identity) => boolean, reason: Error): number {
     let ended = 0
     for (const group of [...(this.#byKey.get(indexOf(key)) ?? [])]) {
-      if (!isRevoked(group.identity)) continue
+      if (group.exchanges.size === 0 || !isRevoked(group.identity)) continue
       for (const exchange of [...group.exchanges]) {
         exchange.abort(reason)
         ended++
       }
     }
     return ended
+  }
+
+  /** How many tokens are indexed. */
+  get tokens(): number {
+    return this.#groups.size
   }
 
   #open(identity: Identity): Group<Identity> {
@@ -66,6 +86,7 @@ export class OpenRequests<Identity extends object> {
   }
 
   #close(group: Group<Identity>): void {
+    this.#idle.delete(group)
     this.#groups.delete(group.identity)
     for (const key of group.keys) {
       const index = indexOf(key)

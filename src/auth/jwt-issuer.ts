@@ -77,8 +77,10 @@ async function verifyWithAny(
 
 /** What no signature can make good: a token that is none, that is not an access token, or holds another token. */
 export function isNoAccessToken({ header }: CompactJwt): boolean {
-  const { alg, typ, cty } = header
+  const { alg, typ, cty, crit } = header
   if (typeof alg !== 'string' || alg.toLowerCase() === 'none') return true
+  // RFC 7515 §4.1.11: whoever understands none of the extensions has to refuse. jose understands `b64`.
+  if (crit !== undefined) return true
   if (cty !== undefined && (typeof cty !== 'string' || mediaType(cty) === 'jwt')) return true
   if (typ === undefined) return false
   // Explicit types (RFC 8725 §3.11) keep an issuer's log-out or DPoP tokens from passing for access tokens.

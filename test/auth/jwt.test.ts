@@ -121,6 +121,11 @@ t.test('a token that is malformed or forged is refused', async (t) => {
     ['no algorithm at all', signedRaw('{}', text), 'malformed'],
     ['an unknown critical header', signedRaw('{"alg":"RS256","crit":["x"],"x":1}', text), 'malformed'],
     ['an empty crit', signedRaw('{"alg":"RS256","crit":[]}', text), 'malformed'],
+    [
+      'the critical header b64, to no effect',
+      signedRaw('{"alg":"RS256","crit":["b64"],"b64":true}', text),
+      'malformed',
+    ],
     ['an unencoded payload', signedRaw('{"alg":"RS256","crit":["b64"],"b64":false}', text), 'malformed'],
     ['a nested JWT by its cty', signedRaw('{"alg":"RS256","cty":"JWT"}', text), 'malformed'],
     ['the same by its media type', signedRaw('{"alg":"RS256","cty":"application/jwt"}', text), 'malformed'],

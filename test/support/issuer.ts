@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createPublicKey, KeyObject, randomUUID, sign } from 'node:crypto'
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
 
 export const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const
@@ -22,6 +22,10 @@ export interface Issuer {
   /** Its key set, as JSON. */
   readonly jwks: string
   issue(algorithm: Algorithm, named?: { readonly jti: boolean }): Promise<Issued>
+  /** Signs texts as they are with the RSA key of RS256: what no library would sign. */
+  signRaw(header: string, payload: string): string
+  /** The public key of RS256, as PEM. */
+  readonly publicPem: string
 }
 
 export async function createIssuer(name: string): Promise<Issuer> {
@@ -35,8 +39,16 @@ export async function createIssuer(name: string): Promise<Issuer> {
     keys.set(alg, { privateKey, modulus })
     published.push({ ...jwk, kid: alg, alg, use: 'sig' })
   }
+  const rsa = keys.get('RS256')?.privateKey
+  if (rsa === undefined) throw new Error('no key for RS256')
+  const privateKey = KeyObject.from(rsa)
   return {
     name,
+    publicPem: createPublicKey(privateKey).export({ type: 'spki', format: 'pem' }).toString(),
+    signRaw(header, payload) {
+      const input = [header, payload].map((text) => Buffer.from(text).toString('base64url')).join('.')
+      return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`
+    },
     jwks: JSON.stringify({ keys: published }),
     async issue(algorithm, named = { jti: true }) {
       const key = keys.get(algorithm)

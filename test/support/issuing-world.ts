@@ -24,6 +24,8 @@ export interface IssuingWorldOptions {
   readonly more?: string
   /** The body of `[tokenRevocationConfig.persistent]`. */
   readonly persistent?: string
+  /** Further lines of `[listenerConfig]`. */
+  readonly listener?: string
 }
 
 /** A gateway whose issuer is the test itself: tokens of any algorithm, of subjects and sessions of their own. */
@@ -38,7 +40,13 @@ export interface IssuingWorld extends Issuer {
 /** Starts a gateway, in a process of its own, whose one API has the base path `/things`, and waits until it knows its list. */
 export async function issuingWorld(
   t: Pick<Test, 'teardown'>,
-  { upstream = (_, res) => res.end('{"ok":true}'), workers = 1, more = '', persistent = '' }: IssuingWorldOptions = {},
+  {
+    upstream = (_, res) => res.end('{"ok":true}'),
+    workers = 1,
+    more = '',
+    persistent = '',
+    listener = '',
+  }: IssuingWorldOptions = {},
 ): Promise<IssuingWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-issuing-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
@@ -50,7 +58,10 @@ export async function issuingWorld(
   t.teardown(() => broker.close())
   const file = join(directory, 'micro-gw.conf')
   mkdirSync(join(directory, 'api_definitions'))
-  writeFileSync(file, config({ origin, issuer: issuer.name, broker: broker.port, workers, persistent }) + more)
+  writeFileSync(
+    file,
+    config({ origin, issuer: issuer.name, broker: broker.port, workers, persistent, listener }) + more,
+  )
   const gateway = await startGateway(t, file)
   await gateway.known()
   const post = async (body: object) => {
@@ -92,7 +103,13 @@ function eventOf(by: By, issued: Issued): Record<string, string | number> | unde
   }
 }
 
-function config(at: { origin: string; issuer: string; broker: number; workers: number; persistent: string }): string {
+interface Addresses extends Required<Omit<IssuingWorldOptions, 'upstream' | 'more'>> {
+  readonly origin: string
+  readonly issuer: string
+  readonly broker: number
+}
+
+function config(at: Addresses): string {
   return `
 [server]
   workers = ${at.workers}
@@ -100,6 +117,7 @@ function config(at: { origin: string; issuer: string; broker: number; workers: n
   host = "127.0.0.1"
   httpPort = 0
   httpsPort = 0
+${at.listener}
 [admin]
   port = 0
   token = "${ADMIN_TOKEN}"

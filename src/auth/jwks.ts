@@ -7,9 +7,17 @@ import type { VerificationKeys } from './verification-keys.js'
 
 /** A set older than this is fetched anew, behind the requests that use the old one. */
 const REFRESH_AFTER = 10 * 60_000
-/** At least this long between two fetches for a `kid` that the set does not hold: strangers' tokens name any. */
+/** At least this long between two fetches of a set that is old. */
+const REFRESH_COOLDOWN = 10_000
+/**
+ * Strangers' tokens name any key. For keys that the set does not hold it is fetched so many times at once, and in the
+ * long run once in so many ms; for one and the same key not oftener than that.
+ */
+const UNKNOWN_KEY_BURST = 5
 const UNKNOWN_KEY_COOLDOWN = 10_000
-/** At least this long between two fetches after one that failed. */
+/** Characters of a key's name that tell it from others. */
+const MAX_NAME = 256
+/** At least this long after a fetch that failed. */
 const FAILURE_COOLDOWN = 1_000
 const TIMEOUT = 10_000
 const MAX_BYTES = 1 << 20
@@ -26,6 +34,8 @@ export interface JwksOptions {
 /**
  * The keys of an issuer's JWK set (RFC 7517), fetched when first needed. An unknown `kid` fetches it again, one fetch
  * at a time and not oftener than the cool-down; a set stays in use for as long as the issuer cannot be reached.
+ * A token whose key was published before it came is not refused for a set that was fetched earlier, unless strangers
+ * have used up the fetches.
  */
 export class Jwks implements VerificationKeys {
   readonly #options: JwksOptions
@@ -35,7 +45,12 @@ export class Jwks implements VerificationKeys {
   #ids: ReadonlySet<string> = new Set()
   #fetchedAt = Number.NEGATIVE_INFINITY
   #triedAt = Number.NEGATIVE_INFINITY
+  #failedAt = Number.NEGATIVE_INFINITY
   #failure: unknown
+  /** Keys that a fetch for their sake did not bring, and when (ms) it began: no more of them than fetches are allowed. */
+  readonly #absent = new Map<string, number>()
+  /** When (ms) the fetches for unknown keys will be spent at their long-run pace. */
+  #spentUntil = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | undefined
 
   constructor(options: JwksOptions) {
@@ -44,21 +59,50 @@ export class Jwks implements VerificationKeys {
   }
 
   async key(header: JWSHeaderParameters, token: FlattenedJWSInput) {
-    if (this.#resolve === undefined) await this.#refresh(FAILURE_COOLDOWN)
-    else if (this.#now() - this.#fetchedAt > REFRESH_AFTER) void this.#refresh(UNKNOWN_KEY_COOLDOWN)
-    if (this.#resolve === undefined) throw new JwksUnavailable(this.#options.url, this.#failure)
-    try {
-      return await this.#resolve(this.#names.resolve(header), token)
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
-      await this.#refresh(UNKNOWN_KEY_COOLDOWN)
-      return this.#resolve(this.#names.resolve(header), token)
+    if (this.#resolve === undefined) await this.#refresh()
+    else if (this.#isOld(this.#now())) void this.#refresh()
+    for (;;) {
+      if (this.#resolve === undefined) throw new JwksUnavailable(this.#options.url, this.#failure)
+      try {
+        return await this.#resolve(this.#names.resolve(header), token)
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey) || !(await this.#lookAgain(header))) throw error
+      }
     }
   }
 
-  #refresh(cooldown: number): Promise<void> {
+  #isOld(now: number): boolean {
+    return now - this.#fetchedAt > REFRESH_AFTER && now - this.#triedAt > REFRESH_COOLDOWN
+  }
+
+  /** Whether it is worth looking for a missing key once more: the set was fetched meanwhile. */
+  async #lookAgain({ alg, kid, x5t }: JWSHeaderParameters): Promise<boolean> {
+    // A fetch under way may have read the set before the key was in it.
+    if (this.#fetching !== undefined) {
+      await this.#fetching
+      return true
+    }
+    const now = this.#now()
+    const name = `${alg} ${kid ?? String(x5t)}`.slice(0, MAX_NAME)
+    if (!this.#mayLookFor(name, now)) return false
+    this.#spentUntil = Math.max(this.#spentUntil, now) + UNKNOWN_KEY_COOLDOWN
+    for (const [each, at] of this.#absent) if (now - at >= UNKNOWN_KEY_COOLDOWN) this.#absent.delete(each)
+    this.#absent.set(name, now)
+    await this.#refresh()
+    if (this.#failedAt >= now) this.#absent.delete(name)
+    return true
+  }
+
+  #mayLookFor(name: string, now: number): boolean {
+    if (now - this.#failedAt < FAILURE_COOLDOWN) return false
+    if (now - (this.#absent.get(name) ?? Number.NEGATIVE_INFINITY) < UNKNOWN_KEY_COOLDOWN) return false
+    return this.#spentUntil - now <= (UNKNOWN_KEY_BURST - 1) * UNKNOWN_KEY_COOLDOWN
+  }
+
+  /** One fetch at a time, and none right after one that failed. Never rejects. */
+  #refresh(): Promise<void> {
     if (this.#fetching !== undefined) return this.#fetching
-    if (this.#now() - this.#triedAt < cooldown) return Promise.resolve()
+    if (this.#now() - this.#failedAt < FAILURE_COOLDOWN) return Promise.resolve()
     this.#triedAt = this.#now()
     this.#fetching = this.#fetch().finally(() => {
       this.#fetching = undefined
@@ -83,6 +127,7 @@ export class Jwks implements VerificationKeys {
       if (dropped) this.#options.onKeysDropped()
     } catch (error) {
       this.#failure = error
+      this.#failedAt = this.#now()
       logger.warn('the keys of an issuer could not be fetched', {
         url: describeTarget(url),
         kept: this.#resolve !== undefined,

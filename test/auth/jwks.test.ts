@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { Jwks } from '../../src/auth/jwks.js'
 import { silent } from '../../src/logging/index.js'
 import { httpClient, httpServer } from '../support/servers.js'
+import { gate } from './key-manager.js'
 
 const NO_TOKEN = { payload: '', signature: '' }
 
@@ -13,10 +14,19 @@ async function jwk(kid: string): Promise<JWK> {
 
 /** An issuer whose keys, answers and clock the test owns. */
 async function issuer(t: Test, keys: JWK[]) {
-  const state = { keys, status: 200, fetched: 0, dropped: 0, now: 1_000_000 }
-  const { origin } = await httpServer(t, (_, res) => {
+  const state = {
+    keys,
+    status: 200,
+    fetched: 0,
+    dropped: 0,
+    now: 1_000_000,
+    hold: undefined as (() => Promise<void>) | undefined,
+  }
+  const { origin } = await httpServer(t, async (_, res) => {
     state.fetched++
-    res.writeHead(state.status).end(JSON.stringify({ keys: state.keys }))
+    const { status, keys } = state
+    await state.hold?.()
+    res.writeHead(status).end(JSON.stringify({ keys }))
   })
   const jwks = new Jwks({
     url: `${origin}/jwks`,
@@ -40,16 +50,74 @@ t.test('keys are fetched once for any number of first requests', async (t) => {
 t.test('an unknown key is looked for once, then not before the cool-down', async (t) => {
   const { state, key } = await issuer(t, [await jwk('a')])
   await key('a')
-  state.now += 10_001
-  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  for (let i = 0; i < 10; i++) await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
   t.equal(state.fetched, 2)
-  for (let i = 0; i < 10; i++) await t.rejects(key(`c${i}`), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
-  t.equal(state.fetched, 2, 'strangers cannot make us call the issuer')
   state.now += 10_001
   state.keys = [...state.keys, await jwk('b')]
   await key('b')
   t.equal(state.fetched, 3)
   t.equal(state.dropped, 0)
+})
+
+t.test('strangers cannot make us call the issuer: five times at once, then once in ten seconds', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  const strangers = async (prefix: string) => {
+    for (let i = 0; i < 100; i++) await t.rejects(key(`${prefix}${i}`), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  }
+  await strangers('a')
+  t.equal(state.fetched, 1 + 5)
+  for (let i = 1; i <= 3; i++) {
+    state.now += 10_001
+    await strangers(`later${i}-`)
+    t.equal(state.fetched, 1 + 5 + i)
+  }
+})
+
+t.test('a key is found as soon as it is published, also when the keys were fetched just now', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  for (const kid of ['b', 'c', 'd']) {
+    state.keys = [...state.keys, await jwk(kid)]
+    await Promise.all([key('a'), key(kid), key(kid), key(kid)])
+  }
+  t.equal(state.fetched, 4)
+})
+
+t.test('a fetch that read the keys before one was published is not the last word on it', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  const [read, answered] = [gate<void>(), gate<void>()]
+  state.hold = () => {
+    read.open()
+    return answered.opened
+  }
+  const stranger = t.rejects(key('nobody'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  await read.opened
+  state.keys = [await jwk('b'), ...state.keys]
+  state.hold = undefined
+  const found = key('b')
+  answered.open()
+  await stranger
+  await found
+  t.equal(state.fetched, 3)
+})
+
+t.test('an issuer that is down is asked in vain once in ten seconds, and found when it is back', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  state.status = 500
+  const minutes = 10
+  for (let second = 0; second < minutes * 60; second++) {
+    state.now += 1_000
+    await key('a')
+    await t.rejects(key(`stranger${second}`), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  }
+  t.ok(state.fetched <= 1 + 5 + minutes * 6 + 1, `${state.fetched} fetches in ${minutes} minutes`)
+  state.status = 200
+  state.keys = [...state.keys, await jwk('b')]
+  state.now += 10_001
+  await key('b')
 })
 
 t.test('known keys stay in use while the issuer is down', async (t) => {

@@ -1,88 +1,14 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { Provider } from 'oidc-provider'
 import t, { type Test } from 'tap'
 import { isRefused } from '../../src/auth/authenticator.js'
 import { CredentialAuthenticator } from '../../src/auth/credential-authenticator.js'
 import { Jwks } from '../../src/auth/jwks.js'
 import { keyManagerCredentials } from '../../src/auth/key-manager-credentials.js'
 import { OpaqueAuthenticator } from '../../src/auth/opaque.js'
-import { Secret } from '../../src/config/secret.js'
 import { silent } from '../../src/logging/index.js'
+import { AUDIENCE, CLIENT, GATEWAY, newKey, OWN, openIdProvider } from '../services/openid-provider.js'
 import { httpClient } from '../support/servers.js'
 import { noSecurity } from './key-manager.js'
 import { authenticator, fingerprints } from './tokens.js'
-
-const CLIENT = { id: 'app', secret: 'app-secret' }
-const GATEWAY = { clientId: 'gateway', clientSecret: new Secret('gateway-secret') }
-const OWN = { clientId: 'own:client', clientSecret: new Secret('own/secret +%') }
-
-function privateJwk(key: KeyObject, kid: string) {
-  return { ...key.export({ format: 'jwk' }), kid, use: 'sig', alg: 'RS256' }
-}
-
-const newKey = (kid: string) => privateJwk(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey, kid)
-
-/** A real OpenID provider on loopback: opaque tokens, and JWTs for the resource `urn:api`. Its keys can be changed. */
-async function provider(t: Test) {
-  let answer: RequestListener = (_, res) => res.end()
-  const server = createServer((req, res) => answer(req, res)).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const signWith = (keys: object[]) => {
-    answer = new Provider(issuer, configuration(keys)).callback()
-  }
-  signWith([newKey('first')])
-  const post = (path: string, form: Record<string, string>) =>
-    fetch(`${issuer}${path}`, {
-      method: 'POST',
-      headers: { authorization: `Basic ${Buffer.from(`${CLIENT.id}:${CLIENT.secret}`).toString('base64')}` },
-      body: new URLSearchParams(form),
-    })
-  return {
-    issuer,
-    signWith,
-    async token(form: Record<string, string> = {}): Promise<string> {
-      const answered = await post('/oauth2/token', { grant_type: 'client_credentials', scope: 'read', ...form })
-      return ((await answered.json()) as { access_token: string }).access_token
-    },
-    async revoke(token: string) {
-      const answered = await post('/oauth2/revoke', { token })
-      if (answered.status !== 200) throw new Error(`the provider answered ${answered.status}`)
-    },
-  }
-}
-
-function configuration(keys: object[]) {
-  const grants = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [], scope: 'read' }
-  return {
-    clients: [
-      { client_id: CLIENT.id, client_secret: CLIENT.secret, ...grants },
-      { client_id: GATEWAY.clientId, client_secret: GATEWAY.clientSecret.reveal(), ...grants },
-      { client_id: OWN.clientId, client_secret: OWN.clientSecret.reveal(), ...grants },
-    ],
-    jwks: { keys },
-    cookies: { keys: ['test'] },
-    scopes: ['read'],
-    routes: { token: '/oauth2/token', introspection: '/oauth2/introspect', revocation: '/oauth2/revoke' },
-    features: {
-      devInteractions: { enabled: false },
-      clientCredentials: { enabled: true },
-      introspection: { enabled: true, allowedPolicy: () => true },
-      revocation: { enabled: true, allowedPolicy: () => true },
-      resourceIndicators: {
-        enabled: true,
-        getResourceServerInfo: () => ({ scope: 'read', audience: 'gateway', accessTokenFormat: 'jwt' }),
-      },
-    },
-  }
-}
 
 function gateway(t: Test, issuer: string, now: () => number = Date.now) {
   const client = httpClient(t)
@@ -94,7 +20,7 @@ function gateway(t: Test, issuer: string, now: () => number = Date.now) {
     now,
   })
   const jwt = authenticator([
-    { issuer, audience: ['gateway'], keys, consumerKeyClaim: 'client_id', requireAccessTokenType: true },
+    { issuer, audience: [AUDIENCE], keys, consumerKeyClaim: 'client_id', requireAccessTokenType: true },
   ])
   const basic = { enabled: true, username: GATEWAY.clientId, password: GATEWAY.clientSecret }
   const opaque = new OpaqueAuthenticator({
@@ -120,14 +46,14 @@ function gateway(t: Test, issuer: string, now: () => number = Date.now) {
 t.test(
   'a real provider’s opaque token passes, and is refused once it is revoked and the cache is flushed',
   async (t) => {
-    const sts = await provider(t)
+    const sts = await openIdProvider(t)
     const { auth, opaque, reason } = gateway(t, sts.issuer)
-    const token = await sts.token()
+    const token = await sts.opaque()
     t.equal(token.split('.').length, 1, 'it is opaque')
     const outcome = await auth.authenticate(token, Date.now())
     if (isRefused(outcome)) throw new Error(outcome.reason)
     t.strictSame([...outcome.scopes], ['read'])
-    t.strictSame(outcome.identity.clients, [fingerprints.of('client', 'app')])
+    t.strictSame(outcome.identity.clients, [fingerprints.of('client', CLIENT.id)])
     await sts.revoke(token)
     t.equal(await reason(token), 'accepted', 'remembered: it is the revocation list that refuses it')
     opaque.flush()
@@ -137,40 +63,63 @@ t.test(
 )
 
 t.test('its JWTs are of RFC 9068 and pass; an altered one does not', async (t) => {
-  const sts = await provider(t)
+  const sts = await openIdProvider(t)
   const { reason } = gateway(t, sts.issuer)
-  const token = await sts.token({ resource: 'urn:api' })
+  const token = await sts.jwt()
   t.equal(await reason(token), 'accepted')
   t.equal(await reason(`${token.slice(0, -8)}AAAAAAAA`), 'signature')
 })
 
 t.test('keys rotate while requests come: none is lost, and a key that is dropped verifies nothing more', async (t) => {
-  const sts = await provider(t)
+  const sts = await openIdProvider(t)
   const clock = { now: Date.now() }
   const { reason, jwt } = gateway(t, sts.issuer, () => clock.now)
   const [first, second] = [newKey('one'), newKey('two')]
   sts.signWith([first])
-  const old = await sts.token({ resource: 'urn:api' })
+  const old = await sts.jwt()
   t.equal(await reason(old), 'accepted')
   sts.signWith([second, first])
-  clock.now += 10_001
-  const fresh = await sts.token({ resource: 'urn:api' })
+  const fresh = await sts.jwt()
   const both = await Promise.all([fresh, old, fresh, old].map(reason))
   t.strictSame(both, new Array(4).fill('accepted'))
   sts.signWith([newKey('three'), second])
-  clock.now += 10_001
-  const third = await sts.token({ resource: 'urn:api' })
+  const third = await sts.jwt()
   t.equal(await reason(third), 'accepted')
   sts.signWith([newKey('four')])
-  clock.now += 10_001
-  const fourth = await sts.token({ resource: 'urn:api' })
+  const fourth = await sts.jwt()
   t.equal(await reason(fourth), 'accepted')
   t.equal(jwt.known(old, clock.now), undefined, 'the cache has forgotten what dropped keys verified')
   t.equal(await reason(old), 'unknown-key')
 })
 
+t.test('an issuer that is away for ten minutes loses no request with a known key', async (t) => {
+  const sts = await openIdProvider(t)
+  const clock = { now: Date.now() }
+  const { reason } = gateway(t, sts.issuer, () => clock.now)
+  const minutes = Array.from({ length: 10 }, (_, minute) => minute)
+  const unseen = await Promise.all(minutes.map(() => sts.jwt()))
+  const seen = await sts.jwt()
+  t.equal(await reason(seen), 'accepted')
+  sts.signWith([newKey('other')])
+  const strange = await Promise.all(minutes.map(() => sts.jwt()))
+  const fetched = sts.keysFetched()
+  await sts.stop()
+  for (const minute of minutes) {
+    clock.now += 60_001
+    t.equal(await reason(seen), 'accepted')
+    t.equal(await reason(unseen[minute] ?? ''), 'accepted', `a token that is first seen in minute ${minute + 1}`)
+    t.equal(await reason(strange[minute] ?? ''), 'unknown-key')
+  }
+  t.equal(sts.keysFetched(), fetched)
+  await sts.start()
+  clock.now += 10_001
+  t.equal(await reason(strange[0] ?? ''), 'accepted', 'the new key is there with the issuer')
+  t.equal(sts.keysFetched(), fetched + 1)
+  t.equal(await reason(seen), 'unknown-key', 'and the dropped one gone')
+})
+
 t.test('the gateway gets an access token of its own there, whatever its secret is made of', async (t) => {
-  const sts = await provider(t)
+  const sts = await openIdProvider(t)
   const client = httpClient(t)
   for (const credentialBearer of ['AUTH_HEADER_BEARER', 'POST_BODY_BEARER'] as const) {
     const clientCredential = { ...OWN, enabled: true, scopes: 'read' }

@@ -158,6 +158,7 @@ export class RequestHandler {
       }
       request.cors = corsHeaders(req, api.cors)
     }
+    if (route.kind === 'method-not-allowed') request.cors = [...request.cors, 'allow', route.allowed]
     if (route.kind !== 'match') return this.#refuse(request, ROUTE_FAULTS[route.kind], route.kind)
     if (!route.resource.secured) return this.#dispatch(request, target, route, undefined)
     const header = route.api.authHeader ?? this.#options.authorizationHeader

@@ -1,0 +1,49 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { type Gateway, startGateway } from '../../src/gateway.js'
+import { silent } from '../../src/logging/index.js'
+import { ISSUER, rsa, signed } from '../auth/tokens.js'
+
+/**
+ * A gateway in this process with one API, that accepts tokens of {@link accessToken} and hears of revocations from
+ * nobody unless `more` names a source.
+ */
+export async function gatewayInProcess(
+  t: Test,
+  definition: string,
+  more = '',
+  listenerConfig = '',
+): Promise<Gateway & { readonly http: string }> {
+  const directory = t.testdir({})
+  mkdirSync(join(directory, 'api_definitions'))
+  writeFileSync(join(directory, 'api_definitions', 'api.yaml'), definition)
+  writeFileSync(join(directory, 'issuer.pem'), rsa.publicKey.export({ type: 'spki', format: 'pem' }))
+  const configFile = join(directory, 'micro-gw.conf')
+  writeFileSync(
+    configFile,
+    `[server]
+  workers = 1
+[listenerConfig]
+  host = "127.0.0.1"
+  httpPort = 0
+  httpsPort = 0
+  tokenListenerPort = 0
+${listenerConfig}
+[admin]
+  port = 0
+[[jwtTokenConfig]]
+  issuer = "${ISSUER}"
+  certFile = "issuer.pem"
+${more}`,
+  )
+  const gateway = await startGateway(configFile, { logging: silent })
+  t.teardown(() => gateway.close())
+  return { ...gateway, http: `http://127.0.0.1:${gateway.httpPort}` }
+}
+
+/** A token that is good for an hour, with a few claims more. */
+export function accessToken(claims: object = {}): Promise<string> {
+  const now = Math.floor(Date.now() / 1000)
+  return signed({ iss: ISSUER, sub: 'alice', iat: now, exp: now + 3_600, jti: `jti-${Math.random()}`, ...claims })
+}

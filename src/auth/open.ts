@@ -70,8 +70,9 @@ export async function openAuthentication(
     }),
     realtime(isLive) {
       opaque.setRealtimeDown(!isLive)
-      // What was revoked in a gap is in no cache's knowledge.
-      if (!isLive) opaque.flush()
+      // What was revoked in a gap is in no cache's knowledge: neither in what was remembered before the gap nor in what
+      // was asked during it.
+      opaque.flush()
     },
   }
 }

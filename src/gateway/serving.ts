@@ -45,7 +45,7 @@ export async function serve(
   try {
     const { fingerprints } = revocations
     const { authenticator, realtime } = await openAuthentication(config, { client, fingerprints, logging })
-    revocations.onRealtime?.(realtime)
+    revocations.onRealtime(realtime)
     const handler = requestHandler(inputs, client, revocations, authenticator, revokeHere, logging)
     const { http, https, token } = await openListeners(config, handler, (listener) => listeners.push(listener))
     const optional = token === undefined ? {} : { tokenPort: token.port }

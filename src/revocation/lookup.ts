@@ -29,8 +29,8 @@ export interface LiveRevocations extends RevocationLookup {
   /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */
   onChange(listener: (entry: Entry) => void): () => void
   /**
-   * Calls `listener` whenever revocations begin, or cease, to come at once. A list that cannot tell has no such method:
-   * what must not be stale then stays short-lived.
+   * Calls `listener` whenever revocations begin, or cease, to come at once by a topic; now, if they do already. Without
+   * a topic they never do.
    */
-  onRealtime?(listener: (isLive: boolean) => void): void
+  onRealtime(listener: (isLive: boolean) => void): void
 }

@@ -4,6 +4,7 @@ import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
 import { type Entry, RevocationList } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
+import { Promptness } from './promptness.js'
 import type { RevocationRecord } from './record.js'
 import { Publisher } from './replication/index.js'
 import { openStore, openTopic, takesRevocations } from './sources.js'
@@ -35,7 +36,7 @@ export class Revocations implements LiveRevocations {
   readonly #journal: Journal | undefined
   readonly #journalError: string | undefined
   readonly #synchronizer: Synchronizer
-  readonly #realtime: { listener: (isLive: boolean) => void }
+  readonly #promptness: Promptness
   readonly #writeBack: WriteBack | undefined
   readonly #logger: Logger
   readonly #release: () => Promise<unknown>
@@ -47,7 +48,7 @@ export class Revocations implements LiveRevocations {
     journal: Journal | undefined
     journalError: string | undefined
     synchronizer: Synchronizer
-    realtime: { listener: (isLive: boolean) => void }
+    promptness: Promptness
     writeBack: WriteBack | undefined
     logger: Logger
     release: () => Promise<unknown>
@@ -57,7 +58,7 @@ export class Revocations implements LiveRevocations {
     this.#journal = parts.journal
     this.#journalError = parts.journalError
     this.#synchronizer = parts.synchronizer
-    this.#realtime = parts.realtime
+    this.#promptness = parts.promptness
     this.#writeBack = parts.writeBack
     this.#logger = parts.logger
     this.#release = parts.release
@@ -80,9 +81,8 @@ export class Revocations implements LiveRevocations {
     return this.#list.onChange(listener)
   }
 
-  /** Calls `listener` whenever revocations begin, or cease, to come at once by a topic. Without one they never do. */
   onRealtime(listener: (isLive: boolean) => void): void {
-    this.#realtime.listener = listener
+    this.#promptness.onChange(listener)
   }
 
   /**
@@ -118,6 +118,7 @@ export class Revocations implements LiveRevocations {
       list: this.#list,
       seed: this.fingerprints.seed,
       knownUntil: () => this.knownUntil,
+      promptness: this.#promptness,
       logger,
     })
     void this.known().then(() => publisher.heartbeat())
@@ -159,9 +160,9 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   warnOfGaps(topic !== undefined, store !== undefined, logger)
 
   const { journal, journalError, list, fingerprints, inStepAt } = await openList(config, logger)
-  const told = { listener: (_: boolean): void => undefined }
+  const promptness = new Promptness()
   const synchronizer = new Synchronizer({
-    onRealtime: (isLive) => told.listener(isLive),
+    onRealtime: (isLive) => promptness.set(isLive),
     ...(topic === undefined ? {} : { realtime: topic }),
     ...(store === undefined ? {} : { store }),
     target: {
@@ -181,7 +182,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     journal,
     journalError,
     synchronizer,
-    realtime: told,
+    promptness,
     writeBack: takesRevocations(store)
       ? new WriteBack({ store, journal, retention: settings.retention, logger })
       : undefined,

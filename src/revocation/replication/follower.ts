@@ -36,6 +36,8 @@ export interface Leader {
   /** Sends what has changed, now. */
   flush(): void
   lease(): Lease
+  /** Whether revocations come at once. */
+  readonly isLive: boolean
   now(): number
 }
 
@@ -114,6 +116,11 @@ export class Follower {
     this.#told = { n: this.#sent, lease }
   }
 
+  /** Revocations begin, or cease, to come at once. One that is behind hears of it with its next snapshot. */
+  realtime(isLive: boolean): void {
+    if (this.#state !== 'behind') this.#say({ type: 'realtime', isLive })
+  }
+
   /** The worker has applied all messages up to `n`, and so the list's changes up to `sequence`. */
   acknowledge(n: number, sequence: number): void {
     if (n > this.#sent) return
@@ -173,6 +180,7 @@ export class Follower {
     this.#leader.flush()
     if (this.#snapshot === undefined) return // what was flushed was too much
     this.#snapshot = undefined
+    this.realtime(this.#leader.isLive)
     const lease = this.#leader.lease()
     this.#say({ type: 'end', sequence: this.#leader.sequence, ...lease })
     this.#told = { n: this.#sent, lease }

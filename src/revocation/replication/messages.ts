@@ -18,6 +18,8 @@ export type PrimaryWord =
   | { readonly type: 'block'; readonly block: EntryBlock }
   | ({ readonly type: 'end'; readonly sequence: number } & Lease)
   | { readonly type: 'delta'; readonly sequence: number; readonly blocks: readonly EntryBlock[] }
+  /** Revocations come at once, or they do not: said whenever that changes, and before a snapshot's `end`. */
+  | { readonly type: 'realtime'; readonly isLive: boolean }
   /** The primary lives. */
   | ({ readonly type: 'alive' } & Lease)
   /** Deltas after this are left out until the next snapshot ends: the replica must not be asked. */

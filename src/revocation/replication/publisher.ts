@@ -1,5 +1,6 @@
 import type { Logger } from '../../logging/index.js'
 import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
+import type { Promptness } from '../promptness.js'
 import { Follower, type FollowerLimits, type FollowerStatus, type Leader, LIMITS } from './follower.js'
 import { monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
@@ -16,6 +17,7 @@ export interface PublisherOptions {
   readonly seed: Uint8Array
   /** Until when the list is known, epoch ms. */
   readonly knownUntil: () => number
+  readonly promptness: Promptness
   readonly logger: Logger
   readonly limits?: FollowerLimits
   /** Monotonic milliseconds. */
@@ -38,7 +40,7 @@ export class Publisher {
   readonly #options: PublisherOptions
   readonly #leader: Leader
   readonly #followers = new Set<Follower>()
-  readonly #unsubscribe: () => void
+  readonly #unsubscribe: readonly (() => void)[]
   readonly #timer: NodeJS.Timeout
   #sequence = 0
   #pending: Entry[] = []
@@ -57,9 +59,15 @@ export class Publisher {
       export: () => options.list.export(),
       flush: () => this.flush(),
       lease: () => ({ knownUntil: options.knownUntil(), saidAt: now() }),
+      get isLive() {
+        return options.promptness.isLive
+      },
       now,
     }
-    this.#unsubscribe = options.list.onChange((entry) => this.#changed(entry))
+    this.#unsubscribe = [
+      options.list.onChange((entry) => this.#changed(entry)),
+      options.promptness.onChange((isLive) => this.#followers.forEach((follower) => void follower.realtime(isLive))),
+    ]
     this.#timer = setInterval(() => this.heartbeat(), HEARTBEAT)
     this.#timer.unref()
   }
@@ -113,7 +121,7 @@ export class Publisher {
   }
 
   close(): void {
-    this.#unsubscribe()
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
     clearInterval(this.#timer)
     clearImmediate(this.#scheduled)
     for (const follower of this.#followers) follower.close()

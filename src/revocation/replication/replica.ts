@@ -1,6 +1,7 @@
 import { Fingerprinter } from '../fingerprint.js'
 import { decodeEntries, type Entry, type EntryBlock, type Retention, RevocationList } from '../list/index.js'
 import type { LiveRevocations, Revocation } from '../lookup.js'
+import { Promptness } from '../promptness.js'
 import type { TokenIdentity } from '../token-id.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
@@ -25,6 +26,7 @@ export interface ReplicaOptions extends Retention {
 export class Replica implements LiveRevocations {
   readonly #options: ReplicaOptions
   readonly #now: () => number
+  readonly #promptness = new Promptness()
   readonly #sweeping: NodeJS.Timeout
   #onPrimed: (() => void)[] = []
   #content: { list: RevocationList; fingerprints: Fingerprinter } | undefined
@@ -81,6 +83,10 @@ export class Replica implements LiveRevocations {
     return this.#filled().list.onChange(listener)
   }
 
+  onRealtime(listener: (isLive: boolean) => void): void {
+    this.#promptness.onChange(listener)
+  }
+
   /** Takes what the primary said. */
   receive(message: PrimaryMessage): void {
     this.#take(message)
@@ -120,12 +126,16 @@ export class Replica implements LiveRevocations {
         this.#renew(message)
         for (const resolve of this.#onPrimed.splice(0)) resolve()
         break
+      case 'realtime':
+        this.#promptness.set(message.isLive)
+        break
       case 'alive':
         this.#renew(message)
         break
       case 'stale':
         this.#primed = false
         this.#leaseEnds = 0
+        this.#promptness.set(false)
         break
     }
   }

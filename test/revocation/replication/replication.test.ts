@@ -6,6 +6,7 @@ import t from 'tap'
 import { createLogging, silent } from '../../../src/logging/index.js'
 import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
 import { decodeEntries, RevocationList, type RuleEntry, type TokenEntry } from '../../../src/revocation/list/index.js'
+import { Promptness } from '../../../src/revocation/promptness.js'
 import type { RevocationRecord } from '../../../src/revocation/record.js'
 import { Publisher, Replica } from '../../../src/revocation/replication/index.js'
 import { LEASE, type PrimaryMessage, type WorkerMessage } from '../../../src/revocation/replication/messages.js'
@@ -42,7 +43,9 @@ interface Options {
 function pair(t: { teardown(action: () => void): void }, options: Options = {}) {
   const list = new RevocationList({ fingerprints, ...RETENTION })
   const { knownUntil = () => Number.POSITIVE_INFINITY, ...others } = options
-  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil, logger: silent('t'), ...others })
+  const promptness = new Promptness()
+  const logger = silent('t')
+  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil, promptness, logger, ...others })
   const down: PrimaryMessage[] = []
   const up: WorkerMessage[] = []
   const subscription = publisher.subscribe('1', (message) => down.push(structuredClone(message)))
@@ -51,6 +54,8 @@ function pair(t: { teardown(action: () => void): void }, options: Options = {}) 
     send: (message) => up.push(structuredClone(message)),
     ...(options.now === undefined ? {} : { now: options.now }),
   })
+  const told: boolean[] = []
+  replica.onRealtime((isLive) => told.push(isLive))
   t.teardown(() => {
     publisher.close()
     replica.close()
@@ -65,6 +70,9 @@ function pair(t: { teardown(action: () => void): void }, options: Options = {}) 
   }
   return {
     list,
+    promptness,
+    /** What the worker was told of realtime. */
+    told,
     publisher,
     subscription,
     replica,
@@ -117,6 +125,7 @@ t.test(
       { weight: 1, arbitrary: fc.record({ do: fc.constant('rule' as const), n: fc.nat(5), at: fc.nat(1e6) }) },
       { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('down' as const, 'up' as const, 'turn' as const) }) },
       { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('flush' as const, 'beat' as const) }) },
+      { weight: 1, arbitrary: fc.record({ do: fc.constant('realtime' as const), isLive: fc.boolean() }) },
     )
     let behind = 0
     await fc.assert(
@@ -137,6 +146,7 @@ t.test(
           else if (each.do === 'down') p.deliverDown()
           else if (each.do === 'up') p.deliverUp()
           else if (each.do === 'flush') p.publisher.flush()
+          else if (each.do === 'realtime') p.promptness.set(each.isLive)
           else if (each.do === 'beat') p.publisher.heartbeat()
           else await setImmediate()
           if (p.subscription.status()?.state === 'behind') behind++
@@ -147,6 +157,7 @@ t.test(
         return (
           status?.state === 'in step' &&
           status.lag.entries === 0 &&
+          p.told.at(-1) === p.promptness.isLive &&
           JSON.stringify(contents(p.replica.list)) === JSON.stringify(contents(p.list))
         )
       }),
@@ -155,6 +166,27 @@ t.test(
     t.ok(behind > 0, `some fell behind on their way (${behind} steps)`)
   },
 )
+
+t.test('a worker is told whether revocations come at once, and of every gap, also of one that is over', async (t) => {
+  const p = pair(t, { limits: { entries: 10, messages: 100 } })
+  p.promptness.set(true)
+  void p.replica.follow()
+  await p.settle()
+  t.strictSame(p.told, [true])
+  p.promptness.set(false)
+  p.promptness.set(true)
+  await p.settle()
+  t.strictSame(p.told, [true, false, true])
+  const late: boolean[] = []
+  p.replica.onRealtime((isLive) => late.push(isLive))
+  t.strictSame(late, [true], 'whoever asks later is told at once')
+  for (let n = 0; n < 50; n++) p.list.add(token(n), 'topic', Date.now())
+  p.publisher.flush()
+  p.promptness.set(false)
+  p.promptness.set(true)
+  await p.settle()
+  t.strictSame(p.told, [true, false, true, false, true], 'one that fell behind has missed something')
+})
 
 t.test(
   'a worker that falls behind is not asked until it has the list anew, and then ends what was missed',
@@ -226,7 +258,8 @@ t.test('a refused token prolongs what revokes it, in the primary and everywhere'
 t.test('over a real channel: many changes while the list is being sent', async (t) => {
   const { port1, port2 } = new MessageChannel()
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const options = { list, seed: fingerprints.seed, knownUntil: () => Number.POSITIVE_INFINITY }
+  const known = { knownUntil: () => Number.POSITIVE_INFINITY, promptness: new Promptness() }
+  const options = { list, seed: fingerprints.seed, ...known }
   const publisher = new Publisher({ ...options, logger: createLogging({ level: 'silent', format: 'json' })('t') })
   const subscription = publisher.subscribe('1', (message) => port1.postMessage(message))
   port1.on('message', (message: WorkerMessage) => subscription.receive(message))

@@ -1,0 +1,37 @@
+import t, { type Test } from 'tap'
+import { isRefused } from '../../src/auth/authenticator.js'
+import { openAuthentication } from '../../src/auth/index.js'
+import { parseConfig } from '../../src/config/index.js'
+import { silent } from '../../src/logging/index.js'
+import { httpClient } from '../support/servers.js'
+import { keyManager } from './key-manager.js'
+import { fingerprints } from './tokens.js'
+
+async function opened(t: Test) {
+  const state = { active: true }
+  const manager = await keyManager(t, () => ({ body: { active: state.active, token_type: 'Bearer' } }))
+  const { config } = parseConfig(`[keyManager]\nserverUrl = "${manager.origin}"`, 'micro-gw.conf', {})
+  const parts = { client: httpClient(t), fingerprints, logging: silent }
+  const { authenticator, realtime } = await openAuthentication(config, parts)
+  const reason = async (token: string) => {
+    const outcome = await authenticator.authenticate(token, Date.now())
+    return isRefused(outcome) ? outcome.reason : 'accepted'
+  }
+  return { state, asked: manager.asked, realtime, reason }
+}
+
+t.test('what was introspected before a gap, and during one, is asked for anew', async (t) => {
+  const { state, asked, realtime, reason } = await opened(t)
+  realtime(true)
+  t.equal(await reason('before'), 'accepted')
+  t.equal(await reason('before'), 'accepted')
+  t.equal(asked.length, 1)
+  realtime(false)
+  t.equal(await reason('before'), 'accepted')
+  t.equal(await reason('during'), 'accepted')
+  t.equal(asked.length, 3)
+  state.active = false // nobody hears of it: the topic's word is lost in the gap
+  realtime(true)
+  t.equal(await reason('before'), 'inactive')
+  t.equal(await reason('during'), 'inactive')
+})

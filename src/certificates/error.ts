@@ -21,6 +21,19 @@ export type CertificateErrorCode =
   /** A public key that no token should be verified with. */
   | 'ERR_CERTIFICATE_KEY'
 
+/** What to do; for the others the text says it, or there is no more to say. */
+const REMEDIES: Readonly<Partial<Record<CertificateErrorCode, string>>> = {
+  ERR_CERTIFICATE_FILE_MISSING: 'correct its path in the configuration',
+  ERR_CERTIFICATE_FILE_UNREADABLE: 'name a file that the gateway’s user may read',
+  ERR_CERTIFICATE_FORMAT: 'make it anew, as PKCS12 or PEM',
+  ERR_CERTIFICATE_UNSUPPORTED:
+    'make it anew with a password and the usual algorithms, as `openssl pkcs12 -export` does',
+  ERR_CERTIFICATE_PASSWORD: 'correct the password beside its path in the configuration',
+  ERR_CERTIFICATE_NO_KEY: 'name the store that has the private key',
+  ERR_CERTIFICATE_NO_CERTIFICATE: 'name the file that has the certificate',
+  ERR_CERTIFICATE_ALIAS: 'correct the alias in the configuration; a PEM file has none, and is named by certFile',
+}
+
 /** A key store, a trust store or a certificate can't be used. The text names the file, and never holds a password. */
 export class CertificateError extends Error {
   override readonly name = 'CertificateError'
@@ -32,19 +45,24 @@ export class CertificateError extends Error {
   }
 }
 
-/** Does what it is given; whatever that throws becomes a {@link CertificateError} that names the file. */
+/** Does what it is given; whatever that throws becomes a {@link CertificateError} that names the file and what to do. */
 export async function namingFile<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
-    if (error instanceof CertificateError) {
-      throw new CertificateError(error.code, `${file}: ${error.message}`, { cause: error.cause })
-    }
+    if (error instanceof CertificateError) throw named(file, error)
     // Libraries throw what they like at bytes that they did not expect.
-    throw new CertificateError('ERR_CERTIFICATE_FORMAT', `${file}: is damaged, or not what it should be`, {
-      cause: error,
-    })
+    throw named(
+      file,
+      new CertificateError('ERR_CERTIFICATE_FORMAT', 'is damaged, or not what it should be', { cause: error }),
+    )
   }
+}
+
+/** The same error, naming the file and what to do. */
+export function named(file: string, { code, message, cause }: CertificateError): CertificateError {
+  const remedy = REMEDIES[code]
+  return new CertificateError(code, `${file}: ${message}${remedy === undefined ? '' : `; ${remedy}`}`, { cause })
 }
 
 /** The error of an alias that was not found; names those that there are, a bounded number of them. */

@@ -1,6 +1,6 @@
 import type { Secret } from '../config/secret.js'
 import { readEntries } from './entries.js'
-import { CertificateError, isAlias, namingFile, unknownAlias } from './error.js'
+import { CertificateError, isAlias, named, namingFile, unknownAlias } from './error.js'
 
 export interface TrustedCertificate {
   /** Its name in a PKCS12 store (friendlyName); a PEM file has none. */
@@ -9,6 +9,7 @@ export interface TrustedCertificate {
 }
 
 export interface TrustStore {
+  readonly path: string
   readonly certificates: readonly TrustedCertificate[]
 }
 
@@ -24,6 +25,7 @@ export function readTrustStore(path: string, password: Secret): Promise<TrustSto
       throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', 'holds no certificate')
     }
     return {
+      path,
       certificates: certificates.map(({ alias, certificate }) => ({ alias, pem: certificate.toString() })),
     }
   })
@@ -33,15 +35,15 @@ export function readTrustStore(path: string, password: Secret): Promise<TrustSto
  * The certificate of an alias; upper and lower case are the same, as in Java. Throws a {@link CertificateError} that
  * lists the aliases if there is none, and one if several differ: whose tokens to accept is not to be guessed.
  */
-export function findCertificate({ certificates }: TrustStore, alias: string): TrustedCertificate {
+export function findCertificate({ path, certificates }: TrustStore, alias: string): TrustedCertificate {
   const [found, ...others] = certificates.filter((each) => isAlias(each.alias, alias))
-  if (found === undefined)
-    throw unknownAlias(
-      alias,
-      certificates.map((each) => each.alias),
-    )
+  if (found === undefined) {
+    const aliases = certificates.map((each) => each.alias)
+    throw named(path, unknownAlias(alias, aliases))
+  }
   if (others.some(({ pem }) => pem !== found.pem)) {
-    throw new CertificateError('ERR_CERTIFICATE_ALIAS', `several certificates have the alias ${JSON.stringify(alias)}`)
+    const message = `several certificates have the alias ${JSON.stringify(alias)}`
+    throw named(path, new CertificateError('ERR_CERTIFICATE_ALIAS', message))
   }
   return found
 }

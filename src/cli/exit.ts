@@ -8,6 +8,9 @@ export const EXIT_FAILED = 1
 /** The command line or the configuration is wrong: nothing was started. */
 export const EXIT_USAGE = 2
 
+/** Files and secrets that the configuration names and that are no good, by their codes: a worker's error has no more. */
+const OF_CONFIGURATION = /^ERR_(CERTIFICATE_.+|CLAIM_MAPPING|KEY_NOT_SUPPORTED|SHARED_SECRET_TOO_SHORT)$/
+
 /** Prints an error for people and sets the exit status that goes with it. */
 export function exitWith(error: unknown): void {
   if (error instanceof CommanderError) {
@@ -20,7 +23,11 @@ export function exitWith(error: unknown): void {
     return
   }
   console.error(`mgw: ${describeError(error)}`)
-  process.exitCode = EXIT_FAILED
+  process.exitCode = isOfConfiguration(error) ? EXIT_USAGE : EXIT_FAILED
+}
+
+function isOfConfiguration(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && OF_CONFIGURATION.test(String(error.code))
 }
 
 /** Configuration and definition errors list their problems themselves, line by line, and hold no secret. */

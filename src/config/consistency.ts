@@ -85,7 +85,7 @@ function* ofKeyPair(section: string, certFile?: string, keyFile?: string): Gener
   }
 }
 
-function* ofIssuers({ jwtTokenConfig }: Config): Generator<Contradiction> {
+function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contradiction> {
   const seen = new Map<string, string>()
   for (const [index, each] of jwtTokenConfig.entries()) {
     const path = `jwtTokenConfig[${index}]`
@@ -105,6 +105,15 @@ function* ofIssuers({ jwtTokenConfig }: Config): Generator<Contradiction> {
         message: 'is missing: without it the issuer’s tokens can’t be verified',
         remedy: 'name the URL of the issuer’s key set',
         beside: [`${path}.certFile`, `${path}.certificateAlias`, `${path}.sharedSecret`],
+      }
+    }
+    const byAlias = jwksURL === undefined && certFile === undefined && sharedSecret.isEmpty
+    if (byAlias && certificateAlias !== undefined && listenerConfig.trustStorePath === undefined) {
+      yield {
+        path: `${path}.certificateAlias`,
+        message: 'names a certificate of a trust store, and there is none',
+        remedy: 'set listenerConfig.trustStorePath and trustStorePassword',
+        beside: ['listenerConfig.trustStorePath'],
       }
     }
   }

@@ -69,10 +69,10 @@ test('a PEM bundle is a trust store without aliases; its comments are passed ove
 
 test('two certificates of one alias are not chosen between', async (t) => {
   const entry = (alias: string, pem: string) => ({ alias, pem })
-  t.throws(() => findCertificate({ certificates: [entry('A', '1'), entry('a', '2')] }, 'a'), {
+  t.throws(() => findCertificate({ path: 'trust.p12', certificates: [entry('A', '1'), entry('a', '2')] }, 'a'), {
     code: 'ERR_CERTIFICATE_ALIAS',
   })
-  t.equal(findCertificate({ certificates: [entry('A', '1'), entry('a', '1')] }, 'a').pem, '1')
+  t.equal(findCertificate({ path: 'trust.p12', certificates: [entry('A', '1'), entry('a', '1')] }, 'a').pem, '1')
 })
 
 test('an issuer’s certificate or public key is read, never its private key', {

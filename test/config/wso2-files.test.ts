@@ -183,6 +183,10 @@ t.test('what protects and is not supported is a problem with a remedy', async (t
     [],
     'an alias beside a key set is not needed',
   )
+  t.match(problemsOf(`${issuer}certificateAlias = "a"`), [
+    { path: 'jwtTokenConfig[0].certificateAlias', remedy: /trustStorePath/ },
+  ])
+  t.same(problemsOf(`${issuer}certificateAlias = "a"\n[listenerConfig]\ntrustStorePath = "ca.p12"`), [])
   t.same(problemsOf('[listenerConfig]\ntrustStorePath = "ca.pem"'), [])
   t.same(problemsOf(`[${PERSISTENT}]\ntype = "etcd"`), [], 'a store that is not enabled needs no support')
 })

@@ -49,7 +49,9 @@ async function scenario(
   t.equal(await gateway.status(before), 401, 'revoked before the start')
   t.equal(await gateway.status(control), 200)
 
-  const live = await Promise.all(Array.from({ length: LIVE }, () => w.token()))
+  const live: string[] = []
+  // Not all at once: each asks on a TLS connection of its own.
+  while (live.length < LIVE) live.push(...(await Promise.all(Array.from({ length: 50 }, () => w.token()))))
   t.equal(await gateway.status(live[0] ?? ''), 200)
   await revokeMany(live.map(jtiOf))
   let refused = 0

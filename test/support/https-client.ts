@@ -16,7 +16,8 @@ export type HttpsCall = (
 
 /** A client that, as `curl -k`, accepts any certificate; its connections end with the test. */
 export function insecureHttps(t: Pick<Test, 'teardown'>): HttpsCall {
-  const agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
+  // More at once than a listener's backlog takes would be reset.
+  const agent = new Agent({ rejectUnauthorized: false, keepAlive: true, maxSockets: 128 })
   t.teardown(() => agent.destroy())
   return (url, { method = 'GET', headers = {}, body } = {}) =>
     new Promise((resolve, reject) => {

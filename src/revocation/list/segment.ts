@@ -1,4 +1,5 @@
-import { isKept } from './entry.js'
+import { elasticWords, resized } from './elastic-words.js'
+import { ENTRY_WORDS, isKept } from './entry.js'
 
 /** A segment grows when it is fuller than this. */
 const MAX_LOAD = 0.875
@@ -12,17 +13,19 @@ const SMALLEST = 8
  */
 const OVERFLOW_LEAST = 8
 const OVERFLOW_MOST = 64
+/** What all segments share that have no entry: their only slot is empty. */
+const EMPTY = elasticWords(Math.max(...Object.values(ENTRY_WORDS)), 0)
 
 /**
  * A hash table of fingerprints in one typed array: open addressing by linear probing, in which entries stand in the order
  * of their fingerprints. So a search for what is not there ends at the first larger one, a table needs no tombstones, and
- * growing or sweeping it is one pass over memory from front to back.
+ * growing or sweeping it is a pass or two over its memory, in place.
  *
  * Invariants: an entry stands at its home slot or after it, no slot between the two is empty, and fingerprints ascend.
  */
 export class Segment {
   /** Slots of `width` words: fingerprint (2 words), a word that is 0 in an empty slot, more. */
-  words: Uint32Array
+  words = EMPTY
   count = 0
   readonly #width: number
   readonly #phase: number
@@ -35,7 +38,6 @@ export class Segment {
   constructor(width: number, phase: number) {
     this.#width = width
     this.#phase = phase
-    this.words = new Uint32Array(width)
   }
 
   /** The index of a fingerprint's first word, or -1. */
@@ -63,21 +65,25 @@ export class Segment {
   place(hi: number, lo: number): number {
     const found = this.find(hi, lo)
     if (found >= 0) return found
-    if (this.count >= this.#room) this.#rebuild(this.#level + 1)
+    if (this.count >= this.#room) this.#grow(this.#level + 1)
     for (;;) {
       const at = this.#insert(hi >>> 0, lo >>> 0)
       if (at >= 0) return at
-      this.#rebuild(this.#level, 2 * this.#overflow)
+      this.#respace(2 * this.#overflow)
     }
   }
 
   /** Removes what has expired by `unit`, and gives memory back if much has. Returns how many were removed. */
   removeExpired(unit: number): number {
-    const before = this.count
-    if (!this.#hasExpired(unit)) return 0
-    this.count = this.#copyTo(this.words, this.#capacity, unit)
-    if (this.count < this.#room / 2) this.#shrink()
-    return before - this.count
+    const kept = this.#countKept(unit)
+    const removed = this.count - kept
+    if (removed === 0) return 0
+    if (kept === 0) this.#clear()
+    else {
+      if (kept < this.#room / 2) this.#setLevel(this.#levelFor(kept))
+      this.#close(unit)
+    }
+    return removed
   }
 
   /**
@@ -110,7 +116,7 @@ export class Segment {
     let end = at
     while (words[end + 2] !== 0) end += width
     if (end + width >= words.length) return -1
-    if (end > at) words.copyWithin(at + width, at, end)
+    for (let i = end + width - 1; i >= at + width; i--) words[i] = words[i - width] as number
     words.fill(0, at, at + width)
     words[at] = high
     words[at + 1] = low
@@ -118,71 +124,99 @@ export class Segment {
     return at
   }
 
-  #hasExpired(unit: number): boolean {
+  #countKept(unit: number): number {
     const { words } = this
-    for (let at = 2; at < words.length; at += this.#width) {
-      const word = words[at] as number
-      if (word !== 0 && !isKept(word, unit)) return true
-    }
-    return false
+    const { length } = words
+    let kept = 0
+    for (let at = 2; at < length; at += this.#width) if (isKept(words[at] as number, unit)) kept++
+    return kept
   }
 
-  #shrink(): void {
-    if (this.count === 0) {
-      this.#level = -1
-      this.#capacity = 0
-      this.#room = 0
-      this.words = new Uint32Array(this.#width)
-      return
-    }
+  #levelFor(count: number): number {
     let level = this.#level
-    while (level > 0 && capacityOf(level - 1, this.#phase) * SHRUNK_LOAD > this.count) level--
-    this.#rebuild(level)
+    while (level > 0 && capacityOf(level - 1, this.#phase) * SHRUNK_LOAD > count) level--
+    return level
   }
 
-  /** Moves the entries to a new array. */
-  #rebuild(level: number, overflow = 0): void {
-    const capacity = capacityOf(level, this.#phase)
-    let slots = overflow || Math.min(OVERFLOW_MOST, OVERFLOW_LEAST + (capacity >>> 4))
-    let words = new Uint32Array((capacity + slots) * this.#width)
-    while (this.#copyTo(words, capacity, -1) < this.count) {
-      slots *= 2
-      words = new Uint32Array((capacity + slots) * this.#width)
-    }
-    this.words = words
+  #setLevel(level: number): void {
     this.#level = level
-    this.#capacity = capacity
-    this.#overflow = slots
-    this.#room = Math.floor(capacity * MAX_LOAD)
+    this.#capacity = capacityOf(level, this.#phase)
+    this.#room = Math.floor(this.#capacity * MAX_LOAD)
+    this.#overflow = Math.min(OVERFLOW_MOST, OVERFLOW_LEAST + (this.#capacity >>> 4))
   }
 
-  /**
-   * Puts the entries that are kept beyond `unit` into `target`, which may be this segment's own array: an entry never
-   * moves up there, since those before it did not. Returns how many; fewer than there are if they found no room.
-   */
-  #copyTo(target: Uint32Array, capacity: number, unit: number): number {
+  /** Leaves out what has expired by `unit` and moves the rest down, to where it belongs with a capacity that did not grow. */
+  #close(unit: number): void {
     const { words } = this
+    const { length } = words
     const width = this.#width
-    let count = 0
     let free = 0
-    for (let from = 0; from < words.length; from += width) {
+    this.count = 0
+    for (let from = 0; from < length; from += width) {
       const kept = words[from + 2] as number
       if (kept === 0) continue
-      if (!isKept(kept, unit)) {
-        words[from + 2] = 0
-        continue
-      }
-      const home = Math.floor(((words[from] as number) * capacity) / 0x1_0000_0000) * width
-      const to = Math.max(home, free)
-      if (to + width >= target.length) return count
-      if (target !== words || to !== from) {
-        for (let i = 0; i < width; i++) target[to + i] = words[from + i] as number
-        if (target === words) words[from + 2] = 0
-      }
+      words[from + 2] = 0
+      if (!isKept(kept, unit)) continue
+      const to = Math.max(this.#home(words[from] as number), free)
+      for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
+      words[to + 2] = kept
       free = to + width
-      count++
+      this.count++
     }
-    return count
+    this.words = resized(words, Math.max((this.#capacity + this.#overflow) * width, free + width))
+  }
+
+  #clear(): void {
+    this.words = EMPTY
+    this.count = 0
+    this.#level = -1
+    this.#capacity = 0
+    this.#room = 0
+  }
+
+  #grow(level: number): void {
+    this.#setLevel(level)
+    this.#respace(this.#overflow)
+  }
+
+  /** Moves the entries to where they belong in a larger array; to one that is larger still if they find no room in it. */
+  #respace(overflow: number): void {
+    this.#overflow = overflow
+    const length = (this.#capacity + overflow) * this.#width
+    if (this.words === EMPTY) this.words = elasticWords(length)
+    else this.words = resized(this.words, Math.max(length, this.words.length))
+    this.#stack()
+    if (!this.#unstack()) this.#respace(2 * overflow)
+  }
+
+  /** Moves all entries to the end, where they leave no slot empty. */
+  #stack(): void {
+    const { words } = this
+    const width = this.#width
+    let to = words.length
+    for (let from = to - width; from >= 0; from -= width) {
+      if (words[from + 2] === 0) continue
+      to -= width
+      if (to === from) continue
+      for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
+      words[from + 2] = 0
+    }
+  }
+
+  /** Moves entries from the end to where they belong. Returns false if the last ones found no room: they stay there. */
+  #unstack(): boolean {
+    const { words } = this
+    const { length } = words
+    const width = this.#width
+    let free = 0
+    for (let from = length - this.count * width; from < length; from += width) {
+      const to = Math.max(this.#home(words[from] as number), free)
+      if (to >= from) return false // the last slot must stay empty
+      for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
+      words[from + 2] = 0
+      free = to + width
+    }
+    return true
   }
 }
 

@@ -72,7 +72,7 @@ t.test('a hundred thousand entries: all found, no other found, half swept', asyn
   t.ok(agrees(model))
   t.ok(model.segment.words.byteLength < full * 0.7, 'gives memory back')
   t.equal(sweep(model, 2), 50_000)
-  t.equal(model.segment.words.length, WIDTH)
+  t.ok(model.segment.words.length < 8, 'all of it in the end')
   put(model, 1, 2, 3)
   t.ok(agrees(model), 'and starts anew')
 })

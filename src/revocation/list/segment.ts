@@ -13,8 +13,11 @@ const SMALLEST = 8
  */
 const OVERFLOW_LEAST = 8
 const OVERFLOW_MOST = 64
+/** First word of an empty slot: no fingerprint is above it, so that a search ends there without asking for more. */
+const NOTHING = 0xffff_ffff
 /** What all segments share that have no entry: their only slot is empty. */
-const EMPTY = elasticWords(Math.max(...Object.values(ENTRY_WORDS)), 0)
+const EMPTY = elasticWords(Math.max(...Object.values(ENTRY_WORDS)))
+EMPTY[0] = NOTHING
 
 /**
  * A hash table of fingerprints in one typed array: open addressing by linear probing, in which entries stand in the order
@@ -45,17 +48,16 @@ export class Segment {
     const words = this.words
     const high = hi >>> 0
     const low = lo >>> 0
-    for (let at = this.#home(high); ; at += this.#width) {
-      const here = words[at] as number
-      if (here < high) {
-        if (words[at + 2] === 0) return -1
-        continue
-      }
-      if (here > high || words[at + 2] === 0) return -1
-      const lowHere = words[at + 1] as number
-      if (lowHere === low) return at
-      if (lowHere > low) return -1
+    const width = this.#width
+    let at = this.#home(high)
+    while ((words[at] as number) < high) at += width
+    while (words[at] === high && words[at + 2] !== 0) {
+      const here = words[at + 1] as number
+      if (here === low) return at
+      if (here > low) return -1
+      at += width
     }
+    return -1
   }
 
   /**
@@ -155,15 +157,21 @@ export class Segment {
     for (let from = 0; from < length; from += width) {
       const kept = words[from + 2] as number
       if (kept === 0) continue
-      words[from + 2] = 0
-      if (!isKept(kept, unit)) continue
-      const to = Math.max(this.#home(words[from] as number), free)
-      for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
-      words[to + 2] = kept
-      free = to + width
-      this.count++
+      if (isKept(kept, unit)) {
+        const to = Math.max(this.#home(words[from] as number), free)
+        free = to + width
+        this.count++
+        if (to === from) continue
+        for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
+      }
+      this.#empty(from)
     }
     this.words = resized(words, Math.max((this.#capacity + this.#overflow) * width, free + width))
+  }
+
+  #empty(at: number): void {
+    this.words[at] = NOTHING
+    this.words[at + 2] = 0
   }
 
   #clear(): void {
@@ -199,8 +207,8 @@ export class Segment {
       to -= width
       if (to === from) continue
       for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
-      words[from + 2] = 0
     }
+    for (let at = 0; at < to; at += width) this.#empty(at)
   }
 
   /** Moves entries from the end to where they belong. Returns false if the last ones found no room: they stay there. */
@@ -213,7 +221,7 @@ export class Segment {
       const to = Math.max(this.#home(words[from] as number), free)
       if (to >= from) return false // the last slot must stay empty
       for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
-      words[from + 2] = 0
+      this.#empty(from)
       free = to + width
     }
     return true

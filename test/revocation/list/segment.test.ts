@@ -36,12 +36,15 @@ const half = fc.oneof(
   fc.integer({ min: -5, max: 5 }),
   fc.constantFrom(0x7fffffff, -0x80000000, -1, -2, 0),
 )
+const SWEEP = fc.tuple(fc.constant('sweep' as const), fc.constant(0), fc.integer({ min: 0, max: 120 }))
+const EXPORT = fc.tuple(fc.constant('export' as const), fc.constant(0), fc.constant(0))
 const action = fc.oneof(
-  { weight: 20, arbitrary: fc.tuple(half, half, fc.integer({ min: 1, max: 100 })) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant(undefined), fc.constant(0), fc.integer({ min: 0, max: 120 })) },
+  { weight: 40, arbitrary: fc.tuple(half, half, fc.integer({ min: 1, max: 100 })) },
+  { weight: 2, arbitrary: SWEEP },
+  { weight: 1, arbitrary: EXPORT },
 )
 
-t.test('holds what a Map would, through growth and sweeps', async () => {
+t.test('holds what a Map would, through growth and sweeps, and exports it at any moment', async () => {
   fc.assert(
     fc.property(
       fc.array(action, { maxLength: 400, size: 'max' }),
@@ -49,10 +52,12 @@ t.test('holds what a Map would, through growth and sweeps', async () => {
       (actions, phase) => {
         const model: Model = { segment: new Segment(WIDTH, phase), entries: new Map() }
         for (const [hi, lo, units] of actions) {
-          if (hi === undefined) sweep(model, units)
-          else put(model, hi, lo, units)
+          if (hi === 'sweep') sweep(model, units)
+          else if (hi === 'export') {
+            if (!agrees({ segment: copyOf(model.segment), entries: model.entries })) return false
+          } else put(model, hi, lo, units)
         }
-        return agrees(model)
+        return agrees(model) && isInOrder(model.segment)
       },
     ),
     { numRuns: 300 },
@@ -100,6 +105,32 @@ t.test('fingerprints that all belong at the very end make it grow, not fail', as
   for (let i = 0; i < 500; i++) put(model, -1, i, 1)
   t.ok(agrees(model))
 })
+
+/** What was exported, put into another segment. */
+function copyOf(segment: Segment): Segment {
+  const copy = new Segment(WIDTH, 0.5)
+  const packed = segment.pack()
+  for (let i = 0; i < packed.length; i += WIDTH) {
+    const [hi = 0, lo = 0, kept = 0, units = 0] = packed.subarray(i, i + WIDTH)
+    const at = copy.place(hi, lo)
+    copy.words[at + 2] = kept
+    copy.words[at + 3] = units
+  }
+  return copy
+}
+
+/** Fingerprints ascend, and the last slot, which ends every search, is empty. */
+function isInOrder({ words }: Segment): boolean {
+  let [high, low] = [-1, -1]
+  for (let at = 0; at < words.length; at += WIDTH) {
+    const [hi = 0, lo = 0, kept = 0] = words.subarray(at, at + WIDTH)
+    if (kept === 0) continue
+    if (hi < high || (hi === high && lo <= low)) return false
+    high = hi
+    low = lo
+  }
+  return words[words.length - WIDTH + 2] === 0 || words.length < 2 * WIDTH
+}
 
 /** A small generator of 32-bit numbers (xorshift), so that runs are alike. */
 function randomInts(seed: number): () => number {

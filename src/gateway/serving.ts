@@ -2,9 +2,16 @@ import { RouteTable } from '../apis/index.js'
 import { type Authenticator, openAuthentication } from '../auth/index.js'
 import { ensureSelfSigned, readKeyPair, readKeyStore, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
-import { createHttpClient, type HttpClient } from '../http-client/index.js'
+import {
+  CONNECT_TIMEOUT,
+  createHttpClient,
+  type HttpClient,
+  type HttpClientOptions,
+  RESPONSE_TIMEOUT,
+  sharedTls,
+} from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
-import { OpenRequests } from '../proxy/index.js'
+import { OpenRequests, type UpgradeOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord, TokenIdentity } from '../revocation/index.js'
 import {
   KeyManagerEndpoints,
@@ -36,17 +43,22 @@ export async function serve(
   logging: Logging,
 ): Promise<Serving> {
   const { config } = inputs
-  const client = await httpClient(config)
+  const clientOptions = await readClientOptions(config)
+  const client = createHttpClient(clientOptions)
   const listeners: Listener[] = []
+  let handler: RequestHandler | undefined
   const close = async () => {
-    await Promise.all(listeners.map((listener) => listener.close(config.server.stopTimeout)))
+    const closed = listeners.map((listener) => listener.close(config.server.stopTimeout))
+    handler?.goAway()
+    await Promise.all(closed)
     await client.close()
   }
   try {
     const { fingerprints } = revocations
     const { authenticator, realtime } = await openAuthentication(config, { client, fingerprints, logging })
     revocations.onRealtime(realtime)
-    const handler = requestHandler(inputs, client, revocations, authenticator, revokeHere, logging)
+    const upstreams = { client, upgrade: upgradeOptions(config, clientOptions) }
+    handler = requestHandler(inputs, upstreams, revocations, authenticator, revokeHere, logging)
     const { http, https, token } = await openListeners(config, handler, (listener) => listeners.push(listener))
     const optional = token === undefined ? {} : { tokenPort: token.port }
     return { httpPort: http.port, httpsPort: https.port, ...optional, close }
@@ -58,7 +70,7 @@ export async function serve(
 
 function requestHandler(
   { config, apis }: Inputs,
-  client: HttpClient,
+  { client, upgrade }: { client: HttpClient; upgrade: UpgradeOptions },
   revocations: LiveRevocations,
   authenticator: Authenticator,
   revokeHere: (record: RevocationRecord) => Promise<void>,
@@ -75,6 +87,7 @@ function requestHandler(
     revocations,
     ...(openRequests === undefined ? {} : { openRequests }),
     client,
+    upgrade,
     ...(keyManager === undefined
       ? {}
       : {
@@ -114,8 +127,8 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
   return open
 }
 
-/** Connections to upstreams, issuers and the key manager. */
-async function httpClient({ httpClients, listenerConfig, server }: Config): Promise<HttpClient> {
+/** How the gateway connects to upstreams, issuers and the key manager. */
+async function readClientOptions({ httpClients, listenerConfig, server }: Config): Promise<HttpClientOptions> {
   const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
   const trustStore = sslConfig.trustStorePath ?? listenerConfig.trustStorePath
   const password =
@@ -124,13 +137,23 @@ async function httpClient({ httpClients, listenerConfig, server }: Config): Prom
   const own =
     sslConfig.keyStorePath === undefined ? {} : await readKeyStore(sslConfig.keyStorePath, sslConfig.keyStorePassword)
   const share = Math.ceil(poolConfig.maxActiveConnections / workerCount(server.workers))
-  return createHttpClient({
+  return {
     ...own,
     ...(trusted === undefined ? {} : { ca: trusted.certificates.map(({ pem }) => pem) }),
     verifyHostname,
     disableSslVerification,
     ...(poolConfig.maxActiveConnections < 0 ? {} : { maxConnections: share }),
-  })
+  }
+}
+
+/** How it connects WebSockets. One on which nothing happens ends as a listener's connections do. */
+function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): UpgradeOptions {
+  return {
+    tls: sharedTls(client),
+    connectTimeout: CONNECT_TIMEOUT,
+    answerTimeout: RESPONSE_TIMEOUT,
+    idleTimeout: listenerConfig.timeout,
+  }
 }
 
 async function openListeners(
@@ -145,7 +168,13 @@ async function openListeners(
     keepAlive: listenerConfig.keepAlive !== 'NEVER',
   }
   const open = async (role: ListenerRole, port: number, tls?: { key: string; cert: string }): Promise<Listener> => {
-    const options = { host: listenerConfig.host, port, limits, onRequest: handler.listener(role) }
+    const options = {
+      host: listenerConfig.host,
+      port,
+      limits,
+      onRequest: handler.listener(role),
+      onUpgrade: handler.upgradeListener(role),
+    }
     const listener = await listen(tls === undefined ? options : { ...options, tls })
     opened(listener)
     return listener

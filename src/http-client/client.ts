@@ -1,4 +1,4 @@
-import { type ConnectionOptions, rootCertificates } from 'node:tls'
+import { type ConnectionOptions, createSecureContext, rootCertificates } from 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
 
 /** How the gateway, as a client, connects: to upstreams, key managers, stores. */
@@ -20,8 +20,8 @@ export interface HttpClientOptions {
   readonly timeout?: number
 }
 
-const CONNECT_TIMEOUT = 10_000
-const RESPONSE_TIMEOUT = 120_000
+export const CONNECT_TIMEOUT = 10_000
+export const RESPONSE_TIMEOUT = 120_000
 /** Ends an idle connection before common servers (Node: 5 s) do, so that a request rarely meets a closing one. */
 const KEEP_ALIVE_TIMEOUT = 4_000
 
@@ -50,4 +50,15 @@ export function tlsOptions(
     // `ca` alone would replace the authorities that Node trusts.
     ...(options.ca === undefined || options.ca.length === 0 ? {} : { ca: [...rootCertificates, ...options.ca] }),
   }
+}
+
+/** The same for connections that are made one by one: what is trusted is read once, here. */
+export function sharedTls(options: HttpClientOptions): ConnectionOptions {
+  const { ca, cert, key, ...checks } = tlsOptions(options)
+  const context = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  }
+  return { ...checks, secureContext: createSecureContext(context) }
 }

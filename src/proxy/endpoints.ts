@@ -6,15 +6,20 @@ export interface EndpointGroup<Endpoint> {
 }
 
 /** Says in which order the upstreams of a group are tried for the next request. */
-export class EndpointOrder {
-  readonly #next = new WeakMap<object, number>()
+export class EndpointTurns<Endpoint> {
+  readonly #turns: readonly (readonly [Endpoint, ...Endpoint[]])[]
+  #next = 0
 
-  of<Endpoint>(group: EndpointGroup<Endpoint>): readonly [Endpoint, ...Endpoint[]] {
-    const { type, urls } = group
-    if (urls.length === 1 || type === 'failover') return urls
-    if (type === 'http') return [urls[0]]
-    const at = (this.#next.get(group) ?? 0) % urls.length
-    this.#next.set(group, at + 1)
-    return [...urls.slice(at), ...urls.slice(0, at)] as unknown as readonly [Endpoint, ...Endpoint[]]
+  constructor({ type, urls }: EndpointGroup<Endpoint>) {
+    this.#turns =
+      type === 'load_balance'
+        ? urls.map((first, at) => [first, ...urls.slice(at + 1), ...urls.slice(0, at)])
+        : [type === 'failover' ? urls : [urls[0]]]
+  }
+
+  next(): readonly [Endpoint, ...Endpoint[]] {
+    const turn = this.#turns[this.#next] as readonly [Endpoint, ...Endpoint[]]
+    this.#next = (this.#next + 1) % this.#turns.length
+    return turn
   }
 }

@@ -32,7 +32,7 @@ export class UpgradeClientSide extends Duplex {
     const end = () => this.push(null)
     const close = () => this.#closed()
     socket.on('error', ignore).on('data', data).on('end', end).on('close', close)
-    this.#stopListening = () => void socket.off('data', data).off('end', end).off('close', close)
+    this.#stopListening = () => void socket.off('error', ignore).off('data', data).off('end', end).off('close', close)
     this.on('error', ignore)
     if (socket.destroyed) process.nextTick(close)
   }
@@ -42,10 +42,15 @@ export class UpgradeClientSide extends Duplex {
     return this.#closeSent || (this.#socket.readableEnded && this.#socket.writableFinished)
   }
 
-  /** Gives the socket back, as it is: nothing that happens to this touches it any more. */
+  /** Gives the socket back, and what came by it and was not taken: nothing that happens to this touches it any more. */
   release(): void {
     this.#released = true
     this.#stopListening()
+    this.#socket.pause()
+    const untaken: unknown = this.read()
+    if (untaken instanceof Buffer && !this.#socket.readableEnded && !this.#socket.destroyed) {
+      this.#socket.unshift(untaken)
+    }
     this.destroy()
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { responseHeaders } from './headers.js'
-import type { UpgradedExchange, UpgradeFailure, UpgradeHooks, UpgradeOptions, UpgradeUpstream } from './upgrade.js'
+import type { UpgradedExchange, UpgradeFailure, UpgradeHooks, UpgradeOptions } from './upgrade.js'
 import { UpgradeClientSide } from './upgrade-client-side.js'
 import { connectUpstream, readOrigin } from './upgrade-connect.js'
 import { requestUpgrade } from './upgrade-request.js'
@@ -14,27 +14,35 @@ const MAX_ANSWER_BYTES = 65_536
 const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
 
-/** One WebSocket from its request to the end of both of its connections; see `proxyUpgrade`. */
+/** A request for a WebSocket as it goes to one upstream. */
+export interface UpgradeTarget {
+  readonly origin: string
+  readonly path: string
+  readonly headers: readonly string[]
+}
+
+/** One WebSocket, at one upstream, from its request to the end of both of its connections; see `proxyUpgrade`. */
 export class UpgradeExchange implements UpgradedExchange {
-  readonly #to: UpgradeUpstream
+  readonly #to: UpgradeTarget
   readonly #socket: Duplex
   readonly #client: UpgradeClientSide
   readonly #hooks: UpgradeHooks
   readonly #options: UpgradeOptions
+  readonly #clientEnded = () => this.#leftEarly()
   #upstream: Socket | undefined
   #open = false
   #told = false
   #over = false
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(to: UpgradeUpstream, socket: Duplex, head: Buffer, hooks: UpgradeHooks, options: UpgradeOptions) {
+  constructor(to: UpgradeTarget, socket: Duplex, head: Buffer, hooks: UpgradeHooks, options: UpgradeOptions) {
     this.#to = to
     this.#socket = socket
     this.#hooks = hooks
     this.#options = options
     this.#client = new UpgradeClientSide(socket, head)
     this.#client.on('close', () => this.#clientClosed())
-    socket.once('end', () => this.#clientEnded())
+    socket.once('end', this.#clientEnded)
   }
 
   start(webSocket: boolean): void {
@@ -63,7 +71,7 @@ export class UpgradeExchange implements UpgradedExchange {
 
   #request(upstream: Socket, host: string): void {
     if (this.#over) return
-    this.#expire(this.#options.idleTimeout, 'the answer took too long')
+    this.#expire(this.#options.answerTimeout, 'the answer took too long')
     try {
       requestUpgrade({ host, path: this.#to.path, headers: this.#to.headers }, upstream, this.#client, {
         starting: () => this.#starting(),
@@ -147,7 +155,7 @@ export class UpgradeExchange implements UpgradedExchange {
     this.#maybeEnd()
   }
 
-  #clientEnded(): void {
+  #leftEarly(): void {
     if (!this.#open) this.#fail('client-left', new Error('the client closed its connection'))
   }
 
@@ -182,6 +190,7 @@ export class UpgradeExchange implements UpgradedExchange {
   #giveUp(): void {
     this.#over = true
     clearTimeout(this.#deadline)
+    this.#socket.off('end', this.#clientEnded)
     this.#client.release()
     this.#upstream?.destroy()
   }

@@ -1,15 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
-import type { Exchange, ForwardFailure } from './forward.js'
-import { UpgradeExchange } from './upgrade-exchange.js'
+import type { Exchange, ForwardFailure, UpstreamTarget } from './forward.js'
+import { UpgradeFailover } from './upgrade-failover.js'
 
 /** A request for a WebSocket as it goes to an upstream. */
 export interface UpgradeUpstream {
-  /** `ws`, `wss`, `http` or `https`. */
-  readonly origin: string
-  /** Path and query, byte for byte as the upstream shall see them. */
-  readonly path: string
+  /** `ws`, `wss`, `http` or `https`; in the order in which they are tried: the next one when one cannot be reached. */
+  readonly targets: readonly [UpstreamTarget, ...UpstreamTarget[]]
   /** Name, value, name, value ...: what `requestHeaders` left. */
   readonly headers: readonly string[]
 }
@@ -18,7 +16,10 @@ export interface UpgradeUpstream {
 export type UpgradeFailure = Exclude<ForwardFailure, 'body-too-large'> | 'not-websocket'
 
 export interface UpgradeHooks {
-  /** Asked in the same turn in which the request's first byte is written. False: it is not, and the failure is `refused`. */
+  /**
+   * Asked in the same turn in which the request's first byte is written, again for the next upstream. False: it is not,
+   * and the failure is `refused`.
+   */
   readonly mayStart: () => boolean
   /**
    * Called once at most. If `answered` is false nothing was sent to the client and the socket is the caller's again:
@@ -34,7 +35,9 @@ export interface UpgradeOptions {
   readonly tls: ConnectionOptions
   /** Milliseconds until the connection stands. */
   readonly connectTimeout: number
-  /** Milliseconds without a byte in either direction, and until the upstream's answer; 0: never. */
+  /** Milliseconds until the upstream's answer; 0: no limit. */
+  readonly answerTimeout: number
+  /** Milliseconds without a byte in either direction, once it is open; 0: no limit. */
   readonly idleTimeout: number
 }
 
@@ -59,8 +62,8 @@ export function proxyUpgrade(
   hooks: UpgradeHooks,
   options: UpgradeOptions,
 ): UpgradedExchange {
-  const exchange = new UpgradeExchange(upstream, socket, head, hooks, options)
-  exchange.start(isWebSocketUpgrade(req))
+  const exchange = new UpgradeFailover(upstream, isWebSocketUpgrade(req), socket, hooks, options)
+  exchange.start(head)
   return exchange
 }
 

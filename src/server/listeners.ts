@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrade-requests.js'
 
 /** Milliseconds that a client may take for a request's headers. */
 const HEADERS_TIMEOUT = 60_000
@@ -24,6 +25,7 @@ export interface ListenerOptions {
   /** PEM; a listener without it speaks plain HTTP. */
   readonly tls?: { readonly key: string; readonly cert: string }
   readonly onRequest: RequestListener
+  readonly onUpgrade: UpgradeListener
 }
 
 /** A listener that is open. */
@@ -31,7 +33,7 @@ export interface Listener {
   readonly port: number
   /**
    * Stops accepting, lets the requests under way end, and ends what is left after `timeout` ms. Resolves when no
-   * connection is open.
+   * connection is open, WebSockets included.
    */
   close(timeout: number): Promise<void>
 }
@@ -40,7 +42,8 @@ export interface Listener {
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { limits, tls, onRequest } = options
   let draining = false
-  const serverOptions: ServerOptions = {
+  const serverOptions: ServerOptions<typeof ServedRequest> = {
+    IncomingMessage: ServedRequest,
     // Node counts the target with the headers; ours is measured by itself, and answered 414.
     maxHeaderSize: limits.maxHeaderSize + limits.maxUriLength,
     headersTimeout: HEADERS_TIMEOUT,
@@ -56,6 +59,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       ? createHttpServer(serverOptions, listener)
       : createHttpsServer({ ...serverOptions, ...tls, minVersion: 'TLSv1.2' }, listener)
   server.setTimeout(limits.timeout)
+  const upgraded = onUpgrade(server, options.onUpgrade)
   server.on('request', (_, res) => {
     res.once('finish', () => {
       if (draining) setImmediate(() => server.closeIdleConnections())
@@ -70,7 +74,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     close(timeout) {
       draining = true
       return new Promise((resolve) => {
-        const force = setTimeout(() => server.closeAllConnections(), timeout)
+        const force = setTimeout(() => {
+          server.closeAllConnections()
+          upgraded.closeAll()
+        }, timeout)
         server.close(() => {
           clearTimeout(force)
           resolve()

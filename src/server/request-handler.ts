@@ -1,5 +1,5 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { type Api, type Endpoint, type Endpoints, type Match, type RouteTable, upstreamPath } from '../apis/index.js'
+import type { RequestListener } from 'node:http'
+import type { Match, RouteTable } from '../apis/index.js'
 import {
   type Authenticated,
   type Authenticator,
@@ -8,341 +8,197 @@ import {
   type Refused,
   readBearer,
 } from '../auth/index.js'
-import { type Fault, faults } from '../faults/index.js'
-import { basicCredentials, type HttpClient } from '../http-client/index.js'
-import type { Logger, Logging } from '../logging/index.js'
-import {
-  EndpointOrder,
-  type ForwardFailure,
-  forward,
-  type OpenRequests,
-  requestHeaders,
-  type UpstreamRequest,
-  type UpstreamTarget,
-} from '../proxy/index.js'
-import type { Revocation, RevocationLookup } from '../revocation/lookup.js'
+import { faults } from '../faults/index.js'
+import type { Logging } from '../logging/index.js'
+import { isWebSocketUpgrade, type OpenRequests } from '../proxy/index.js'
+import type { RevocationLookup } from '../revocation/lookup.js'
 import type { TokenIdentity } from '../revocation/token-id.js'
+import { Answers } from './answers.js'
 import { corsHeaders, isPreflight, preflightHeaders } from './cors.js'
+import { Dispatch } from './dispatch.js'
 import type { KeyManagerEndpoint, KeyManagerEndpoints } from './key-manager.js'
+import { LastCheck } from './last-check.js'
+import { OpenWebSockets } from './open-web-sockets.js'
 import { readTarget, type Target } from './path.js'
-import { RefusalLog } from './refusal-log.js'
-import { respond, respondWithFault } from './respond.js'
+import { PlainRequest } from './plain-request.js'
+import type { ListenerRole, ReceivedRequest, Upstreams } from './received-request.js'
+import { RequestLog } from './request-log.js'
+import type { HeaderRules } from './resource-plans.js'
 import type { RevokeEndpoint } from './revoke-endpoint.js'
+import type { UpgradeListener } from './upgrade-requests.js'
+import { WebSocketRequest } from './web-socket-request.js'
 
-export interface RequestHandlerOptions {
+export interface RequestHandlerOptions extends HeaderRules, Omit<Upstreams, 'webSockets'> {
   readonly routes: RouteTable
   readonly authenticator: Authenticator
   readonly revocations: RevocationLookup
   /** Where requests that are under way are noted, so that a revocation ends them; absent: it does not. */
   readonly openRequests?: OpenRequests<TokenIdentity>
-  /** Connections to upstreams. */
-  readonly client: HttpClient
   /** `/token`, `/revoke` ... of a key manager; absent: they are 404 like any path that no API has. */
   readonly keyManager?: { readonly endpoints: KeyManagerEndpoints; readonly revoke: RevokeEndpoint }
-  /** Lower-case name of the header that carries the token (`[authConfig] authorizationHeader`). */
-  readonly authorizationHeader: string
-  readonly removeAuthHeader: boolean
-  /** Lower-case name of the header in which upstreams trust the gateway's own word (`[jwtConfig] header`). */
-  readonly assertionHeader: string
   /** The `server` header of the gateway's own answers. */
   readonly serverHeader: string
   readonly maxUriLength: number
-  /** Bytes; Infinity: no limit. */
-  readonly maxBodyBytes: number
   readonly logging: Logging
 }
 
 /**
- * What a listener serves: plain HTTP the APIs; HTTPS the APIs and the key manager's endpoints; the token listener the
- * key manager's endpoints alone. All of them answer `/health`.
- */
-export type ListenerRole = 'http' | 'https' | 'token'
-
-const HEALTHY = '{"status":"healthy"}'
-const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
-const FAULT_OF: Readonly<Record<Exclude<ForwardFailure, 'client-left' | 'refused'>, Fault>> = {
-  unreachable: faults.upstreamUnreachable,
-  timeout: faults.upstreamTimeout,
-  'body-too-large': faults.entityTooLarge,
-}
-
-/**
- * The pipeline: path, route, token, authentication, scopes, revocation, forward. A straight line; the first step that
- * refuses answers, here and nowhere else.
+ * The pipeline: path, route, token, authentication, scopes, revocation, forward. A straight line, the same for plain
+ * requests and for WebSockets; the first step that refuses answers.
  */
 export class RequestHandler {
   readonly #options: RequestHandlerOptions
-  readonly #log: Logger
-  readonly #authLog: Logger
-  readonly #jwtLog: Logger
-  readonly #refusals: RefusalLog
-  readonly #order = new EndpointOrder()
+  readonly #log: RequestLog
+  readonly #answers: Answers
+  readonly #dispatch: Dispatch
+  readonly #webSockets = new OpenWebSockets()
   #requests = 0
 
   constructor(options: RequestHandlerOptions) {
+    const { client, maxBodyBytes, upgrade, openRequests, revocations } = options
     this.#options = options
-    this.#log = options.logging('RequestHandler')
-    this.#authLog = options.logging('AuthnFilter')
-    this.#jwtLog = options.logging('JWTAuthProvider')
-    this.#refusals = new RefusalLog(options.logging('AuthnFilter'))
+    this.#log = new RequestLog(options.logging)
+    this.#answers = new Answers(this.#log)
+    const upstreams = { client, maxBodyBytes, upgrade, webSockets: this.#webSockets }
+    const lastCheck = new LastCheck(revocations, this.#log)
+    const by = { upstreams, openRequests, lastCheck, answers: this.#answers, log: this.#log }
+    this.#dispatch = new Dispatch(by, options)
   }
 
   /** A listener's side of it. */
   listener(role: ListenerRole): RequestListener {
     return (req, res) => {
-      const request: Request = { req, res, role, number: ++this.#requests, cors: NO_HEADERS }
+      const request = new PlainRequest(req, res, role, ++this.#requests, this.#options.serverHeader)
       try {
         this.#receive(request)
       } catch (error) {
-        this.#failed(request, error)
+        this.#answers.failed(request, error)
       }
     }
   }
 
-  #receive(request: Request): void {
-    const { maxUriLength, maxBodyBytes, keyManager, serverHeader } = this.#options
-    const { req, res, role } = request
+  /** A listener's side of it, for requests that ask for a WebSocket. */
+  upgradeListener(role: ListenerRole): UpgradeListener {
+    return (req, socket, head) => {
+      const request = new WebSocketRequest(req, socket, head, role, ++this.#requests, this.#options.serverHeader)
+      this.#answers.guarded(request, () => {
+        if (isWebSocketUpgrade(req)) this.#receive(request)
+        else this.#answers.refuse(request, faults.badRequest, 'not-websocket')
+      })
+    }
+  }
+
+  /** Takes leave of all WebSockets, and of those that come from now on: a gateway that stops does not wait for them. */
+  goAway(): void {
+    this.#webSockets.goAway()
+  }
+
+  #receive(request: ReceivedRequest): void {
+    const { maxUriLength, maxBodyBytes, keyManager } = this.#options
+    const { req, role } = request
     const url = req.url ?? ''
-    if (url.length > maxUriLength) return this.#refuse(request, faults.uriTooLong, 'uri-too-long')
+    if (url.length > maxUriLength) return this.#answers.refuse(request, faults.uriTooLong, 'uri-too-long')
     if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) {
-      return this.#refuse(request, faults.entityTooLarge, 'body-too-large')
+      return this.#answers.refuse(request, faults.entityTooLarge, 'body-too-large')
     }
     const target = readTarget(url)
-    if (target.kind === 'refusal') return this.#refuse(request, faults.badRequest, target.reason)
+    if (target.kind === 'refusal') return this.#answers.refuse(request, faults.badRequest, target.reason)
     const method = req.method ?? ''
-    if (target.path === '/health' && (method === 'GET' || method === 'HEAD')) {
-      return respond(req, res, 200, HEALTH_HEADERS, HEALTHY, serverHeader)
-    }
+    const isHealth = target.path === '/health' && (method === 'GET' || method === 'HEAD')
     const endpoint = role === 'http' ? undefined : keyManager?.endpoints.find(method, target.path)
+    if (request.webSocket && (isHealth || endpoint !== undefined)) {
+      return this.#answers.refuse(request, faults.noApi, 'no-websocket-here')
+    }
+    if (isHealth) return request.respond(200, HEALTH_HEADERS, HEALTHY)
     if (endpoint !== undefined) return this.#callKeyManager(request, target, endpoint)
-    if (role === 'token') return this.#refuse(request, faults.noApi, 'token-listener')
+    if (role === 'token') return this.#answers.refuse(request, faults.noApi, 'token-listener')
     this.#route(request, target)
   }
 
-  #callKeyManager(request: Request, target: Target, endpoint: KeyManagerEndpoint): void {
-    const { origin } = endpoint
-    const pass = (caller?: Caller) => {
-      const upstream = { targets: [{ origin, path: endpoint.path + target.query }] as const }
-      this.#forward(request, { ...upstream, headers: this.#headers(request, NOTHING) }, caller)
-    }
-    if (endpoint.does === 'pass') pass()
+  #callKeyManager(request: ReceivedRequest, target: Target, endpoint: KeyManagerEndpoint): void {
+    if (endpoint.does === 'pass') this.#dispatch.toKeyManager(request, target, endpoint)
     else if (endpoint.does === 'check') {
       // Its token is for the key manager itself, so it is passed on, and always in the standard header.
-      this.#authenticate(request, target, AUTHORIZATION, ({ identity }) => pass({ identity, api: target.path }))
-    } else this.#revoke(request, target, origin + endpoint.path)
+      this.#authenticate(request, target, AUTHORIZATION, ({ identity }) => {
+        this.#dispatch.toKeyManager(request, target, endpoint, identity)
+      })
+    } else this.#revoke(request, target, endpoint.origin + endpoint.path)
   }
 
-  #revoke(request: Request, target: Target, url: string): void {
-    const { keyManager, serverHeader } = this.#options
-    const { req, res } = request
-    keyManager?.revoke.answer(req, url, target.query).then(
+  #revoke(request: ReceivedRequest, target: Target, url: string): void {
+    this.#options.keyManager?.revoke.answer(request.req, url, target.query).then(
       (outcome) =>
-        this.#guarded(request, () => {
-          if (outcome.kind === 'fault') return this.#refuse(request, outcome.fault, outcome.reason)
-          if (!res.destroyed) respond(req, res, outcome.status, outcome.headers, outcome.body, serverHeader)
+        this.#answers.guarded(request, () => {
+          if (outcome.kind === 'fault') return this.#answers.refuse(request, outcome.fault, outcome.reason)
+          request.respond(outcome.status, outcome.headers, outcome.body)
         }),
-      (error) => this.#failed(request, error),
+      (error) => this.#answers.failed(request, error),
     )
   }
 
-  #route(request: Request, target: Target): void {
-    const { req, res } = request
+  #route(request: ReceivedRequest, target: Target): void {
+    const { req } = request
     const route = this.#options.routes.find(req.method ?? '', target.path)
     if ('api' in route) {
       const { api } = route
       if (!api.transports.includes(request.role === 'http' ? 'http' : 'https')) {
-        return this.#refuse(request, faults.noApi, 'transport')
+        return this.#answers.refuse(request, faults.noApi, 'transport')
       }
-      if (isPreflight(req, api.cors)) {
-        return respond(req, res, 204, preflightHeaders(req, api.cors), '', this.#options.serverHeader)
-      }
+      if (isPreflight(req, api.cors)) return request.respond(204, preflightHeaders(req, api.cors), '')
       request.cors = corsHeaders(req, api.cors)
     }
     if (route.kind === 'method-not-allowed') request.cors = [...request.cors, 'allow', route.allowed]
-    if (route.kind !== 'match') return this.#refuse(request, ROUTE_FAULTS[route.kind], route.kind)
-    if (!route.resource.secured) return this.#dispatch(request, target, route, undefined)
+    if (route.kind !== 'match') return this.#answers.refuse(request, ROUTE_FAULTS[route.kind], route.kind)
+    if (!route.resource.secured) return this.#dispatch.toApi(request, target, route, undefined)
     const header = route.api.authHeader ?? this.#options.authorizationHeader
-    this.#authenticate(request, target, header, (caller) => {
-      if (!allows(route.resource.scopes, caller.scopes)) return this.#refuse(request, faults.scopeNotAllowed, 'scope')
-      this.#dispatch(request, target, route, caller)
-    })
+    this.#authenticate(request, target, header, (caller) => this.#authorize(request, target, route, caller))
+  }
+
+  #authorize(request: ReceivedRequest, target: Target, route: Match, caller: Authenticated): void {
+    if (allows(route.resource.scopes, caller.scopes)) this.#dispatch.toApi(request, target, route, caller)
+    else this.#answers.refuse(request, faults.scopeNotAllowed, 'scope')
   }
 
   /** Goes on with `next` if the token in `header` (lower-case) is good; whether it is revoked is asked last. */
-  #authenticate(request: Request, target: Target, header: string, next: (caller: Authenticated) => void): void {
+  #authenticate(request: ReceivedRequest, target: Target, header: string, next: (caller: Authenticated) => void): void {
     const { authenticator, revocations } = this.#options
     const now = Date.now()
-    if (now >= revocations.knownUntil) return this.#refuse(request, faults.notSynchronised, 'not-synchronised')
+    if (now >= revocations.knownUntil) return this.#answers.refuse(request, faults.notSynchronised, 'not-synchronised')
     const bearer = readBearer(request.req.rawHeaders, header)
     if (bearer.kind === 'ambiguous' || hasQueryToken(target.query)) {
-      return this.#refuse(request, faults.badRequest, 'two-credentials')
+      return this.#answers.refuse(request, faults.badRequest, 'two-credentials')
     }
-    if (bearer.kind === 'missing') return this.#refuse(request, faults.missingCredentials, 'missing')
-    if (bearer.kind === 'malformed') return this.#refuse(request, faults.invalidCredentials, 'malformed')
-    this.#debugAuth(request, 'Processing request with the Authentication handler chain')
+    if (bearer.kind === 'missing') return this.#answers.refuse(request, faults.missingCredentials, 'missing')
+    if (bearer.kind === 'malformed') return this.#answers.refuse(request, faults.invalidCredentials, 'malformed')
+    this.#log.authentication(request, 'Processing request with the Authentication handler chain')
     const outcome = authenticator.authenticate(bearer.credential, now)
     if (!(outcome instanceof Promise)) return this.#authenticated(request, outcome, next)
     outcome.then(
-      (late) => this.#guarded(request, () => this.#authenticated(request, late, next)),
-      (error) => this.#failed(request, error),
+      (late) => this.#answers.guarded(request, () => this.#authenticated(request, late, next)),
+      (error) => this.#answers.failed(request, error),
     )
   }
 
-  #authenticated(request: Request, outcome: Authenticated | Refused, next: (caller: Authenticated) => void): void {
+  #authenticated(
+    request: ReceivedRequest,
+    outcome: Authenticated | Refused,
+    next: (caller: Authenticated) => void,
+  ): void {
     if (!isRefused(outcome)) return next(outcome)
-    this.#debugAuth(request, 'Authentication handler chain returned with value : false')
-    this.#refuse(request, outcome.fault, outcome.reason)
-  }
-
-  #dispatch(request: Request, target: Target, route: Match, caller: Authenticated | undefined): void {
-    const { resource, api } = route
-    const sandbox = caller?.keyType === 'SANDBOX'
-    const endpoints = sandbox ? resource.sandbox : resource.production
-    if (endpoints === undefined) {
-      return this.#refuse(request, sandbox ? faults.noSandboxEndpoint : faults.noProductionEndpoint, 'no-endpoint')
-    }
-    const [first, ...others] = this.#order.of(endpoints)
-    const at = (endpoint: Endpoint): UpstreamTarget => ({
-      origin: endpoint.origin,
-      path: upstreamPath(resource, endpoint, target.path, target.query),
-    })
-    const upstream = {
-      targets: [at(first), ...others.map(at)] as const,
-      headers: this.#headers(request, this.#removedHeaders(api, endpoints, caller !== undefined)),
-      timeout: endpoints.timeout,
-    }
-    const { credentials } = endpoints
-    if (credentials !== undefined) {
-      const basic = basicCredentials(credentials.username, credentials.password.reveal())
-      upstream.headers.push('authorization', basic)
-    }
-    this.#forward(request, upstream, caller && { identity: caller.identity, api: api.name })
-  }
-
-  /** What an upstream must not see: the token, what only the gateway may say, what it asks for itself. */
-  #removedHeaders(api: Api, endpoints: Endpoints, authenticated: boolean): ReadonlySet<string> {
-    const { removeAuthHeader, authorizationHeader, assertionHeader } = this.#options
-    const removed = new Set([assertionHeader])
-    if (authenticated && removeAuthHeader) removed.add(api.authHeader ?? authorizationHeader)
-    if (endpoints.credentials !== undefined) removed.add('authorization')
-    return removed
-  }
-
-  #headers(request: Request, removed: ReadonlySet<string>): string[] {
-    if (this.#authLog.debugEnabled && removed.has('authorization')) {
-      this.#debugAuth(request, 'Removed header : Authorization from the request')
-    }
-    return requestHeaders(request.req.rawHeaders, removed)
-  }
-
-  #forward(request: Request, upstream: Omit<UpstreamRequest, 'maxBodyBytes'>, caller?: Caller): void {
-    const { client, maxBodyBytes, openRequests } = this.#options
-    const { req, res, cors } = request
-    let refusal: Refused | undefined
-    let over = false
-    const exchange = forward(client, { ...upstream, maxBodyBytes, responseHeaders: cors }, req, res, {
-      mayStart: () => {
-        refusal = caller === undefined ? undefined : this.#refusal(request, caller)
-        return refusal === undefined
-      },
-      failed: (failure, answered, cause) => {
-        if (failure === 'client-left') return
-        if (failure === 'refused') {
-          if (!answered) this.#refuse(request, refusal?.fault ?? faults.invalidCredentials, 'revoked')
-          return
-        }
-        const { origin } = upstream.targets[0]
-        this.#log.error('the upstream gave no whole response', cause, { requestId: id(request), failure, origin })
-        if (!answered) this.#refuse(request, FAULT_OF[failure], failure)
-      },
-      ended: () => {
-        over = true
-        if (caller !== undefined) openRequests?.remove(caller.identity, exchange)
-      },
-    })
-    if (caller !== undefined && !over) openRequests?.add(caller.identity, exchange)
-  }
-
-  /** Asks the revocation list: the last thing that happens before a request leaves. */
-  #refusal(request: Request, caller: Caller): Refused | undefined {
-    const { revocations } = this.#options
-    const now = Date.now()
-    if (now >= revocations.knownUntil) return NOT_SYNCHRONISED
-    const revocation = revocations.find(caller.identity, now)
-    if (this.#jwtLog.debugEnabled) this.#debugLookup(request, revocation)
-    if (revocation === undefined) return undefined
-    revocations.refused(caller.identity, now)
-    this.#refusals.revoked(() => id(request), caller.api, caller.identity, revocation, now)
-    return REVOKED
-  }
-
-  #refuse(request: Request, fault: Fault, reason: string): void {
-    if (this.#log.debugEnabled) {
-      this.#log.debug('request refused', { requestId: id(request), status: fault.status, code: fault.code, reason })
-    }
-    respondWithFault(request.req, request.res, fault, this.#options.serverHeader, request.cors)
-  }
-
-  #guarded(request: Request, step: () => void): void {
-    try {
-      step()
-    } catch (error) {
-      this.#failed(request, error)
-    }
-  }
-
-  #failed(request: Request, error: unknown): void {
-    this.#log.error('a request could not be served', error, { requestId: id(request) })
-    respondWithFault(request.req, request.res, faults.unclassified, this.#options.serverHeader)
-  }
-
-  #debugAuth(request: Request, text: string): void {
-    if (this.#authLog.debugEnabled) this.#authLog.debug(text, { requestId: id(request) })
-  }
-
-  #debugLookup(request: Request, revocation: Revocation | undefined): void {
-    const fields = { requestId: id(request) }
-    this.#jwtLog.debug('Checking for the JTI in the gateway invalid revoked token map.', fields)
-    if (revocation === undefined) return
-    this.#jwtLog.debug('JTI token found in the invalid token map.', fields)
-    this.#jwtLog.debug('JWT Authentication Handler returned with value : false', fields)
-    this.#jwtLog.debug('JWT Token is revoked', fields)
-    this.#debugAuth(request, 'Authentication handler chain returned with value : false')
+    this.#log.authentication(request, 'Authentication handler chain returned with value : false')
+    this.#answers.refuse(request, outcome.fault, outcome.reason)
   }
 }
 
-/** Whom a forwarded request comes from. */
-interface Caller {
-  readonly identity: TokenIdentity
-  readonly api: string
-}
-
-interface Request {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
-  /** The listener's that it came by. */
-  readonly role: ListenerRole
-  /** What the API's CORS settings add to any answer. */
-  cors: readonly string[]
-  readonly number: number
-}
-
-const REVOKED: Refused = { fault: faults.invalidCredentials, reason: 'revoked' }
-const NOT_SYNCHRONISED: Refused = { fault: faults.notSynchronised, reason: 'not-synchronised' }
+const HEALTHY = '{"status":"healthy"}'
+const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
 const AUTHORIZATION = 'authorization'
-const NOTHING: ReadonlySet<string> = new Set()
-const NO_HEADERS: readonly string[] = []
 const ROUTE_FAULTS = {
   'no-api': faults.noApi,
   'no-resource': faults.noResource,
   'method-not-allowed': faults.methodNotAllowed,
   ambiguous: faults.badRequest,
 } as const
-
-/** A request's name in the log. */
-function id(request: Request): string {
-  return `${process.pid.toString(36)}-${request.number.toString(36)}`
-}
 
 /** An operation's scopes: any of its alternatives must be held whole (OpenAPI's security requirements). */
 function allows(required: readonly (readonly string[])[], held: ReadonlySet<string>): boolean {

@@ -189,7 +189,7 @@ t.test('an upstream that is not there, one that is silent and one that is unknow
   const wrong = await upgradeProxy(t, 'ftp://127.0.0.1')
   t.match(await exchangeRaw(wrong.port, handshake()), /unreachable$/)
   const upstream = await upstreamThat(t, () => undefined)
-  const silent = await upgradeProxy(t, upstream.origin, { idleTimeout: 100 })
+  const silent = await upgradeProxy(t, upstream.origin, { answerTimeout: 100 })
   t.match(await exchangeRaw(silent.port, handshake()), /timeout$/)
   const { port } = await tcpServer(t, () => undefined)
   const mute = await upgradeProxy(t, `wss://127.0.0.1:${port}`, { connectTimeout: 100 })

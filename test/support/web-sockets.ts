@@ -29,6 +29,7 @@ export interface UpgradeProxyOptions {
   readonly mayStart?: () => boolean
   readonly tls?: ConnectionOptions
   readonly connectTimeout?: number
+  readonly answerTimeout?: number
   readonly idleTimeout?: number
   readonly path?: string
   /** PEM: clients come over TLS. */
@@ -36,9 +37,19 @@ export interface UpgradeProxyOptions {
   readonly removed?: ReadonlySet<string>
 }
 
-/** A server that joins every upgrade with one upstream, and answers a failure with 599. */
-export async function upgradeProxy(t: Test, origin: string, options: UpgradeProxyOptions = {}): Promise<UpgradeProxy> {
-  const { mayStart = () => true, tls = {}, connectTimeout = 5_000, idleTimeout = 20_000 } = options
+/** A server that joins every upgrade with one upstream, the first that can be reached, and answers a failure with 599. */
+export async function upgradeProxy(
+  t: Test,
+  origin: string | readonly string[],
+  options: UpgradeProxyOptions = {},
+): Promise<UpgradeProxy> {
+  const {
+    mayStart = () => true,
+    tls = {},
+    connectTimeout = 5_000,
+    answerTimeout = 20_000,
+    idleTimeout = 20_000,
+  } = options
   const exchanges: UpgradedExchange[] = []
   const failures: UpgradeProxy['failures'] = []
   const events = new EventEmitter()
@@ -47,7 +58,10 @@ export async function upgradeProxy(t: Test, origin: string, options: UpgradeProx
   const server = listener === undefined ? createServer() : createTlsServer(listener)
   server.on('upgrade', (req, socket, head) => {
     const headers = requestHeaders(req.rawHeaders, options.removed ?? new Set())
-    const upstream = { origin, path: options.path ?? req.url ?? '/', headers }
+    const path = options.path ?? req.url ?? '/'
+    const [first, ...others] = [origin].flat()
+    const targets = [{ origin: first ?? '', path }, ...others.map((at) => ({ origin: at, path }))] as const
+    const upstream = { targets, headers }
     const hooks = {
       mayStart,
       failed: (failure: UpgradeFailure, answered: boolean) => {
@@ -60,7 +74,9 @@ export async function upgradeProxy(t: Test, origin: string, options: UpgradeProx
         events.emit('ended')
       },
     }
-    exchanges.push(proxyUpgrade(upstream, req, socket, head, hooks, { tls, connectTimeout, idleTimeout }))
+    exchanges.push(
+      proxyUpgrade(upstream, req, socket, head, hooks, { tls, connectTimeout, answerTimeout, idleTimeout }),
+    )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -38,7 +38,7 @@ async function refusal(t: Test, url: string, options: ClientOptions = {}) {
 
 t.test('WebSockets through a gateway', async (t) => {
   const w = await webSocketWorld(t)
-  const gateway = await started(t, w)
+  const gateway = await started(t, w, w.keyManager())
   const { ws, wss } = gateway
   const { jwt } = await w.tokenOf('somebody')
 
@@ -109,10 +109,12 @@ t.test('WebSockets through a gateway', async (t) => {
       [`${ws}/echo/a%2fb`, bearer(jwt), 400, 400],
       [`${ws}/echo/1?access_token=${jwt}`, {}, 400, 400],
       [`${ws}/dead`, bearer(jwt), 502, 101503],
-      [`${gateway.http.replace('http', 'ws')}/health`, {}, 404, 404],
+      [new URL('/health', ws), {}, 404, 404],
+      [new URL('/userinfo', wss), bearer(jwt), 404, 404],
+      [new URL('/sockets/v1/echo/1', gateway.tokens.replace('http', 'ws')), bearer(jwt), 404, 404],
     ] as const) {
-      const answer = await refusal(t, url, options)
-      t.equal(answer.status, status, `${url.replace(jwt, '...')} ${answer.body}`)
+      const answer = await refusal(t, String(url), options)
+      t.equal(answer.status, status, `${String(url).replace(jwt, '...')} ${answer.body}`)
       t.match(answer.body, `"code":${code}`)
       t.equal(answer.headers.connection, 'close')
     }

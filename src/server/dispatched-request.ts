@@ -61,6 +61,7 @@ export class DispatchedRequest implements UpstreamHooks {
       if (!answered) answers.refuse(this.#request, this.#refusal?.fault ?? faults.invalidCredentials, 'revoked')
       return
     }
+    if (failure === 'timeout' && answered && this.#request.webSocket) return log.idle(this.#request)
     log.upstreamFailed(this.#request, failure, this.#upstream.targets[0].origin, cause)
     if (!answered) answers.refuse(this.#request, FAULT_OF[failure], failure)
   }

@@ -38,6 +38,12 @@ export class RequestLog {
     this.#log.error('the upstream gave no whole response', cause, fields)
   }
 
+  /** The usual end of a WebSocket whose ends have nothing more to say. */
+  idle(request: ReceivedRequest): void {
+    if (!this.#log.debugEnabled) return
+    this.#log.debug('a WebSocket on which nothing happened was closed', { requestId: requestId(request) })
+  }
+
   authentication(request: ReceivedRequest, text: string): void {
     if (this.#authLog.debugEnabled) this.#authLog.debug(text, { requestId: requestId(request) })
   }

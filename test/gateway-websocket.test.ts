@@ -121,6 +121,19 @@ t.test('WebSockets through a gateway', async (t) => {
     t.equal(w.arrived.length, before, 'nothing reached an upstream')
   })
 
+  t.test('a revocation that comes before the upstream has answered is a 401', async (t) => {
+    const early = await w.tokenOf('somebody')
+    const asked = w.askedInVain()
+    const answer = refusal(t, `${ws}/mute`, bearer(early.jwt))
+    await asked
+    w.broker.publish('tokenRevocation', { revokedToken: early.jti, ttl: '3600' })
+    t.match(await answer, { status: 401, body: '900901' })
+  })
+
+  t.test('CONNECT is answered by nobody', async (t) => {
+    t.equal(await exchangeRaw(gateway.port, 'CONNECT upstream:80 HTTP/1.1\r\nHost: upstream\r\n\r\n'), '')
+  })
+
   t.test('a handshake that is none is a 400, and the connection closed', async (t) => {
     for (const request of [
       handshake(`Authorization: Bearer ${jwt}`).replace('GET /ws', 'POST /sockets/v1/plain'),

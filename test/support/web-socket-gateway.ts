@@ -10,7 +10,7 @@ import type { Test } from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ensureSelfSigned } from '../../src/certificates/index.js'
 import { type World, world } from './gateway.js'
-import { httpServer } from './servers.js'
+import { httpServer, tcpServer } from './servers.js'
 import { echo, webSocketServer } from './web-sockets.js'
 
 /** A token, and what a revocation may name it by. */
@@ -34,6 +34,8 @@ export interface WebSocketWorld extends World {
   socketsConfig(more?: string, name?: string): string
   /** Resolves with the next connection that reaches an upstream. */
   arrival(): Promise<Arrived>
+  /** Resolves when a request reaches the upstream of `/mute`, which never answers. */
+  askedInVain(): Promise<void>
 }
 
 /** A world whose upstreams echo, over plain TCP and over TLS. */
@@ -50,7 +52,9 @@ export async function webSocketWorld(t: Test): Promise<WebSocketWorld> {
   const { origin } = await webSocketServer(t, arrive)
   const secure = await secureServer(t, join(w.directory, 'hub'), arrive)
   const { issuer, tokenOf } = await startIssuer(t)
-  const definition = openApi({ plain: origin, secure, http: w.upstream })
+  let asked: () => void = () => undefined
+  const { port: mute } = await tcpServer(t, (socket) => socket.once('data', () => asked()))
+  const definition = openApi({ plain: origin, secure, http: w.upstream, mute: `ws://127.0.0.1:${mute}` })
   return {
     ...w,
     arrived,
@@ -62,6 +66,10 @@ export async function webSocketWorld(t: Test): Promise<WebSocketWorld> {
       return file
     },
     arrival: () => new Promise((resolve) => waiting.push(resolve)),
+    askedInVain: () =>
+      new Promise((resolve) => {
+        asked = resolve
+      }),
   }
 }
 
@@ -102,7 +110,7 @@ async function startIssuer(t: Test) {
 }
 
 /** A dead port stands first where endpoints fail over. */
-function openApi({ plain, secure, http }: { plain: string; secure: string; http: string }): string {
+function openApi({ plain, secure, http, mute }: Record<'plain' | 'secure' | 'http' | 'mute', string>): string {
   const responses = 'responses: { default: { description: any } }'
   const at = (...urls: string[]) => `x-wso2-production-endpoints: { urls: ${JSON.stringify(urls)}`
   return `openapi: 3.0.3
@@ -116,6 +124,7 @@ paths:
     get: { security: [{ oauth: [special] }], ${responses} }
   /secure: { get: { ${at(`${secure}/tls`)} }, ${responses} } }
   /spare: { get: { ${at('ws://127.0.0.1:1', `${plain}/spare`)}, type: failover }, ${responses} } }
+  /mute: { get: { ${at(mute)} }, ${responses} } }
   /dead: { get: { ${at('ws://127.0.0.1:1')} }, ${responses} } }
   /basic:
     get: { ${at(`${plain}/basic`)}, securityConfig: { type: basic, username: u, password: p } }, ${responses} }

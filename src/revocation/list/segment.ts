@@ -1,3 +1,4 @@
+import { coprimeTo } from './coprime.js'
 import { elasticWords, resized } from './elastic-words.js'
 import { ENTRY_WORDS, isKept } from './entry.js'
 
@@ -13,6 +14,8 @@ const SMALLEST = 8
  */
 const OVERFLOW_LEAST = 8
 const OVERFLOW_MOST = 64
+/** So many slots are moved one by one: beyond that the engine's own way is faster, in spite of the call. */
+const FEW = 4
 /** First word of an empty slot: no fingerprint is above it, so that a search ends there without asking for more. */
 const NOTHING = 0xffff_ffff
 /** What all segments share that have no entry: their only slot is empty. */
@@ -118,8 +121,9 @@ export class Segment {
     let end = at
     while (words[end + 2] !== 0) end += width
     if (end + width >= words.length) return -1
-    for (let i = end + width - 1; i >= at + width; i--) words[i] = words[i - width] as number
-    words.fill(0, at, at + width)
+    if (end - at > FEW * width) words.copyWithin(at + width, at, end)
+    else for (let i = end + width - 1; i >= at + width; i--) words[i] = words[i - width] as number
+    for (let i = 2; i < width; i++) words[at + i] = 0
     words[at] = high
     words[at + 1] = low
     this.count++
@@ -164,14 +168,9 @@ export class Segment {
         if (to === from) continue
         for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
       }
-      this.#empty(from)
+      empty(words, from, from + width, width)
     }
     this.words = resized(words, Math.max((this.#capacity + this.#overflow) * width, free + width))
-  }
-
-  #empty(at: number): void {
-    this.words[at] = NOTHING
-    this.words[at + 2] = 0
   }
 
   #clear(): void {
@@ -208,7 +207,6 @@ export class Segment {
       if (to === from) continue
       for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
     }
-    for (let at = 0; at < to; at += width) this.#empty(at)
   }
 
   /** Moves entries from the end to where they belong. Returns false if the last ones found no room: they stay there. */
@@ -219,12 +217,24 @@ export class Segment {
     let free = 0
     for (let from = length - this.count * width; from < length; from += width) {
       const to = Math.max(this.#home(words[from] as number), free)
-      if (to >= from) return false // the last slot must stay empty
+      if (to >= from) {
+        empty(words, free, from, width)
+        return false // the last slot must stay empty
+      }
       for (let i = 0; i < width; i++) words[to + i] = words[from + i] as number
-      this.#empty(from)
+      empty(words, free, to, width)
       free = to + width
     }
+    empty(words, free, length, width)
     return true
+  }
+}
+
+/** Makes slots from one to before another empty. */
+function empty(words: Uint32Array, from: number, to: number, width: number): void {
+  for (let at = from; at < to; at += width) {
+    words[at] = NOTHING
+    words[at + 2] = 0
   }
 }
 
@@ -235,15 +245,4 @@ function isAbove(words: Uint32Array, at: number, high: number, low: number): boo
 
 function capacityOf(level: number, phase: number): number {
   return Math.round(SMALLEST * GROWTH ** (level + phase))
-}
-
-/** A number that has no divisor in common with `count` and, near the golden section of it, spreads its multiples best. */
-function coprimeTo(count: number): number {
-  let candidate = Math.max(1, Math.round(count * 0.618))
-  while (divisor(candidate, count) > 1) candidate++
-  return candidate
-}
-
-function divisor(a: number, b: number): number {
-  return b === 0 ? a : divisor(b, a % b)
 }

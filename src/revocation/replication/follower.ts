@@ -3,8 +3,8 @@ import { LEASE, type Lease, type PrimaryMessage, type PrimaryWord } from './mess
 
 /** Blocks of a snapshot that are under way at a time: about half a megabyte. */
 const WINDOW = 8
-/** The longest that they keep the primary at a time, ms. */
-const SLICE = 2
+/** The longest that they keep the primary at a time, ms. A collection of garbage may fall into it, and takes a few more. */
+const SLICE = 1
 
 export interface FollowerLimits {
   /** Entries that may be under way to a worker: beyond that it is primed anew instead. */

@@ -25,18 +25,19 @@ export interface Measured {
 /** Inserts that are timed together. */
 const STEP = 10
 const LOOKUPS = 1_000_000
+const WARM_UP = 200_000
 /** Probes are made this many at a time, so that they are in the processor's caches as a request's own token is. */
 const BATCH = 250
 
 const structures = { list: listOfTokens, rules: listOfRules, map: mapOfExpiries }
 
 const [, , kind = '', count = ''] = process.argv
-process.send?.(measure(structures[kind as keyof typeof structures]() as Structure<unknown>, Number(count)), () =>
-  process.exit(),
-)
+const create = structures[kind as keyof typeof structures] as () => Structure<unknown>
+process.send?.(measure(create, Number(count)), () => process.exit())
 
-function measure(structure: Structure<unknown>, count: number): Measured {
-  warmUp(structure)
+function measure(create: () => Structure<unknown>, count: number): Measured {
+  warmUp(create())
+  const structure = create()
   const idle = fill({ ...structure, insert: () => undefined }, Math.min(count, 5_000_000))
   collect()
   const before = process.memoryUsage.rss()
@@ -62,7 +63,9 @@ function measure(structure: Structure<unknown>, count: number): Measured {
 
 /** The functions are compiled before they are timed. */
 function warmUp(structure: Structure<unknown>): void {
-  for (let n = 0; n < 100_000; n++) structure.has(structure.probe(uuid(-1 - n)))
+  fill(structure, WARM_UP)
+  check(structure, WARM_UP)
+  for (let n = 0; n < WARM_UP; n++) structure.has(structure.probe(uuid(-1 - n)))
 }
 
 function fill(structure: Structure<unknown>, count: number): { each: Nanoseconds; stepMs: number; stepCpuMs: number } {

@@ -1,6 +1,7 @@
 import { describeError, type Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
 import type { PendingPut } from './journal/index.js'
+import { StoreError } from './persistent/store-error.js'
 import type { PersistentStore, RevocationRecord } from './record.js'
 
 /** The part of the journal that keeps what a store has not taken yet. */
@@ -39,26 +40,41 @@ export interface WriteBackState {
 const CAPACITY = 10_000
 const PARALLEL = 8
 const RETRY_FIRST = 100
+/** The longest wait until a put that failed is tried again, ms. */
 const RETRY_LAST = 30_000
+/** The longest time without any put, while the store can't be reached, ms. */
+const PAUSE_LAST = 5_000
 /** A put that takes longer has failed, ms. */
 const PUT_TIMEOUT = 30_000
 /** How long `stop` waits for the puts that are under way, ms. */
 const STOP_TIMEOUT = 2_000
 
+/** A put that is to be made, and how often the store has refused it. */
+interface Waiting {
+  readonly put: PendingPut
+  readonly failures: number
+}
+
 /**
  * Tells the store of revocations that arrived through this gateway itself, so that its siblings learn of them. What the
- * store does not take is tried again, with back-off, until it is taken or the token has ended; a journal keeps it
- * across restarts.
+ * store does not take is tried again until it is taken or the token has ended: each put with a back-off of its own, so
+ * that one which the store refuses holds no other back, and all of them with one while the store can't be reached. A
+ * journal keeps them across restarts.
  */
 export class WriteBack {
   readonly #options: WriteBackOptions
   readonly #clock: Clock
-  readonly #queue: PendingPut[] = []
+  /** To be put now. */
+  readonly #queue: Waiting[] = []
+  /** How many wait for their next attempt. */
+  #delayed = 0
   readonly #underWay = new Set<Promise<void>>()
   #written = 0
   #failed = 0
   #dropped = 0
-  #failures = 0
+  /** Attempts in a row that did not reach the store. */
+  #outage = 0
+  #unreached: PendingPut | undefined
   #error: string | undefined
   #paused = true
   #stopped = false
@@ -71,7 +87,9 @@ export class WriteBack {
 
   /** Begins, with what an earlier run left. */
   start(): void {
-    this.#queue.unshift(...(this.#options.journal?.pendingPuts ?? []).filter((put) => !this.#queue.includes(put)))
+    const known = new Set(this.#queue.map(({ put }) => put))
+    const left = (this.#options.journal?.pendingPuts ?? []).filter((put) => !known.has(put))
+    this.#queue.unshift(...left.map((put) => ({ put, failures: 0 })))
     this.#paused = false
     this.#pump()
   }
@@ -80,21 +98,24 @@ export class WriteBack {
   put(record: RevocationRecord): void {
     const { journal, capacity = CAPACITY, logger } = this.#options
     const at = this.#clock.now()
-    const waiting = this.#queue.length + this.#underWay.size
     const put =
-      waiting >= capacity ? undefined : journal === undefined ? this.#own(record, at) : journal.addPending(record, at)
+      this.#waiting >= capacity
+        ? undefined
+        : journal === undefined
+          ? this.#own(record, at)
+          : journal.addPending(record, at)
     if (put === undefined) {
       if (this.#dropped++ === 0) logger.error('too many revocations wait for the store: some are not put to it')
       return
     }
-    this.#queue.push(put)
+    this.#queue.push({ put, failures: 0 })
     this.#pump()
   }
 
   state(): WriteBackState {
     const state = {
       store: this.#options.store.name,
-      waiting: this.#queue.length + this.#underWay.size,
+      waiting: this.#waiting,
       written: this.#written,
       failed: this.#failed,
       dropped: this.#dropped,
@@ -114,15 +135,19 @@ export class WriteBack {
     cancel()
   }
 
+  get #waiting(): number {
+    return this.#queue.length + this.#delayed + this.#underWay.size
+  }
+
   #own(record: RevocationRecord, at: number): PendingPut {
     return { number: --this.#unkept, at, record }
   }
 
   #pump(): void {
     while (!this.#paused && !this.#stopped && this.#underWay.size < this.#parallel()) {
-      const put = this.#queue.shift()
-      if (put === undefined) return
-      const attempt = this.#attempt(put).finally(() => {
+      const next = this.#queue.shift()
+      if (next === undefined) return
+      const attempt = this.#attempt(next).finally(() => {
         this.#underWay.delete(attempt)
         this.#pump()
       })
@@ -130,13 +155,14 @@ export class WriteBack {
     }
   }
 
-  /** A store that fails is tried by one put at a time. */
+  /** A store that can't be reached is tried by one put at a time. */
   #parallel(): number {
-    return this.#failures === 0 ? PARALLEL : 1
+    return this.#outage === 0 ? PARALLEL : 1
   }
 
-  async #attempt(put: PendingPut): Promise<void> {
+  async #attempt(waiting: Waiting): Promise<void> {
     const { store, journal, logger } = this.#options
+    const { put } = waiting
     if (this.#isOver(put)) {
       this.#dropped++
       journal?.putDone(put)
@@ -144,37 +170,67 @@ export class WriteBack {
     }
     try {
       await within(PUT_TIMEOUT, store.put(put.record))
-      if (this.#error !== undefined) logger.info('the store takes revocations again', { store: store.name })
+      if (this.#outage > 0 || waiting.failures > 0)
+        logger.info('the store takes revocations again', { store: store.name })
       this.#written++
-      this.#failures = 0
       this.#error = undefined
+      this.#reached()
       journal?.putDone(put)
     } catch (error) {
-      this.#failed++
-      this.#failures++
-      // A store of somebody's own may name what it could not write.
-      const reason = describeError(error).replaceAll(put.record.id, '[token]')
-      if (this.#error === undefined) {
-        logger.warn('a revocation could not be put to the store; trying again', {
-          store: store.name,
-          reason,
-        })
-      }
-      this.#error = reason
-      // At the end: one that the store will never take must not hold the others back.
-      this.#queue.push(put)
-      this.#pause()
+      this.#failedAt(waiting, error)
     }
+  }
+
+  #failedAt(waiting: Waiting, error: unknown): void {
+    const { store, logger } = this.#options
+    const { put, failures } = waiting
+    this.#failed++
+    // A store of somebody's own may name what it could not write.
+    const reason = describeError(error).replaceAll(put.record.id, '[token]')
+    if (this.#error === undefined && failures === 0) {
+      logger.warn('a revocation could not be put to the store; trying again', { store: store.name, reason })
+    }
+    this.#error = reason
+    const isUnreached = isUnreachable(error)
+    // The same one twice in a row may be the only one that this store is silent about.
+    if (isUnreached && put !== this.#unreached) {
+      this.#unreached = put
+      this.#queue.push(waiting)
+      this.#pause()
+      return
+    }
+    if (!isUnreached) this.#reached()
+    this.#delay({ put, failures: failures + 1 })
+  }
+
+  #reached(): void {
+    this.#outage = 0
+    this.#unreached = undefined
+  }
+
+  #delay(waiting: Waiting): void {
+    this.#delayed++
+    this.#clock.after(this.#backoff(waiting.failures, RETRY_LAST), () => {
+      this.#delayed--
+      this.#queue.push(waiting)
+      this.#pump()
+    })
   }
 
   #pause(): void {
     if (this.#paused) return
     this.#paused = true
-    const ceiling = Math.min(RETRY_LAST, RETRY_FIRST * 2 ** Math.min(this.#failures - 1, 20))
-    this.#clock.after(ceiling / 2 + (ceiling / 2) * this.#clock.random(), () => {
+    this.#outage++
+    this.#clock.after(this.#backoff(this.#outage, PAUSE_LAST), () => {
       this.#paused = false
       this.#pump()
     })
+  }
+
+  /** Half of it fixed, and half random. */
+  #backoff(failures: number, longest: number): number {
+    const ceiling = Math.min(longest, RETRY_FIRST * 2 ** Math.min(failures - 1, 20))
+    return ceiling / 2 + (ceiling / 2) * this.#clock.random()
   }
 
   #isOver({ record, at }: PendingPut): boolean {
@@ -182,10 +238,18 @@ export class WriteBack {
   }
 }
 
+/** Whether it says of the store, rather than of this one put, that nothing can be put. */
+function isUnreachable(error: unknown): boolean {
+  return error instanceof StoreError && error.code === 'ERR_STORE_UNREACHABLE'
+}
+
 async function within(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the store did not answer within ${ms} ms`)), ms)
+    timer = setTimeout(
+      () => reject(new StoreError('ERR_STORE_UNREACHABLE', `the store did not answer within ${ms} ms`)),
+      ms,
+    )
     timer.unref()
   })
   await Promise.race([work, late]).finally(() => clearTimeout(timer))

@@ -2,11 +2,16 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
+import { Secret } from '../../src/config/secret.js'
 import { silent } from '../../src/logging/index.js'
 import { MAX_PENDING, openJournal } from '../../src/revocation/journal/index.js'
 import { RevocationList } from '../../src/revocation/list/index.js'
+import { etcdEndpoint } from '../../src/revocation/persistent/etcd-endpoint.js'
+import { etcdV3Store } from '../../src/revocation/persistent/etcd-v3/store.js'
+import { StoreError } from '../../src/revocation/persistent/store-error.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
 import { WriteBack, type WriteBackOptions } from '../../src/revocation/write-back.js'
+import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { FakeClock } from './fake-clock.js'
 
 const NOW = new FakeClock().now()
@@ -23,9 +28,11 @@ class Store {
   readonly taken: string[] = []
   attempts = 0
   refuses = (_: string): boolean => false
+  isAway = false
   async *list(): AsyncIterable<RevocationRecord> {}
   async put({ id }: RevocationRecord): Promise<void> {
     this.attempts++
+    if (this.isAway) throw new StoreError('ERR_STORE_UNREACHABLE', `cannot reach it with ${id}`)
     if (this.refuses(id)) throw new Error(`cannot write ${id}`)
     this.taken.push(id)
   }
@@ -46,46 +53,99 @@ const journalAt = (path: string) =>
 /** Resolves when all that follows from promises that have settled is done. */
 const settled = () => setImmediate()
 
-t.test('a store that fails is tried again with back-off, one put at a time, until it takes all', async (t) => {
+t.test('a store that is away is tried again with back-off, one put at a time, until it takes all', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
   const back = writeBack(store, clock)
   back.start()
-  store.refuses = () => true
+  store.isAway = true
   for (let i = 0; i < 20; i++) back.put(token(`t${i}`))
   await settled()
   t.equal(store.attempts, 8, 'in parallel until the first failure')
-  t.match(back.state(), { waiting: 20, failed: 8, written: 0, error: 'cannot write [token]' })
+  t.match(back.state(), { waiting: 20, failed: 8, written: 0, error: 'cannot reach it with [token]' })
+  back.put(token('later'))
+  await settled()
+  t.equal(store.attempts, 8, 'nothing is tried before the pause is over')
   for (let i = 0; i < 10; i++) {
-    clock.advance(30_000)
+    clock.advance(5_000)
     await settled()
   }
   t.equal(store.attempts, 18)
-  store.refuses = () => false
-  clock.advance(30_000)
+  store.isAway = false
+  clock.advance(5_000)
   await settled()
-  t.strictSame(new Set(store.taken).size, 20)
-  t.match(back.state(), { waiting: 0, written: 20, dropped: 0 })
+  t.strictSame(new Set(store.taken).size, 21)
+  t.match(back.state(), { waiting: 0, written: 21, dropped: 0 })
   t.notOk(back.state().error)
 })
 
 t.test('one that the store never takes holds no other back, and is given up when its token has ended', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
-  store.refuses = (id) => id === 'poison'
+  store.refuses = (id) => id.startsWith('poison')
   const back = writeBack(store, clock)
   back.start()
-  back.put(token('poison'))
-  await settled()
-  back.put(token('good'))
-  clock.advance(30_000)
-  await settled()
-  clock.advance(30_000)
-  await settled()
-  t.strictSame(store.taken, ['good'])
+  for (let i = 0; i < 20; i++) back.put(token(`poison ${i}`))
+  for (let i = 0; i < 20; i++) {
+    clock.advance(30_000)
+    await settled()
+    back.put(token(`good ${i}`))
+    await settled()
+    t.equal(store.taken.length, i + 1, 'taken at once')
+  }
+  t.match(back.state(), { waiting: 20, written: 20 })
   clock.advance(HOUR)
   await settled()
   clock.advance(30_000)
   await settled()
-  t.match(back.state(), { waiting: 0, written: 1, dropped: 1 })
+  t.match(back.state(), { waiting: 0, written: 20, dropped: 20 })
+})
+
+t.test('nor does one to which the store is silent', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  store.isAway = true
+  const back = writeBack(store, clock)
+  back.start()
+  back.put(token('poison'))
+  for (let i = 0; i < 10; i++) {
+    await settled()
+    clock.advance(30_000)
+  }
+  await settled()
+  store.isAway = false
+  back.put(token('good'))
+  await settled()
+  t.strictSame(store.taken, ['good'])
+  clock.advance(30_000)
+  await settled()
+  t.strictSame(store.taken, ['good', 'poison'])
+})
+
+t.test('rules that an etcd denies do not delay tokens', { skip: etcdMissing() }, async (t) => {
+  const etcd = await startEtcd(t, { args: ['--bcrypt-cost', '4'] })
+  await etcd.enableAuth('mgw', 'jti/')
+  const login = { username: 'mgw', password: new Secret('pw') }
+  const store = etcdV3Store({ endpoint: etcdEndpoint(etcd.url), ...login })
+  const { put } = store
+  if (put === undefined) throw new Error('etcd takes revocations')
+  let made = (): void => undefined
+  const clock = new FakeClock()
+  const told = {
+    ...store,
+    put: (record: RevocationRecord) => put(record).finally(() => void setImmediate().then(() => made())),
+  }
+  const back = new WriteBack({ store: told, retention: 24 * HOUR, logger: silent('test'), clock })
+  back.start()
+  const attempt = async (start: () => void) => {
+    const done = new Promise<void>((resolve) => {
+      made = resolve
+    })
+    start()
+    await done
+  }
+  await attempt(() => back.put({ kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }))
+  for (let i = 0; i < 5; i++) await attempt(() => clock.advance(30_000))
+  t.match(back.state(), { waiting: 1, failed: 6, written: 0 })
+  await attempt(() => back.put(token('good', Date.now() + HOUR)))
+  t.match(back.state(), { waiting: 1, written: 1 })
 })
 
 t.test('no more wait than there is room for; the others are counted', async (t) => {

@@ -38,6 +38,11 @@ export interface RevocationSink {
   state(status: SourceStatus, detail?: string): void
   /** The source says, or suspects, that something was missed: list the stores again. */
   resync(reason: string): void
+  /**
+   * Resolves when all that was delivered so far is in the journal; rejects when it can't be brought there now. Absent:
+   * there is no journal, and nothing to wait for.
+   */
+  stored?(): Promise<void>
 }
 
 /** A stream of revocations from a broker's topic. */

@@ -5,7 +5,7 @@ import { type Journal, type JournalStatus, openJournal } from './journal/index.j
 import { type Entry, RevocationList } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
 import { Promptness } from './promptness.js'
-import type { RevocationRecord } from './record.js'
+import type { RealtimeSource, RevocationRecord } from './record.js'
 import { Publisher } from './replication/index.js'
 import { openStore, openTopic, takesRevocations } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
@@ -163,7 +163,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const promptness = new Promptness()
   const synchronizer = new Synchronizer({
     onRealtime: (isLive) => promptness.set(isLive),
-    ...(topic === undefined ? {} : { realtime: topic }),
+    ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
     target: {
       apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
@@ -189,6 +189,13 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     logger,
     release: async () => opened?.close(),
   })
+}
+
+/** The topic, told when what it delivers is in the journal: a durable subscription acknowledges nothing before. */
+function storedIn(journal: Journal | undefined, topic: RealtimeSource): RealtimeSource {
+  if (journal === undefined) return topic
+  const stored = () => journal.flush()
+  return { name: topic.name, run: (sink, signal) => topic.run({ ...sink, stored }, signal) }
 }
 
 /** Whether `promise` has resolved to true within `ms`. */

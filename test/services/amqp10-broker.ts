@@ -21,6 +21,10 @@ export interface Amqp10Broker {
   readonly port: number
   /** The addresses, durabilities and link names of the live subscriptions. */
   readonly subscriptions: readonly { address: string; durable: unknown; name: string; capabilities: unknown }[]
+  /** How many messages clients have accepted. */
+  readonly accepted: number
+  /** Resolves when clients have accepted so many in all. */
+  acceptedAll(count: number): Promise<void>
   /** Resolves when clients have sent something `times` times more, a heartbeat for one. */
   heard(times: number): Promise<void>
   /** Sends to the topic's subscribers: a message, or bytes as they are. */
@@ -46,6 +50,11 @@ export async function startAmqp10Broker(
   const connections = new Set<Connection>()
   const sockets = new Set<Socket>()
   const heard = new EventEmitter()
+  let accepted = 0
+  container.on('accepted', () => {
+    accepted++
+    heard.emit('accepted')
+  })
   if (users !== undefined) {
     container.sasl_server_mechanisms.enable_plain((name: string, word: string) => users[name] === word)
   }
@@ -85,6 +94,7 @@ export async function startAmqp10Broker(
     port: options.port ?? 0,
     require_sasl: users !== undefined,
     tcp_no_delay: true,
+    session_buffer_size: { incoming: 2048, outgoing: 32_768 },
     ...(options.idleTimeout === undefined ? {} : { idle_time_out: options.idleTimeout }),
     ...(topicPrefix === undefined ? {} : { properties: { 'topic-prefix': topicPrefix } }),
   }
@@ -121,6 +131,12 @@ export async function startAmqp10Broker(
         capabilities: sender.source.capabilities,
         name: sender.name,
       }))
+    },
+    get accepted() {
+      return accepted
+    },
+    async acceptedAll(count) {
+      while (accepted < count) await once(heard, 'accepted')
     },
     async heard(times) {
       for (let i = 0; i < times; i++) await once(heard, 'chunk')

@@ -33,6 +33,8 @@ export interface AmqpDelivery<Delivery> {
   deliver(delivery: Delivery): void
   /** Told of a message whose body was too long to be taken in. */
   tooLong(): void
+  /** Resolves when what was delivered so far may be acknowledged; rejects when it may not be yet. */
+  stored(): Promise<void>
 }
 
 /** A topic that is read over AMQP. Throws a TypeError for options that can't work. */
@@ -57,6 +59,7 @@ export function amqpSource<Delivery>(options: AmqpOptions, protocol: AmqpProtoco
           if (message !== undefined) messages.deliver(message, sink)
         },
         tooLong: () => messages.undecodable('too-long'),
+        stored: async () => sink.stored?.(),
       }
       return runWithReconnect(
         {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { LOG_COMPONENT } from '../../message/index.js'
 import type { RealtimeSource } from '../../record.js'
 import { type AmqpOptions, amqpSource } from '../amqp-source.js'
 import { decodeMessage } from './decode-message.js'
@@ -28,10 +29,11 @@ export function amqp10Source(options: Amqp10Options): RealtimeSource {
     idleTimeout: options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT,
     containerId: options.clientId ?? `mgw-${randomUUID()}`,
     durable: options.durable ?? false,
+    logger: options.logging(LOG_COMPONENT),
   }
   return amqpSource(options, {
     name: 'amqp-1-0',
     decode: decodeMessage,
-    subscribe: (broker, { deliver }, attempt) => subscribe(broker, { ...link, deliver }, attempt),
+    subscribe: (broker, { deliver, stored }, attempt) => subscribe(broker, { ...link, deliver, stored }, attempt),
   })
 }

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net'
-import rhea, { type Connection, type ConnectionOptions, type EventContext } from 'rhea'
+import rhea, { type Connection, type ConnectionOptions, type Delivery, type EventContext, type Receiver } from 'rhea'
 import type { Secret } from '../../../config/secret.js'
+import type { Logger } from '../../../logging/index.js'
 import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker.js'
 import type { Subscription } from '../reconnect.js'
+import { StoredFirst } from '../stored-first.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
 import { toBrokerError } from './refusal.js'
 import { plain } from './sasl-plain.js'
@@ -11,6 +13,8 @@ import { leaveUndecoded } from './undecoded.js'
 
 /** Messages that the broker may have under way to us: with rhea's 1,000, ActiveMQ drops those of a burst. */
 const CREDIT = 20_000
+/** A durable subscription's: those that are not acknowledged yet included. The broker keeps the others. */
+const DURABLE_CREDIT = 5_000
 /** Transfers that rhea's buffer holds; more than the credit, or a burst overflows it. */
 const SESSION_WINDOW = 32_768
 /** The part of our idle time-out that the broker is told. */
@@ -30,6 +34,9 @@ export interface Amqp10Link {
   readonly durable: boolean
   /** Takes the bytes of a message. Must not throw. */
   deliver(bytes: Buffer): void
+  /** A durable subscription accepts what was delivered once this has resolved. */
+  stored(): Promise<void>
+  readonly logger: Logger
 }
 
 /**
@@ -59,9 +66,14 @@ class Attempt implements Subscription {
   #reason: Error | undefined
   #closing = false
   #setLive: () => void = () => undefined
+  #receiver: Receiver | undefined
+  readonly #unaccepted: Delivery[] = []
+  readonly #acceptor: StoredFirst<Delivery>
 
   constructor(broker: Broker, link: Amqp10Link) {
     this.#link = link
+    const acknowledge = (_: Delivery, count: number) => this.#accept(count)
+    this.#acceptor = new StoredFirst({ stored: link.stored, acknowledge, logger: link.logger })
     this.live = new Promise((resolve) => {
       this.#setLive = resolve
     })
@@ -87,6 +99,7 @@ class Attempt implements Subscription {
 
   async close(): Promise<void> {
     this.#closing = true
+    await this.#acceptor.end()
     const limit = setTimeout(() => this.fail(lost()), CLOSE_TIMEOUT)
     this.#connection.close()
     await this.closed
@@ -151,9 +164,12 @@ class Attempt implements Subscription {
       // A denied topic opens with no source, and its error comes next.
       if (receiver?.source?.address) this.#setLive()
     })
-    connection.on('message', ({ message }: EventContext) => {
+    connection.on('message', ({ message, delivery }: EventContext) => {
       this.#guard.messageCompleted()
       if (Buffer.isBuffer(message)) this.#link.deliver(message)
+      if (!this.#link.durable || delivery === undefined) return
+      this.#unaccepted.push(delivery)
+      this.#acceptor.add(delivery)
     })
   }
 
@@ -164,11 +180,21 @@ class Attempt implements Subscription {
     // What is not durable ends with this connection, settled or not: to settle it at once spares both sides a frame each.
     const settledAtOnce = { snd_settle_mode: 1 } as const
     const receiver = context.connection.open_receiver({
-      ...(durable ? { name: `mgw-${topic}` } : settledAtOnce),
+      // The credit of a durable one is given by hand: rhea's own comes back before a message is accepted.
+      ...(durable ? { name: `mgw-${topic}`, autoaccept: false, credit_window: 0 } : settledAtOnce),
+      ...(durable ? {} : { credit_window: CREDIT }),
       source: { address, capabilities: ['topic'], ...(durable ? lasting : {}) },
-      credit_window: CREDIT,
     })
+    this.#receiver = receiver
+    if (durable) receiver.add_credit(DURABLE_CREDIT)
     leaveUndecoded(receiver)
+  }
+
+  #accept(count: number): void {
+    const accepted = this.#unaccepted.splice(0, count)
+    if (this.#socket?.destroyed !== false) return
+    for (const delivery of accepted) delivery.accept()
+    this.#receiver?.add_credit(count)
   }
 }
 

@@ -18,12 +18,16 @@ export class Acknowledger {
   add(messageId: Buffer): void {
     this.#last = messageId
     this.#count++
-    if (this.#count >= MAX_BATCH) this.flush()
-    else this.#scheduled ??= setImmediate(() => this.flush())
+    if (this.#count >= MAX_BATCH) this.#flush()
+    else this.#scheduled ??= setImmediate(() => this.#flush())
   }
 
   /** Sends at once what has been gathered. */
-  flush(): void {
+  async end(): Promise<void> {
+    this.#flush()
+  }
+
+  #flush(): void {
     clearImmediate(this.#scheduled)
     this.#scheduled = undefined
     if (this.#last === undefined) return

@@ -24,6 +24,8 @@ const STANDARD_ACK = 2
  * limit) and then drops messages silently. A broker short of memory slows its publishers instead.
  */
 const PREFETCH = 1_000_000
+/** A durable subscription's: those that are not acknowledged yet included. The broker keeps the others. */
+const DURABLE_PREFETCH = 5_000
 
 /** A command as a frame, size included. */
 export function encodeFrame(command: Command, commandId: number, responseRequired: boolean): Buffer {
@@ -62,7 +64,7 @@ export function sessionInfo(identity: Identity): Command {
 
 export function consumerInfo(identity: Identity, topic: string, subscriptionName: string | undefined): Command {
   const fields = topicDestination(consumerId(new ByteWriter(), identity).boolean(false), topic)
-    .int32(PREFETCH)
+    .int32(subscriptionName === undefined ? PREFETCH : DURABLE_PREFETCH)
     .int32(0) // maximum of pending messages: the broker's policy
     .boolean(true) // dispatch asynchronously: a slow consumer must not slow the publisher
     .boolean(false) // selector

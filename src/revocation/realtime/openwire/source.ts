@@ -33,7 +33,10 @@ export interface OpenWireSourceOptions {
   readonly maxFrameSize?: number
   readonly backoff?: Partial<Backoff>
   readonly logger?: Logger
-  /** Receives each message, in order; it is acknowledged once this returns. When it throws, that is logged. */
+  /**
+   * Receives each message, in order; it is acknowledged once this returns, and over a durable subscription once the
+   * sink has it stored. When it throws, that is logged.
+   */
   onMessage(message: TopicMessage, sink: RevocationSink): void
   /** Told of each message that can't be read; it is acknowledged. */
   onMalformed?(error: OpenWireError): void
@@ -85,6 +88,8 @@ export function openWireSource(options: OpenWireSourceOptions): RealtimeSource {
                 durable: options.durable,
                 onMessage: (message) => guarded(() => options.onMessage(message, sink)),
                 onMalformed: (error) => guarded(() => options.onMalformed?.(error)),
+                stored: async () => sink.stored?.(),
+                logger,
               },
               attempt,
             ),

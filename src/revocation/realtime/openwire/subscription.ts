@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Secret } from '../../../config/secret.js'
+import type { Logger } from '../../../logging/index.js'
 import type { Subscription } from '../reconnect.js'
+import { StoredFirst } from '../stored-first.js'
 import type { TopicMessage } from '../topic-message.js'
 import { Acknowledger } from './acknowledger.js'
 import {
@@ -32,10 +34,15 @@ export interface TopicOptions extends ConnectionOptions {
   readonly durable: DurableSubscription | undefined
   /** Milliseconds until the broker must have confirmed the subscription. */
   readonly connectTimeout: number
-  /** Called for each message, in order. Must not throw. A message is acknowledged once this has returned. */
+  /**
+   * Called for each message, in order. Must not throw. A message is acknowledged once this has returned; that of a
+   * durable subscription, once `stored` has resolved too.
+   */
   onMessage(message: TopicMessage): void
   /** Called for each message whose body or properties can't be read; it is acknowledged too. Must not throw. */
   onMalformed(error: OpenWireError): void
+  stored(): Promise<void>
+  readonly logger: Logger
 }
 
 /**
@@ -44,9 +51,11 @@ export interface TopicOptions extends ConnectionOptions {
  */
 export async function subscribeTopic(options: TopicOptions, signal: AbortSignal): Promise<Subscription> {
   const identity = { connectionId: `ID:mgw-${randomUUID()}-1` }
-  const acknowledger = new Acknowledger((last, count) =>
-    connection.send(messageAck(identity, options.topic, last, count)),
-  )
+  const acknowledge = (last: Buffer, count: number) => connection.send(messageAck(identity, options.topic, last, count))
+  const acknowledger =
+    options.durable === undefined
+      ? new Acknowledger(acknowledge)
+      : new StoredFirst({ stored: options.stored, acknowledge, logger: options.logger })
   const connection = new OpenWireConnection(options, (message) => {
     deliver(message, options)
     acknowledger.add(message.messageId)
@@ -69,7 +78,7 @@ export async function subscribeTopic(options: TopicOptions, signal: AbortSignal)
   return {
     closed: connection.closed,
     async close() {
-      acknowledger.flush()
+      await acknowledger.end()
       for (const goodbye of [removeConsumer(identity), removeConnection(identity), shutdownInfo()]) {
         connection.send(goodbye)
       }

@@ -8,7 +8,7 @@ import { createLogging, silent } from '../../../../src/logging/index.js'
 import { TopicMessages } from '../../../../src/revocation/message/index.js'
 import { type Amqp10Options, amqp10Source } from '../../../../src/revocation/realtime/amqp-1-0/index.js'
 import { startAmqp10Broker } from '../../../services/amqp10-broker.js'
-import { run } from '../recording-sink.js'
+import { RecordingSink, run } from '../recording-sink.js'
 
 const QUICK = { base: 5, max: 50, slow: 50 }
 
@@ -135,6 +135,29 @@ t.test('a durable subscription has a stable name', async (t) => {
   await sink.status('live')
   t.match(broker.subscriptions, [{ name: 'mgw-tokenRevocation' }])
   t.throws(() => source(1, { durable: true }), /clientId/)
+})
+
+t.test('a durable subscription accepts what is stored, and is sent no more than there is room for', async (t) => {
+  const broker = await startAmqp10Broker(t)
+  const sink = new RecordingSink()
+  let store = (): void => undefined
+  const full = new Promise<void>((resolve) => {
+    store = resolve
+  })
+  const stored = Object.assign(sink, { stored: () => full })
+  const stopped = new AbortController()
+  const running = source(broker.port, { durable: true, clientId: 'gateway-1' }).run(stored, stopped.signal)
+  await sink.status('live')
+  for (let i = 0; i < 12_000; i++) broker.publish('tokenRevocation', { body: { revokedToken: `t${i}` } })
+  await sink.until(() => sink.records.length >= 5_000)
+  await broker.heard(0)
+  t.equal(broker.accepted, 0)
+  t.equal(sink.records.length, 5_000)
+  store()
+  await sink.until(() => sink.records.length === 12_000)
+  await broker.acceptedAll(12_000)
+  stopped.abort()
+  await running
 })
 
 t.test('TLS is verified against the given authority and the host', async (t) => {

@@ -128,6 +128,25 @@ test('against ActiveMQ', { skip: activemqMissing() }, async (t) => {
     },
   )
 
+  t.test('what is not stored is delivered again, and no more of it than there is room for', async (t) => {
+    const durable = { clientId: 'gateway-4', name: 'revocations' }
+    const stored = () => Promise.reject(new Error('the disk is full'))
+    const unable = await listenLive(t, broker.port, { durable, stored })
+    await publisher.publish(broker.port, 'burst', TOPIC, ['5100'])
+    await unable.until(() => unable.messages.length >= 5_000)
+    t.same(unable.states, ['connecting', 'live'])
+    await unable.stop()
+    t.equal(unable.messages.length, 5_000, 'the broker keeps the others')
+    const able = await listenLive(t, broker.port, { durable, stored: () => Promise.resolve() })
+    await able.until(() => able.messages.length >= 5_100)
+    t.equal(new Set(able.messages.map(({ map }) => map?.get('revokedToken'))).size, 5_100)
+    await able.stop()
+    const next = await listenLive(t, broker.port, { durable })
+    await publisher.publish(broker.port, 'map', TOPIC, ['revokedToken=s:next'])
+    await next.until(() => next.messages.length > 0)
+    t.equal(next.messages[0]?.map?.get('revokedToken'), 'next', 'what was stored was acknowledged')
+  })
+
   t.test('a durable subscription that is in use is refused and tried again', async (t) => {
     const durable = { clientId: 'gateway-2', name: 'revocations' }
     const first = await listenLive(t, broker.port, { durable })

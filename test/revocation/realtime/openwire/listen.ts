@@ -19,7 +19,11 @@ export interface Listener {
 export const TOPIC = 'tokenRevocation'
 
 /** Runs a source as admin/admin at one port of loopback, until the test ends or stops it. */
-export function listen(t: Test, port: number, options: Partial<OpenWireSourceOptions> = {}): Listener {
+export function listen(
+  t: Test,
+  port: number,
+  { stored, ...options }: Partial<OpenWireSourceOptions> & Pick<RevocationSink, 'stored'> = {},
+): Listener {
   const said = new EventEmitter()
   const listener = {
     messages: [] as TopicMessage[],
@@ -31,6 +35,7 @@ export function listen(t: Test, port: number, options: Partial<OpenWireSourceOpt
   const sink: RevocationSink = {
     revoked: () => undefined,
     resync: () => undefined,
+    ...(stored === undefined ? {} : { stored }),
     state: (status, detail) => {
       listener.states.push(status)
       if (detail !== undefined) listener.details.push(detail)
@@ -69,7 +74,7 @@ export function listen(t: Test, port: number, options: Partial<OpenWireSourceOpt
 }
 
 /** As {@link listen}, once the subscription is live. */
-export async function listenLive(t: Test, port: number, options?: Partial<OpenWireSourceOptions>): Promise<Listener> {
+export async function listenLive(t: Test, port: number, options?: Parameters<typeof listen>[2]): Promise<Listener> {
   const listener = listen(t, port, options)
   await listener.until(() => listener.states.includes('live'))
   return listener

@@ -9,7 +9,8 @@ const JAVA_KEY_STORE = 0xfeedfeed
 const SEALED_JAVA_KEY_STORE = 0xcececece
 
 /**
- * What the URL says of TLS, completed by what is configured beside it, which wins: whom to trust, and who we are.
+ * What the URL says of TLS, completed by what is configured beside it, which wins: whom to trust, beside the public
+ * authorities, and who we are.
  * Reads the files that the URL names. Throws ProviderUrlError where the brokers differ, or a file can't be used.
  */
 export function providerTls({ brokers }: Provider, given: BrokerTls): BrokerTls {
@@ -28,6 +29,7 @@ export function providerTls({ brokers }: Provider, given: BrokerTls): BrokerTls 
     // One broker that is to be verified is reason enough to verify all.
     verifyHostname: secure.some((broker) => broker.verifyHostname),
     ...given,
+    ...(given.ca === undefined ? {} : { ca: [...rootCertificates, ...[given.ca].flat()] }),
   }
 }
 

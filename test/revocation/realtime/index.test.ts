@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import { generate } from 'selfsigned'
 import t from 'tap'
 import { Secret } from '../../../src/config/secret.js'
 import { createLogging, silent } from '../../../src/logging/index.js'
 import { type RealtimeOptions, readProvider, realtimeSource } from '../../../src/revocation/realtime/index.js'
+import { providerTls } from '../../../src/revocation/realtime/provider-tls.js'
 import { startAmqp10Broker } from '../../services/amqp10-broker.js'
 import { run } from './recording-sink.js'
 
@@ -48,6 +50,15 @@ t.test('a trust store of PEM is used, one of Java is refused with a remedy', asy
   }
   const given = run(t, open(`${url}?transport.trustStoreLocation=none.pem`, { tls: { ca: cert } }))
   await given.status('live')
+})
+
+t.test('authorities that are configured are trusted beside the public ones, as those of the URL are', async (t) => {
+  const directory = t.testdir({ 'ca.pem': '-----BEGIN CERTIFICATE-----' })
+  const url = `amqp10s://localhost?transport.trustStoreLocation=${join(directory, 'ca.pem')}`
+  t.strictSame(providerTls(provider(url), {}).ca, [...rootCertificates, '-----BEGIN CERTIFICATE-----'])
+  t.strictSame(providerTls(provider(url), { ca: ['own'] }).ca, [...rootCertificates, 'own'])
+  t.strictSame(providerTls(provider(url), { ca: 'own' }).ca, [...rootCertificates, 'own'])
+  t.notOk('ca' in providerTls(provider('amqp10s://localhost'), {}), 'whom Node trusts')
 })
 
 t.test('a client certificate in a PKCS12 file of the URL is presented', { skip: noOpenssl }, async (t) => {

@@ -37,9 +37,17 @@ export async function putRecord(
     const lease = await connection.call((etcd) => etcd.leaseClient.leaseGrant({ TTL: ttl }))
     const unchanged: ICompare = { target: MODIFIED_AT, result: EQUAL, key, mod_revision: found?.mod_revision ?? 0 }
     const write: IRequestOp = { request_put: { key, value: Buffer.from(value), lease: lease.ID } }
-    const { succeeded } = await connection.call((etcd) => etcd.kv.txn({ compare: [unchanged], success: [write] }))
+    const revoke = () => connection.call((etcd) => etcd.leaseClient.leaseRevoke({ ID: lease.ID }))
+    let succeeded: boolean
+    try {
+      ;({ succeeded } = await connection.call((etcd) => etcd.kv.txn({ compare: [unchanged], success: [write] })))
+    } catch (error) {
+      // Else each new attempt would leave a lease behind for as long as the token lives.
+      await revoke().catch(() => undefined)
+      throw error
+    }
     if (succeeded) return
-    await connection.call((etcd) => etcd.leaseClient.leaseRevoke({ ID: lease.ID }))
+    await revoke()
   }
   throw new StoreError('ERR_STORE_STATUS', 'etcd: the key was being written by others all the time')
 }

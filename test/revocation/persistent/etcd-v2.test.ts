@@ -4,6 +4,7 @@ import { Secret } from '../../../src/config/secret.js'
 import { createHttpClient, type HttpClientOptions } from '../../../src/http-client/index.js'
 import { createLogging } from '../../../src/logging/index.js'
 import { etcdEndpoint } from '../../../src/revocation/persistent/etcd-endpoint.js'
+import { readListing } from '../../../src/revocation/persistent/etcd-v2/listing.js'
 import { type EtcdV2Options, etcdV2Store } from '../../../src/revocation/persistent/etcd-v2/store.js'
 import type { PersistentStore } from '../../../src/revocation/record.js'
 import { type EtcdServer, etcdMissing, startEtcd } from '../../services/etcd.js'
@@ -202,6 +203,35 @@ t.test('anything but a whole listing of a directory is a failed one', async (t) 
     else json({ node: { dir: true, nodes } })(response, request)
   })
   t.strictSame(await listed(store), [token('a', undefined)], 'nodes that are none are passed over')
+})
+
+t.test('a directory in the directory may be as large as it likes', async (t) => {
+  const count = 180_000
+  const leaf = (n: number) => `{"key":"/jti/tenant/deep/${n}","value":"true","modifiedIndex":1,"createdIndex":1}`
+  function* pieces() {
+    yield '{"node":{"key":"/jti","dir":true,"nodes":[{"key":"/jti/first","value":""},{"key":"/jti/tenant","dir":true,"nodes":['
+    yield '{"key":"/jti/tenant/deep","nodes":['
+    for (let n = 0; n < count; n += 1_000) {
+      yield `${n === 0 ? '' : ','}${Array.from({ length: 1_000 }, (_, m) => leaf(n + m)).join()}`
+    }
+    yield '],"dir":true},{"key":"/jti/tenant/empty","dir":true,"nodes":[]}]},{"key":"/jti/last","value":""}]}}'
+  }
+  async function* body() {
+    for (const piece of pieces()) yield Buffer.from(piece)
+  }
+  const keys = new Set<unknown>()
+  for await (const leaves of readListing(body())) for (const { key } of leaves) keys.add(key)
+  t.equal(keys.size, count + 2)
+  t.ok(['first', 'last', 'tenant/deep/0', `tenant/deep/${count - 1}`].every((key) => keys.has(`/jti/${key}`)))
+
+  async function* endless() {
+    yield Buffer.from('{"node":{"key":"/jti","dir":true,"nodes":[{"key":"/jti/first","value":"')
+    for (;;) yield Buffer.alloc(1024 * 1024, 'x')
+  }
+  const read = async () => {
+    for await (const leaves of readListing(endless())) keys.add(leaves.length)
+  }
+  await t.rejects(read(), { code: 'ERR_STORE_ANSWER' })
 })
 
 function storeOf(

@@ -9,10 +9,12 @@ export interface Leaf {
 
 /** Directories within directories: ids with more slashes than this are not read. */
 const MAX_DEPTH = 64
-/** Bytes of one entry of the directory, which may be a directory itself. */
+/** Bytes until the next key, or the end of a directory. */
 const MAX_ENTRY_BYTES = 16 * 1024 * 1024
 /** Bytes parsed at once: about 1 ms. */
 const SLICE_BYTES = 16 * 1024
+/** Where nodes are: each is taken as soon as it is complete, so that a directory may have any number of them. */
+const NODES = Array.from({ length: MAX_DEPTH }, (_, depth) => `$.node${'.nodes.*'.repeat(depth + 1)}`)
 
 /**
  * Reads the answer to a recursive `GET` of a directory as it arrives, and yields the keys in it.
@@ -31,34 +33,46 @@ export function leavesOf(node: unknown): Leaf[] {
   const leaves: Leaf[] = []
   const open = [node]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next !== 'object' || next === null) continue
-    const { key, value, dir, nodes } = next as Readonly<Record<string, unknown>>
-    if (dir !== true) leaves.push({ key, value: typeof value === 'string' ? value : '' })
-    else if (Array.isArray(nodes)) open.push(...nodes)
+    const leaf = leafOf(next)
+    if (leaf !== undefined) leaves.push(leaf)
+    else if (typeof next === 'object' && next !== null && 'nodes' in next && Array.isArray(next.nodes)) {
+      for (const node of next.nodes) open.push(node)
+    }
   }
   return leaves
 }
 
+/** `undefined` for a directory, and for what is no node. */
+function leafOf(node: unknown): Leaf | undefined {
+  if (typeof node !== 'object' || node === null) return undefined
+  const { key, value, dir } = node as Readonly<Record<string, unknown>>
+  return dir === true ? undefined : { key, value: typeof value === 'string' ? value : '' }
+}
+
 class Listing {
   readonly #tokenizer = new Tokenizer({ stringBufferSize: SLICE_BYTES })
-  readonly #parser = new TokenParser({ paths: ['$.node.dir', '$.node.nodes.*'], keepStack: false })
+  readonly #parser = new TokenParser({ paths: ['$.node.dir', ...NODES], keepStack: false })
   #leaves: Leaf[] = []
   #isDirectory = false
   #depth = 0
   #received = 0
+  #offset = 0
   #entryEnd = 0
 
   constructor() {
-    this.#parser.onValue = ({ value, key }) => {
+    this.#parser.onValue = ({ value, key, parent }) => {
+      this.#entryEnd = this.#offset
       if (key === 'dir') this.#isDirectory = value === true
-      else this.#leaves.push(...leavesOf(value))
+      else this.#take(value)
+      // The parser lets go of what it has emitted, but not while a directory around it is still to be emitted.
+      if (Array.isArray(parent) && parent.at(-1) === value) parent.length--
     }
     this.#tokenizer.onToken = ({ token, value, offset }) => {
+      this.#offset = offset
       this.#parser.write({ token, value })
       if (token === TokenType.LEFT_BRACE || token === TokenType.LEFT_BRACKET) this.#depth++
       else if (token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET) this.#depth--
       if (this.#depth > MAX_DEPTH * 2) throw unexpected()
-      if (this.#depth <= 3) this.#entryEnd = offset // in the array of the directory's nodes, or above it
     }
   }
 
@@ -72,6 +86,11 @@ class Listing {
     }
     if (this.#received - this.#entryEnd > MAX_ENTRY_BYTES) throw unexpected()
     return this.#leaves
+  }
+
+  #take(node: unknown): void {
+    const leaf = leafOf(node)
+    if (leaf !== undefined) this.#leaves.push(leaf)
   }
 
   end(): void {

@@ -3,6 +3,7 @@ import { describeError, type Logging } from '../logging/index.js'
 import { MAX_ID_LENGTH, revocationEvent } from './message/index.js'
 import type { TokenRevocation } from './record.js'
 import { openPublisher, openStore, type TopicPublisher, takesRevocations } from './sources.js'
+import { within } from './within.js'
 
 /** What became of a revocation at one place. */
 export interface Announcement {
@@ -28,7 +29,8 @@ export async function announce(config: Config, record: TokenRevocation, logging:
   if (store !== undefined) {
     const target = { target: 'store', name: store.store.name } as const
     const { store: opened } = store
-    if (takesRevocations(opened)) told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(record))))
+    if (takesRevocations(opened))
+      told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(record), tooLate)))
     else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
   }
   if (topic !== undefined) {
@@ -39,6 +41,10 @@ export async function announce(config: Config, record: TokenRevocation, logging:
   } finally {
     await store?.close()
   }
+}
+
+function tooLate(): Error {
+  return new Error(`no answer within ${PUT_TIMEOUT} ms`)
 }
 
 async function publish(topic: TopicPublisher, record: TokenRevocation): Promise<void> {
@@ -58,12 +64,4 @@ async function attempt(
   } catch (error) {
     return { ...target, outcome: 'failed', reason: describeError(error).replaceAll(id, '[token]') }
   }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

@@ -10,6 +10,7 @@ import { Publisher } from './replication/index.js'
 import { openStore, openTopic, takesRevocations } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
+import { within } from './within.js'
 import { WriteBack, type WriteBackState } from './write-back.js'
 
 /** How often expired entries are looked for, and for how long at a time (ms). */
@@ -93,12 +94,11 @@ export class Revocations implements LiveRevocations {
     this.#list.add(record, HERE, Date.now())
     this.#writeBack?.put(record)
     if (this.#journal === undefined) return
-    const flushed = this.#journal.flush().then(
-      () => true,
-      () => false,
-    )
-    if (await settledWithin(JOURNAL_TIMEOUT, flushed)) return
-    this.#logger.warn('a revocation came through the gateway and is not in the journal yet')
+    try {
+      await within(JOURNAL_TIMEOUT, this.#journal.flush(), () => new Error(`not within ${JOURNAL_TIMEOUT} ms`))
+    } catch {
+      this.#logger.warn('a revocation came through the gateway and is not in the journal yet')
+    }
   }
 
   start(): void {
@@ -196,15 +196,6 @@ function storedIn(journal: Journal | undefined, topic: RealtimeSource): Realtime
   if (journal === undefined) return topic
   const stored = () => journal.flush()
   return { name: topic.name, run: (sink, signal) => topic.run({ ...sink, stored }, signal) }
-}
-
-/** Whether `promise` has resolved to true within `ms`. */
-async function settledWithin(ms: number, promise: Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
 /** The list with what its journal holds; without one if it is off, or cannot be used. */

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from './clock.js'
 import type { PendingPut } from './journal/index.js'
 import { StoreError } from './persistent/store-error.js'
 import type { PersistentStore, RevocationRecord } from './record.js'
+import { within } from './within.js'
 
 /** The part of the journal that keeps what a store has not taken yet. */
 export interface PendingKeeper {
@@ -126,13 +127,8 @@ export class WriteBack {
   /** Starts no more puts, and waits a little for those under way. What is left is the journal's. */
   async stop(): Promise<void> {
     this.#stopped = true
-    let cancel = (): void => undefined
-    const enough = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, STOP_TIMEOUT)
-      cancel = () => clearTimeout(timer)
-    })
-    await Promise.race([Promise.all(this.#underWay), enough])
-    cancel()
+    const underWay = Promise.all(this.#underWay).then(() => undefined)
+    await within(STOP_TIMEOUT, underWay, tooLate).catch(() => undefined)
   }
 
   get #waiting(): number {
@@ -169,7 +165,7 @@ export class WriteBack {
       return
     }
     try {
-      await within(PUT_TIMEOUT, store.put(put.record))
+      await within(PUT_TIMEOUT, store.put(put.record), tooLate)
       if (this.#outage > 0 || waiting.failures > 0)
         logger.info('the store takes revocations again', { store: store.name })
       this.#written++
@@ -238,19 +234,11 @@ export class WriteBack {
   }
 }
 
+function tooLate(): StoreError {
+  return new StoreError('ERR_STORE_UNREACHABLE', `the store did not answer within ${PUT_TIMEOUT} ms`)
+}
+
 /** Whether it says of the store, rather than of this one put, that nothing can be put. */
 function isUnreachable(error: unknown): boolean {
   return error instanceof StoreError && error.code === 'ERR_STORE_UNREACHABLE'
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new StoreError('ERR_STORE_UNREACHABLE', `the store did not answer within ${ms} ms`)),
-      ms,
-    )
-    timer.unref()
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }

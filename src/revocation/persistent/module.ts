@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { type Logging, silent } from '../../logging/index.js'
 import type { PersistentStore } from '../record.js'
+import { within } from '../within.js'
 import { guardStore } from './module-guard.js'
 import { StoreError } from './store-error.js'
 
@@ -33,7 +34,7 @@ export async function moduleStore(options: ModuleStoreOptions): Promise<Persiste
   const createStore = exported(file, await load(file))
   let made: unknown
   try {
-    made = await within(Promise.resolve(createStore(section)), timeout, () =>
+    made = await within(timeout, Promise.resolve(createStore(section)), () =>
       wrong(file, `did not make a store within ${timeout} ms`),
     )
   } catch (cause) {
@@ -83,12 +84,4 @@ function member(holder: unknown, name: string): unknown {
 
 function wrong(file: string, what: string, cause?: unknown): StoreError {
   return new StoreError('ERR_STORE_MODULE', `the store module ${file} ${what}`, { cause })
-}
-
-async function within<T>(attempt: Promise<T>, timeout: number, late: () => StoreError): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), timeout)
-  })
-  return Promise.race([attempt, expired]).finally(() => clearTimeout(timer))
 }

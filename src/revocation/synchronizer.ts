@@ -1,7 +1,6 @@
-import { describeError, type Logger } from '../logging/index.js'
-import { applyListing } from './apply-listing.js'
+import type { Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
-import { ListingPace } from './listing-pace.js'
+import { Listings } from './listings.js'
 import { Readiness } from './readiness.js'
 import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from './record.js'
 import { type SourceListener, type SourceState, SourceTracker } from './source-state.js'
@@ -58,16 +57,11 @@ export class Synchronizer {
   readonly #realtime: SourceTracker | undefined
   readonly #store: SourceTracker | undefined
   readonly #watch: SourceTracker | undefined
-  #subscribed = false
-  #graceOver = false
-  #lastListedAt: number | undefined
-  readonly #pace: ListingPace
+  readonly #listings: Listings | undefined
   readonly #readiness: Readiness
-  #listing: Promise<void> | undefined
-  #again = false
-  /** When the listing under way last brought something, by the clock's `elapsed`. */
-  #progressAt = Number.NEGATIVE_INFINITY
-  #cancelTimer: () => void = () => undefined
+  /** There is no topic, it was subscribed to, or the first attempt has failed: by then, or by hanging for `startupGrace`. */
+  #topicTried: boolean
+  #graceOver = false
   #cancelInStep: () => void = () => undefined
   #cancelTrust: () => void = () => undefined
 
@@ -79,7 +73,8 @@ export class Synchronizer {
     this.#realtime = realtime && track(realtime.name, 'realtime')
     this.#store = store && track(store.name, 'store')
     this.#watch = store?.watch && track(`${store.name} watch`, 'watch')
-    this.#pace = new ListingPace(options, this.#clock)
+    this.#topicTried = realtime === undefined
+    this.#listings = store && this.#store && this.#listingsOf(store, this.#store)
     const unguarded = realtime === undefined && store === undefined
     const always = unguarded
       ? 'no source is configured'
@@ -108,31 +103,23 @@ export class Synchronizer {
     const signal = this.#stop.signal
     if (realtime !== undefined)
       this.#running.push(this.#guard(realtime.name, realtime.run(this.#realtimeSink(), signal)))
-    else this.#subscribed = true
     if (store?.watch !== undefined) this.#running.push(this.#guard(store.name, store.watch(this.#watchSink(), signal)))
-    if (this.#subscribed) this.requestListing('start')
-    this.#cancelTrust = this.#clock.after(startupGrace, () => {
-      this.#graceOver = true
-      this.#trustJournal()
-    })
+    if (this.#topicTried) this.requestListing('start')
+    this.#cancelTrust = this.#clock.after(startupGrace, () => this.#endGrace())
     this.#markInStep()
   }
 
   /** Stops the sources; resolves when they have. */
   async stop(): Promise<void> {
     this.#stop.abort()
-    this.#cancelTimer()
     this.#cancelInStep()
     this.#cancelTrust()
-    await Promise.allSettled([...this.#running, this.#listing])
+    await Promise.allSettled([...this.#running, this.#listings?.stopped()])
   }
 
   /** Lists the store: now, as soon as its pace allows, or once more when the listing under way has ended. */
   requestListing(reason: string): void {
-    if (this.#options.store === undefined || this.#stop.signal.aborted) return
-    this.#options.logger.debug('listing requested', { reason })
-    if (this.#listing !== undefined) this.#again = true
-    else this.#listWithin(this.#pace.untilRequested())
+    this.#listings?.request(reason)
   }
 
   state(): SynchronizerState {
@@ -141,84 +128,42 @@ export class Synchronizer {
     )
     const known = this.#clock.now() < this.#readiness.until
     const reason = known ? this.#readiness.by : this.#heldBackBy()
-    return this.#lastListedAt === undefined
-      ? { known, reason, sources }
-      : { known, reason, sources, lastListedAt: this.#lastListedAt }
+    const lastListedAt = this.#listings?.lastListedAt
+    return { known, reason, sources, ...(lastListedAt === undefined ? {} : { lastListedAt }) }
   }
 
-  #listWithin(delay: number): void {
-    this.#cancelTimer()
-    if (delay > 0) this.#cancelTimer = this.#clock.after(delay, () => this.#beginListing())
-    else this.#beginListing()
-  }
-
-  #beginListing(): void {
-    const { store } = this.#options
-    if (store === undefined || this.#listing !== undefined || this.#stop.signal.aborted) return
-    this.#progressAt = Number.NEGATIVE_INFINITY
-    // A source that is back says so more than once in a turn: one listing is for all of that.
-    const begun = Promise.resolve().then(() => {
-      this.#again = false
-      return this.#list(store)
-    })
-    this.#listing = begun.finally(() => {
-      this.#listing = undefined
-      this.#trustJournal()
-      this.#scheduleListing()
+  #listingsOf(store: PersistentStore, tracker: SourceTracker): Listings {
+    const { target, logger, refreshInterval, maxStaleness } = this.#options
+    return new Listings({
+      store,
+      tracker,
+      logger,
+      clock: this.#clock,
+      signal: this.#stop.signal,
+      refreshInterval,
+      maxStaleness,
+      topic: () => this.#realtime?.status,
+      apply: (record) => target.apply(record, store.name),
+      due: () => this.requestListing('interval'),
+      counts: () => this.#topicTried,
+      succeeded: (begunAt, counted) => {
+        if (counted) this.#listed(begunAt)
+      },
+      changed: () => this.#trustJournal(),
     })
   }
 
-  async #list(store: PersistentStore): Promise<void> {
-    const { logger, target } = this.#options
-    const begunAt = this.#clock.now()
-    const subscribed = this.#subscribed
-    const started = this.#clock.elapsed()
-    try {
-      const apply = (record: RevocationRecord) => target.apply(record, store.name)
-      const onProgress = () => {
-        this.#progressAt = this.#clock.elapsed()
-      }
-      const records = await applyListing(store, apply, onProgress, this.#stop.signal)
-      const ms = this.#clock.elapsed() - started
-      this.#pace.succeeded(ms)
-      this.#lastListedAt = begunAt
-      this.#store?.set('live', undefined)
-      logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
-      if (subscribed) this.#listedSinceSubscribed(begunAt)
-    } catch (error) {
-      if (this.#stop.signal.aborted) return
-      this.#pace.failed()
-      this.#store?.set(this.#lastListedAt === undefined ? 'failed' : 'gap', describeError(error))
-      logger.warn('the store could not be listed', {
-        store: store.name,
-        attempt: this.#pace.failures,
-        reason: describeError(error),
-      })
-    }
-  }
-
-  #listedSinceSubscribed(begunAt: number): void {
+  #listed(begunAt: number): void {
     const { maxStaleness, failurePolicy, target } = this.#options
     target.inStep(begunAt)
     if (failurePolicy === 'open') return
     this.#becomeKnown(maxStaleness === 0 ? Number.POSITIVE_INFINITY : begunAt + maxStaleness, 'the store was listed')
   }
 
-  #scheduleListing(): void {
-    if (this.#stop.signal.aborted) return
-    if (this.#again) {
-      this.#again = false
-      this.#listWithin(this.#pace.untilRequested())
-      return
-    }
-    const delay = this.#pace.interval(this.#realtime?.status)
-    this.#cancelTimer = this.#clock.after(delay, () => this.requestListing('interval'))
-  }
-
   #realtimeSink(): RevocationSink {
     return this.#sink(this.#realtime, (status) => {
       if (status === 'connecting') return
-      this.#subscribed = true
+      this.#topicTried = true
       this.#options.onRealtime?.(status === 'live')
       // Whatever was published before this moment is in the store, or nowhere.
       this.requestListing(`realtime ${status}`)
@@ -244,14 +189,26 @@ export class Synchronizer {
     if (this.#readiness.become(until, by)) this.#options.logger.info('the revocation list is known', { by })
   }
 
+  /** A topic that has not answered by now has failed as much as one that refuses: the store must not wait for it. */
+  #endGrace(): void {
+    this.#graceOver = true
+    if (!this.#topicTried) {
+      this.#topicTried = true
+      this.requestListing('the topic does not answer')
+    }
+    this.#trustJournal()
+  }
+
   /** A journal that was in step not long ago stands in for sources that cannot be reached. */
   #trustJournal(): void {
     const { journalInStepAt, maxStaleness, startupGrace } = this.#options
     if (this.#readiness.until > 0 || journalInStepAt === undefined || !this.#graceOver) return
-    // A listing that gets on is about to tell what was revoked since.
-    const rest = this.#listing === undefined ? 0 : this.#progressAt + startupGrace - this.#clock.elapsed()
+    if (this.#stop.signal.aborted) return
+    // A store that was not asked yet, or gets on, is about to tell what was revoked since.
+    const silentSince = this.#listings?.silentSince ?? Number.NEGATIVE_INFINITY
+    const rest = silentSince + startupGrace - this.#clock.elapsed()
+    this.#cancelTrust()
     if (rest > 0) {
-      this.#cancelTrust()
       this.#cancelTrust = this.#clock.after(rest, () => this.#trustJournal())
       return
     }
@@ -274,7 +231,7 @@ export class Synchronizer {
       tracker === undefined || tracker.status === 'live' ? [] : [tracker.inWords()],
     )
     if (waiting.length > 0) return `waiting for ${waiting.join(' and ')}`
-    return this.#listing === undefined ? 'waiting for the next listing' : 'a listing is under way'
+    return this.#listings?.isUnderWay === true ? 'a listing is under way' : 'waiting for the next listing'
   }
 
   /** A source promises never to reject; one that does must not take the gateway with it. */

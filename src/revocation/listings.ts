@@ -1,0 +1,136 @@
+import { describeError, type Logger } from '../logging/index.js'
+import { applyListing } from './apply-listing.js'
+import type { Clock } from './clock.js'
+import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
+import type { PersistentStore, RevocationRecord, SourceStatus } from './record.js'
+import type { SourceTracker } from './source-state.js'
+
+export interface ListingsOptions extends ListingPaceOptions {
+  readonly store: PersistentStore
+  readonly tracker: SourceTracker
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Ends the listing under way, and there is no other. */
+  readonly signal: AbortSignal
+  /** How the topic stands; `undefined` if there is none. */
+  topic(): SourceStatus | undefined
+  apply(record: RevocationRecord): void
+  /** A listing is due that nobody has asked for. */
+  due(): void
+  /** Asked as a listing begins: whether it may make the list known. */
+  counts(): boolean
+  /** A listing that began at `begunAt` (epoch ms) has read the store whole. */
+  succeeded(begunAt: number, counted: boolean): void
+  /** One has begun, or has ended in whatever way. */
+  changed(): void
+}
+
+/** The listings of a store, of which there are never two at a time: one that is asked for meanwhile follows. */
+export class Listings {
+  readonly #options: ListingsOptions
+  readonly #clock: Clock
+  readonly #pace: ListingPace
+  #listing: Promise<void> | undefined
+  #lastListedAt: number | undefined
+  #again = false
+  /** When the listing under way began or last brought something, by the clock's `elapsed`. */
+  #progressAt = Number.NEGATIVE_INFINITY
+  #cancelTimer: () => void = () => undefined
+
+  constructor(options: ListingsOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#pace = new ListingPace(options, options.clock)
+  }
+
+  /** Epoch ms of the beginning of the last one that succeeded. */
+  get lastListedAt(): number | undefined {
+    return this.#lastListedAt
+  }
+
+  get isUnderWay(): boolean {
+    return this.#listing !== undefined
+  }
+
+  /**
+   * Since when, by the clock's `elapsed`, there is nothing to be seen of the store: now as long as it was not asked, and
+   * for ever when it has failed. A listing that brings something makes up for one that failed.
+   */
+  get silentSince(): number {
+    if (this.#listing !== undefined) return this.#progressAt
+    return this.#pace.failures > 0 ? Number.NEGATIVE_INFINITY : this.#clock.elapsed()
+  }
+
+  /** Lists the store: now, as soon as its pace allows, or once more when the listing under way has ended. */
+  request(reason: string): void {
+    if (this.#options.signal.aborted) return
+    this.#options.logger.debug('listing requested', { reason })
+    if (this.#listing !== undefined) this.#again = true
+    else this.#listWithin(this.#pace.untilRequested())
+  }
+
+  /** Resolves when the listing under way has ended; to be called when the signal has aborted. */
+  async stopped(): Promise<void> {
+    this.#cancelTimer()
+    await this.#listing
+  }
+
+  #listWithin(delay: number): void {
+    this.#cancelTimer()
+    if (delay > 0) this.#cancelTimer = this.#clock.after(delay, () => this.#begin())
+    else this.#begin()
+  }
+
+  #begin(): void {
+    const { signal, changed } = this.#options
+    if (this.#listing !== undefined || signal.aborted) return
+    this.#progressAt = this.#pace.failures > 0 ? Number.NEGATIVE_INFINITY : this.#clock.elapsed()
+    // A source that is back says so more than once in a turn: one listing is for all of that.
+    const begun = Promise.resolve().then(() => {
+      this.#again = false
+      return this.#list()
+    })
+    this.#listing = begun.finally(() => {
+      this.#listing = undefined
+      changed()
+      this.#schedule()
+    })
+    changed()
+  }
+
+  async #list(): Promise<void> {
+    const { store, tracker, logger, signal, apply, counts, succeeded } = this.#options
+    const begunAt = this.#clock.now()
+    const counted = counts()
+    const started = this.#clock.elapsed()
+    try {
+      const onProgress = () => {
+        this.#progressAt = this.#clock.elapsed()
+      }
+      const records = await applyListing(store, apply, onProgress, signal)
+      const ms = this.#clock.elapsed() - started
+      this.#pace.succeeded(ms)
+      this.#lastListedAt = begunAt
+      tracker.set('live', undefined)
+      logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
+      succeeded(begunAt, counted)
+    } catch (error) {
+      if (signal.aborted) return
+      this.#pace.failed()
+      const reason = describeError(error)
+      tracker.set(this.#lastListedAt === undefined ? 'failed' : 'gap', reason)
+      logger.warn('the store could not be listed', { store: store.name, attempt: this.#pace.failures, reason })
+    }
+  }
+
+  #schedule(): void {
+    const { signal, topic, due } = this.#options
+    if (signal.aborted) return
+    if (this.#again) {
+      this.#again = false
+      this.#listWithin(this.#pace.untilRequested())
+      return
+    }
+    this.#cancelTimer = this.#clock.after(this.#pace.interval(topic()), due)
+  }
+}

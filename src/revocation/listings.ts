@@ -33,6 +33,9 @@ export class Listings {
   #listing: Promise<void> | undefined
   #lastListedAt: number | undefined
   #again = false
+  /** Listings that were asked for, and how many of them the last one that succeeded is an answer to. */
+  #asked = 0
+  #answered = 0
   /** When the listing under way began or last brought something, by the clock's `elapsed`. */
   #progressAt = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => undefined
@@ -46,6 +49,11 @@ export class Listings {
   /** Epoch ms of the beginning of the last one that succeeded. */
   get lastListedAt(): number | undefined {
     return this.#lastListedAt
+  }
+
+  /** Whether a listing has succeeded and none was asked for since it began. */
+  get isCurrent(): boolean {
+    return this.#answered > 0 && this.#answered === this.#asked
   }
 
   get isUnderWay(): boolean {
@@ -65,6 +73,7 @@ export class Listings {
   request(reason: string): void {
     if (this.#options.signal.aborted) return
     this.#options.logger.debug('listing requested', { reason })
+    this.#asked++
     if (this.#listing !== undefined) this.#again = true
     else this.#listWithin(this.#pace.untilRequested())
   }
@@ -102,6 +111,7 @@ export class Listings {
     const { store, tracker, logger, signal, apply, counts, succeeded } = this.#options
     const begunAt = this.#clock.now()
     const counted = counts()
+    const asked = this.#asked
     const started = this.#clock.elapsed()
     try {
       const onProgress = () => {
@@ -111,6 +121,7 @@ export class Listings {
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
+      this.#answered = asked
       tracker.set('live', undefined)
       logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
       succeeded(begunAt, counted)

@@ -219,11 +219,16 @@ export class Synchronizer {
 
   #markInStep(): void {
     this.#cancelInStep = this.#clock.after(IN_STEP_INTERVAL, () => {
-      // A store without a watch is in step at its listings only.
-      const following = this.#store === undefined ? [this.#realtime] : [this.#realtime ?? this.#watch, this.#watch]
-      if (following.every((tracker) => tracker?.status === 'live')) this.#options.target.inStep(this.#clock.now())
+      if (this.#isInStep()) this.#options.target.inStep(this.#clock.now())
       this.#markInStep()
     })
+  }
+
+  /** Whether nothing can have been missed up to now. A store without a watch is in step at its listings only. */
+  #isInStep(): boolean {
+    if (this.#realtime !== undefined && this.#realtime.status !== 'live') return false
+    if (this.#listings === undefined) return this.#realtime !== undefined
+    return this.#watch?.status === 'live' && this.#listings.isCurrent
   }
 
   #heldBackBy(): string {

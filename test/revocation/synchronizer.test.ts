@@ -9,6 +9,7 @@ const NEVER = new Promise<void>(() => undefined)
 /** A store whose listings a test answers one by one. */
 class ManualStore implements PersistentStore {
   readonly name = 'store'
+  readonly watch?: (sink: RevocationSink) => Promise<void>
   readonly pending: {
     resolve: (records: RevocationRecord[]) => void
     reject: (error: Error) => void
@@ -18,6 +19,14 @@ class ManualStore implements PersistentStore {
   listings = 0
   sink: RevocationSink | undefined
   #asked: (() => void) | undefined
+
+  constructor(hasWatch: boolean) {
+    if (!hasWatch) return
+    this.watch = (sink) => {
+      this.sink = sink
+      return NEVER
+    }
+  }
 
   async *list(): AsyncIterable<RevocationRecord> {
     this.listings++
@@ -49,9 +58,10 @@ class ManualStore implements PersistentStore {
   }
 }
 
-function setUp(options: Partial<SynchronizerOptions> & { realtimeToo?: boolean; storeToo?: boolean } = {}) {
+function setUp(
+  options: Partial<SynchronizerOptions> & { realtimeToo?: boolean; storeToo?: boolean; watchToo?: boolean } = {},
+) {
   const clock = new FakeClock()
-  const store = new ManualStore()
   let sink: RevocationSink | undefined
   const realtime: RealtimeSource = {
     name: 'topic',
@@ -62,7 +72,8 @@ function setUp(options: Partial<SynchronizerOptions> & { realtimeToo?: boolean; 
   }
   const applied: string[] = []
   let inStep = 0
-  const { realtimeToo = true, storeToo = true, ...rest } = options
+  const { realtimeToo = true, storeToo = true, watchToo = false, ...rest } = options
+  const store = new ManualStore(watchToo)
   const synchronizer = new Synchronizer({
     target: {
       apply: (record) => applied.push(record.id),
@@ -89,6 +100,10 @@ function setUp(options: Partial<SynchronizerOptions> & { realtimeToo?: boolean; 
     topic: () => {
       if (sink === undefined) throw new Error('not running')
       return sink
+    },
+    watch: () => {
+      if (store.sink === undefined) throw new Error('not watched')
+      return store.sink
     },
     inStep: () => inStep,
     isKnown: () => clock.now() < synchronizer.knownUntil,
@@ -395,6 +410,45 @@ t.test('the list is in step as long as all that follows its sources is live', as
   s.topic().state('gap')
   s.clock.advance(300_000)
   t.equal(s.inStep(), 1)
+})
+
+t.test('a store that was never listed is not in step, however live its watch and the topic are', async (t) => {
+  const s = setUp({ watchToo: true, journalInStepAt: 1_700_000_000_000 - 1_000 })
+  s.topic().state('live')
+  s.watch().state('live')
+  for (let failures = 0; failures < 5; failures++) {
+    ;(await s.store.next()).reject(new Error('denied'))
+    await s.settle()
+    s.clock.advance(60_000)
+  }
+  t.ok(s.isKnown(), 'by the journal')
+  t.equal(s.inStep(), 0)
+})
+
+t.test('a watched store is in step from a listing until another is asked for', async (t) => {
+  const s = setUp({ watchToo: true, refreshInterval: 1_000_000 })
+  const passes = async (ms: number) => {
+    s.clock.advance(ms)
+    await s.settle()
+    return s.inStep()
+  }
+  s.topic().state('live')
+  s.watch().state('live')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  t.equal(await passes(60_000), 2, 'the listing, and the minute after it')
+  s.watch().state('gap', 'cut')
+  s.watch().state('live')
+  const closing = await s.store.next()
+  t.equal(await passes(60_000), 2, 'what the gap hid is not read yet')
+  s.topic().resync('batch')
+  closing.resolve([])
+  await s.settle()
+  t.equal(s.inStep(), 3, 'as of its beginning')
+  t.equal(await passes(60_000), 3, 'and one more was asked for')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  t.equal(await passes(60_000), 5)
 })
 
 t.test('maxStaleness makes a list unknown that no listing has renewed', async (t) => {

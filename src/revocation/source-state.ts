@@ -17,7 +17,7 @@ export interface SourceListener {
   apply(record: RevocationRecord, source: string): void
   resync(reason: string): void
   /** Its status is another now. */
-  changed(status: SourceStatus, before: SourceStatus): void
+  changed(status: SourceStatus): void
 }
 
 /** Follows one source's status, and logs its changes. */
@@ -42,15 +42,14 @@ export class SourceTracker {
     return this.#status
   }
 
-  /** Notes a status; returns the one before if it is another. */
-  set(status: SourceStatus, detail: string | undefined): SourceStatus | undefined {
+  /** Notes a status. Says whether it is another than before. */
+  set(status: SourceStatus, detail: string | undefined): boolean {
     this.#detail = detail
-    if (status === this.#status) return undefined
-    const before = this.#status
+    if (status === this.#status) return false
     this.#status = status
     this.#since = this.#clock.now()
     if (this.role !== 'realtime') this.#log() // realtime/reconnect says it
-    return before
+    return true
   }
 
   /** Where the source delivers. */
@@ -59,8 +58,7 @@ export class SourceTracker {
       revoked: (record) => listener.apply(record, this.name),
       resync: (reason) => listener.resync(reason),
       state: (status, detail) => {
-        const before = this.set(status, detail)
-        if (before !== undefined) listener.changed(status, before)
+        if (this.set(status, detail)) listener.changed(status)
       },
     }
   }

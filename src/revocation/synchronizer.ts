@@ -1,5 +1,6 @@
 import type { Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
+import { keepRunning } from './keep-running.js'
 import { Listings } from './listings.js'
 import { Readiness } from './readiness.js'
 import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from './record.js'
@@ -99,11 +100,12 @@ export class Synchronizer {
 
   /** Starts the sources; returns at once. */
   start(): void {
-    const { realtime, store, startupGrace } = this.#options
+    const { realtime, store, startupGrace, logger } = this.#options
     const signal = this.#stop.signal
-    if (realtime !== undefined)
-      this.#running.push(this.#guard(realtime.name, realtime.run(this.#realtimeSink(), signal)))
-    if (store?.watch !== undefined) this.#running.push(this.#guard(store.name, store.watch(this.#watchSink(), signal)))
+    const keep = (name: string, run: RealtimeSource['run'], sink: RevocationSink) =>
+      this.#running.push(keepRunning(run, sink, { name, clock: this.#clock, logger, signal }))
+    if (realtime !== undefined) keep(realtime.name, (...given) => realtime.run(...given), this.#realtimeSink())
+    if (store?.watch !== undefined) keep(store.name, async (...given) => store.watch?.(...given), this.#watchSink())
     if (this.#topicTried) this.requestListing('start')
     this.#cancelTrust = this.#clock.after(startupGrace, () => this.#endGrace())
     this.#markInStep()
@@ -173,8 +175,11 @@ export class Synchronizer {
   }
 
   #watchSink(): RevocationSink {
-    return this.#sink(this.#watch, (status, before) => {
-      if (status === 'gap' || (status === 'live' && before !== 'connecting')) this.requestListing(`watch ${status}`)
+    let before = false
+    return this.#sink(this.#watch, (status) => {
+      // It was live, or has tried: what came meanwhile is in the store.
+      if (status === 'gap' || (status === 'live' && before)) this.requestListing(`watch ${status}`)
+      before = true
     })
   }
 
@@ -237,14 +242,5 @@ export class Synchronizer {
     )
     if (waiting.length > 0) return `waiting for ${waiting.join(' and ')}`
     return this.#listings?.isUnderWay === true ? 'a listing is under way' : 'waiting for the next listing'
-  }
-
-  /** A source promises never to reject; one that does must not take the gateway with it. */
-  async #guard(name: string, run: Promise<void>): Promise<void> {
-    try {
-      await run
-    } catch (error) {
-      this.#options.logger.error('a revocation source stopped', error, { source: name })
-    }
   }
 }

@@ -20,7 +20,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   startupGrace: fc.constantFrom(0, 5 * SECOND),
   maxStaleness: fc.constantFrom(0, 0, 90 * SECOND),
   refreshInterval: fc.constantFrom(60 * SECOND, 300 * SECOND),
-  listingTakes: fc.constantFrom(0, 37, 1_900),
+  listingTakes: fc.constantFrom(0, 37, 1_900, 7_003),
 })
 const place = fc.constantFrom('topic', 'store')
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -41,6 +41,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       at: place,
     }),
   },
+  { weight: 2, arbitrary: fc.record({ does: fc.constant('let list'), listable: fc.boolean() }) },
   {
     weight: 4,
     arbitrary: fc.record({

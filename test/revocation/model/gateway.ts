@@ -16,6 +16,8 @@ export interface GatewayOptions
   /** Where the journal is; without one what is known ends with the gateway. */
   readonly journalPath: string | undefined
   readonly synchronizer?: typeof Synchronizer
+  /** Told of each mark that the journal gets (epoch ms). */
+  readonly marked: (at: number) => void
 }
 
 /** Milliseconds of the journal's age up to which it is believed, as by default. */
@@ -33,7 +35,7 @@ export class ModelGateway {
   readonly #journal: Journal | undefined
 
   private constructor(options: GatewayOptions, opened: Opened) {
-    const { clock, realtime, store, synchronizer: Built = Synchronizer, ...rest } = options
+    const { clock, realtime, store, synchronizer: Built = Synchronizer, marked, ...rest } = options
     this.#clock = clock
     this.#list = opened.list
     this.#fingerprints = opened.fingerprints
@@ -48,7 +50,10 @@ export class ModelGateway {
       ...(this.inStepAt === undefined ? {} : { journalInStepAt: this.inStepAt }),
       target: {
         apply: (record, source) => void this.#list.add(record, source, clock.now()),
-        inStep: (at) => this.#journal?.inStep(at),
+        inStep: (at) => {
+          marked(at)
+          this.#journal?.inStep(at)
+        },
       },
       logger: silent('test'),
     })

@@ -92,6 +92,10 @@ class Announcing {
     }
   }
 
+  isInFlight(id: string): boolean {
+    return [...this.#subscribers].some(({ inFlight }) => inFlight.some((record) => record.id === id))
+  }
+
   cut(): void {
     this.isUp = false
     for (const subscriber of this.#subscribers) {
@@ -146,6 +150,8 @@ export class Shelf {
   readonly #options: ShelfOptions
   readonly #clock: FakeClock
   readonly #events: PlaceEvents
+  /** Whether it lets itself be listed; a watch it always has. */
+  listable = true
   #underWay = 0
   /** How many listings have been under way at one time, at most. */
   mostAtOnce = 0
@@ -166,7 +172,12 @@ export class Shelf {
     else this.#announcing.cut()
   }
 
-  get watching(): Pick<Announcing, 'deliver' | 'repeat' | 'resync'> {
+  /** Whether a listing that begins now would succeed. */
+  get canBeListed(): boolean {
+    return this.isUp && this.listable
+  }
+
+  get watching(): Pick<Announcing, 'deliver' | 'repeat' | 'resync' | 'isInFlight'> {
     return this.#announcing
   }
 
@@ -197,6 +208,7 @@ export class Shelf {
     try {
       const all = [...this.records.values()]
       for (let at = 0; at === 0 || at < all.length; at += PAGE) {
+        if (!this.listable) throw new Error('denied')
         if (!this.isUp || signal.aborted) throw new Error('the store is down')
         yield* all.slice(at, at + PAGE)
         await this.#wait(this.#options.listingTakes / Math.max(1, Math.ceil(all.length / PAGE)), signal)

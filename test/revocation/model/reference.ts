@@ -117,6 +117,13 @@ export class Reference {
     for (const [id, until] of this.#onDisk) this.must.set(id, until)
   }
 
+  /** `startupGrace` is over. Returns whether a listing is due: a topic that hangs must not hold it back. */
+  graceEnded(): boolean {
+    const hangs = !this.#subscribed
+    this.#subscribed = true
+    return hangs
+  }
+
   topic(status: 'live' | 'gap' | 'failed'): void {
     this.#subscribed = true
     this.#topicIsLive = status === 'live'
@@ -170,11 +177,17 @@ export class Reference {
   }
 
   #trustJournal(now: number): void {
-    const { startupGrace, maxStaleness } = this.#options
+    const { startupGrace, maxStaleness, hasStore } = this.#options
     if (this.knownUntil > 0 || this.#journalInStepAt === undefined || now < this.#startedAt + startupGrace) return
-    const getsOn =
-      this.#listing !== undefined && this.#listing.records > 0 && now - this.#listing.begunAt < startupGrace
+    const getsOn = hasStore && now - this.#storeSilentSince(now) < startupGrace
     const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : this.#journalInStepAt + maxStaleness
     if (!getsOn && until > now) this.knownUntil = until
+  }
+
+  /** The journal stands in for a store that failed, or was asked and says nothing. */
+  #storeSilentSince(now: number): number {
+    const hasFailed = this.#failures > 0
+    if (this.#listing === undefined) return hasFailed ? Number.NEGATIVE_INFINITY : now
+    return hasFailed && this.#listing.records === 0 ? Number.NEGATIVE_INFINITY : this.#listing.begunAt
   }
 }

@@ -21,6 +21,7 @@ export interface Setting extends ReferenceOptions {
 export type Step =
   | { readonly does: 'revoke'; readonly token: number; readonly at: 'topic' | 'store' | 'both'; readonly life: number }
   | { readonly does: 'deliver' | 'repeat' | 'batch' | 'cut' | 'restore'; readonly at: 'topic' | 'store' }
+  | { readonly does: 'let list'; readonly listable: boolean }
   | { readonly does: 'pass'; readonly ms: number }
   | { readonly does: 'restart'; readonly how: 'stop' | 'kill' | 'kill at once' }
 
@@ -64,6 +65,9 @@ class Run {
   readonly #shelf: Shelf
   /** By id, until when (epoch ms) it is refused at least once it is known. */
   readonly #revoked = new Map<string, number>()
+  /** By id, when (epoch ms) the store got it. */
+  readonly #storedAt = new Map<string, number>()
+  #cancelGrace: () => void = () => undefined
   #journalPath: string
   #gateway: ModelGateway | undefined
   #problems: string[] = []
@@ -106,10 +110,14 @@ class Run {
       realtime: hasTopic ? this.#topic : undefined,
       store: hasStore ? this.#shelf.store() : undefined,
       journalPath: hasJournal ? this.#journalPath : undefined,
+      marked: (at) => this.#marked(at),
       ...(this.#sabotage.synchronizer === undefined ? {} : { synchronizer: this.#sabotage.synchronizer }),
     })
     this.#reference.started(this.#clock.now(), this.#gateway.inStepAt)
     this.#check('what the journal held')
+    this.#cancelGrace = this.#clock.after(this.#setting.startupGrace, () => {
+      if (this.#reference.graceEnded()) this.#listingDue()
+    })
     this.#gateway.synchronizer.start()
     if (!hasTopic) this.#listingDue()
     await this.#pass(0)
@@ -118,6 +126,7 @@ class Run {
   async take(step: Step): Promise<void> {
     if (step.does === 'pass') await this.#pass(step.ms)
     else if (step.does === 'restart') await this.#restart(step.how)
+    else if (step.does === 'let list') this.#letList(step.listable)
     else if (step.does === 'revoke') this.#revoke(step.token, step.at, step.life)
     else if (step.at === 'topic' && this.#setting.hasTopic) this.#toTopic(step.does)
     else if (step.at === 'store' && this.#setting.hasStore) this.#toStore(step.does)
@@ -129,6 +138,7 @@ class Run {
     const { hasTopic, hasStore } = this.#setting
     if (hasTopic) this.#toTopic('restore')
     if (hasStore) this.#toStore('restore')
+    this.#letList(true)
     await this.#pass(recovery(this.#setting))
     const gateway = this.#running()
     for (const [id, { expiresAt }] of this.#shelf.records) {
@@ -136,7 +146,10 @@ class Run {
         throw new Error(`${id} is in the store and passes`)
       }
     }
-    if (this.#clock.now() >= gateway.synchronizer.knownUntil) throw new Error('all is back and the list is not known')
+    const { maxStaleness, listingTakes } = this.#setting
+    const isListedInTime = maxStaleness === 0 || maxStaleness > 21 * listingTakes // a listing takes a twentieth of the time
+    if (isListedInTime && this.#clock.now() >= gateway.synchronizer.knownUntil)
+      throw new Error('all is back and the list is not known')
     if (this.#shelf.mostAtOnce > 1) throw new Error('two listings at one time')
   }
 
@@ -153,7 +166,8 @@ class Run {
     this.#revoked.set(id, Math.min(until, this.#revoked.get(id) ?? until))
     if (hasStore && at !== 'topic') {
       this.#shelf.put(record)
-      if (this.#shelf.isUp) this.#reference.listingDueInTime([record], this.#clock.now())
+      this.#storedAt.set(id, this.#clock.now())
+      if (this.#shelf.canBeListed) this.#reference.listingDueInTime([record], this.#clock.now())
     }
     if (hasTopic && at !== 'store') this.#topic.announce(record)
   }
@@ -176,8 +190,15 @@ class Run {
       this.#shelf.isUp = false
     } else if (does === 'restore' && !this.#shelf.isUp) {
       this.#shelf.isUp = true
-      this.#reference.listingDueInTime(this.#shelf.records.values(), this.#clock.now())
+      this.#dueInTime()
     }
+  }
+
+  #letList(listable: boolean): void {
+    if (this.#shelf.listable === listable) return
+    this.#shelf.listable = listable
+    if (listable) this.#dueInTime()
+    else this.#reference.storeLost()
   }
 
   async #restart(how: 'stop' | 'kill' | 'kill at once'): Promise<void> {
@@ -190,6 +211,7 @@ class Run {
       this.#journalPath = this.#newPath()
       gateway.journalTo(this.#journalPath)
     }
+    this.#cancelGrace()
     await gateway.close()
     this.#gateway = undefined
     this.#reference.ended()
@@ -218,7 +240,9 @@ class Run {
     const now = this.#clock.now()
     const { must, knownUntil } = this.#reference
     for (const { id, expiresAt } of this.#reference.overdue(now)) {
-      if ((expiresAt ?? Number.POSITIVE_INFINITY) > now && !gateway.enforces(id)) {
+      const stored = this.#shelf.records.get(id) // it may have been put again, for a shorter time
+      const until = Math.min(expiresAt ?? Number.POSITIVE_INFINITY, stored?.expiresAt ?? Number.POSITIVE_INFINITY)
+      if (until > now && !gateway.enforces(id)) {
         this.#note(`${id}, in the store for long enough, passes`)
       }
     }
@@ -234,9 +258,28 @@ class Run {
     if (problem !== undefined) throw new Error(`${when}: ${problem}`)
   }
 
+  /** All that the store had at `at` must have reached the list, but for what the watch is delivering. */
+  #marked(at: number): void {
+    const { hasTopic, hasStore } = this.#setting
+    if (!hasTopic && !hasStore) this.#note('in step with nothing')
+    if (!hasStore) return
+    const now = this.#clock.now()
+    for (const [id, { expiresAt }] of this.#shelf.records) {
+      if ((this.#storedAt.get(id) ?? 0) >= at || (expiresAt ?? Number.POSITIVE_INFINITY) <= now) continue
+      if (this.#shelf.watching.isInFlight(id) || this.#running().enforces(id)) continue
+      this.#note(`marked in step while ${id}, in the store, passes`)
+    }
+  }
+
+  /** The store can be listed again, and nobody asks for that. */
+  #dueInTime(): void {
+    if (!this.#shelf.canBeListed) return
+    this.#reference.listingDueInTime(this.#shelf.records.values(), this.#clock.now())
+  }
+
   #listingDue(): void {
     this.#reference.asked()
-    if (this.#shelf.isUp) this.#reference.listingDue(this.#shelf.records.values(), this.#clock.now())
+    if (this.#shelf.canBeListed) this.#reference.listingDue(this.#shelf.records.values(), this.#clock.now())
   }
 
   #note(problem: string | undefined): void {

@@ -1,4 +1,4 @@
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 
 /** A call of our own to a key manager, an issuer or a store. */
 export interface Call {
@@ -8,6 +8,8 @@ export interface Call {
   readonly body?: string | Buffer
   /** Milliseconds until the whole answer must be here. */
   readonly timeout: number
+  /** Milliseconds without a byte of the answer, once it was asked for, after which it is given up. Default: `timeout`. */
+  readonly idleTimeout?: number
   /** Bytes that the answer's body may have. */
   readonly maxBytes: number
   readonly signal?: AbortSignal
@@ -23,6 +25,13 @@ export interface Answer {
 /** A call that brought no answer: refused, timed out, or too large. Its message names the host, never credentials. */
 export class CallError extends Error {
   override readonly name = 'CallError'
+  /** `ERR_CALL_IDLE`: nothing came for `idleTimeout`. */
+  readonly code: 'ERR_CALL' | 'ERR_CALL_IDLE'
+
+  constructor(message: string, options: ErrorOptions & { readonly idle?: boolean } = {}) {
+    super(message, options)
+    this.code = options.idle === true ? 'ERR_CALL_IDLE' : 'ERR_CALL'
+  }
 }
 
 /** Makes a call and reads its whole answer, whatever its status. Throws {@link CallError}. Follows no redirect. */
@@ -41,11 +50,15 @@ export async function openCall(
   const where = describeTarget(request.url)
   const deadline = AbortSignal.timeout(request.timeout)
   const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal])
-  const failed = (cause: unknown) =>
-    new CallError(
-      deadline.aborted ? `${where} did not answer within ${request.timeout} ms` : `${where} could not be called`,
-      { cause: deadline.aborted ? undefined : cause },
-    )
+  const { timeout, idleTimeout = timeout } = request
+  const failed = (cause: unknown) => {
+    const idle = isIdle(cause)
+    if (deadline.aborted || (idle && idleTimeout === timeout)) {
+      return new CallError(`${where} did not answer within ${timeout} ms`)
+    }
+    if (idle) return new CallError(`${where} sent nothing for ${idleTimeout} ms`, { idle: true })
+    return new CallError(`${where} could not be called`, { cause })
+  }
   try {
     const url = new URL(request.url)
     const { statusCode, headers, body } = await client.request({
@@ -55,8 +68,8 @@ export async function openCall(
       headers: { ...request.headers },
       body: request.body ?? null,
       signal,
-      headersTimeout: request.timeout,
-      bodyTimeout: request.timeout,
+      headersTimeout: idleTimeout,
+      bodyTimeout: idleTimeout,
     })
     return { status: statusCode, headers, body: bounded(body, request.maxBytes, where, failed) }
   } catch (cause) {
@@ -80,6 +93,10 @@ async function* bounded(
   } catch (cause) {
     throw cause instanceof CallError ? cause : failed(cause)
   }
+}
+
+function isIdle(error: unknown): boolean {
+  return error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError
 }
 
 /** `Basic` credentials (RFC 7617). */

@@ -1,11 +1,12 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../config/secret.js'
-import { basicCredentials, describeTarget, openCall } from '../../http-client/index.js'
+import { basicCredentials, CallError, describeTarget, openCall } from '../../http-client/index.js'
 import { type Logger, type Logging, silent } from '../../logging/index.js'
 import type { PersistentStore, RevocationRecord } from '../record.js'
 import { readHubAnswer } from './event-hub-answer.js'
 import { hubRecord, isHubEntry } from './event-hub-entry.js'
 import { startPace } from './pace.js'
+import { Patience } from './patience.js'
 import { StoreError } from './store-error.js'
 
 export interface EventHubOptions {
@@ -17,6 +18,8 @@ export interface EventHubOptions {
   readonly client: Dispatcher
   /** Milliseconds until a listing must be read whole, the time that its consumer takes included. */
   readonly timeout: number
+  /** Milliseconds without a sign of the hub after which a listing is given up; more for a hub that needs more. Default 10 s. */
+  readonly idleTimeout?: number
   /** Bytes that a listing may have. */
   readonly maxBytes: number
   readonly logging?: Logging
@@ -36,23 +39,28 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
       ? { authorization: basicCredentials(options.username, options.password?.reveal() ?? '') }
       : {}),
   }
+  const patience = new Patience(timeout, options.idleTimeout)
   const unreadable = new UnreadableEntries((options.logging ?? silent)('TokenRevocation'))
 
   async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
     signal.throwIfAborted()
     const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
     try {
+      const asked = performance.now()
       const answer = await openCall(client, {
         url,
         headers,
         timeout,
+        idleTimeout: patience.ms,
         maxBytes,
         signal: AbortSignal.any([signal, ended.signal]),
       })
+      patience.rewarded(performance.now() - asked)
       requireSuccess(url, answer.status)
       yield* records(answer.body, unreadable)
     } catch (error) {
       signal.throwIfAborted()
+      if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') patience.lost()
       throw error instanceof StoreError ? error : unreachable(url, error)
     } finally {
       ended.abort()

@@ -169,6 +169,28 @@ t.test('an etcd that has forgotten events, or all of its data, is watched on and
   await watch?.until(() => watch.ids.has('two'))
 })
 
+t.test('a server that falls silent is left for the next, at once or with the next listing', async (t) => {
+  const [frozen, healthy] = await Promise.all([startHub(t), startHub(t)])
+  const url = `${new URL(frozen.url).origin},${new URL(healthy.url).origin}/v2/keys/jti`
+  const directory = { node: { dir: true, nodes: [{ key: '/jti/a' }] } }
+  healthy.answer((response, request) => {
+    if (request.url?.includes('records')) json({ errorCode: 100 }, 404)(response, request)
+    else json(directory)(response, request)
+  })
+  frozen.answer(() => undefined)
+  t.strictSame(await listed(storeOf(t, url, { idleTimeout: 50 })), [token('a', undefined)])
+
+  const store = storeOf(t, url, { idleTimeout: 50 })
+  frozen.answer((response) => {
+    response.writeHead(200)
+    response.write(JSON.stringify(directory).slice(0, -4))
+  })
+  t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' })
+  const { length } = frozen.requests
+  t.strictSame(await listed(store), [token('a', undefined)])
+  t.equal(frozen.requests.length, length)
+})
+
 t.test('anything but a whole listing of a directory is a failed one', async (t) => {
   const cases: [string, string, string, number?][] = [
     ['an error', '{}', 'ERR_STORE_STATUS', 500],

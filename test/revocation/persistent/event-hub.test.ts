@@ -5,7 +5,7 @@ import { createHttpClient, type HttpClientOptions } from '../../../src/http-clie
 import { createLogging, type Logging } from '../../../src/logging/index.js'
 import { eventHubStore } from '../../../src/revocation/persistent/event-hub.js'
 import type { PersistentStore, RevocationRecord } from '../../../src/revocation/record.js'
-import { type HubStandIn, json, manyTokens, startHub, text, tokenId } from '../../services/event-hub.js'
+import { type HubAnswer, type HubStandIn, json, manyTokens, startHub, text, tokenId } from '../../services/event-hub.js'
 
 const FUTURE = Date.now() + 3_600_000
 const PAST = 1_608_708_909_000
@@ -165,6 +165,29 @@ t.test('a body that is cut, a silent hub and one that is not there are failed li
   t.match(await failure(listed(storeOf(t, nobody))), { code: 'ERR_STORE_UNREACHABLE' })
 })
 
+t.test(
+  'a hub that falls silent, before its answer or within, holds up the next listing for a while only',
+  async (t) => {
+    const hub = await startHub(t)
+    const store = storeOf(t, hub, { idleTimeout: 50 })
+    const silences: Record<string, HubAnswer> = {
+      before: () => undefined,
+      within: (response) => {
+        response.writeHead(200)
+        response.write('[{"jwt_signature":"first"},')
+      },
+    }
+    for (const [where, silence] of Object.entries(silences)) {
+      hub.answer(silence)
+      const error = await failure(listed(store))
+      t.match(error, { code: 'ERR_STORE_UNREACHABLE' }, where)
+      t.match(messages(error), /sent nothing for \d+ ms/)
+    }
+    hub.answer(json([{ jwt_signature: 'after' }]))
+    t.strictSame(await listed(store), [token('after', undefined)])
+  },
+)
+
 t.test('a listing ends when its consumer or its caller does', async (t) => {
   const hub = await startHub(t)
   let closed: Promise<unknown> | undefined
@@ -247,6 +270,7 @@ interface Settings {
   username?: string
   password?: Secret
   timeout?: number
+  idleTimeout?: number
   maxBytes?: number
   logging?: Logging
 }

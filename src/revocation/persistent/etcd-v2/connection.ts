@@ -8,6 +8,7 @@ import {
   describeTarget,
   openCall,
 } from '../../../http-client/index.js'
+import type { Patience } from '../patience.js'
 import { StoreError } from '../store-error.js'
 
 export interface ConnectionOptions {
@@ -18,7 +19,11 @@ export interface ConnectionOptions {
   readonly password?: Secret
 }
 
-export type EtcdCall = Pick<Call, 'method' | 'body' | 'timeout' | 'maxBytes' | 'signal'> & { readonly path: string }
+export type EtcdCall = Pick<Call, 'method' | 'body' | 'timeout' | 'maxBytes' | 'signal'> & {
+  readonly path: string
+  /** Gives up a server that says nothing before `timeout`. */
+  readonly patience?: Patience
+}
 
 /** An answer as it begins; its body is read once, or the call is aborted. */
 export interface EtcdAnswer {
@@ -56,23 +61,31 @@ export class EtcdV2Connection {
     const { servers, client } = this.#options
     for (let tried = 1; ; tried++) {
       call.signal?.throwIfAborted()
-      const at = this.#server
-      const server = servers[at] ?? ''
-      const { path, ...request } = call
+      const server = servers[this.#server] ?? ''
+      const { path, patience, ...request } = call
+      const asked = performance.now()
       const headers = {
         ...this.#headers,
         ...(call.body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
       }
       try {
-        const answer = await openCall(client, { ...request, url: server + path, headers })
+        const idle = patience === undefined ? {} : { idleTimeout: patience.ms }
+        const answer = await openCall(client, { ...request, ...idle, url: server + path, headers })
+        patience?.rewarded(performance.now() - asked)
         return { ...answer, server, index: indexOf(answer.headers) }
       } catch (cause) {
-        // A caller that gave up may have waited for a frozen server.
-        if (this.#server === at) this.#server = (at + 1) % servers.length
+        this.leave(server) // also for a caller that gave up: it may have waited for a frozen server
         call.signal?.throwIfAborted()
+        if (isIdle(cause)) patience?.lost()
         if (tried >= servers.length) throw unreachable(server, cause)
       }
     }
+  }
+
+  /** Turns to the next server, unless another call has done so already. */
+  leave(server: string): void {
+    const { servers } = this.#options
+    if (servers[this.#server] === server) this.#server = (this.#server + 1) % servers.length
   }
 
   /** As {@link open}, with the whole body as JSON. */
@@ -95,6 +108,11 @@ export async function readJson(body: AsyncIterable<Buffer>, server: string): Pro
   } catch {
     throw new StoreError('ERR_STORE_ANSWER', `etcd at ${describeTarget(server)} answered with no JSON`)
   }
+}
+
+/** Whether a call was given up because nothing came. */
+export function isIdle(error: unknown): boolean {
+  return error instanceof CallError && error.code === 'ERR_CALL_IDLE'
 }
 
 /** etcd's number of an error, from its body. */

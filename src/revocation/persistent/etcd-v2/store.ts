@@ -6,8 +6,9 @@ import type { EtcdEndpoint } from '../etcd-endpoint.js'
 import { readRecord, readToken, recordsPrefix } from '../etcd-records.js'
 import { noteListing, type Revisions } from '../etcd-revisions.js'
 import { startPace } from '../pace.js'
+import { Patience } from '../patience.js'
 import { StoreError } from '../store-error.js'
-import { ERROR, EtcdV2Connection, errorCode, readJson, statusError, unreachable } from './connection.js'
+import { ERROR, EtcdV2Connection, errorCode, isIdle, readJson, statusError, unreachable } from './connection.js'
 import { keyPath, restOf } from './keys.js'
 import { type Leaf, readListing } from './listing.js'
 import { putRecord } from './put.js'
@@ -23,6 +24,8 @@ export interface EtcdV2Options {
   readonly timeout?: number
   /** Milliseconds until a listing must be read whole. Default 60 s. */
   readonly listTimeout?: number
+  /** Milliseconds without a sign of a server after which it is left; more for one that needs more. Default 10 s. */
+  readonly idleTimeout?: number
   /** Bytes that a listing may have. Default 1 GiB. */
   readonly maxBytes?: number
   /** Milliseconds that a watch waits for one answer: a frozen server is noticed within this and `timeout`. Default 10 s. */
@@ -46,6 +49,8 @@ export interface EtcdV2 {
   readonly directories: readonly Directory[]
   readonly timeout: number
   readonly pollTimeout: number
+  /** Of listings. */
+  readonly patience: Patience
   readonly revisions: Revisions
   /** The user may read the tokens, but not the records beside them. */
   unreadable(): void
@@ -71,6 +76,7 @@ export function etcdV2Store(options: EtcdV2Options): PersistentStore {
     directories: [directory('tokens', endpoint.prefix), directory('records', recordsPrefix(endpoint.prefix))],
     timeout,
     pollTimeout: options.pollTimeout ?? POLL_TIMEOUT,
+    patience: new Patience(listTimeout, options.idleTimeout),
     revisions: { listed: undefined, watched: undefined, missed: undefined },
     unreadable() {
       if (!warned)
@@ -102,7 +108,7 @@ async function* listDirectory(
   signal: AbortSignal,
 ): AsyncIterable<RevocationRecord> {
   const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
-  const { connection } = etcd
+  const { connection, patience } = etcd
   const now = Date.now()
   const pace = startPace()
   let server = ''
@@ -110,6 +116,7 @@ async function* listDirectory(
     const answer = await connection.open({
       path: `${keyPath(path)}?recursive=true&quorum=true`,
       timeout,
+      patience,
       maxBytes,
       signal: AbortSignal.any([signal, ended.signal]),
     })
@@ -127,6 +134,10 @@ async function* listDirectory(
     }
   } catch (error) {
     signal.throwIfAborted()
+    if (isIdle(error)) {
+      patience.lost()
+      connection.leave(server)
+    }
     if (name === 'tokens' || !(error instanceof StoreError) || error.code !== 'ERR_STORE_CREDENTIALS') {
       throw unreachable(server, error)
     }

@@ -60,7 +60,10 @@ export interface PersistentStore {
   readonly name: string
   /** Everything that the store holds at some moment after the call. Throws when it could not be read whole. */
   list(signal: AbortSignal): AsyncIterable<RevocationRecord>
-  /** Delivers changes until `signal` aborts, reconnecting by itself; asks for `resync` when it may have missed one. */
+  /**
+   * Delivers changes until `signal` aborts, reconnecting by itself; asks for `resync` when it may have missed one. Must say
+   * `live` as soon as every later change reaches the sink, and no sooner: a listing that ends before closes no gap.
+   */
   watch?(sink: RevocationSink, signal: AbortSignal): Promise<void>
   /** Keeps a revocation so that other gateways learn of it. Resolves when the store has it. */
   put?(record: RevocationRecord): Promise<void>

@@ -23,10 +23,16 @@ const MAX_DELAY = 30_000
 /** The same store, but nothing that it delivers passes unchecked, and it can neither hang a listing nor end its watch. */
 export function guardStore(store: PersistentStore, options: GuardOptions): PersistentStore {
   const { name } = store
+  let wasListed = false
   return {
     name,
-    list: (signal) => guardedList(store, options, signal),
-    ...(store.watch === undefined ? {} : { watch: (sink, signal) => guardedWatch(store, options, sink, signal) }),
+    list: (signal) => {
+      wasListed = true
+      return guardedList(store, options, signal)
+    },
+    ...(store.watch === undefined
+      ? {}
+      : { watch: (sink, signal) => guardedWatch(store, options, sink, signal, () => wasListed) }),
     ...(store.put === undefined ? {} : { put: (record) => guardedPut(store, options, record) }),
   }
 }
@@ -107,18 +113,31 @@ class Steps {
   }
 }
 
-/** Begins the watch again when it ends by itself, and has the stores listed for what was missed. */
+/**
+ * Begins the watch again when it ends by itself, and has the store listed for what was missed: then, and once more when
+ * the watch stands, which it shows by the first thing that it says. A listing may have ended before that.
+ */
 async function guardedWatch(
   store: PersistentStore,
   { file, log }: GuardOptions,
   sink: RevocationSink,
   signal: AbortSignal,
+  wasListed: () => boolean,
 ): Promise<void> {
-  const checked = checkedSink(sink, () => log.warn("a store of one's own delivered what is no record", { file }))
+  let warned = false
+  const refused = () => {
+    if (!warned) log.warn("a store of one's own delivered what is no record", { file })
+    warned = true
+  }
   for (let delay = FIRST_DELAY; !signal.aborted; delay = Math.min(MAX_DELAY, delay * 2)) {
     let cause: unknown
+    let stands = false
+    const began = () => {
+      if (!stands && wasListed()) sink.resync("the watch of a store of one's own began after a listing")
+      stands = true
+    }
     try {
-      await store.watch?.(checked, signal)
+      await store.watch?.(checkedSink(sink, refused, began), signal)
     } catch (error) {
       cause = error
     }
@@ -129,19 +148,21 @@ async function guardedWatch(
   }
 }
 
-function checkedSink(sink: RevocationSink, refused: () => void): RevocationSink {
-  let warned = false
+/** @param stands called, after the fact, with each sign that the watch stands */
+function checkedSink(sink: RevocationSink, refused: () => void, stands: () => void): RevocationSink {
   return {
     revoked(record) {
       try {
         sink.revoked(checkedRecord(record))
       } catch {
-        if (!warned) refused()
-        warned = true
+        refused()
       }
+      stands()
     },
     state(status, detail) {
-      if (STATES.has(status)) sink.state(status, detail === undefined ? undefined : shortened(detail))
+      if (!STATES.has(status)) return
+      sink.state(status, detail === undefined ? undefined : shortened(detail))
+      if (status === 'live') stands()
     },
     resync: (reason) => sink.resync(shortened(reason)),
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createLogging } from '../../../src/logging/index.js'
 import { type ModuleStoreOptions, moduleStore } from '../../../src/revocation/persistent/module.js'
-import type { PersistentStore } from '../../../src/revocation/record.js'
+import type { PersistentStore, RevocationSink } from '../../../src/revocation/record.js'
 import { failure, listed, startWatch, testContract, token } from './contract.js'
 
 let modules = 0
@@ -168,6 +168,37 @@ t.test('a watch that delivers nonsense or ends is survived', async (t) => {
   await watch?.until(() => watch.records.length === 2)
   t.match(watch?.resyncs, ['[object Object]', /ended/], 'begun again, and the stores are listed')
 })
+
+t.test(
+  'a watch that stands only after a listing has the store listed again, also one that was begun anew',
+  async (t) => {
+    const source = `export const createStore = ({ watches }) => ({ name: 'x', async *list() {}, watch(sink, signal) {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', resolve)
+      watches.push({ sink, reject })
+    })
+  } })`
+    const watches: { sink: RevocationSink; reject: (error: Error) => void }[] = []
+    const store = await load(t, source, { section: { watches } })
+    const watch = startWatch(t, store)
+    watches[0]?.sink.state('live')
+    t.strictSame(watch?.resyncs, [], 'nothing was listed: the first listing has it all')
+    await listed(store)
+    watches[0]?.reject(new Error('connection lost'))
+    await watch?.until(() => watch.resyncs.length === 1) // the watch is begun again right after
+    t.match(watch?.resyncs, [/ended/])
+    await listed(store) // what is revoked from here on is known to the watch only, once it stands
+    watches[1]?.sink.state('connecting')
+    t.equal(watch?.resyncs.length, 1)
+    watches[1]?.sink.state('live')
+    watches[1]?.sink.state('live')
+    t.match(watch?.resyncs, [/ended/, /began after a listing/])
+
+    const late = startWatch(t, store)
+    watches[2]?.sink.revoked(token('of a watch that never says that it is live', undefined))
+    t.match(late?.resyncs, [/began after a listing/])
+  },
+)
 
 /** Loads a module of that source. */
 async function load(

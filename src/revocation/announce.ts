@@ -2,7 +2,7 @@ import type { Config } from '../config/index.js'
 import { describeError, type Logging } from '../logging/index.js'
 import { MAX_ID_LENGTH, revocationEvent } from './message/index.js'
 import type { TokenRevocation } from './record.js'
-import { openPublisher, openStore, type TopicPublisher, takesRevocations } from './sources.js'
+import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRevocations } from './sources.js'
 import { within } from './within.js'
 
 /** What became of a revocation at one place. */
@@ -24,7 +24,19 @@ const PUT_TIMEOUT = 20_000
  * does not keep the other from it. Empty if neither is configured. Throws `SourceError` for a source that cannot be made.
  */
 export async function announce(config: Config, record: TokenRevocation, logging: Logging): Promise<Announcement[]> {
-  const [store, topic] = [await openStore(config, logging), await openPublisher(config)]
+  const store = await openStore(config, logging)
+  try {
+    return await tell(store, await openPublisher(config), record)
+  } finally {
+    await store?.close()
+  }
+}
+
+function tell(
+  store: OpenStore | undefined,
+  topic: TopicPublisher | undefined,
+  record: TokenRevocation,
+): Promise<Announcement[]> {
   const told: Promise<Announcement>[] = []
   if (store !== undefined) {
     const target = { target: 'store', name: store.store.name } as const
@@ -36,11 +48,7 @@ export async function announce(config: Config, record: TokenRevocation, logging:
   if (topic !== undefined) {
     told.push(attempt({ target: 'topic', name: topic.name }, record, () => publish(topic, record)))
   }
-  try {
-    return await Promise.all(told)
-  } finally {
-    await store?.close()
-  }
+  return Promise.all(told)
 }
 
 function tooLate(): Error {

@@ -67,4 +67,6 @@ export interface PersistentStore {
   watch?(sink: RevocationSink, signal: AbortSignal): Promise<void>
   /** Keeps a revocation so that other gateways learn of it. Resolves when the store has it. */
   put?(record: RevocationRecord): Promise<void>
+  /** Lets go of its connections. It is not used any more. */
+  close?(): Promise<void>
 }

@@ -96,12 +96,16 @@ async function withTopic<Made>(
 export async function openStore(config: Config, logging: Logging): Promise<OpenStore | undefined> {
   const { persistent } = config.tokenRevocationConfig
   if (!persistent.enablePersistentStorageRetrieval) return undefined
+  let client: HttpClient | undefined
   try {
     const { verifyHostname, disableSslVerification } = config.httpClients
     const choice = chooseStore({ type: persistent.type, endpointURL: persistent.endpointURL })
-    const client = createHttpClient({ ...(await material(persistent)), verifyHostname, disableSslVerification })
-    return { store: await storeOf(choice, config, client, logging), close: () => client.destroy() }
+    const opened = createHttpClient({ ...(await material(persistent)), verifyHostname, disableSslVerification })
+    client = opened
+    const store = await storeOf(choice, config, opened, logging)
+    return { store, close: () => Promise.all([store.close?.(), opened.destroy()]) }
   } catch (cause) {
+    await client?.destroy()
     throw new SourceError('tokenRevocationConfig.persistent', cause)
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delayed } from 'node:timers/promises'
 import { describeError, type Logger, scrub } from '../../logging/index.js'
 import type { PersistentStore, RevocationRecord, RevocationSink, SourceStatus } from '../record.js'
+import { within } from '../within.js'
 import { checkedRecord } from './module-record.js'
 import { startPace } from './pace.js'
 import { StoreError } from './store-error.js'
@@ -19,6 +20,8 @@ const STATES: ReadonlySet<SourceStatus> = new Set(['connecting', 'live', 'gap', 
 const MAX_TEXT = 200
 const FIRST_DELAY = 1_000
 const MAX_DELAY = 30_000
+/** Milliseconds that a store's `close` may take. */
+const CLOSE_TIMEOUT = 2_000
 
 /** The same store, but nothing that it delivers passes unchecked, and it can neither hang a listing nor end its watch. */
 export function guardStore(store: PersistentStore, options: GuardOptions): PersistentStore {
@@ -34,6 +37,7 @@ export function guardStore(store: PersistentStore, options: GuardOptions): Persi
       ? {}
       : { watch: (sink, signal) => guardedWatch(store, options, sink, signal, () => wasListed) }),
     ...(store.put === undefined ? {} : { put: (record) => guardedPut(store, options, record) }),
+    ...(store.close === undefined ? {} : { close: () => guardedClose(store, options) }),
   }
 }
 
@@ -178,5 +182,14 @@ async function guardedPut(store: PersistentStore, { file }: GuardOptions, record
   } catch (cause) {
     if (cause instanceof StoreError) throw cause
     throw new StoreError('ERR_STORE_UNREACHABLE', `the put of the store module ${file} failed`, { cause })
+  }
+}
+
+async function guardedClose(store: PersistentStore, { file, log }: GuardOptions): Promise<void> {
+  const closing = (async () => store.close?.())()
+  try {
+    await within(CLOSE_TIMEOUT, closing, () => new Error(`not within ${CLOSE_TIMEOUT} ms`))
+  } catch (error) {
+    log.warn("a store of one's own could not be closed", { file, reason: describeError(error) })
   }
 }

@@ -69,7 +69,7 @@ function checkedStore(file: string, made: unknown): PersistentStore {
   if (typeof made !== 'object' || made === null) throw wrong(file, 'made no store: createStore must return an object')
   if (typeof member(made, 'name') !== 'string') throw wrong(file, 'made a store without a name: expected a string')
   if (typeof member(made, 'list') !== 'function') throw wrong(file, 'made a store without list(signal)')
-  for (const optional of ['watch', 'put']) {
+  for (const optional of ['watch', 'put', 'close']) {
     const found = member(made, optional)
     if (found !== undefined && typeof found !== 'function')
       throw wrong(file, `made a store whose ${optional} is no function`)

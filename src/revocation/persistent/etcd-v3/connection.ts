@@ -56,10 +56,10 @@ export class EtcdConnection {
   }
 
   /** Ends what is open. The next call opens it anew. */
-  close(): void {
+  async close(): Promise<void> {
     const closing = this.#client
     this.#client = undefined
-    closing?.then((etcd) => etcd.close()).catch(() => undefined)
+    await closing?.then((etcd) => etcd.close()).catch(() => undefined)
   }
 
   #open(): Promise<Etcd3> {
@@ -70,7 +70,7 @@ export class EtcdConnection {
   /** Turns to the next server, unless another call has done so already. */
   #leave(server: number): void {
     if (this.#server !== server) return
-    this.close()
+    void this.close()
     this.#server = (server + 1) % this.#options.servers.length
   }
 }

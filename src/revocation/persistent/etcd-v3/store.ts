@@ -67,6 +67,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     watch: (sink: RevocationSink, signal: AbortSignal) =>
       watchRanges({ connect, ranges, revisions, unreadable }, sink, signal),
     put: (record) => putRecord(connection, endpoint.prefix, record, retention),
+    close: () => connection.close(),
   }
 }
 

@@ -100,7 +100,7 @@ class Watch {
   }
 
   close(): void {
-    this.#connection.close()
+    void this.#connection.close()
   }
 
   #live(from: bigint, lost: boolean): void {

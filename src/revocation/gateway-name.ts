@@ -1,16 +1,37 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** A name of this gateway's own that outlives restarts: made once, kept in `file`. */
+/** A name of this gateway's own that outlives restarts and crashes: made once, kept in `file`. */
 export async function gatewayName(file: string): Promise<string> {
-  const name = `mgw-${randomUUID()}`
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const kept = await nameIn(file)
+  if (kept !== undefined && kept !== '') return kept
+  // What a crash has left empty is no name.
+  if (kept === '') await rm(file, { force: true })
+  const name = `mgw-${randomUUID()}`
+  const beside = `${file}.${process.pid}-${randomUUID()}`
   try {
-    await writeFile(file, name, { flag: 'wx', mode: 0o600 })
+    await writeFile(beside, name, { flag: 'wx', mode: 0o600, flush: true })
+    await link(beside, file)
     return name
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    return (await readFile(file, 'utf8')).trim()
+    if (!hasCode(error, 'EEXIST')) throw error
+    return (await nameIn(file)) || name
+  } finally {
+    await rm(beside, { force: true })
   }
+}
+
+async function nameIn(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

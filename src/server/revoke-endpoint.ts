@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type Authenticator, isRefused } from '../auth/index.js'
 import { type Fault, faults } from '../faults/index.js'
 import { type Answer, CallError, call, type HttpClient } from '../http-client/index.js'
-import type { Logger } from '../logging/index.js'
+import { describeError, type Logger } from '../logging/index.js'
 import { requestHeaders, responseHeaders } from '../proxy/index.js'
 import type { TokenRevocation } from '../revocation/record.js'
 import { type Revocable, revocable } from '../revocation/revocable.js'
@@ -72,7 +72,7 @@ export class RevokeEndpoint {
       const outcome = await this.#options.authenticator.authenticate(token, now)
       return isRefused(outcome) ? undefined : revocable(token, now, outcome.identity.expiresAt)
     } catch (error) {
-      this.#options.logger.warn('a token that is to be revoked could not be verified', { reason: String(error) })
+      this.#options.logger.warn('a token that is to be revoked could not be verified', { reason: describeError(error) })
       return undefined
     }
   }

@@ -1,5 +1,8 @@
 import { createHmac } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { createHttpClient } from '../../src/http-client/index.js'
+import { silent } from '../../src/logging/index.js'
+import { RevokeEndpoint } from '../../src/server/revoke-endpoint.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { type RunningGateway, startGateway, type World, world } from '../support/gateway.js'
 import { form, type HttpsAnswer } from '../support/https-client.js'
@@ -231,4 +234,25 @@ endpointURL = "${etcd.url}/${api}/keys/jti/"`
       t.equal(await second.status(control), 200)
     })
   }
+})
+
+t.test('why a token could not be verified is said with its cause, and without what is secret', async (t) => {
+  const { origin: keyManager } = await gullible(t)
+  const client = createHttpClient({})
+  t.teardown(() => client.destroy())
+  const reasons: unknown[] = []
+  const cause = new Error('connect ECONNREFUSED https://mgw:s3cret@keys.example/')
+  const endpoint = new RevokeEndpoint({
+    client,
+    authenticator: { authenticate: () => Promise.reject(new Error('no keys', { cause })) },
+    revocations: { revokeHere: () => Promise.resolve() },
+    removedHeaders: new Set(),
+    logger: { ...silent('test'), warn: (_, fields) => reasons.push(fields) },
+  })
+  const { origin } = await httpServer(t, (req, res) => {
+    void endpoint.answer(req, `${keyManager}/revoke`, '').then(({ kind }) => res.end(kind))
+  })
+  const answer = await fetch(origin, { method: 'POST', body: new URLSearchParams({ token: 'an opaque one' }) })
+  t.equal(await answer.text(), 'answer')
+  t.strictSame(reasons, [{ reason: 'no keys: caused by connect ECONNREFUSED https://[redacted]@keys.example/' }])
 })

@@ -53,6 +53,8 @@ export interface RealtimeSource {
    * Reconnects by itself, with back-off and jitter, and never rejects for what the network or the broker does.
    */
   run(sink: RevocationSink, signal: AbortSignal): Promise<void>
+  /** How many messages could not be read, by reason. */
+  malformed?(): Readonly<Record<string, number>>
 }
 
 /** A place that keeps revocations across restarts. */

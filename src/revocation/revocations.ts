@@ -39,6 +39,7 @@ export class Revocations implements LiveRevocations {
   readonly #synchronizer: Synchronizer
   readonly #promptness: Promptness
   readonly #writeBack: WriteBack | undefined
+  readonly #topic: RealtimeSource | undefined
   readonly #logger: Logger
   readonly #release: () => Promise<unknown>
   #sweeping: NodeJS.Timeout | undefined
@@ -51,6 +52,7 @@ export class Revocations implements LiveRevocations {
     synchronizer: Synchronizer
     promptness: Promptness
     writeBack: WriteBack | undefined
+    topic: RealtimeSource | undefined
     logger: Logger
     release: () => Promise<unknown>
   }) {
@@ -61,6 +63,7 @@ export class Revocations implements LiveRevocations {
     this.#synchronizer = parts.synchronizer
     this.#promptness = parts.promptness
     this.#writeBack = parts.writeBack
+    this.#topic = parts.topic
     this.#logger = parts.logger
     this.#release = parts.release
   }
@@ -126,8 +129,15 @@ export class Revocations implements LiveRevocations {
   }
 
   state(): RevocationsState {
+    const state = this.#synchronizer.state()
+    const malformed = this.#topic?.malformed?.()
+    const sources =
+      malformed === undefined || Object.keys(malformed).length === 0
+        ? state.sources
+        : state.sources.map((source) => (source.role === 'realtime' ? { ...source, malformed } : source))
     return {
-      ...this.#synchronizer.state(),
+      ...state,
+      sources,
       entries: this.#list.size,
       journal: this.#journal?.status() ?? {
         enabled: false,
@@ -186,6 +196,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     writeBack: takesRevocations(store)
       ? new WriteBack({ store, journal, retention: settings.retention, logger })
       : undefined,
+    topic,
     logger,
     release: async () => opened?.close(),
   })
@@ -195,7 +206,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
 function storedIn(journal: Journal | undefined, topic: RealtimeSource): RealtimeSource {
   if (journal === undefined) return topic
   const stored = () => journal.flush()
-  return { name: topic.name, run: (sink, signal) => topic.run({ ...sink, stored }, signal) }
+  return { ...topic, run: (sink, signal) => topic.run({ ...sink, stored }, signal) }
 }
 
 /** The list with what its journal holds; without one if it is off, or cannot be used. */

@@ -10,6 +10,8 @@ export interface SourceState {
   /** Epoch ms since when. */
   readonly since: number
   readonly detail?: string
+  /** A topic's messages that could not be read, by reason. */
+  readonly malformed?: Readonly<Record<string, number>>
 }
 
 /** What becomes of what a source says. */

@@ -27,11 +27,15 @@ t.test('when a durable subscription accepts a revocation, it is in the journal',
   t.teardown(() => revocations.close())
   revocations.start()
   while (broker.subscriptions.length === 0) await broker.heard(1)
+  t.notOk(revocations.state().sources.some((source) => 'malformed' in source))
   for (let i = 1; i <= 20; i++) {
     broker.publish('tokenRevocation', { body: { revokedToken: `t${i}` } })
     await broker.acceptedAll(i)
     copyFileSync(path, `${path}-${i}`)
   }
+  for (const body of ['no json', '{"no":"token"}', 'no json either']) broker.publish('tokenRevocation', { body })
+  await broker.acceptedAll(23)
+  t.match(revocations.state().sources, [{ role: 'realtime', malformed: { 'not-json': 2, 'no-token': 1 } }])
   for (const i of [1, 10, 20]) {
     const copy = await openJournal({
       path: `${path}-${i}`,

@@ -57,7 +57,8 @@ export function realtimeSource(provider: Provider, options: RealtimeOptions, log
       'the name in the certificate of the broker is not verified: anybody may stand in for it',
     )
   }
-  return OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
+  const source = OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
+  return { ...source, malformed: () => Object.fromEntries(messages.malformedCounts) }
 }
 
 function openAmqp091(provider: Provider, settings: Settings, logging: Logging): RealtimeSource {

@@ -37,6 +37,7 @@ async function measure(count: number): Promise<Measured> {
   const opened = await openJournal({
     path,
     now,
+    sources: 'bench',
     logger: silent('bench'),
     listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * DAY }),
   })

@@ -2,20 +2,18 @@ import type { Config } from '../config/index.js'
 import { describeError, type Logger, type Logging } from '../logging/index.js'
 import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
-import { type Entry, RevocationList } from './list/index.js'
+import { type Entry, RevocationList, sweepExpired } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
 import { Promptness } from './promptness.js'
 import type { RealtimeSource, RevocationRecord } from './record.js'
 import { Publisher } from './replication/index.js'
-import { openStore, openTopic, takesRevocations } from './sources.js'
+import { openStore, openTopic, sourcesIdentity, takesRevocations } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
 import { within } from './within.js'
 import { WriteBack, type WriteBackState } from './write-back.js'
 
 /** How often expired entries are looked for, and for how long at a time (ms). */
-const SWEEP_INTERVAL = 1_000
-const SWEEP_BUDGET = 2
 /** How long a revocation that came through the gateway may wait for the disk, ms. */
 const JOURNAL_TIMEOUT = 2_000
 /** What the list calls the source of revocations that came through the gateway itself. */
@@ -42,7 +40,7 @@ export class Revocations implements LiveRevocations {
   readonly #topic: RealtimeSource | undefined
   readonly #logger: Logger
   readonly #release: () => Promise<unknown>
-  #sweeping: NodeJS.Timeout | undefined
+  #stopSweeping = () => {}
 
   constructor(parts: {
     list: RevocationList
@@ -107,8 +105,7 @@ export class Revocations implements LiveRevocations {
   start(): void {
     this.#synchronizer.start()
     this.#writeBack?.start()
-    this.#sweeping = setInterval(() => this.#list.sweep(Date.now(), SWEEP_BUDGET), SWEEP_INTERVAL)
-    this.#sweeping.unref()
+    this.#stopSweeping = sweepExpired(() => this.#list)
   }
 
   known(): Promise<void> {
@@ -149,7 +146,7 @@ export class Revocations implements LiveRevocations {
 
   /** Stops the sources and writes what the journal still holds back. */
   async close(): Promise<void> {
-    clearInterval(this.#sweeping)
+    this.#stopSweeping()
     await this.#synchronizer.stop()
     await this.#writeBack?.stop()
     await this.#journal?.close()
@@ -217,7 +214,13 @@ async function openList(config: Config, logger: Logger) {
   let journalError: string | undefined
   if (settings.enable) {
     try {
-      const opened = await openJournal({ path: settings.path, listOf, logger, now: Date.now() })
+      const opened = await openJournal({
+        path: settings.path,
+        listOf,
+        logger,
+        now: Date.now(),
+        sources: sourcesIdentity(config),
+      })
       logger.info('the journal was read', { ...opened.list.size })
       return { ...opened, journalError }
     } catch (error) {

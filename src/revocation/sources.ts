@@ -33,6 +33,27 @@ export interface OpenStore {
 const LIST_TIMEOUT = 300_000
 const LIST_MAX_BYTES = 4 * 2 ** 30
 
+/**
+ * What tells one set of sources from another, with nothing secret: what a list held of one says nothing of another.
+ * The same for the same topic of the same brokers and the same place of the same store.
+ */
+export function sourcesIdentity({ tokenRevocationConfig: { realtime, persistent } }: Config): string {
+  const topic = realtime.enableRealtimeMessageRetrieval ? [realtime.jmsConnectionTopic, ...brokersOf(realtime)] : []
+  const { type, endpointURL, module } = persistent
+  const store = persistent.enablePersistentStorageRetrieval ? [type, endpointURL ?? '', module ?? ''] : []
+  return JSON.stringify({ topic, store })
+}
+
+/** None of a URL that makes no sense: nothing comes from it, either. */
+function brokersOf(realtime: Config['tokenRevocationConfig']['realtime']): string[] {
+  try {
+    const { protocol, vhost = '', brokers } = providerOf(realtime)
+    return [protocol, vhost, ...brokers.map(({ host, port }) => `${host}:${port}`).sort()]
+  } catch {
+    return []
+  }
+}
+
 /** The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
 export async function openTopic(config: Config, logging: Logging): Promise<RealtimeSource | undefined> {
   const { realtime } = config.tokenRevocationConfig
@@ -73,12 +94,7 @@ async function withTopic<Made>(
   const { realtime } = config.tokenRevocationConfig
   if (!realtime.enableRealtimeMessageRetrieval) return undefined
   try {
-    const provider = readProvider({
-      factory: realtime.jmsConnectioninitialContextFactory ?? '',
-      url: realtime.jmsConnectionProviderUrl,
-      username: realtime.jmsConnectionUsername,
-      password: realtime.jmsConnectionPassword,
-    })
+    const provider = providerOf(realtime)
     const tls = await material(realtime)
     const { verifyHostname } = config.httpClients
     return await make(provider, {
@@ -90,6 +106,15 @@ async function withTopic<Made>(
     const where = cause instanceof ProviderUrlError ? '.jmsConnectionProviderUrl' : ''
     throw new SourceError(`tokenRevocationConfig.realtime${where}`, cause)
   }
+}
+
+function providerOf(realtime: Config['tokenRevocationConfig']['realtime']): Provider {
+  return readProvider({
+    factory: realtime.jmsConnectioninitialContextFactory ?? '',
+    url: realtime.jmsConnectionProviderUrl,
+    username: realtime.jmsConnectionUsername,
+    password: realtime.jmsConnectionPassword,
+  })
 }
 
 /** The store that `[tokenRevocationConfig.persistent]` names, if it is enabled. Throws {@link SourceError}. */

@@ -40,6 +40,7 @@ t.test('when a durable subscription accepts a revocation, it is in the journal',
     const copy = await openJournal({
       path: `${path}-${i}`,
       now: Date.now(),
+      sources: '',
       logger: silent('test'),
       listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 3_600_000 }),
     })

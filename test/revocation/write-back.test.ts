@@ -46,6 +46,7 @@ const journalAt = (path: string) =>
   openJournal({
     path,
     now: NOW,
+    sources: '',
     logger: silent('test'),
     listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
   })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Entry, encodeEntries, type SourceNames } from '../list/index.js'
 import { encodeBlock } from './format.js'
 import type { JournalFile } from './journal-file.js'
@@ -23,13 +24,33 @@ export function sourceBlocks({ all }: SourceNames, file: JournalFile): Buffer[] 
   return [encodeBlock('sources', Buffer.from(JSON.stringify(all)))]
 }
 
+/** A mark that the list held, at `at` (epoch ms), all that the sources knew whose name is `of`. */
+export interface InStepMark {
+  readonly at: number
+  readonly of: Buffer
+}
+
+const MARK_BYTES = 16
+const NAME_BYTES = 8
+
+/** What marks call a set of sources, in a file with this seed. */
+export function markName(seed: Buffer, sources: string): Buffer {
+  return createHash('sha256').update(seed).update(sources).digest().subarray(0, NAME_BYTES)
+}
+
 /**
- * A mark that the list held, at `at` (epoch ms), all that its sources knew. It must stand after all entries of that
- * moment: where a damaged file ends in front of some of them, it must end in front of the mark, too.
+ * The block of a mark. It must stand after all entries of that moment: where a damaged file ends in front of some of
+ * them, it must end in front of the mark, too.
  */
-export function inStepBlocks(at: number | undefined): Buffer[] {
-  if (at === undefined) return []
-  const payload = Buffer.alloc(8)
-  payload.writeDoubleLE(at)
+export function inStepBlocks(mark: InStepMark | undefined): Buffer[] {
+  if (mark === undefined) return []
+  const payload = Buffer.alloc(MARK_BYTES)
+  payload.writeDoubleLE(mark.at)
+  mark.of.copy(payload, 8)
   return [encodeBlock('inStep', payload)]
+}
+
+/** The mark of a block's payload; `undefined` if it is none. */
+export function readMark(payload: Buffer): InStepMark | undefined {
+  return payload.length === MARK_BYTES ? { at: payload.readDoubleLE(), of: payload.subarray(8) } : undefined
 }

@@ -2,11 +2,15 @@ import { crc32 } from 'node:zlib'
 import { SEED_BYTES } from '../fingerprint.js'
 
 /** The file's first bytes; the last of them is the format's version. docs/journal.md describes all of it. */
-const MAGIC = Buffer.from('MGWJRNL\x01', 'latin1')
+const MAGIC = Buffer.from('MGWJRNL\x02', 'latin1')
 /** Magic, the fingerprints' seed, the checksum of both. */
 export const HEADER_BYTES = MAGIC.length + SEED_BYTES + 4
-/** Kind, length of the payload, checksum of kind, length and payload. */
-const BLOCK_HEADER_BYTES = 1 + 4 + 4
+/** Kind, length of the payload, checksum of both, checksum of the payload. */
+const BLOCK_HEADER_BYTES = 1 + 4 + 4 + 4
+const LENGTH = 1
+/** Of its own: a length that is damaged must not pass for the one of a block that was cut short. */
+const HEAD_CHECKSUM = 5
+const PAYLOAD_CHECKSUM = 9
 /** No block is written larger; a length above it is damage, and is not believed. */
 export const MAX_PAYLOAD = 1 << 20
 
@@ -39,9 +43,10 @@ export function encodeBlock(kind: BlockKind, payload: Uint8Array): Buffer {
   if (payload.length > MAX_PAYLOAD) throw new RangeError('a block of the journal is too large')
   const block = Buffer.alloc(BLOCK_HEADER_BYTES + payload.length)
   block.writeUInt8(BLOCK[kind], 0)
-  block.writeUInt32LE(payload.length, 1)
+  block.writeUInt32LE(payload.length, LENGTH)
+  block.writeUInt32LE(crc32(block.subarray(0, HEAD_CHECKSUM)), HEAD_CHECKSUM)
+  block.writeUInt32LE(crc32(payload), PAYLOAD_CHECKSUM)
   block.set(payload, BLOCK_HEADER_BYTES)
-  block.writeUInt32LE(blockChecksum(block, payload.length), 5)
   return block
 }
 
@@ -53,18 +58,15 @@ export function encodeBlock(kind: BlockKind, payload: Uint8Array): Buffer {
 export function decodeBlock(bytes: Buffer, at: number): { block: Block; end: number } | 'more' | 'damaged' {
   if (bytes.length - at < BLOCK_HEADER_BYTES) return 'more'
   const kind = KIND_OF.get(bytes.readUInt8(at))
-  const length = bytes.readUInt32LE(at + 1)
+  const length = bytes.readUInt32LE(at + LENGTH)
   if (kind === undefined || length > MAX_PAYLOAD) return 'damaged'
+  const head = crc32(bytes.subarray(at, at + HEAD_CHECKSUM))
+  if (bytes.readUInt32LE(at + HEAD_CHECKSUM) !== head) return 'damaged'
   const end = at + BLOCK_HEADER_BYTES + length
   if (end > bytes.length) return 'more'
-  const block = bytes.subarray(at, end)
-  if (block.readUInt32LE(5) !== blockChecksum(block, length)) return 'damaged'
-  return { block: { kind, payload: Buffer.from(block.subarray(BLOCK_HEADER_BYTES)) }, end }
-}
-
-function blockChecksum(block: Buffer, length: number): number {
-  const head = crc32(block.subarray(0, 5))
-  return crc32(block.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + length), head)
+  const payload = bytes.subarray(at + BLOCK_HEADER_BYTES, end)
+  if (bytes.readUInt32LE(at + PAYLOAD_CHECKSUM) !== crc32(payload)) return 'damaged'
+  return { block: { kind, payload: Buffer.from(payload) }, end }
 }
 
 function checksum(bytes: Buffer): Buffer {

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { describeError, type Logger } from '../../logging/index.js'
 import type { Entry, RevocationList } from '../list/index.js'
 import type { RevocationRecord } from '../record.js'
-import { entryBlocks, inStepBlocks, sourceBlocks } from './blocks.js'
+import { entryBlocks, type InStepMark, inStepBlocks, markName, sourceBlocks } from './blocks.js'
 import { JournalFile } from './journal-file.js'
 import { type PendingPut, PendingPuts } from './pending.js'
 import { Rewriting } from './rewriting.js'
@@ -45,8 +45,12 @@ export class Journal {
   readonly #release: () => Promise<void>
   #file: JournalFile
   #waiting: Entry[] = []
-  #inStepAt: number | undefined
-  #inStepWritten = true
+  /** What its marks call the sources that there are now. */
+  readonly #markName: Buffer
+  #mark: InStepMark | undefined
+  #markWritten = true
+  /** The last one all of whose entries have been taken for writing. */
+  #markTaken: InStepMark | undefined
   /** A batch that the file had no room for. */
   #retained: Buffer | undefined
   /** The file can't be trusted to take what is appended: its disk failed, or is full. */
@@ -70,6 +74,8 @@ export class Journal {
     logger: Logger
     file: FileHandle
     bytes: number
+    /** {@link OpenJournalOptions.sources} */
+    sources: string
     inStepAt: number | undefined
     release: () => Promise<void>
   }) {
@@ -79,7 +85,9 @@ export class Journal {
     this.#pending = parts.pending ?? new PendingPuts()
     this.#logger = parts.logger
     this.#file = new JournalFile(parts.file, parts.bytes)
-    this.#inStepAt = parts.inStepAt
+    this.#markName = markName(parts.seed, parts.sources)
+    this.#mark = parts.inStepAt === undefined ? undefined : { at: parts.inStepAt, of: this.#markName }
+    this.#markTaken = this.#mark
     this.#release = parts.release
   }
 
@@ -97,8 +105,8 @@ export class Journal {
   /** Notes that the list held, at `at` (epoch ms), all that its sources knew. */
   inStep(at: number): void {
     if (this.#closed) return
-    this.#inStepAt = at
-    this.#inStepWritten = false
+    this.#mark = { at, of: this.#markName }
+    this.#markWritten = false
     this.#schedule(BATCH_DELAY)
   }
 
@@ -127,6 +135,7 @@ export class Journal {
     await this.#writing
     await this.#write()
     if (this.#error !== undefined) throw new Error(`the journal cannot be written: ${this.#error}`)
+    if (this.#isIncomplete) throw new Error('the journal is being written anew: more came at once than waits for it')
   }
 
   status(): JournalStatus {
@@ -165,7 +174,7 @@ export class Journal {
   }
 
   #hasWaiting(): boolean {
-    return this.#waiting.length > 0 || !this.#inStepWritten || this.#pending.hasUnwritten
+    return this.#waiting.length > 0 || !this.#markWritten || this.#pending.hasUnwritten
   }
 
   async #writeAll(): Promise<void> {
@@ -198,8 +207,9 @@ export class Journal {
     const facts = Buffer.concat([...sourceBlocks(this.#list.sources, this.#file), ...entryBlocks(entries), ...puts])
     this.#rewriting?.file.add(facts)
     // A file that lacks what was dropped holds less than the mark would say.
-    const marks = this.#inStepWritten || this.#isIncomplete ? [] : inStepBlocks(this.#inStepAt)
-    this.#inStepWritten = true
+    const marks = this.#markWritten || this.#isIncomplete ? [] : inStepBlocks(this.#mark)
+    this.#markWritten = true
+    this.#markTaken = this.#mark
     return Buffer.concat([facts, ...marks])
   }
 
@@ -256,7 +266,7 @@ export class Journal {
     const { file, drops } = this.#rewriting
     const old = this.#file
     try {
-      this.#file = await file.finish(drops === this.#drops ? this.#inStepAt : undefined)
+      this.#file = await file.finish(drops === this.#drops ? this.#markTaken : undefined)
     } catch (error) {
       if (file.isInPlace) this.#broken = true
       await this.#abandon(file)

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { describeError, type Logger } from '../../logging/index.js'
 import { Fingerprinter } from '../fingerprint.js'
 import type { RevocationList } from '../list/index.js'
+import { markName, readMark } from './blocks.js'
 import { type Block, encodeHeader } from './format.js'
 import { Journal } from './journal.js'
 import { syncDirectoryOf } from './journal-file.js'
@@ -16,9 +17,15 @@ export interface OpenJournalOptions {
   /** Makes the list that the journal is of, once its seed is known. */
   readonly listOf: (fingerprints: Fingerprinter) => RevocationList
   readonly logger: Logger
-  /** Epoch ms: what has expired by then is left out. */
+  /** Epoch ms. What expired a day before is left out: not later, for the clock may be ahead. */
   readonly now: number
+  /** What tells the sources from others: a mark that the list was in step speaks of them alone. */
+  readonly sources: string
 }
+
+const MARGIN = 86_400_000
+/** How far a mark may lie ahead of the clock and still tell the file's age, ms. */
+const MARK_TOLERANCE = 60_000
 
 export interface OpenedJournal {
   readonly journal: Journal
@@ -48,6 +55,7 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
       logger,
       file,
       bytes: opened.bytes,
+      sources: options.sources,
       inStepAt: loaded.inStepAt,
       release,
     })
@@ -145,10 +153,9 @@ class Loading {
   take({ kind, payload }: Block): void {
     const { list } = this.loaded()
     if (kind === 'token' || kind === 'rule') {
-      list.import({ kind, bytes: payload }, this.#translation, this.#options.now)
-    } else if (kind === 'inStep' && payload.length === 8) {
-      // A clock that was ahead then must not make a journal look younger than it is.
-      this.#inStepAt = Math.min(payload.readDoubleLE(), this.#options.now)
+      list.import({ kind, bytes: payload }, this.#translation, this.#options.now - MARGIN)
+    } else if (kind === 'inStep') {
+      this.#takeMark(payload)
     } else if (kind === 'pending') {
       this.#pending.load(payload)
     } else if (kind === 'done') {
@@ -157,6 +164,14 @@ class Loading {
       const names: unknown = JSON.parse(payload.toString('utf8'))
       if (Array.isArray(names)) this.#translation = list.sources.translation(names.map(String))
     }
+  }
+
+  #takeMark(payload: Buffer): void {
+    const { now, sources } = this.#options
+    const mark = readMark(payload)
+    if (mark === undefined || !mark.of.equals(markName(this.loaded().fingerprints.seed, sources))) return
+    // The clock was ahead then, or is behind now: the file's age is not known.
+    this.#inStepAt = mark.at > now + MARK_TOLERANCE ? undefined : Math.min(mark.at, now)
   }
 
   loaded() {

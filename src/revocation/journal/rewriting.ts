@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { RevocationList } from '../list/index.js'
-import { inStepBlocks, sourceBlocks } from './blocks.js'
+import { type InStepMark, inStepBlocks, sourceBlocks } from './blocks.js'
 import { encodeBlock, encodeHeader } from './format.js'
 import { JournalFile, syncDirectoryOf } from './journal-file.js'
 import type { PendingPuts } from './pending.js'
@@ -55,15 +55,15 @@ export class Rewriting {
   /**
    * Puts the new file in the old one's place. Nothing may be appended to the old one meanwhile.
    *
-   * @param inStepAt when the list was last in step with its sources (epoch ms), if the file will hold all of that moment
+   * @param mark when the list was last in step with its sources, if the file will hold all of that moment
    */
-  async finish(inStepAt: number | undefined): Promise<JournalFile> {
+  async finish(mark: InStepMark | undefined): Promise<JournalFile> {
     await this.written
     const file = this.#file
     if (file === undefined || !this.#isWritten) throw new TypeError('not written')
     await this.#writeAdded(file)
     for (const block of this.#pending.export()) await file.append(block)
-    for (const block of inStepBlocks(inStepAt)) await file.append(block)
+    for (const block of inStepBlocks(mark)) await file.append(block)
     await file.sync()
     await rename(this.#beside, this.#path)
     this.#isInPlace = true

@@ -10,3 +10,4 @@ export {
 export { keptUntil, type Retention } from './retention.js'
 export { RevocationList, type RevocationListOptions } from './revocation-list.js'
 export { SourceNames } from './sources.js'
+export { sweepExpired } from './sweeping.js'

@@ -1,13 +1,18 @@
 import { Fingerprinter } from '../fingerprint.js'
-import { decodeEntries, type Entry, type EntryBlock, type Retention, RevocationList } from '../list/index.js'
+import {
+  decodeEntries,
+  type Entry,
+  type EntryBlock,
+  type Retention,
+  RevocationList,
+  sweepExpired,
+} from '../list/index.js'
 import type { LiveRevocations, Revocation } from '../lookup.js'
 import { Promptness } from '../promptness.js'
 import type { TokenIdentity } from '../token-id.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
 /** How often expired entries are looked for, and for how long at a time (ms). */
-const SWEEP_INTERVAL = 1_000
-const SWEEP_BUDGET = 2
 /** Refused tokens wait so long (ms) for others to be told with them, and no more than this many do. */
 const REFUSED_DELAY = 100
 const MAX_REFUSED = 1_000
@@ -27,7 +32,7 @@ export class Replica implements LiveRevocations {
   readonly #options: ReplicaOptions
   readonly #now: () => number
   readonly #promptness = new Promptness()
-  readonly #sweeping: NodeJS.Timeout
+  readonly #stopSweeping: () => void
   #onPrimed: (() => void)[] = []
   #content: { list: RevocationList; fingerprints: Fingerprinter } | undefined
   #translation: Uint8Array | undefined
@@ -44,8 +49,7 @@ export class Replica implements LiveRevocations {
   constructor(options: ReplicaOptions) {
     this.#options = options
     this.#now = options.now ?? monotonic
-    this.#sweeping = setInterval(() => this.#content?.list.sweep(Date.now(), SWEEP_BUDGET), SWEEP_INTERVAL)
-    this.#sweeping.unref()
+    this.#stopSweeping = sweepExpired(() => this.#content?.list)
   }
 
   /** Asks for the list. Resolves when this one equals the primary's at some sequence number. */
@@ -98,7 +102,7 @@ export class Replica implements LiveRevocations {
   }
 
   close(): void {
-    clearInterval(this.#sweeping)
+    this.#stopSweeping()
     clearTimeout(this.#telling)
     clearImmediate(this.#acknowledging)
   }

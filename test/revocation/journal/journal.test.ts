@@ -6,10 +6,11 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { open as openFile } from 'node:fs/promises'
+import { type FileHandle, open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { silent } from '../../../src/logging/index.js'
@@ -21,10 +22,11 @@ import { identify, type OpaqueToken } from '../../../src/revocation/token-id.js'
 const NOW = Date.UTC(2026, 0, 1)
 const HOUR = 3_600_000
 
-function open(path: string, now = NOW): Promise<OpenedJournal> {
+function open(path: string, now = NOW, sources = 'these'): Promise<OpenedJournal> {
   return openJournal({
     path,
     now,
+    sources,
     logger: silent('test'),
     listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
   })
@@ -104,7 +106,89 @@ t.test('a file that is cut at any byte gives back whole batches before the cut, 
   t.pass(`${bytes.length + 1} cuts`)
 })
 
-t.test('a bit that flips ends the trust there; the file is set aside; nothing false comes in', async (t) => {
+t.test('whichever bit flips, nothing false comes in, and what is lost is not vouched for', async (t) => {
+  const directory = t.testdir()
+  const path = join(directory, 'journal')
+  const { journal, list } = await open(path)
+  for (const id of names(4)) {
+    list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+    journal.inStep(NOW)
+    await journal.flush()
+  }
+  await journal.close()
+  const bytes = readFileSync(path)
+  for (let bit = 20 * 8; bit < bytes.length * 8; bit++) {
+    const flipped = Buffer.from(bytes)
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    const state = join(directory, 'flipped')
+    mkdirSync(state)
+    writeFileSync(join(state, 'journal'), flipped)
+    const opened = await open(join(state, 'journal'))
+    const kept = names(4).filter((id) => has(opened, id) !== undefined).length
+    if (opened.list.size.tokens !== kept) t.fail(`bit ${bit}: something false came in`)
+    if (opened.inStepAt !== undefined) t.fail(`bit ${bit}: ${kept} are left and vouched for`)
+    if (!readdirSync(state).some((name) => name.includes('.damaged-'))) t.fail(`bit ${bit}: not noticed`)
+    await opened.journal.close()
+    rmSync(state, { recursive: true })
+  }
+  t.pass(`${bytes.length * 8} bits`)
+})
+
+t.test('a mark speaks of its own sources, and not from the future', async (t) => {
+  const path = await written(t, ['a'])
+  const first = await open(path)
+  first.journal.inStep(NOW)
+  await first.journal.close()
+  const inStepAt = async (now: number, sources: string) => {
+    const opened = await open(path, now, sources)
+    await opened.journal.close()
+    return opened.inStepAt
+  }
+  t.equal(await inStepAt(NOW, 'these'), NOW)
+  t.equal(await inStepAt(NOW + HOUR, 'these'), NOW)
+  t.equal(await inStepAt(NOW, 'others'), undefined)
+  t.equal(await inStepAt(NOW - 30_000, 'these'), NOW - 30_000, 'a clock that was set a little')
+  t.equal(await inStepAt(NOW - HOUR, 'these'), undefined, 'the age is not known')
+  t.equal(await inStepAt(NOW, 'these'), NOW)
+})
+
+t.test('a new file vouches for no moment whose entries it has not got', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const { journal, list } = await open(path)
+  const probe = await openFile(path, 'r')
+  const handles = Object.getPrototypeOf(probe) as FileHandle
+  const { datasync, sync } = handles
+  await probe.close()
+  let late = 0
+  let copies = 0
+  // While a file is synced, more comes, and is in step.
+  t.intercept(handles, 'datasync', {
+    value(this: FileHandle) {
+      list.add({ kind: 'token', id: `late-${++late}`, expiresAt: NOW + HOUR }, 'topic', NOW)
+      journal.inStep(NOW + late)
+      return datasync.call(this)
+    },
+  })
+  // The directory's, when the new file is in its place: what a crash would leave.
+  t.intercept(handles, 'sync', {
+    value(this: FileHandle) {
+      copyFileSync(path, `${path}-${++copies}`)
+      return sync.call(this)
+    },
+  })
+  for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+  while (copies === 0) await journal.flush().catch(() => undefined)
+  await journal.close()
+  const copy = await open(`${path}-1`, NOW + HOUR)
+  const vouched = Array.from({ length: (copy.inStepAt ?? NOW) - NOW }, (_, i) => `late-${i + 1}`)
+  t.same(
+    vouched.filter((id) => has(copy, id) === undefined),
+    [],
+  )
+  await copy.journal.close()
+})
+
+t.test('a bit that flips in the middle ends the trust there; a copy of the file is set aside', async (t) => {
   const path = await written(t, names(20_000))
   const bytes = readFileSync(path)
   const at = Math.floor(bytes.length / 2)
@@ -112,7 +196,8 @@ t.test('a bit that flips ends the trust there; the file is set aside; nothing fa
   writeFileSync(path, bytes)
   const opened = await open(path)
   t.ok(opened.list.size.tokens < 20_000)
-  for (const id of names(20_000)) if (has(opened, id) === undefined) break
+  const kept = names(20_000).filter((id) => has(opened, id) !== undefined).length
+  t.equal(opened.list.size.tokens, kept, 'nothing false')
   t.ok(readdirSync(join(path, '..')).some((name) => name.includes('.damaged-')))
   await opened.journal.close()
 })
@@ -133,21 +218,21 @@ t.test('a file of another kind, or version, is set aside and never trusted', asy
   }
 })
 
-t.test('what has expired is not read, and when most of it has the file is written anew', async (t) => {
+t.test('what has long expired is not read, and when most of it has the file is written anew', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
   for (const id of names(600_000)) first.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
-  first.list.add({ kind: 'token', id: 'long', expiresAt: NOW + 20 * HOUR }, 'topic', NOW)
+  first.list.add({ kind: 'token', id: 'long', expiresAt: NOW + 60 * HOUR }, 'topic', NOW)
   first.journal.inStep(NOW)
   await first.journal.close()
   const before = statSync(path).size
-  const later = await open(path, NOW + 10 * HOUR)
+  const later = await open(path, NOW + 30 * HOUR)
   t.equal(later.list.size.tokens, 1)
   t.equal(later.inStepAt, NOW)
-  later.list.add({ kind: 'token', id: 'new', expiresAt: NOW + 20 * HOUR }, 'hub', NOW)
+  later.list.add({ kind: 'token', id: 'new', expiresAt: NOW + 60 * HOUR }, 'hub', NOW)
   await later.journal.close()
   t.ok(statSync(path).size < before / 100, `${before} bytes became ${statSync(path).size}`)
-  const last = await open(path, NOW + 10 * HOUR)
+  const last = await open(path, NOW + 30 * HOUR)
   t.match(has(last, 'long'), { source: 'topic' })
   t.match(has(last, 'new'), { source: 'hub' })
   t.equal(last.inStepAt, NOW, 'the mark outlives the rewriting')
@@ -189,11 +274,11 @@ t.test('a file that is written anew does not keep entries from the disk', async 
   const { journal, list } = await open(path)
   // More at once than may wait: the file has to be written anew, from the list.
   for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
-  await journal.flush()
+  await t.rejects(journal.flush(), /anew/, 'what was dropped is not on disk')
   const old = statSync(path).ino
   list.add({ kind: 'token', id: 'meanwhile', expiresAt: NOW + HOUR }, 'hub', NOW)
   journal.inStep(NOW)
-  await journal.flush()
+  await t.rejects(journal.flush(), /anew/, 'what was dropped is not on disk')
   t.equal(statSync(path).ino, old, 'the old file is in place')
   copyFileSync(path, `${path}.killed`)
   const killed = await open(`${path}.killed`)
@@ -241,7 +326,16 @@ t.test('a full disk is a status, not a crash; the list is written whole when the
   const fingerprints = Fingerprinter.random()
   const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
   const file = await openFile('/dev/full', 'r+')
-  const parts = { path, seed: fingerprints.seed, list, logger: silent('test'), file, bytes: 0, inStepAt: undefined }
+  const parts = {
+    path,
+    seed: fingerprints.seed,
+    list,
+    logger: silent('test'),
+    file,
+    bytes: 0,
+    sources: '',
+    inStepAt: undefined,
+  }
   const journal = new Journal({ ...parts, release: async () => undefined })
   list.onChange((entry) => journal.append(entry))
   list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
@@ -274,7 +368,7 @@ t.test('what did not fit is appended when there is room again', async (t) => {
   const seed = readFileSync(path).subarray(8, 16)
   const fingerprints = new Fingerprinter(seed)
   const again = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
-  const parts = { path, seed, list: again, logger: silent('test'), file, bytes: 20, inStepAt: undefined }
+  const parts = { path, seed, list: again, logger: silent('test'), file, bytes: 20, sources: '', inStepAt: undefined }
   const second = new Journal({ ...parts, release: async () => undefined })
   again.onChange((entry) => second.append(entry))
   again.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
@@ -298,15 +392,16 @@ t.test('a directory that cannot be written leaves the old file as it is; appendi
   const opened = await openJournal({
     path,
     now: NOW,
+    sources: 'these',
     logger,
     listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
   })
   mkdirSync(`${path}.new`) // where the new file would be
   for (const id of names(300_000)) opened.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
-  await opened.journal.flush()
+  await t.rejects(opened.journal.flush(), /anew/, 'not all of it is on disk')
   opened.list.add({ kind: 'token', id: 'b', expiresAt: NOW + HOUR }, 'topic', NOW)
   await opened.journal.flush().catch(() => undefined)
-  await opened.journal.flush()
+  await t.rejects(opened.journal.flush(), /anew/)
   await opened.journal.close()
   t.ok(errors.length >= 1)
   rmdirSync(`${path}.new`)

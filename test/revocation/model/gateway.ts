@@ -101,7 +101,7 @@ async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened>
   const listOf = (fingerprints: Fingerprinter) =>
     new RevocationList({ fingerprints, timestampSkew: 5_000, retention: RETENTION })
   if (journalPath !== undefined) {
-    return openJournal({ path: journalPath, listOf, logger: silent('test'), now: clock.now() })
+    return openJournal({ path: journalPath, listOf, logger: silent('test'), now: clock.now(), sources: 'model' })
   }
   const fingerprints = Fingerprinter.random()
   return { list: listOf(fingerprints), fingerprints, journal: undefined, inStepAt: undefined }

@@ -68,6 +68,16 @@ async function main() {
     },
   )
 
+  t.test('a burst arrives whole over AMQP 1.0 where each message is accepted by hand', async (t) => {
+    const sink = run(t, source10({ durable: true, clientId: 'gateway-1' }))
+    await sink.status('live')
+    const to = await publisher(t)
+    for (let i = 0; i < BURST; i++) to.send(TOPIC, { contentType: 'text/plain' }, `{"revokedToken":"t${i}"}`)
+    await sink.until(() => sink.records.length >= BURST)
+    t.equal(new Set(sink.ids).size, BURST)
+    t.equal(sink.states.length, 2, 'one subscription lived all along')
+  })
+
   t.test('a burst of 20,000 arrives whole', async (t) => {
     const sink = run(t, source())
     await sink.status('live')

@@ -43,6 +43,8 @@ const PARALLEL = 8
 const RETRY_FIRST = 100
 /** The longest wait until a put that failed is tried again, ms. */
 const RETRY_LAST = 30_000
+/** A store that refuses much, as one whose password has changed does, is asked again at this pace at most: ms for each. */
+const REFUSED_PACE = 250
 /** The longest time without any put, while the store can't be reached, ms. */
 const PAUSE_LAST = 5_000
 /** A put that takes longer has failed, ms. */
@@ -67,8 +69,8 @@ export class WriteBack {
   readonly #clock: Clock
   /** To be put now. */
   readonly #queue: Waiting[] = []
-  /** How many wait for their next attempt. */
-  #delayed = 0
+  /** What waits for its next attempt, and how to have it now. */
+  readonly #delayed = new Map<Waiting, () => void>()
   readonly #underWay = new Set<Promise<void>>()
   #written = 0
   #failed = 0
@@ -127,12 +129,11 @@ export class WriteBack {
   /** Starts no more puts, and waits a little for those under way. What is left is the journal's. */
   async stop(): Promise<void> {
     this.#stopped = true
-    const underWay = Promise.all(this.#underWay).then(() => undefined)
-    await within(STOP_TIMEOUT, underWay, tooLate).catch(() => undefined)
+    await within<unknown>(STOP_TIMEOUT, Promise.all(this.#underWay), tooLate).catch(() => undefined)
   }
 
   get #waiting(): number {
-    return this.#queue.length + this.#delayed + this.#underWay.size
+    return this.#queue.length + this.#delayed.size + this.#underWay.size
   }
 
   #own(record: RevocationRecord, at: number): PendingPut {
@@ -172,6 +173,8 @@ export class WriteBack {
       this.#error = undefined
       this.#reached()
       journal?.putDone(put)
+      // It was refused before: others may be taken now, too.
+      if (waiting.failures > 0) for (const retry of [...this.#delayed.values()]) retry()
     } catch (error) {
       this.#failedAt(waiting, error)
     }
@@ -205,12 +208,15 @@ export class WriteBack {
   }
 
   #delay(waiting: Waiting): void {
-    this.#delayed++
-    this.#clock.after(this.#backoff(waiting.failures, RETRY_LAST), () => {
-      this.#delayed--
+    const retry = () => {
+      cancel()
+      this.#delayed.delete(waiting)
       this.#queue.push(waiting)
       this.#pump()
-    })
+    }
+    const pace = REFUSED_PACE * this.#delayed.size
+    const cancel = this.#clock.after(Math.max(pace, this.#backoff(waiting.failures, RETRY_LAST)), retry)
+    this.#delayed.set(waiting, retry)
   }
 
   #pause(): void {

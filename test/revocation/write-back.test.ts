@@ -100,6 +100,25 @@ t.test('one that the store never takes holds no other back, and is given up when
   t.match(back.state(), { waiting: 0, written: 20, dropped: 20 })
 })
 
+t.test('a store that refuses all is asked at a bounded pace, and gets all soon after it takes one', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  store.refuses = () => true
+  const back = writeBack(store, clock)
+  back.start()
+  for (let i = 0; i < 1_000; i++) back.put(token(`t${i}`, NOW + 10 * HOUR))
+  await settled()
+  t.equal(store.attempts, 1_000, 'each at once')
+  const second = async () => {
+    clock.advance(1_000)
+    await settled()
+  }
+  for (let i = 0; i < 300; i++) await second()
+  t.ok(store.attempts < 1_000 + 300 * 6, `${store.attempts - 1_000} in five minutes`)
+  store.refuses = () => false
+  for (let i = 0; i < 10; i++) await second()
+  t.match(back.state(), { waiting: 0, written: 1_000 })
+})
+
 t.test('nor does one to which the store is silent', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
   store.isAway = true

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import type { Teardowns } from './teardowns.js'
+import type { Owner } from './service-process.js'
 
 /** The network between one gateway and one of its sources. */
 export interface Link {
@@ -14,7 +14,7 @@ export interface Link {
 }
 
 /** Opens a TCP proxy on a free loopback port. */
-export async function openLink(t: Pick<Teardowns, 'teardown'>, target: number): Promise<Link> {
+export async function openLink(t: Owner, target: number): Promise<Link> {
   const pairs = new Set<Pair>()
   let state: 'whole' | 'cut' | 'silent' = 'whole'
   const server: Server = createServer((client) => {

@@ -53,6 +53,31 @@ t.test('a hub that is down at the first start: 503 until it comes, /health 200 a
   t.equal((await fetch(`${gateway.admin}/ready`)).status, 200)
 })
 
+t.test('a resource that asks for no token does not let a revoked one through', async (t) => {
+  const w = await world(t)
+  const gateway = await startGateway(t, w.configFile())
+  await gateway.known()
+  const [revoked, control] = [await w.token(), await w.token()]
+  const open = async (authorization?: string) => {
+    const headers = authorization === undefined ? {} : { authorization }
+    const answer = await fetch(`${gateway.http}/things/v1/open`, { headers })
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  t.equal(await open(`Bearer ${revoked}`), 200)
+  await w.revoke(revoked)
+  while ((await gateway.status(revoked)) !== 401);
+  const before = w.reached.length
+  t.equal(await open(`Bearer ${revoked}`), 401)
+  t.equal(await open(`bearer  ${revoked}=`), 401, 'nor in another spelling')
+  t.equal(await open('Bearer what is this?'), 401, 'nor what might be one')
+  t.equal(w.reached.length, before)
+  t.equal(await open(`Bearer ${control}`), 200)
+  t.equal(await open('Bearer not-ours-but-somebodys'), 200, 'it is for the upstream to judge')
+  t.equal(await open('Basic YTpi'), 200)
+  t.equal(await open(), 200)
+})
+
 t.test('a revocation that is published for another topic has no effect', async (t) => {
   const w = await world(t)
   const [token, marker] = [await w.token(), await w.token()]

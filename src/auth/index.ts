@@ -15,3 +15,4 @@ export {
 export { OpaqueAuthenticator, type OpaqueAuthenticatorOptions } from './opaque.js'
 export { type OpenedAuthentication, openAuthentication } from './open.js'
 export { SharedSecret, SharedSecretError } from './shared-secret.js'
+export { unverifiedCaller } from './unverified.js'

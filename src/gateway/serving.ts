@@ -85,6 +85,7 @@ function requestHandler(
     routes: new RouteTable(apis),
     authenticator,
     revocations,
+    fingerprints: revocations.fingerprints,
     ...(openRequests === undefined ? {} : { openRequests }),
     client,
     upgrade,

@@ -7,10 +7,12 @@ import {
   isRefused,
   type Refused,
   readBearer,
+  unverifiedCaller,
 } from '../auth/index.js'
 import { faults } from '../faults/index.js'
 import type { Logging } from '../logging/index.js'
 import { isWebSocketUpgrade, type OpenRequests } from '../proxy/index.js'
+import type { Fingerprinter } from '../revocation/fingerprint.js'
 import type { RevocationLookup } from '../revocation/lookup.js'
 import type { TokenIdentity } from '../revocation/token-id.js'
 import { Answers } from './answers.js'
@@ -32,6 +34,8 @@ export interface RequestHandlerOptions extends HeaderRules, Omit<Upstreams, 'web
   readonly routes: RouteTable
   readonly authenticator: Authenticator
   readonly revocations: RevocationLookup
+  /** The list's. */
+  readonly fingerprints: Fingerprinter
   /** Where requests that are under way are noted, so that a revocation ends them; absent: it does not. */
   readonly openRequests?: OpenRequests<TokenIdentity>
   /** `/token`, `/revoke` ... of a key manager; absent: they are 404 like any path that no API has. */
@@ -149,9 +153,23 @@ export class RequestHandler {
     }
     if (route.kind === 'method-not-allowed') request.cors = [...request.cors, 'allow', route.allowed]
     if (route.kind !== 'match') return this.#answers.refuse(request, ROUTE_FAULTS[route.kind], route.kind)
-    if (!route.resource.secured) return this.#dispatch.toApi(request, target, route, undefined)
     const header = route.api.authHeader ?? this.#options.authorizationHeader
+    if (!route.resource.secured) return this.#toOpen(request, target, route, header)
     this.#authenticate(request, target, header, (caller) => this.#authorize(request, target, route, caller))
+  }
+
+  /** No token is asked for; one that comes all the same is passed on, and so must not be revoked. */
+  #toOpen(request: ReceivedRequest, target: Target, route: Match, header: string): void {
+    const { revocations, fingerprints } = this.#options
+    const bearer = readBearer(request.req.rawHeaders, header)
+    if (bearer.kind === 'missing') return this.#dispatch.toApi(request, target, route, undefined)
+    if (Date.now() >= revocations.knownUntil) {
+      return this.#answers.refuse(request, faults.notSynchronised, 'not-synchronised')
+    }
+    if (bearer.kind === 'ambiguous') return this.#answers.refuse(request, faults.badRequest, 'two-credentials')
+    if (bearer.kind === 'malformed') return this.#answers.refuse(request, faults.invalidCredentials, 'malformed')
+    const caller = unverifiedCaller(bearer.credential, fingerprints)
+    this.#authenticated(request, caller, (it) => this.#dispatch.toApi(request, target, route, it))
   }
 
   #authorize(request: ReceivedRequest, target: Target, route: Match, caller: Authenticated): void {

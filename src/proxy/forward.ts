@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { responseHeaders } from './headers.js'
 
@@ -133,7 +133,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     const raw = controller.rawHeaders
     this.#res.writeHead(
       status,
-      message,
+      reasonPhrase(status, message),
       Array.isArray(raw) ? responseHeaders(raw, this.#upstream.responseHeaders ?? []) : [],
     )
     if (this.#req.method === 'HEAD') this.#res.flushHeaders()
@@ -209,9 +209,16 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   #fail(failure: ForwardFailure, cause: unknown): void {
     if (this.#over) return
     const answered = this.#res.headersSent
-    this.#hooks.failed(failure, answered, cause)
-    if (answered) this.#res.destroy()
-    this.#end()
+    if (!answered) this.#res.statusMessage = '' // an upstream's that could not be written must not spoil the next answer
+    try {
+      this.#hooks.failed(failure, answered, cause)
+    } catch (error) {
+      this.#res.destroy()
+      throw error
+    } finally {
+      if (answered) this.#res.destroy()
+      this.#end()
+    }
   }
 
   #end(): void {
@@ -220,6 +227,13 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#hooks.ended()
   }
 }
+
+/** An upstream's own, if it can stand in a status line; what its other bytes were meant to be nobody can tell. */
+function reasonPhrase(status: number, given: string | undefined): string {
+  return given !== undefined && VISIBLE.test(given) ? given : (STATUS_CODES[status] ?? '')
+}
+
+const VISIBLE = /^[\t -~]+$/
 
 function codeOf(error: Error): unknown {
   return 'code' in error ? error.code : undefined

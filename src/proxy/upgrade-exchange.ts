@@ -126,8 +126,13 @@ export class UpgradeExchange implements UpgradedExchange {
       if (this.#over) return
       const headers = withoutLength(responseHeaders(response.rawHeaders))
       this.#giveUp()
-      writeResponse(this.#socket, status, headers, Buffer.concat(chunks))
-      this.#hooks.ended()
+      try {
+        writeResponse(this.#socket, status, headers, Buffer.concat(chunks))
+      } catch (cause) {
+        this.#hooks.failed('unreachable', false, cause) // nothing was written yet
+      } finally {
+        this.#hooks.ended()
+      }
     })
   }
 
@@ -179,8 +184,11 @@ export class UpgradeExchange implements UpgradedExchange {
   #fail(failure: UpgradeFailure, cause: unknown): void {
     if (this.#over || this.#open) return
     this.#giveUp()
-    this.#hooks.failed(failure, false, cause)
-    this.#hooks.ended()
+    try {
+      this.#hooks.failed(failure, false, cause)
+    } finally {
+      this.#hooks.ended()
+    }
   }
 
   #defer(failure: UpgradeFailure, cause: unknown): void {

@@ -18,6 +18,8 @@ interface Proxy {
   readonly exchanges: Exchange[]
   /** Failures, as they come. */
   readonly failures: ForwardFailure[]
+  /** Exchanges that are over. */
+  ended(): number
   failure(): Promise<ForwardFailure>
 }
 
@@ -31,6 +33,7 @@ async function proxy(
   const failures: ForwardFailure[] = []
   const exchanges: Exchange[] = []
   let told: (() => void) | undefined
+  let ended = 0
   const server = createServer((req, res) => {
     const targets = [upstream].flat().map((origin) => ({ origin, path: req.url ?? '/' }))
     const target = { targets: targets as [UpstreamTarget], headers: requestHeaders(req.rawHeaders, new Set()) }
@@ -46,7 +49,9 @@ async function proxy(
           if (!answered && !res.destroyed) res.writeHead(599, { connection: 'close' }).end(failure)
           told?.()
         },
-        ended: () => undefined,
+        ended: () => {
+          ended++
+        },
       },
     )
     exchanges.push(exchange)
@@ -63,6 +68,7 @@ async function proxy(
     origin: `http://127.0.0.1:${port}`,
     exchanges,
     failures,
+    ended: () => ended,
     failure: async () => {
       if (failures.length === 0) {
         await new Promise<void>((resolve) => {
@@ -129,6 +135,24 @@ t.test('status, reason, headers and their repetition come back; hop-by-hop heade
   t.match(answer, /Set-Cookie: a=1\r\nset-cookie: b=2\r\n/)
   t.notMatch(answer, /x-hop/i)
   t.match(answer, /tea/)
+})
+
+t.test('a reason that cannot stand in a status line is left out, and the answer comes all the same', async (t) => {
+  const { port } = await tcpServer(t, (socket) => {
+    socket.once('data', (request: Buffer) => {
+      const reason = request.toString().includes('/utf8')
+        ? Buffer.from('Introuvé')
+        : Buffer.from('Introuv\xe9', 'latin1')
+      socket.end(Buffer.concat([Buffer.from('HTTP/1.1 404 '), reason, Buffer.from('\r\nContent-Length: 2\r\n\r\nno')]))
+    })
+  })
+  const via = await proxy(t, `http://127.0.0.1:${port}`)
+  for (const path of ['/latin1', '/utf8']) {
+    const answer = await exchangeRaw(via.port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    t.match(answer, /^HTTP\/1\.1 404 Not Found\r\n[\s\S]*\r\n\r\nno$/, path)
+  }
+  t.strictSame(via.failures, [])
+  t.equal(via.ended(), 2)
 })
 
 t.test('HEAD and 304 answers have a length and no body', async (t) => {

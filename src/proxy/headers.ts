@@ -31,8 +31,8 @@ export function requestHeaders(raw: readonly string[], removed: ReadonlySet<stri
 }
 
 /**
- * The headers of an upstream's response as the client gets them; see {@link requestHeaders}. Those in `added` take the
- * place of the upstream's of the same names.
+ * The headers of an upstream's response as the client gets them; see {@link requestHeaders}. Those in `added` (lower-case
+ * names) take the place of the upstream's of the same names; its `Vary` stays, as what it varies by adds up.
  */
 export function responseHeaders(raw: readonly (Buffer | string)[], added: readonly string[] = []): string[] {
   const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
@@ -41,11 +41,18 @@ export function responseHeaders(raw: readonly (Buffer | string)[], added: readon
   for (let i = 0; i + 1 < text.length; i += 2) {
     const name = text[i] as string
     const lower = name.toLowerCase()
-    if (HOP_BY_HOP.has(lower) || listed?.has(lower) === true || (added.length > 0 && added.includes(lower))) continue
+    if (HOP_BY_HOP.has(lower) || listed?.has(lower) === true) continue
+    if (added.length > 0 && lower !== 'vary' && hasHeader(added, lower)) continue
     out.push(name, text[i + 1] as string)
   }
   for (const part of added) out.push(part)
   return out
+}
+
+/** Whether name, value, name, value ... has a header of that name; both are lower-case. */
+export function hasHeader(headers: readonly string[], name: string): boolean {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return true
+  return false
 }
 
 /** Headers whose removal by a sender would change how the message is framed or routed: `Connection` cannot list them. */

@@ -7,7 +7,7 @@ export {
   type UpstreamRequest,
   type UpstreamTarget,
 } from './forward.js'
-export { requestHeaders, responseHeaders } from './headers.js'
+export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
 export { type OpenKey, OpenRequests } from './open-requests.js'
 export {
   isWebSocketUpgrade,

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Cors } from '../apis/index.js'
+import { hasHeader } from '../proxy/index.js'
 
 /**
  * What a browser of another origin is told (the Fetch standard's CORS protocol), by an API's `x-wso2-cors`.
@@ -30,7 +31,7 @@ export function isPreflight(req: IncomingMessage, cors: Cors | undefined): cors 
 /** The answer to a preflight. */
 export function preflightHeaders(req: IncomingMessage, cors: Cors): string[] {
   const headers = corsHeaders(req, cors)
-  if (!headers.includes('access-control-allow-origin')) return headers
+  if (!hasHeader(headers, 'access-control-allow-origin')) return headers
   return [
     ...headers,
     'access-control-allow-methods',

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { HttpClient } from '../http-client/index.js'
-import type {
-  Exchange,
-  ForwardFailure,
-  ForwardHooks,
-  UpgradeFailure,
-  UpgradeOptions,
-  UpstreamRequest,
+import {
+  type Exchange,
+  type ForwardFailure,
+  type ForwardHooks,
+  hasHeader,
+  type UpgradeFailure,
+  type UpgradeOptions,
+  type UpstreamRequest,
 } from '../proxy/index.js'
 import type { OpenWebSockets } from './open-web-sockets.js'
 
@@ -61,5 +62,5 @@ export function requestId(request: ReceivedRequest): string {
 
 /** The headers of an answer of the gateway's own, or of the key manager's: an array that may be added to. */
 export function answerHeaders(headers: readonly string[], server: string): string[] {
-  return server === '' || headers.includes('server') ? [...headers] : ['server', server, ...headers]
+  return server === '' || hasHeader(headers, 'server') ? [...headers] : ['server', server, ...headers]
 }

@@ -34,3 +34,18 @@ t.test('Connection cannot take away what frames the message', async (t) => {
 t.test('named headers are removed, however they are spelt', async (t) => {
   t.strictSame(requestHeaders(['AUTHORIZATION', 'x', 'B', '1'], new Set(['authorization'])), ['B', '1'])
 })
+
+t.test('what is added takes the place of the same names, not of names that are among its values', async (t) => {
+  const added = [
+    'vary',
+    'Origin',
+    'access-control-allow-origin',
+    'https://a.example',
+    'access-control-expose-headers',
+    'etag',
+  ]
+  t.strictSame(
+    responseHeaders(['ETag', '"1"', 'Vary', 'Accept', 'Access-Control-Allow-Origin', '*', 'Origin', 'x'], added),
+    ['ETag', '"1"', 'Vary', 'Accept', 'Origin', 'x', ...added],
+  )
+})

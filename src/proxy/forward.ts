@@ -19,6 +19,8 @@ export interface UpstreamRequest {
   readonly maxBodyBytes: number
   /** Name, value, name, value ...: added to the response, in place of the upstream's headers of the same names. */
   readonly responseHeaders?: readonly string[]
+  /** Whether the gateway speaks for the upstream on CORS: the upstream's own `access-control-*` headers are left out. */
+  readonly ownCors?: boolean
   /** Milliseconds that an upstream may take to answer; the client's own limit if absent. */
   readonly timeout?: number | undefined
 }
@@ -134,7 +136,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#res.writeHead(
       status,
       reasonPhrase(status, message),
-      Array.isArray(raw) ? responseHeaders(raw, this.#upstream.responseHeaders ?? []) : [],
+      Array.isArray(raw) ? responseHeaders(raw, this.#upstream.responseHeaders, this.#upstream.ownCors) : [],
     )
     if (this.#req.method === 'HEAD') this.#res.flushHeaders()
   }
@@ -240,11 +242,7 @@ function codeOf(error: Error): unknown {
 }
 
 function isTimeout(error: Error): boolean {
-  const code = codeOf(error)
-  return (
-    code === 'UND_ERR_HEADERS_TIMEOUT' ||
-    code === 'UND_ERR_BODY_TIMEOUT' ||
-    code === 'UND_ERR_CONNECT_TIMEOUT' ||
-    code === 'ETIMEDOUT'
-  )
+  return TIMEOUTS.test(String(codeOf(error)))
 }
+
+const TIMEOUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/

@@ -32,9 +32,14 @@ export function requestHeaders(raw: readonly string[], removed: ReadonlySet<stri
 
 /**
  * The headers of an upstream's response as the client gets them; see {@link requestHeaders}. Those in `added` (lower-case
- * names) take the place of the upstream's of the same names; its `Vary` stays, as what it varies by adds up.
+ * names) take the place of the upstream's of the same names; its `Vary` stays, as what it varies by adds up. With
+ * `ownCors` every `access-control-*` header of the upstream's goes.
  */
-export function responseHeaders(raw: readonly (Buffer | string)[], added: readonly string[] = []): string[] {
+export function responseHeaders(
+  raw: readonly (Buffer | string)[],
+  added: readonly string[] = [],
+  ownCors = false,
+): string[] {
   const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
   const listed = listedByConnection(text)
   const out: string[] = []
@@ -42,6 +47,7 @@ export function responseHeaders(raw: readonly (Buffer | string)[], added: readon
     const name = text[i] as string
     const lower = name.toLowerCase()
     if (HOP_BY_HOP.has(lower) || listed?.has(lower) === true) continue
+    if (ownCors && lower.startsWith('access-control-')) continue
     if (added.length > 0 && lower !== 'vary' && hasHeader(added, lower)) continue
     out.push(name, text[i + 1] as string)
   }

@@ -17,6 +17,7 @@ export class PlainRequest implements ReceivedRequest {
   readonly role: ListenerRole
   readonly number: number
   cors = NO_HEADERS
+  ownCors = false
   readonly #res: ServerResponse
   readonly #server: string
 
@@ -43,7 +44,7 @@ export class PlainRequest implements ReceivedRequest {
   }
 
   forward({ client, maxBodyBytes }: Upstreams, upstream: OutgoingRequest, hooks: UpstreamHooks): Exchange {
-    const request = { ...upstream, maxBodyBytes, responseHeaders: this.cors }
+    const request = { ...upstream, maxBodyBytes, responseHeaders: this.cors, ownCors: this.ownCors }
     return forward(client, request, this.req, this.#res, hooks)
   }
 }

@@ -27,6 +27,8 @@ export interface ReceivedRequest {
   readonly number: number
   /** What the API's CORS settings add to any answer. */
   cors: readonly string[]
+  /** Whether the API has CORS settings: then nothing that its upstream says of CORS is passed on. */
+  ownCors: boolean
   /** Answers with a small body that is here already, unless an answer has begun. A HEAD gets the headers alone. */
   respond(status: number, headers: readonly string[], body: string | Buffer): void
   /** Sends it to an upstream, and the answer back. */
@@ -34,7 +36,7 @@ export interface ReceivedRequest {
 }
 
 /** What goes to an upstream; the rest of it is what came. */
-export type OutgoingRequest = Omit<UpstreamRequest, 'maxBodyBytes' | 'responseHeaders'>
+export type OutgoingRequest = Omit<UpstreamRequest, 'maxBodyBytes' | 'responseHeaders' | 'ownCors'>
 
 export type UpstreamFailure = ForwardFailure | UpgradeFailure
 

@@ -150,6 +150,7 @@ export class RequestHandler {
       }
       if (isPreflight(req, api.cors)) return request.respond(204, preflightHeaders(req, api.cors), '')
       request.cors = corsHeaders(req, api.cors)
+      request.ownCors = api.cors !== undefined
     }
     if (route.kind === 'method-not-allowed') request.cors = [...request.cors, 'allow', route.allowed]
     if (route.kind !== 'match') return this.#answers.refuse(request, ROUTE_FAULTS[route.kind], route.kind)

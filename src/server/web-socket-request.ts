@@ -19,6 +19,7 @@ export class WebSocketRequest implements ReceivedRequest {
   readonly role: ListenerRole
   readonly number: number
   cors = NO_HEADERS
+  ownCors = false
   readonly #socket: Duplex
   readonly #server: string
   #head: Buffer

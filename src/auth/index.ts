@@ -3,7 +3,7 @@ export { hasQueryToken, readBearer } from './bearer.js'
 export { type ClaimMapping, ClaimMappingError } from './claims.js'
 export { CredentialAuthenticator, type CredentialAuthenticatorOptions } from './credential-authenticator.js'
 export { FixedKey, FixedKeyError } from './fixed-key.js'
-export { Jwks } from './jwks.js'
+export { Jwks, JwksUnavailable } from './jwks.js'
 export { JwtAuthenticator, type JwtAuthenticatorOptions } from './jwt.js'
 export type { JwtIssuer } from './jwt-issuer.js'
 export {

@@ -1,3 +1,4 @@
+import { JwksUnavailable } from '../auth/index.js'
 import { type Fault, faults } from '../faults/index.js'
 import type { ReceivedRequest } from './received-request.js'
 import type { RequestLog } from './request-log.js'
@@ -14,6 +15,12 @@ export class Answers {
     this.#log.refused(request, fault, reason)
     const { cors } = request
     request.respond(fault.status, cors.length === 0 ? fault.headers : [...fault.headers, ...cors], fault.body)
+  }
+
+  /** For a token that could not be judged. An issuer without keys is a state, logged where its keys are fetched. */
+  unjudged(request: ReceivedRequest, error: unknown): void {
+    if (error instanceof JwksUnavailable) this.refuse(request, faults.keyManagerUnavailable, 'no-keys')
+    else this.failed(request, error)
   }
 
   /** For what nobody foresaw: the log has its cause, the client does not. */

@@ -194,7 +194,7 @@ export class RequestHandler {
     if (!(outcome instanceof Promise)) return this.#authenticated(request, outcome, next)
     outcome.then(
       (late) => this.#answers.guarded(request, () => this.#authenticated(request, late, next)),
-      (error) => this.#answers.failed(request, error),
+      (error) => this.#answers.unjudged(request, error),
     )
   }
 

@@ -2,6 +2,7 @@ import type { Fault } from '../faults/index.js'
 import type { Logger, Logging } from '../logging/index.js'
 import type { Revocation } from '../revocation/lookup.js'
 import type { TokenIdentity } from '../revocation/token-id.js'
+import { LineLimit } from './line-limit.js'
 import { type ReceivedRequest, requestId } from './received-request.js'
 import { RefusalLog } from './refusal-log.js'
 
@@ -11,12 +12,18 @@ export class RequestLog {
   readonly #authLog: Logger
   readonly #jwtLog: Logger
   readonly #refusals: RefusalLog
+  readonly #failures: LineLimit
+  /** By origin, so that an upstream that fails often does not hide that another one fails too. */
+  readonly #upstreamFailures = new Map<string, LineLimit>()
 
   constructor(logging: Logging) {
     this.#log = logging('RequestHandler')
     this.#authLog = logging('AuthnFilter')
     this.#jwtLog = logging('JWTAuthProvider')
     this.#refusals = new RefusalLog(logging('AuthnFilter'))
+    this.#failures = new LineLimit((leftOut) => {
+      this.#log.error('requests could not be served', undefined, { leftOut })
+    })
   }
 
   refused(request: ReceivedRequest, fault: Fault, reason: string): void {
@@ -30,11 +37,16 @@ export class RequestLog {
   }
 
   failed(request: ReceivedRequest, error: unknown): void {
-    this.#log.error('a request could not be served', error, { requestId: requestId(request) })
+    const more = this.#failures.next(Date.now())
+    if (more === undefined) return
+    this.#log.error('a request could not be served', error, { requestId: requestId(request), ...more })
   }
 
+  /** @param origin a configured one */
   upstreamFailed(request: ReceivedRequest, failure: string, origin: string, cause: unknown): void {
-    const fields = { requestId: requestId(request), failure, origin }
+    const more = this.#upstreamLimit(origin).next(Date.now())
+    if (more === undefined) return
+    const fields = { requestId: requestId(request), failure, origin, ...more }
     this.#log.error('the upstream gave no whole response', cause, fields)
   }
 
@@ -61,5 +73,16 @@ export class RequestLog {
 
   revoked(request: ReceivedRequest, api: string, token: TokenIdentity, revocation: Revocation, now: number): void {
     this.#refusals.revoked(() => requestId(request), api, token, revocation, now)
+  }
+
+  #upstreamLimit(origin: string): LineLimit {
+    let limit = this.#upstreamFailures.get(origin)
+    if (limit === undefined) {
+      limit = new LineLimit((leftOut) => {
+        this.#log.error('the upstream gave no whole responses', undefined, { origin, leftOut })
+      })
+      this.#upstreamFailures.set(origin, limit)
+    }
+    return limit
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { LINES_A_SECOND } from '../../src/server/refusal-log.js'
+import { LINES_A_SECOND } from '../../src/server/line-limit.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import type { Issued } from '../support/issuer.js'
 import { type By, type IssuingWorld, issuingWorld } from '../support/issuing-world.js'

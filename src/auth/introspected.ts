@@ -1,6 +1,6 @@
 import { faults } from '../faults/index.js'
 import type { Fingerprinter } from '../revocation/fingerprint.js'
-import type { Credential } from '../revocation/token-id.js'
+import { type Credential, isNumericDate } from '../revocation/token-id.js'
 import type { Authenticated, Refused } from './authenticator.js'
 import { type Claims, identityOf, keyTypeOf, scopesOf } from './claims.js'
 import { IntrospectionError } from './introspection.js'
@@ -43,7 +43,7 @@ export function introspected(
   const { timestampSkew, cacheExpiryTime } = options
   if (!isAccessToken(claims, options.acceptUntyped === true)) return NO_ACCESS_TOKEN
   const written: Claims = credential.kind === 'jwt' ? credential.claims : {}
-  const ownExpiry = typeof written.exp === 'number' ? written.exp : Number.POSITIVE_INFINITY
+  const ownExpiry = typeof written.exp === 'number' ? time(written.exp) : Number.POSITIVE_INFINITY
   const until = Math.min(time(claims.exp), ownExpiry) * 1000 + timestampSkew
   if (now >= until) return EXPIRED
   if (claims.nbf !== undefined && time(claims.nbf) * 1000 > now + timestampSkew) return NOT_YET
@@ -68,6 +68,6 @@ function isAccessToken(claims: Claims, acceptUntyped: boolean): boolean {
 /** Seconds since the epoch; none: for ever. */
 function time(value: unknown): number {
   if (value === undefined) return Number.POSITIVE_INFINITY
-  if (typeof value === 'number' && Number.isFinite(value)) return value
+  if (typeof value === 'number' && isNumericDate(value)) return value
   throw new IntrospectionError('the key manager answered a time that is none')
 }

@@ -1,5 +1,5 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
-import type { CompactJwt } from '../revocation/token-id.js'
+import { type CompactJwt, isNumericDate } from '../revocation/token-id.js'
 import { type ClaimMapping, checkMappings } from './claims.js'
 import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-keys.js'
 
@@ -51,11 +51,21 @@ export async function verifyFor(issuer: JwtIssuer, credential: string, skew: num
   }
   try {
     const { payload } = await jwtVerify(credential, (header, token) => issuer.keys.key(header, token), options)
-    return payload
+    return inSeconds(payload)
   } catch (error) {
     if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, credential, options)
     throw error
   }
+}
+
+/** Throws what jose throws of claims that it does not accept, if a moment of the payload is not in seconds. */
+function inSeconds(payload: JWTPayload): JWTPayload {
+  for (const claim of ['exp', 'nbf', 'iat'] as const) {
+    const moment = payload[claim]
+    if (moment === undefined || isNumericDate(moment)) continue
+    throw new errors.JWTClaimValidationFailed('not a moment in seconds', payload, claim, 'check_failed')
+  }
+  return payload
 }
 
 async function verifyWithAny(
@@ -67,7 +77,7 @@ async function verifyWithAny(
   for await (const key of keys) {
     if (++tried > MAX_KEYS_TRIED) break
     try {
-      return (await jwtVerify(credential, key, options)).payload
+      return inSeconds((await jwtVerify(credential, key, options)).payload)
     } catch (error) {
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
     }

@@ -11,12 +11,15 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
   'http2-settings',
 ])
+/** Some upstreams take these for the request's path or method, which are what the gateway has authorized. */
+const OVERRIDES = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override']
 /** Of a request, moreover: `host` names the upstream instead, `expect` has been answered by our own server. */
-const NOT_FORWARDED: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'host', 'expect'])
+const NOT_FORWARDED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...OVERRIDES, 'host', 'expect'])
 
 /**
  * The headers of a request as an upstream gets them: name, value, name, value ... in their order and spelling, without
- * hop-by-hop headers, those that `Connection` lists, and those in `removed` (lower-case names).
+ * hop-by-hop headers, those that `Connection` lists, and those in `removed` (lower-case names), also where they are
+ * written with `_` for `-`: CGI and its heirs make one variable of both.
  */
 export function requestHeaders(raw: readonly string[], removed: ReadonlySet<string>): string[] {
   const listed = listedByConnection(raw)
@@ -24,7 +27,8 @@ export function requestHeaders(raw: readonly string[], removed: ReadonlySet<stri
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string
     const lower = name.toLowerCase()
-    if (NOT_FORWARDED.has(lower) || removed.has(lower) || listed?.has(lower) === true) continue
+    const plain = lower.includes('_') ? lower.replaceAll('_', '-') : lower
+    if (NOT_FORWARDED.has(plain) || removed.has(plain) || removed.has(lower) || listed?.has(lower) === true) continue
     out.push(name, raw[i + 1] as string)
   }
   return out

@@ -37,6 +37,14 @@ export interface TokenIdentity {
 
 /** The shortest signature of the algorithms that are accepted: ES256's and Ed25519's. */
 const SHORTEST_SIGNATURE = 86
+/**
+ * Whether a claim is a moment in seconds, as RFC 7519's NumericDate is: by some issuers' mistake it is in milliseconds. Who
+ * verifies a token must not take it for a moment of the far future when the list takes it for one of this year.
+ */
+export function isNumericDate(value: number): boolean {
+  return value < SECONDS_BELOW
+}
+
 /** A moment above this is not in seconds (RFC 7519's NumericDate) but, by some issuer's mistake, in milliseconds. */
 const SECONDS_BELOW = 1e11
 

@@ -49,3 +49,17 @@ t.test('what is added takes the place of the same names, not of names that are a
     ['ETag', '"1"', 'Vary', 'Accept', 'Origin', 'x', ...added],
   )
 })
+
+t.test('what would tell an upstream of another path, method or caller is not passed on', async (t) => {
+  const raw = [
+    'X-Original-URL',
+    '/admin',
+    'X_HTTP_Method_Override',
+    'DELETE',
+    'X_JWT_Assertion',
+    'forged',
+    'X_Other',
+    'a',
+  ]
+  t.strictSame(requestHeaders(raw, new Set(['x-jwt-assertion'])), ['X_Other', 'a'])
+})

@@ -14,13 +14,14 @@ const MALFORMED: Bearer = { kind: 'malformed' }
 const AMBIGUOUS: Bearer = { kind: 'ambiguous' }
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 const SCHEME = /^bearer(?: |$)/i
+const BASIC = /^basic(?: |$)/i
 /** Old WSO2 tokens are padded within, too: `=` before a dot. */
 const PADDED_JWT = /^bearer +([A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]*=*) *$/i
 
 /**
  * Finds the bearer token of a request. Reads `rawHeaders`, where a second header of the name shows; Node's `headers`
  * hides it, and an upstream might prefer it. So it might a header whose name differs in `_` and `-` alone (CGI and its
- * heirs make one variable of both), and a bearer token in `Authorization` where another header is configured.
+ * heirs make one variable of both), and, where another header is configured, whatever `Authorization` holds but Basic credentials (`Token ...`, `JWT ...`).
  *
  * @param header the header's lower-case name
  */
@@ -34,7 +35,7 @@ export function readBearer(rawHeaders: readonly string[], header: string): Beare
       if (value !== undefined) return AMBIGUOUS
       value = rawHeaders[i + 1] as string
     } else if (lower.replaceAll('_', '-') === header.replaceAll('_', '-')) return AMBIGUOUS
-    else if (lower === AUTHORIZATION && SCHEME.test(rawHeaders[i + 1] as string)) return AMBIGUOUS
+    else if (lower === AUTHORIZATION && !BASIC.test(rawHeaders[i + 1] as string)) return AMBIGUOUS
   }
   if (value === undefined || !SCHEME.test(value)) return MISSING
   const credential = (BEARER.exec(value) ?? PADDED_JWT.exec(value))?.[1]

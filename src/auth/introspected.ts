@@ -1,6 +1,6 @@
 import { faults } from '../faults/index.js'
 import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { type Credential, isNumericDate } from '../revocation/token-id.js'
+import { type Credential, isExpiry } from '../revocation/token-id.js'
 import type { Authenticated, Refused } from './authenticator.js'
 import { type Claims, identityOf, keyTypeOf, scopesOf } from './claims.js'
 import { IntrospectionError } from './introspection.js'
@@ -68,6 +68,6 @@ function isAccessToken(claims: Claims, acceptUntyped: boolean): boolean {
 /** Seconds since the epoch; none: for ever. */
 function time(value: unknown): number {
   if (value === undefined) return Number.POSITIVE_INFINITY
-  if (typeof value === 'number' && isNumericDate(value)) return value
+  if (typeof value === 'number' && isExpiry(value)) return value
   throw new IntrospectionError('the key manager answered a time that is none')
 }

@@ -1,5 +1,5 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
-import { type CompactJwt, isNumericDate } from '../revocation/token-id.js'
+import { type CompactJwt, isExpiry, isNumericDate } from '../revocation/token-id.js'
 import { type ClaimMapping, checkMappings } from './claims.js'
 import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-keys.js'
 
@@ -62,7 +62,7 @@ export async function verifyFor(issuer: JwtIssuer, credential: string, skew: num
 function inSeconds(payload: JWTPayload): JWTPayload {
   for (const claim of ['exp', 'nbf', 'iat'] as const) {
     const moment = payload[claim]
-    if (moment === undefined || isNumericDate(moment)) continue
+    if (moment === undefined || (claim === 'exp' ? isExpiry : isNumericDate)(moment)) continue
     throw new errors.JWTClaimValidationFailed('not a moment in seconds', payload, claim, 'check_failed')
   }
   return payload

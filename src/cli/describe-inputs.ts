@@ -1,4 +1,5 @@
 import type { Inputs } from '../gateway.js'
+import { describeTarget } from '../http-client/index.js'
 
 /** A part of what `mgw check` prints: names and what is to be said of them. */
 export interface Section {
@@ -37,7 +38,7 @@ export function describeInputs({ config, apis }: Inputs): Section[] {
       title: 'Issuers',
       rows: config.jwtTokenConfig.map(({ issuer, jwksURL, audience }) => [
         issuer,
-        `${jwksURL ?? 'certificate'}${audience.length === 0 ? '' : `, audience ${audience.join(' or ')}`}`,
+        `${jwksURL === undefined ? 'certificate' : describeTarget(jwksURL)}${audience.length === 0 ? '' : `, audience ${audience.join(' or ')}`}`,
       ]),
     },
     { title: 'Revocations', rows: revocations(config) },
@@ -56,7 +57,9 @@ function revocations({ tokenRevocationConfig }: Inputs['config']): Section['rows
     ['realtime', realtime.enableRealtimeMessageRetrieval ? `topic ${realtime.jmsConnectionTopic}` : 'off'],
     [
       'persistent',
-      persistent.enablePersistentStorageRetrieval ? `${persistent.type} ${persistent.endpointURL ?? ''}`.trim() : 'off',
+      persistent.enablePersistentStorageRetrieval
+        ? [persistent.type, ...addresses(persistent.endpointURL)].join(' ')
+        : 'off',
     ],
     ['journal', journal.enable ? journal.path : 'off'],
     [
@@ -64,4 +67,10 @@ function revocations({ tokenRevocationConfig }: Inputs['config']): Section['rows
       failurePolicy === 'closed' ? 'protected APIs answer 503' : 'requests pass (failurePolicy = "open")',
     ],
   ]
+}
+
+/** Without user names and queries. A store of the user's may take something else than URLs; it stays unsaid. */
+function addresses(endpointURL: string | undefined): string[] {
+  const urls = (endpointURL ?? '').split(',').map((url) => url.trim())
+  return urls.filter((url) => URL.canParse(url)).map(describeTarget)
 }

@@ -1,33 +1,15 @@
 import { z } from 'zod'
-import {
-  bool,
-  duration,
-  host,
-  httpUrl,
-  int,
-  key,
-  optionalText,
-  port,
-  secret,
-  someText,
-  table,
-  text,
-  word,
-} from './values.js'
+import { bool, host, httpUrl, int, key, optionalText, port, secret, someText, table, text, word } from './values.js'
 
 /** How upstreams are reached, `[httpClients]`; and the keys of our own: `[[apis]]`, `[admin]`, `[logging]`. */
 
 export const httpClients = table({
   verifyHostname: key(bool.prefault(true), 'Whether a server’s certificate must name the host that was asked for.'),
   disableSslVerification: key(bool.prefault(false), 'Whether any certificate is accepted. Never in production.'),
-  enableHttp2: key(bool.prefault(true), 'Read for compatibility: upstreams are reached by HTTP/1.1.'),
   poolConfig: table({
     maxActiveConnections: key(int(-1).prefault(-1), 'Connections to one upstream at a time; -1 sets no limit.', {
       unit: 'connections',
     }),
-    maxIdleConnections: key(int(0).prefault(100), 'Idle connections that are kept.', { unit: 'connections' }),
-    waitTimeInMillis: key(duration().prefault(30_000), 'How long a request may wait for a connection.'),
-    maxActiveStreamsPerConnection: key(int(1).prefault(50), 'HTTP/2 streams of one connection.', { unit: 'streams' }),
   }).prefault({}),
   sslConfig: table({
     keyStorePath: key(optionalText, 'PKCS12 key store: the client certificate to present to upstreams.', {
@@ -48,13 +30,6 @@ export const httpClients = table({
     port: key(port.prefault(0), 'The proxy’s port.'),
     username: key(text.prefault(''), 'User name at the proxy.'),
     password: key(secret.prefault(''), 'Password at the proxy.', { kind: 'secret' }),
-  }).prefault({}),
-  responseLimits: table({
-    maxStatusLineLength: key(int(-1).prefault(4_096), 'Longest status line of an upstream.', { unit: 'bytes' }),
-    maxHeaderSize: key(int(-1).prefault(8_192), 'Largest headers of an upstream’s response.', { unit: 'bytes' }),
-    maxEntityBodySize: key(int(-1).prefault(-1), 'Largest body of an upstream’s response; -1 sets no limit.', {
-      unit: 'bytes',
-    }),
   }).prefault({}),
 }).prefault({})
 

@@ -54,7 +54,6 @@ export const keyManager = table({
     someText.regex(/^[A-Za-z0-9._~/-]+$/, 'must be a URL path').prefault('oauth2'),
     'The path of its OAuth 2 endpoints, below serverUrl.',
   ),
-  issuer: key(optionalText, 'The `iss` of its tokens.'),
   enableIntrospectForFailedJWT: key(
     bool.prefault(false),
     'Whether a JWT that does not verify is introspected, like an opaque token.',

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { bool, duration, headerName, host, int, key, optionalText, port, secret, table, text, word } from './values.js'
 
-/** Where requests arrive: `[listenerConfig]`, `[http2]`, `[mutualSSLConfig]`, `[authConfig]`, `[jwtConfig]`. */
+/** Where requests arrive: `[listenerConfig]`, `[mutualSSLConfig]`, `[authConfig]`, `[jwtConfig]`. */
 
 export const listenerConfig = table({
   host: key(host.prefault('0.0.0.0'), 'The address that the listeners bind to.'),
@@ -35,7 +35,7 @@ export const listenerConfig = table({
   ),
   maxPipelinedRequests: key(
     int(1, 1_000).prefault(10),
-    'Requests of one HTTP/1.1 connection that are worked on at a time.',
+    'Requests of one connection that are worked on at a time, where a client sends the next before the last is answered. 256 more may wait; a connection with more is closed.',
     { unit: 'requests' },
   ),
   maxUriLength: key(int(1, 65_536).prefault(4_096), 'A longer request target is answered with 414.', {
@@ -48,10 +48,6 @@ export const listenerConfig = table({
     unit: 'bytes',
   }),
   timeout: key(duration().prefault(120_000), 'A connection on which nothing happens for so long is closed; 0: never.'),
-}).prefault({})
-
-export const http2 = table({
-  enable: key(bool.prefault(true), 'Whether the HTTPS listeners offer HTTP/2.'),
 }).prefault({})
 
 /** WSO2 writes them `"TLSv1.2,TLSv1.1"`. What is older than TLS 1.2 is left out, with a warning: nobody should speak it. */
@@ -75,14 +71,6 @@ export const mutualSSLConfig = table({
   sslVerifyClient: key(
     word(['optional', 'require']).prefault('optional'),
     'Whether a client must present a certificate that is trusted.',
-  ),
-  certificateHeaderName: key(
-    headerName.prefault('X-WSO2-CLIENT-CERTIFICATE'),
-    'The header in which a load balancer passes the client’s certificate on.',
-  ),
-  isClientCertificateValidationEnabled: key(
-    bool.prefault(true),
-    'Whether a certificate that comes in certificateHeaderName is validated.',
   ),
 }).prefault({})
 

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { admin, apiDefinitions, apis, httpClients, logging } from './schema-clients.js'
 import { caching, jwtTokenConfig, keyManager, security } from './schema-issuers.js'
-import { authConfig, http2, jwtConfig, listenerConfig, mutualSSLConfig, server } from './schema-listener.js'
+import { authConfig, jwtConfig, listenerConfig, mutualSSLConfig, server } from './schema-listener.js'
 import { apim, tokenRevocationConfig } from './schema-revocation.js'
 import type { Secret } from './secret.js'
 import { table } from './values.js'
@@ -11,7 +11,6 @@ export const configSchema = table({
   apiDefinitions,
   apis,
   listenerConfig,
-  http2,
   mutualSSLConfig,
   authConfig,
   jwtConfig,

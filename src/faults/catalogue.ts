@@ -46,7 +46,6 @@ export const faults = {
     'No matching resource found in the API for the given request',
     'Check the API documentation and add a proper REST resource path to the invocation URL',
   ),
-  resourceForbidden: fault(403, 900908, 'Resource forbidden'),
   scopeNotAllowed: fault(403, 900910, 'The access token does not allow you to access the requested resource'),
   noProductionEndpoint: keyMismatch('Production key offered to the API with no production endpoint'),
   noSandboxEndpoint: keyMismatch('Sandbox key offered to the API with no sandbox endpoint'),

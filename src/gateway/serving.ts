@@ -17,6 +17,7 @@ import {
   KeyManagerEndpoints,
   type Listener,
   type ListenerRole,
+  type ListenerTls,
   listen,
   RequestHandler,
   RevokeEndpoint,
@@ -120,10 +121,13 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
   const open = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
     [...ids, subject, ...clients, session].filter((key) => key !== undefined),
   )
+  let total = 0
   revocations.onChange((entry) => {
     const now = Date.now()
     const ended = open.end(entry, (identity) => revocations.find(identity, now) !== undefined, reason)
-    if (ended > 0) log.info('open requests of a revoked token were ended', { requests: ended })
+    if (ended === 0) return
+    total += ended
+    log.info('open requests of a revoked token were ended', { requests: ended, sinceStart: total })
   })
   return open
 }
@@ -158,7 +162,7 @@ function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): 
 }
 
 async function openListeners(
-  { listenerConfig, server, keyManager }: Config,
+  { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
   handler: RequestHandler,
   opened: (listener: Listener) => void,
 ): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
@@ -167,8 +171,9 @@ async function openListeners(
     maxUriLength: listenerConfig.maxUriLength,
     timeout: listenerConfig.timeout,
     keepAlive: listenerConfig.keepAlive !== 'NEVER',
+    maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
   }
-  const open = async (role: ListenerRole, port: number, tls?: { key: string; cert: string }): Promise<Listener> => {
+  const open = async (role: ListenerRole, port: number, tls?: ListenerTls): Promise<Listener> => {
     const options = {
       host: listenerConfig.host,
       port,
@@ -180,7 +185,10 @@ async function openListeners(
     opened(listener)
     return listener
   }
-  const tls = await listenerCertificate({ listenerConfig, server })
+  const { key, cert } = await listenerCertificate({ listenerConfig, server })
+  const versions = mutualSSLConfig.protocolVersions
+  const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
+  const tls = { key, cert, minVersion, maxVersion }
   return {
     http: await open('http', listenerConfig.httpPort),
     https: await open('https', listenerConfig.httpsPort, tls),

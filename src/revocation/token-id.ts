@@ -37,16 +37,23 @@ export interface TokenIdentity {
 
 /** The shortest signature of the algorithms that are accepted: ES256's and Ed25519's. */
 const SHORTEST_SIGNATURE = 86
+/** A moment above this is not in seconds (RFC 7519's NumericDate) but, by some issuer's mistake, in milliseconds. */
+const SECONDS_BELOW = 1e11
+/** From here on a moment is too far away to matter in either unit: WSO2 writes Java's Long.MAX_VALUE, in ms or s, for never. */
+const NEVER_FROM = 1e15
+
 /**
- * Whether a claim is a moment in seconds, as RFC 7519's NumericDate is: by some issuers' mistake it is in milliseconds. Who
- * verifies a token must not take it for a moment of the far future when the list takes it for one of this year.
+ * Whether a claim is a moment in seconds. Who verifies a token must not take it for a moment of the far future when the
+ * list takes it for one of this year.
  */
 export function isNumericDate(value: number): boolean {
   return value < SECONDS_BELOW
 }
 
-/** A moment above this is not in seconds (RFC 7519's NumericDate) but, by some issuer's mistake, in milliseconds. */
-const SECONDS_BELOW = 1e11
+/** Whether a claim is an expiry in seconds, or means never. */
+export function isExpiry(value: number): boolean {
+  return isNumericDate(value) || (value >= NEVER_FROM && value < Number.POSITIVE_INFINITY)
+}
 
 /**
  * The identity of a token, however spelt.

@@ -1,5 +1,5 @@
 export { KeyManagerEndpoints } from './key-manager.js'
-export { type Listener, type ListenerLimits, type ListenerOptions, listen } from './listeners.js'
+export { type Listener, type ListenerLimits, type ListenerOptions, type ListenerTls, listen } from './listeners.js'
 export type { ListenerRole } from './received-request.js'
 export { RequestHandler, type RequestHandlerOptions } from './request-handler.js'
 export { RevokeEndpoint, type RevokeEndpointOptions, type RevokeOutcome } from './revoke-endpoint.js'

@@ -1,6 +1,8 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { SecureVersion } from 'node:tls'
+import { limitPipelining } from './pipelining.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrade-requests.js'
 
 /** Milliseconds that a client may take for a request's headers. */
@@ -15,6 +17,16 @@ export interface ListenerLimits {
   /** Milliseconds without traffic after which a connection is closed; 0: never. */
   readonly timeout: number
   readonly keepAlive: boolean
+  /** Requests of one connection that are worked on at a time. */
+  readonly maxPipelinedRequests: number
+}
+
+/** What a listener needs to speak TLS: its key and certificate chain in PEM, and the versions that it speaks. */
+export interface ListenerTls {
+  readonly key: string
+  readonly cert: string
+  readonly minVersion: SecureVersion
+  readonly maxVersion: SecureVersion
 }
 
 export interface ListenerOptions {
@@ -22,8 +34,8 @@ export interface ListenerOptions {
   /** 0: any free port. */
   readonly port: number
   readonly limits: ListenerLimits
-  /** PEM; a listener without it speaks plain HTTP. */
-  readonly tls?: { readonly key: string; readonly cert: string }
+  /** A listener without it speaks plain HTTP. */
+  readonly tls?: ListenerTls
   readonly onRequest: RequestListener
   readonly onUpgrade: UpgradeListener
 }
@@ -40,8 +52,11 @@ export interface Listener {
 
 /** Opens a listener; rejects with Node's error (`EADDRINUSE`, `EACCES` ...) if it cannot. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { limits, tls, onRequest } = options
+  const { limits, tls } = options
   let draining = false
+  const onRequest = limitPipelining(limits.maxPipelinedRequests, options.onRequest, () => {
+    if (draining) setImmediate(() => server.closeIdleConnections())
+  })
   const serverOptions: ServerOptions<typeof ServedRequest> = {
     IncomingMessage: ServedRequest,
     // Node counts the target with the headers; ours is measured by itself, and answered 414.
@@ -57,14 +72,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const server: Server =
     tls === undefined
       ? createHttpServer(serverOptions, listener)
-      : createHttpsServer({ ...serverOptions, ...tls, minVersion: 'TLSv1.2' }, listener)
+      : createHttpsServer({ ...serverOptions, ...tls }, listener)
   server.setTimeout(limits.timeout)
   const upgraded = onUpgrade(server, options.onUpgrade)
-  server.on('request', (_, res) => {
-    res.once('finish', () => {
-      if (draining) setImmediate(() => server.closeIdleConnections())
-    })
-  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(options.port, options.host, resolve)

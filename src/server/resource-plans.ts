@@ -26,6 +26,9 @@ export interface HeaderRules {
   readonly assertionHeader: string
 }
 
+/** In which an upstream of WSO2's gateway finds the client's certificate, and this gateway says nothing. */
+const CLIENT_CERTIFICATE_HEADER = 'x-wso2-client-certificate'
+
 /** Works out, once a resource, how its requests are forwarded. */
 export class ResourcePlans {
   readonly #rules: HeaderRules
@@ -53,8 +56,11 @@ export class ResourcePlans {
   #planOf(api: Api, resource: Resource, endpoints: Endpoints): EndpointsPlan {
     const { credentials, timeout } = endpoints
     const { removeAuthHeader, authorizationHeader, assertionHeader } = this.#rules
-    const removed = new Set([assertionHeader])
-    if (resource.secured && removeAuthHeader) removed.add(api.authHeader ?? authorizationHeader)
+    const header = api.authHeader ?? authorizationHeader
+    const removed = new Set([assertionHeader, CLIENT_CERTIFICATE_HEADER])
+    if (resource.secured && removeAuthHeader) removed.add(header)
+    // Where the API has another, nobody looked at the token in this one.
+    if (authorizationHeader !== header && authorizationHeader !== 'authorization') removed.add(authorizationHeader)
     if (credentials !== undefined) removed.add('authorization')
     const authorization =
       credentials && new Secret(basicCredentials(credentials.username, credentials.password.reveal()))

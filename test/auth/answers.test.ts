@@ -27,6 +27,7 @@ t.test('tokens out of the ordinary', async (t) => {
     const cases: [title: string, token: string, status: number][] = [
       ['an ordinary one', good, 200],
       ['no exp', sign({ exp: undefined }), 401],
+      ['an exp that means never', sign({ exp: Number(2n ** 63n / 1000n) }), 200],
       ['an exp in milliseconds', sign({ exp: EXP * 1000 }), 401],
       ['an iat in milliseconds', sign({ iat: (EXP - 3600) * 1000 }), 401],
       ['an exp that is text', sign({ exp: String(EXP) }), 401],

@@ -41,6 +41,8 @@ t.test('a token in a header that an upstream might prefer is ambiguous', async (
   for (const other of ['Authorization', 'X_Token', 'x_TOKEN']) {
     t.equal(readBearer(['X-Token', 'Bearer a', other, 'Bearer b'], 'x-token').kind, 'ambiguous', other)
   }
+  for (const other of ['Bearer\tb', 'Token b', 'JWT b', '"Bearer" b', 'Bearer=b', 'b', ''])
+    t.equal(readBearer(['X-Token', 'Bearer a', 'Authorization', other], 'x-token').kind, 'ambiguous', other)
 })
 
 t.test('a token in the query is found, whatever it is called besides', async (t) => {

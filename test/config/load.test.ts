@@ -67,7 +67,6 @@ t.test('values are read in every form that they may have', async (t) => {
     ['[listenerConfig]\nhttpPort = "8080"', (c) => c.listenerConfig.httpPort, 8080],
     ['[listenerConfig]\nkeepAlive = "never"', (c) => c.listenerConfig.keepAlive, 'NEVER'],
     ['[listenerConfig]\nhost = "::1"', (c) => c.listenerConfig.host, '::1'],
-    ['[http2]\nenable = "false"', (c) => c.http2.enable, false],
     ['[mutualSSLConfig]\nprotocolVersions = "TLSv1.3"', (c) => c.mutualSSLConfig.protocolVersions, ['TLSv1.3']],
     ['[logging]\nlevel = "DEBUG"', (c) => c.logging.level, 'debug'],
     ['[jwtTokenConfig]\nissuer="i"\njwksURL="http://i"', (c) => c.jwtTokenConfig[0]?.issuer, 'i'],
@@ -96,8 +95,6 @@ t.test('a value that does not fit is a problem of its key', async (t) => {
     ['[server]\nstopTimeout = "soon"', 'server.stopTimeout', /milliseconds, or a number with ms, s, m, h or d/],
     ['[server]\nstopTimeout = "40d"', 'server.stopTimeout', /from 0ms to/],
     ['[server]\nworkers = 0', 'server.workers', /"auto" or a whole number/],
-    ['[http2]\nenable = 1', 'http2.enable', /true or false/],
-    ['[http2]\nenable = 2020-01-01', 'http2.enable', /true or false/],
     ['[authConfig]\nauthorizationHeader = "a b"', 'authConfig.authorizationHeader', /name of a header/],
     ['[mutualSSLConfig]\nprotocolVersions = "TLSv1.1"', 'mutualSSLConfig.protocolVersions', /TLSv1.2 or TLSv1.3/],
     ['[logging]\nformat = "xml"', 'logging.format', /one of "text", "json"/],
@@ -152,12 +149,12 @@ t.test('a problem of several keys is not told when one of them could not be read
 
 t.test('$env{NAME} stands for an environment variable', async (t) => {
   const env = { PORT: '8443', HOST: 'gw', NESTED: '$env{HOST}', OFF: 'false' }
-  const { listenerConfig, jwtTokenConfig, http2 } = config(
+  const { listenerConfig, jwtTokenConfig, httpClients } = config(
     `
 [listenerConfig]
 httpsPort = "$env{PORT}"
-[http2]
-enable = "$env{OFF}"
+[httpClients]
+verifyHostname = "$env{OFF}"
 [[jwtTokenConfig]]
 issuer = "$env{NESTED}"
 jwksURL = "https://$env{HOST}:$env{PORT}/jwks"
@@ -165,7 +162,7 @@ jwksURL = "https://$env{HOST}:$env{PORT}/jwks"
     env,
   )
   t.equal(listenerConfig.httpsPort, 8443)
-  t.equal(http2.enable, false)
+  t.equal(httpClients.verifyHostname, false)
   t.equal(jwtTokenConfig[0]?.jwksURL, 'https://gw:8443/jwks')
   t.equal(jwtTokenConfig[0]?.issuer, '$env{HOST}', 'what a variable holds is not looked into')
   const missing = problems('[[jwtTokenConfig]]\nissuer = "a$env{MISSING}"\njwksURL = "$env{}"')

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
-import { type Answer, call, describeTarget } from '../http-client/index.js'
+import { type Answer, call } from '../http-client/index.js'
+import { describeTarget } from '../logging/index.js'
 import { readObject } from '../revocation/token-id-json.js'
 import type { Claims } from './claims.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import type { Dispatcher } from 'undici'
-import { call, describeTarget } from '../http-client/index.js'
-import type { Logger } from '../logging/index.js'
+import { call } from '../http-client/index.js'
+import { describeTarget, type Logger } from '../logging/index.js'
 import { KeyNames } from './key-names.js'
 import type { VerificationKeys } from './verification-keys.js'
 

@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { Secret } from '../config/secret.js'
-import { basicCredentials, call, describeTarget } from '../http-client/index.js'
+import { basicCredentials, call } from '../http-client/index.js'
+import { describeTarget } from '../logging/index.js'
 import { readObject } from '../revocation/token-id-json.js'
 
 /** Where a client's credentials go (`credentialBearer`): a Basic header, the form, or nowhere. */

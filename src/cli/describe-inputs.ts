@@ -1,5 +1,5 @@
 import type { Inputs } from '../gateway.js'
-import { describeTarget } from '../http-client/index.js'
+import { describeTarget } from '../logging/index.js'
 
 /** A part of what `mgw check` prints: names and what is to be said of them. */
 export interface Section {

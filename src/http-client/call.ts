@@ -1,4 +1,5 @@
 import { type Dispatcher, errors } from 'undici'
+import { describeTarget } from '../logging/index.js'
 
 /** A call of our own to a key manager, an issuer or a store. */
 export interface Call {
@@ -102,11 +103,4 @@ function isIdle(error: unknown): boolean {
 /** `Basic` credentials (RFC 7617). */
 export function basicCredentials(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-}
-
-/** A URL as people may see it: no user information, no query. */
-export function describeTarget(url: string): string {
-  if (!URL.canParse(url)) return 'an invalid URL'
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
 }

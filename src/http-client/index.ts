@@ -1,5 +1,5 @@
 export type { Dispatcher as HttpClient } from 'undici'
-export { type Answer, basicCredentials, type Call, CallError, call, describeTarget, openCall } from './call.js'
+export { type Answer, basicCredentials, type Call, CallError, call, openCall } from './call.js'
 export {
   CONNECT_TIMEOUT,
   createHttpClient,

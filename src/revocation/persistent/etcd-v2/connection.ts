@@ -1,13 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../../config/secret.js'
-import {
-  type Answer,
-  basicCredentials,
-  type Call,
-  CallError,
-  describeTarget,
-  openCall,
-} from '../../../http-client/index.js'
+import { type Answer, basicCredentials, type Call, CallError, openCall } from '../../../http-client/index.js'
+import { describeTarget } from '../../../logging/index.js'
 import type { Patience } from '../patience.js'
 import { StoreError } from '../store-error.js'
 

@@ -1,5 +1,3 @@
-import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { type Credential, identify, type TokenIdentity } from '../revocation/token-id.js'
 import type { Authenticated } from './authenticator.js'
 
 /** Claims that somebody who may say so has vouched for: an issuer's signature, or introspection. */
@@ -34,23 +32,6 @@ export function mapClaims(claims: Claims, mappings: readonly ClaimMapping[]): Cl
     .filter(({ remoteClaim }) => Object.hasOwn(claims, remoteClaim))
     .map(({ remoteClaim, localClaim }) => [localClaim, claims[remoteClaim]])
   return Object.fromEntries([...Object.entries(claims), ...mapped])
-}
-
-/**
- * The identity of a token that goes by two sets of claims (as issued and as mapped, or as written and as introspected):
- * that of the first, and revoked by the `jti` of either.
- */
-export function identityOf(
-  credential: Credential,
-  claims: Claims,
-  alsoClaims: Claims,
-  fingerprints: Fingerprinter,
-  consumerKeyClaim?: string,
-): TokenIdentity {
-  const identity = identify(credential, claims, fingerprints, consumerKeyClaim)
-  if (alsoClaims.jti === undefined || alsoClaims.jti === claims.jti) return identity
-  const other = identify(credential, { jti: alsoClaims.jti }, fingerprints)
-  return { ...identity, ids: [...identity.ids, ...other.ids.filter((id) => id.by === 'jti')] }
 }
 
 /** RFC 8693's `scope`, a string of words; some issuers write an array, some call it `scp`. */

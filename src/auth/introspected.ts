@@ -1,8 +1,8 @@
 import { faults } from '../faults/index.js'
 import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { type Credential, isExpiry } from '../revocation/token-id.js'
+import { type Credential, identify, isExpiry } from '../revocation/token-id.js'
 import type { Authenticated, Refused } from './authenticator.js'
-import { type Claims, identityOf, keyTypeOf, scopesOf } from './claims.js'
+import { type Claims, keyTypeOf, scopesOf } from './claims.js'
 import { IntrospectionError } from './introspection.js'
 
 export interface IntrospectedOptions {
@@ -51,7 +51,7 @@ export function introspected(
   // WSO2 calls the user `username`.
   const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
   const authenticated = {
-    identity: identityOf(credential, named, written, options.fingerprints),
+    identity: identify(credential, named, options.fingerprints, 'aud', written),
     scopes: scopesOf(claims),
     keyType: keyTypeOf(claims),
     usableUntil: Math.min(until, now + limit),

@@ -1,9 +1,9 @@
 import type { JWTPayload } from 'jose'
 import type { LRUCache } from 'lru-cache'
 import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { type CompactJwt, readCredential } from '../revocation/token-id.js'
+import { type CompactJwt, identify, readCredential } from '../revocation/token-id.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
-import { identityOf, keyTypeOf, mapClaims, scopesOf } from './claims.js'
+import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
 import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './jwt-refusals.js'
 import { tokenCache } from './token-cache.js'
@@ -96,7 +96,7 @@ export class JwtAuthenticator implements CachingAuthenticator {
     const { timestampSkew, cacheExpiryTime, fingerprints } = this.#options
     const claims = mapClaims(payload, issuer.claims ?? [])
     return {
-      identity: identityOf(jwt, claims, payload, fingerprints, issuer.consumerKeyClaim),
+      identity: identify(jwt, claims, fingerprints, issuer.consumerKeyClaim, payload),
       scopes: scopesOf(claims),
       keyType: keyTypeOf(claims),
       usableUntil: Math.min((payload.exp ?? 0) * 1000 + timestampSkew, now + cacheExpiryTime),

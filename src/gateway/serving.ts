@@ -118,9 +118,12 @@ function requestHandler(
 function endedByRevocations(revocations: LiveRevocations, logging: Logging): OpenRequests<TokenIdentity> {
   const log = logging('OpenRequests')
   const reason = new Error('the token was revoked')
-  const open = new OpenRequests<TokenIdentity>(({ ids, subject, clients, session }) =>
-    [...ids, subject, ...clients, session].filter((key) => key !== undefined),
-  )
+  const open = new OpenRequests<TokenIdentity>(({ ids, subjects, clients, sessions }) => [
+    ...ids,
+    ...subjects,
+    ...clients,
+    ...sessions,
+  ])
   let total = 0
   revocations.onChange((entry) => {
     const now = Date.now()

@@ -19,9 +19,9 @@ export class Rules {
    * beyond `unit`. Allocates nothing if there is none.
    */
   find(token: TokenIdentity, unit: number): MatchedRule | undefined {
-    const { subject, session, clients, issuedAt } = token
-    if (subject !== undefined && this.#revokes(subject, issuedAt, unit)) return { by: 'subject', ...subject }
-    if (session !== undefined && this.#revokes(session, issuedAt, unit)) return { by: 'session', ...session }
+    const { subjects, sessions, clients, issuedAt } = token
+    for (const subject of subjects) if (this.#revokes(subject, issuedAt, unit)) return { by: 'subject', ...subject }
+    for (const session of sessions) if (this.#revokes(session, issuedAt, unit)) return { by: 'session', ...session }
     for (const client of clients) if (this.#revokes(client, issuedAt, unit)) return { by: 'client', ...client }
     return undefined
   }

@@ -19,15 +19,19 @@ export interface TokenId extends Fingerprint {
   readonly by: 'jti' | 'signature' | 'token'
 }
 
-/** What the revocation list needs to know of a token: computed once, when it is verified. Holds no secret. */
+/**
+ * What the revocation list needs to know of a token: computed once, when it is verified. Holds no secret. A token that
+ * goes by two sets of claims has the names of both.
+ */
 export interface TokenIdentity {
   readonly ids: readonly TokenId[]
-  readonly subject: Fingerprint | undefined
+  /** Its `sub`. */
+  readonly subjects: readonly Fingerprint[]
   /** Whatever may name its client: the consumer key claim, `azp`, `client_id`, `consumerKey`. */
   readonly clients: readonly Fingerprint[]
   /** Its `sid`. */
-  readonly session: Fingerprint | undefined
-  /** Epoch ms of its `iat`; 0 without one, which every rule takes for revoked. */
+  readonly sessions: readonly Fingerprint[]
+  /** Epoch ms of its `iat`, the older of two; 0 without one, which every rule takes for revoked. */
   readonly issuedAt: number
   /** Epoch ms of its `exp`. */
   readonly expiresAt: number | undefined
@@ -60,25 +64,29 @@ export function isExpiry(value: number): boolean {
  *
  * @param claims the verified payload of a JWT, or what introspection (RFC 7662) said of an opaque token
  * @param consumerKeyClaim the issuer's claim that names the client: a string or strings
+ * @param alsoClaims another set of claims that the token goes by: whatever revokes either of the two revokes it
  */
 export function identify(
   credential: Credential,
   claims: JsonObject,
   fingerprints: Fingerprinter,
   consumerKeyClaim = 'aud',
+  alsoClaims = claims,
 ): TokenIdentity {
-  const of = (kind: FingerprintKind, id: string | undefined) =>
-    id === undefined ? undefined : fingerprints.of(kind, id)
-  const clients = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap((claim) => namesIn(claims[claim]))
+  const sets = alsoClaims === claims ? [claims] : [claims, alsoClaims]
+  const valuesOf = (claim: string) => sets.map((set) => set[claim])
+  const of = (kind: FingerprintKind, ids: string[]) => [...new Set(ids)].map((id) => fingerprints.of(kind, id))
+  const clientClaims = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey']
+  const moments = valuesOf('iat').flatMap((iat) => moment(iat) ?? [])
   return {
-    ids: namesOf(credential, claims).map(([by, id]) => {
+    ids: namesOf(credential, valuesOf('jti')).map(([by, id]) => {
       const { hi, lo } = fingerprints.of('token', id)
       return { by, hi, lo }
     }),
-    subject: of('subject', nameIn(claims.sub)),
-    clients: [...new Set(clients)].map((id) => fingerprints.of('client', id)),
-    session: of('session', nameIn(claims.sid)),
-    issuedAt: moment(claims.iat) ?? 0,
+    subjects: of('subject', valuesOf('sub').flatMap(nameIn)),
+    clients: of('client', clientClaims.flatMap(valuesOf).flatMap(namesIn)),
+    sessions: of('session', valuesOf('sid').flatMap(nameIn)),
+    issuedAt: moments.length === 0 ? 0 : Math.min(...moments),
     expiresAt: moment(claims.exp),
     hash: createHash('sha256').update(credential.token).digest('hex').slice(0, 12),
   }
@@ -97,9 +105,8 @@ export function canonicalIds(id: string): string[] {
   return [...new Set(spellings)].filter((spelling) => spelling !== '')
 }
 
-function namesOf(credential: Credential, claims: JsonObject): [TokenId['by'], string][] {
-  const jti = nameIn(claims.jti)
-  const names: [TokenId['by'], string][] = jti === undefined ? [] : [['jti', jti]]
+function namesOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by'], string][] {
+  const names = [...new Set(jtis.flatMap(nameIn))].map((jti): [TokenId['by'], string] => ['jti', jti])
   if (credential.kind === 'opaque') return [...names, ['token', credential.token]]
   for (const signature of equivalentSignatures(credential.header.alg, credential.signature))
     names.push(['signature', signature])
@@ -115,13 +122,13 @@ function signatureOfJwt(id: string): string | undefined {
 }
 
 /** A name is a string; some issuers number their users and tokens, and sources write those numbers in decimal. */
-function nameIn(value: unknown): string | undefined {
-  if (typeof value === 'string' && value !== '') return value
-  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : undefined
+function nameIn(value: unknown): string[] {
+  if (typeof value === 'string' && value !== '') return [value]
+  return typeof value === 'number' && Number.isSafeInteger(value) ? [String(value)] : []
 }
 
 function namesIn(value: unknown): string[] {
-  return (Array.isArray(value) ? value : [value]).flatMap((one) => nameIn(one) ?? [])
+  return (Array.isArray(value) ? value : [value]).flatMap(nameIn)
 }
 
 function moment(value: unknown): number | undefined {

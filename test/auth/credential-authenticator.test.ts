@@ -10,7 +10,7 @@ import { silent } from '../../src/logging/index.js'
 import { equivalentSignatures } from '../../src/revocation/token-id-signatures.js'
 import { httpClient } from '../support/servers.js'
 import { type Asked, keyManager, noSecurity, type Reply } from './key-manager.js'
-import { authenticator, CLAIMS, ec, fingerprints, hmacRaw, issuer, NOW, rsa, signed } from './tokens.js'
+import { authenticator, CLAIMS, ec, fingerprints, foundByRule, hmacRaw, issuer, NOW, rsa, signed } from './tokens.js'
 
 const ACTIVE = { active: true, token_type: 'Bearer', jti: 'other-jti', exp: NOW / 1000 + 7200, scope: 'known' }
 const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -109,6 +109,42 @@ t.test('a JWT that the key manager calls active dies by its own exp, and by eith
   }
   t.equal(names.length, 4)
 })
+
+t.test(
+  'a JWT that the key manager calls active falls under rules about its own names, and about the answer’s',
+  async (t) => {
+    const own = { sub: 'own-sub', azp: 'own-app', sid: 'own-sid' }
+    const token = await signed({ ...CLAIMS, ...own }, { alg: 'RS256' }, other.privateKey)
+    const told = { username: 'told-sub', client_id: 'told-app', sid: 'told-sid' }
+    const identityOf = async (iat: number | undefined) => {
+      const { auth } = await gateway(t, true, () => ({ body: { ...ACTIVE, ...told, iat } }))
+      const outcome = await auth.authenticate(token, NOW)
+      if (isRefused(outcome)) throw new Error(outcome.reason)
+      return outcome.identity
+    }
+    const identity = await identityOf(CLAIMS.iat)
+    const rules = [
+      ['subject', 'own-sub'],
+      ['subject', 'told-sub'],
+      ['client', 'own-app'],
+      ['client', 'told-app'],
+      ['session', 'own-sid'],
+      ['session', 'told-sid'],
+    ] as const
+    for (const [kind, id] of rules) t.equal(foundByRule(identity, kind, id), kind, `${kind} ${id}`)
+    t.equal(foundByRule(identity, 'subject', 'alice'), undefined)
+    const ownIat = CLAIMS.iat * 1000
+    for (const [told, older] of [
+      [CLAIMS.iat + 30, ownIat],
+      [CLAIMS.iat - 30, ownIat - 30_000],
+      [undefined, ownIat],
+    ] as const) {
+      const issued = await identityOf(told)
+      t.equal(foundByRule(issued, 'subject', 'told-sub', older + 1), 'subject', `${told}: issued before`)
+      t.equal(foundByRule(issued, 'subject', 'told-sub', older), undefined, `${told}: not issued before`)
+    }
+  },
+)
 
 t.test('an issuer whose keys cannot be had: introspection says what its tokens are worth, if it may', async (t) => {
   for (const introspect of [true, false]) {

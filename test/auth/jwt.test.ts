@@ -13,6 +13,7 @@ import {
   ec,
   fingerprints,
   fixedKey,
+  foundByRule,
   hmacRaw,
   ISSUER,
   issuer,
@@ -263,12 +264,32 @@ t.test('mapped claims are read by the gateway’s names', async (t) => {
   const { scopes, keyType, identity } = await accepted(auth, token)
   t.strictSame([[...scopes], keyType], [['read'], 'SANDBOX'])
   t.ok(identity.clients.some((id) => id.lo === fingerprints.of('client', 'app-1').lo))
-  t.equal(identity.subject?.lo, fingerprints.of('subject', 'alice').lo, 'a claim that is not there maps to nothing')
+  t.strictSame(identity.subjects, [fingerprints.of('subject', 'alice')], 'a claim that is not there maps to nothing')
   for (const id of ['uti-1', 'jti-1'])
     t.ok(
       identity.ids.some((one) => one.by === 'jti' && one.lo === jti(id).lo),
       `revoked by ${id}`,
     )
+})
+
+t.test('a claim that another is mapped onto still names the token, for rules', async (t) => {
+  const claims = [
+    { remoteClaim: 'uid', localClaim: 'sub' },
+    { remoteClaim: 'app', localClaim: 'azp' },
+    { remoteClaim: 'login', localClaim: 'sid' },
+  ]
+  const names = { uid: 'u-1', azp: 'own-azp', app: 'app-1', sid: 'own-sid', login: 'login-1' }
+  const { identity } = await accepted(authenticator([issuer({ claims })]), await signed({ ...CLAIMS, ...names }))
+  const rules = [
+    ['subject', 'u-1'],
+    ['subject', 'alice'],
+    ['client', 'app-1'],
+    ['client', 'own-azp'],
+    ['session', 'login-1'],
+    ['session', 'own-sid'],
+  ] as const
+  for (const [kind, id] of rules) t.equal(foundByRule(identity, kind, id), kind, `${kind} ${id}`)
+  t.equal(foundByRule(identity, 'subject', 'bob'), undefined)
 })
 
 t.test('no claim can be mapped to one that decides whether a token is accepted', async (t) => {

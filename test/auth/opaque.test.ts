@@ -59,7 +59,7 @@ t.test('an active token is asked for once, as RFC 7662 says, and answered at onc
   ])
   t.equal(opaque.authenticate('token-1', NOW + 1), outcome, 'the same object, and no promise')
   t.strictSame([[...outcome.scopes], outcome.keyType], [['read', 'write'], 'SANDBOX'])
-  const { ids, subject, clients } = outcome.identity
+  const { ids, subjects, clients } = outcome.identity
   for (const id of ['jti-1', 'token-1']) {
     const { hi, lo } = fingerprints.of('token', id)
     t.ok(
@@ -67,14 +67,14 @@ t.test('an active token is asked for once, as RFC 7662 says, and answered at onc
       `revoked by ${id}`,
     )
   }
-  t.strictSame(subject, fingerprints.of('subject', 'alice'))
+  t.strictSame(subjects, [fingerprints.of('subject', 'alice')])
   t.strictSame(clients, [fingerprints.of('client', 'app')])
 })
 
 t.test('the user may be called username', async (t) => {
   const { opaque } = await introspecting(t, () => ({ body: { ...ACTIVE, sub: undefined, username: 'bob' } }))
   const outcome = await opaque.authenticate('token-1', NOW)
-  t.strictSame(isRefused(outcome) ? outcome : outcome.identity.subject, fingerprints.of('subject', 'bob'))
+  t.strictSame(isRefused(outcome) ? outcome : outcome.identity.subjects, [fingerprints.of('subject', 'bob')])
 })
 
 t.test('an answer is fresh until exp, and at most for the cache’s time', async (t) => {

@@ -4,6 +4,8 @@ import { JwtAuthenticator, type JwtAuthenticatorOptions } from '../../src/auth/j
 import type { JwtIssuer } from '../../src/auth/jwt-issuer.js'
 import type { VerificationKeys } from '../../src/auth/verification-keys.js'
 import { Fingerprinter } from '../../src/revocation/fingerprint.js'
+import { RevocationList } from '../../src/revocation/list/index.js'
+import type { TokenIdentity } from '../../src/revocation/token-id.js'
 
 export const NOW = 1_800_000_000_000
 export const ISSUER = 'https://issuer.example'
@@ -21,6 +23,18 @@ export const CLAIMS = {
 
 export const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 export const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+
+/** What of a token is found where one rule alone is on the list: about what was issued before `revokedBefore`. */
+export function foundByRule(
+  identity: TokenIdentity,
+  kind: 'subject' | 'client' | 'session',
+  id: string,
+  revokedBefore = NOW,
+): string | undefined {
+  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 86_400_000 })
+  list.add({ kind, id, revokedBefore, expiresAt: undefined }, 'admin', NOW)
+  return list.find(identity, NOW)?.by
+}
 
 /** A key that is always the same. */
 export function fixedKey(key: KeyObject | CryptoKey | Uint8Array): VerificationKeys {

@@ -133,8 +133,8 @@ t.test('the names of rules are read off the claims', async (t) => {
   const of = (kind: FingerprintKind, id: string) => fingerprints.of(kind, id)
   const claims = { sub: 'ann', sid: 's', aud: ['one', 'two'], azp: 'one', client_id: 'three', iat: 1_600_000_000.5 }
   const found = identity(jwt(encode({ ...claims, exp: 1_700_000_000 })))
-  t.strictSame(found.subject, of('subject', 'ann'))
-  t.strictSame(found.session, of('session', 's'))
+  t.strictSame(found.subjects, [of('subject', 'ann')])
+  t.strictSame(found.sessions, [of('session', 's')])
   t.strictSame(
     found.clients,
     ['one', 'two', 'three'].map((id) => of('client', id)),
@@ -142,7 +142,7 @@ t.test('the names of rules are read off the claims', async (t) => {
   t.equal(found.issuedAt, 1_600_000_000_500)
   t.equal(found.expiresAt, 1_700_000_000_000)
   const bare = identity(jwt(encode({ iat: 'soon' })))
-  t.match(bare, { subject: undefined, session: undefined, clients: [], issuedAt: 0, expiresAt: undefined })
+  t.match(bare, { subjects: [], sessions: [], clients: [], issuedAt: 0, expiresAt: undefined })
   t.equal(identity(jwt(encode({ iat: 1_600_000_000_500 }))).issuedAt, 1_600_000_000_500, 'an iat in milliseconds')
 })
 

@@ -22,7 +22,7 @@ function token(n: number, expiresAt: number | undefined = FAR): RevocationRecord
 
 function identity(n: number): TokenIdentity {
   const ids = [{ by: 'jti' as const, ...fingerprints.of('token', `token-${n}`) }]
-  return { ids, subject: undefined, clients: [], session: undefined, issuedAt: 0, expiresAt: FAR, hash: '' }
+  return { ids, subjects: [], clients: [], sessions: [], issuedAt: 0, expiresAt: FAR, hash: '' }
 }
 
 /** All that a list holds, in an order of its own. */

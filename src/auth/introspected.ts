@@ -8,7 +8,7 @@ import { IntrospectionError } from './introspection.js'
 export interface IntrospectedOptions {
   readonly timestampSkew: number
   readonly cacheExpiryTime: number
-  readonly acceptUntyped?: boolean
+  readonly acceptUntypedTokens?: boolean
   readonly fingerprints: Fingerprinter
 }
 
@@ -41,8 +41,8 @@ export function introspected(
   options: IntrospectedOptions,
 ): Introspected | Refused {
   const { timestampSkew, cacheExpiryTime } = options
-  if (!isAccessToken(claims, options.acceptUntyped === true)) return NO_ACCESS_TOKEN
   const written: Claims = credential.kind === 'jwt' ? credential.claims : {}
+  if (!isAccessToken(claims, written, options.acceptUntypedTokens === true)) return NO_ACCESS_TOKEN
   const ownExpiry = typeof written.exp === 'number' ? time(written.exp) : Number.POSITIVE_INFINITY
   const until = Math.min(time(claims.exp), ownExpiry) * 1000 + timestampSkew
   if (now >= until) return EXPIRED
@@ -59,10 +59,19 @@ export function introspected(
   return { authenticated, askedAt: now }
 }
 
-function isAccessToken(claims: Claims, acceptUntyped: boolean): boolean {
-  const types = [claims.token_type, claims.typ, claims.token_use].filter((type) => type !== undefined)
-  if (types.length === 0) return acceptUntyped
-  return types.every((type) => typeof type === 'string' && ACCESS_TOKEN_TYPES.has(type.toLowerCase()))
+/** Where the answer has no type, a JWT's own word still counts: Keycloak's refresh tokens say that they are. */
+function isAccessToken(claims: Claims, written: Claims, acceptUntyped: boolean): boolean {
+  const types = typesIn(claims)
+  if (types.length === 0) return acceptUntyped && typesIn(written).every(isAccessTokenType)
+  return types.every(isAccessTokenType)
+}
+
+function typesIn(claims: Claims): unknown[] {
+  return [claims.token_type, claims.typ, claims.token_use].filter((type) => type !== undefined)
+}
+
+function isAccessTokenType(type: unknown): boolean {
+  return typeof type === 'string' && ACCESS_TOKEN_TYPES.has(type.toLowerCase())
 }
 
 /** Seconds since the epoch; none: for ever. */

@@ -22,10 +22,10 @@ export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, '
   /** Whether revocations do not come at once. Default true, until {@link OpaqueAuthenticator.setRealtimeDown} says otherwise. */
   readonly realtimeDown?: boolean
   /**
-   * Accept an active token of which the key manager does not say that it is an access token. Default false: servers
-   * that leave `token_type` out leave it out for refresh tokens.
+   * Accept an active token of which nothing says that it is an access token, nor another. Default false: some servers
+   * leave `token_type` out for refresh tokens alone.
    */
-  readonly acceptUntyped?: boolean
+  readonly acceptUntypedTokens?: boolean
   readonly fingerprints: Fingerprinter
   readonly logger: Logger
 }

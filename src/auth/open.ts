@@ -59,6 +59,7 @@ export async function openAuthentication(
     tokenContext: keyManager.tokenContext,
     client,
     credentials: keyManagerCredentials(keyManager.security, client),
+    acceptUntypedTokens: keyManager.acceptUntypedTokens,
     logger: logging('KeyManager'),
   })
   return {

@@ -58,6 +58,10 @@ export const keyManager = table({
     bool.prefault(false),
     'Whether a JWT that does not verify is introspected, like an opaque token.',
   ),
+  acceptUntypedTokens: key(
+    bool.prefault(false),
+    'Whether an active token is accepted of which introspection does not say what it is. Off where refresh tokens are active, too.',
+  ),
   enableLegacyMode: key(
     bool.prefault(false),
     'Whether tokens are validated by the key validation service of old API Managers.',

@@ -8,7 +8,7 @@ import { faults } from '../../src/faults/index.js'
 import { createLogging } from '../../src/logging/index.js'
 import { httpClient } from '../support/servers.js'
 import { type Asked, gate, keyManager, noSecurity, type Reply } from './key-manager.js'
-import { fingerprints, NOW } from './tokens.js'
+import { CLAIMS, fingerprints, NOW, signed } from './tokens.js'
 
 type Outcome = Authenticated | Refused
 const ACTIVE = { active: true, token_type: 'Bearer', scope: 'read write', client_id: 'app', sub: 'alice', jti: 'jti-1' }
@@ -117,8 +117,14 @@ t.test('active is not enough: expired, not yet valid, and no access token', asyn
     const { ask } = await introspecting(t, () => ({ body }))
     t.equal(await ask('token-1'), reason, title)
   }
-  const { ask } = await introspecting(t, () => ({ body: { active: true } }), { acceptUntyped: true })
+  const { ask } = await introspecting(t, () => ({ body: { active: true } }), { acceptUntypedTokens: true })
   t.equal(await ask('token-1'), 'accepted', 'unless tokens without a type are accepted')
+  for (const [typ, reason] of [
+    ['Refresh', 'token-type'],
+    ['ID', 'token-type'],
+    ['Bearer', 'accepted'],
+  ] as const)
+    t.equal(await ask(await signed({ ...CLAIMS, typ })), reason, `and not by a JWT that says it is ${typ}`)
 })
 
 t.test('an answer that is no introspection is the key manager’s failure: 503, nothing is remembered', async (t) => {

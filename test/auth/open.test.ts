@@ -7,10 +7,10 @@ import { httpClient } from '../support/servers.js'
 import { keyManager } from './key-manager.js'
 import { fingerprints } from './tokens.js'
 
-async function opened(t: Test) {
+async function opened(t: Test, { keys = '', answer = { token_type: 'Bearer' } as object } = {}) {
   const state = { active: true }
-  const manager = await keyManager(t, () => ({ body: { active: state.active, token_type: 'Bearer' } }))
-  const { config } = parseConfig(`[keyManager]\nserverUrl = "${manager.origin}"`, 'micro-gw.conf', {})
+  const manager = await keyManager(t, () => ({ body: { active: state.active, ...answer } }))
+  const { config } = parseConfig(`[keyManager]\nserverUrl = "${manager.origin}"\n${keys}`, 'micro-gw.conf', {})
   const parts = { client: httpClient(t), fingerprints, logging: silent }
   const { authenticator, realtime } = await openAuthentication(config, parts)
   const reason = async (token: string) => {
@@ -34,4 +34,20 @@ t.test('what was introspected before a gap, and during one, is asked for anew', 
   realtime(true)
   t.equal(await reason('before'), 'inactive')
   t.equal(await reason('during'), 'inactive')
+})
+
+t.test('acceptUntypedTokens: a key manager that never says what a token is', async (t) => {
+  const hydra = { token_use: 'refresh_token' }
+  t.equal(
+    await (await opened(t, { answer: {} })).reason('untyped'),
+    'token-type',
+    'off, unless the configuration says so',
+  )
+  const keys = 'acceptUntypedTokens = true'
+  t.equal(await (await opened(t, { keys, answer: {} })).reason('untyped'), 'accepted')
+  t.equal(
+    await (await opened(t, { keys, answer: hydra })).reason('refresh'),
+    'token-type',
+    'a type that is said counts',
+  )
 })

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Api } from './api.js'
 import { type ApiEntry, readEntry } from './api-entry.js'
 import type { Environment } from './environment.js'
+import { warnOfLetterCase } from './letter-case.js'
 import { readApi } from './openapi.js'
 import { DefinitionError, type DefinitionProblem, Report } from './problem.js'
 import { RouteTable } from './route-table.js'
@@ -45,6 +46,7 @@ export async function loadApis(options: LoadOptions): Promise<LoadedApis> {
   checkBasePaths(loaded, report)
   if (report.errors.length > 0) throw new DefinitionError(report.errors)
   warnOfShadowed(loaded, report)
+  for (const api of loaded) warnOfLetterCase(api, report)
   return { apis: loaded, warnings: report.warnings }
 }
 

@@ -162,7 +162,8 @@ function twice(what: string): TypeError {
   return new TypeError(`${what} is there twice`)
 }
 
-function decodeLiteral(literal: string): string {
+/** Literal text of a template as an upstream reads it. */
+export function decodeLiteral(literal: string): string {
   return tryDecode(literal) ?? literal
 }
 

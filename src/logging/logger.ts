@@ -1,5 +1,6 @@
-import { type DestinationStream, destination, type LevelWithSilent, pino } from 'pino'
+import { type DestinationStream, type LevelWithSilent, pino } from 'pino'
 import { describeError } from './describe-error.js'
+import { StandardOutput } from './standard-output.js'
 import { wso2Layout } from './wso2-layout.js'
 
 /** What a line says beside its text. `requestId` fills the last bracket of WSO2's layout. */
@@ -27,9 +28,11 @@ export interface LoggingOptions {
   readonly stream?: DestinationStream
 }
 
-/** Opens the process's log. Lines are written asynchronously and flushed when the process exits. */
+/** Opens the process's log. Lines to standard output are written as {@link StandardOutput} says. */
 export function createLogging(options: LoggingOptions): Logging {
-  const out = options.stream ?? standardOutput()
+  const leftOut = (lines: number) =>
+    root.warn({ component: 'Log', lines }, 'lines were left out: their reader is too slow')
+  const out = options.stream ?? new StandardOutput(leftOut)
   const level: LevelWithSilent = options.level
   const root = pino(
     { level, base: null, formatters: { level: (label) => ({ level: label }) } },
@@ -50,19 +53,3 @@ export function createLogging(options: LoggingOptions): Logging {
 
 /** A log that writes nothing, for callers that were given none. */
 export const silent: Logging = createLogging({ level: 'silent', format: 'json', stream: { write: () => undefined } })
-
-/** Bytes that a pipe takes whole (POSIX's PIPE_BUF, as Linux has it): lines of several workers do not run into each other. */
-const ATOMIC_WRITE = 4_096
-
-function standardOutput(): DestinationStream {
-  const out = destination({ dest: 1, sync: false, maxWrite: ATOMIC_WRITE })
-  out.on('error', () => undefined) // a closed pipe must not end the gateway
-  process.once('exit', () => {
-    try {
-      out.flushSync()
-    } catch {
-      // nothing can be written any more
-    }
-  })
-  return out
-}

@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+
+const WRITER = fileURLToPath(new URL('write-lines.js', import.meta.url))
+
+function writer(t: Test, lines: number, when: 'at-once' | 'end') {
+  const child = spawn(process.execPath, [WRITER, String(lines), when], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
+}
+
+interface Line {
+  readonly i?: number
+  readonly lines?: number
+}
+
+t.test('every line is there when the process exits at once', async (t) => {
+  const child = writer(t, 5_000, 'at-once')
+  const lines = (await text(child.stdout)).trim().split('\n')
+  t.same(
+    lines.map((line) => (JSON.parse(line) as Line).i),
+    Array.from({ length: 5_000 }, (_, i) => i),
+  )
+})
+
+t.test('a reader that has gone does not keep the process from exiting', async (t) => {
+  const child = writer(t, 5_000, 'end')
+  await once(child.stdout, 'readable')
+  child.stdout.destroy()
+  child.stdin.write('end')
+  const [status] = await once(child, 'exit')
+  t.equal(status, 0)
+})
+
+t.test('nor does one that stands still', async (t) => {
+  const command = `{ "${process.execPath}" "${WRITER}" 5000 at-once; echo "status $?" >&2; } | sleep 600`
+  const shell = spawn('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  t.teardown(() => process.kill(-(shell.pid ?? Number.NaN), 'SIGKILL'))
+  const [said] = await once(shell.stderr, 'data')
+  t.equal(String(said), 'status 0\n')
+})
+
+t.test('what a slow reader leaves no room for is left out and counted', async (t) => {
+  const child = writer(t, 40_000, 'end')
+  let [taken, leftOut] = [0, 0]
+  for await (const text of createInterface({ input: child.stdout })) {
+    const line = JSON.parse(text) as Line
+    if (line.lines === undefined) taken++
+    else leftOut += line.lines
+    if (taken + leftOut === 40_000) child.stdin.write('end')
+  }
+  t.ok(leftOut > 10_000, `${leftOut} lines were left out`)
+  t.equal(taken + leftOut, 40_000)
+})

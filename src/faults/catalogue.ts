@@ -8,6 +8,7 @@ export const faults = {
   badRequest: report(400, 'Bad Request', 'The request cannot be read in one way only'),
   noApi: report(404, 'Runtime Error', 'No matching resource found for given API Request'),
   methodNotAllowed: report(405, 'Runtime Error', 'Method not allowed for given API resource'),
+  requestTimeout: report(408, 'Request Timeout', 'The request body did not arrive in time'),
   entityTooLarge: report(413, 'Payload Too Large', 'The request body is larger than the gateway allows'),
   uriTooLong: report(414, 'URI Too Long', 'The request target is longer than the gateway allows'),
 

@@ -26,13 +26,21 @@ export interface Answer {
 /** A call that brought no answer: refused, timed out, or too large. Its message names the host, never credentials. */
 export class CallError extends Error {
   override readonly name = 'CallError'
-  /** `ERR_CALL_IDLE`: nothing came for `idleTimeout`. */
-  readonly code: 'ERR_CALL' | 'ERR_CALL_IDLE'
+  /** `ERR_CALL_TIMEOUT`: not the whole answer was here in time; `ERR_CALL_IDLE`: nothing came for `idleTimeout`. */
+  readonly code: 'ERR_CALL' | 'ERR_CALL_TIMEOUT' | 'ERR_CALL_IDLE'
+  /** Whether the other side may have got the request, and done what it asks for. */
+  readonly sent: boolean
 
-  constructor(message: string, options: ErrorOptions & { readonly idle?: boolean } = {}) {
+  constructor(message: string, { code = 'ERR_CALL', sent, ...options }: CallFailure) {
     super(message, options)
-    this.code = options.idle === true ? 'ERR_CALL_IDLE' : 'ERR_CALL'
+    this.code = code
+    this.sent = sent
   }
+}
+
+interface CallFailure extends ErrorOptions {
+  readonly code?: CallError['code']
+  readonly sent: boolean
 }
 
 /** Makes a call and reads its whole answer, whatever its status. Throws {@link CallError}. Follows no redirect. */
@@ -52,17 +60,23 @@ export async function openCall(
   const deadline = AbortSignal.timeout(request.timeout)
   const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal])
   const { timeout, idleTimeout = timeout } = request
+  let sent = false
   const failed = (cause: unknown) => {
     const idle = isIdle(cause)
     if (deadline.aborted || (idle && idleTimeout === timeout)) {
-      return new CallError(`${where} did not answer within ${timeout} ms`)
+      return new CallError(`${where} did not answer within ${timeout} ms`, { code: 'ERR_CALL_TIMEOUT', sent })
     }
-    if (idle) return new CallError(`${where} sent nothing for ${idleTimeout} ms`, { idle: true })
-    return new CallError(`${where} could not be called`, { cause })
+    if (idle) return new CallError(`${where} sent nothing for ${idleTimeout} ms`, { code: 'ERR_CALL_IDLE', sent })
+    return new CallError(`${where} could not be called`, { cause, sent })
   }
+  const observed = client.compose(
+    beforeSending(() => {
+      sent = true
+    }),
+  )
   try {
     const url = new URL(request.url)
-    const { statusCode, headers, body } = await client.request({
+    const { statusCode, headers, body } = await observed.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: request.method ?? 'GET',
@@ -78,6 +92,18 @@ export async function openCall(
   }
 }
 
+/** Calls `onSending` when a connection stands and the request is about to be written to it. */
+function beforeSending(onSending: () => void): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    const start = handler.onRequestStart?.bind(handler)
+    handler.onRequestStart = (controller, context) => {
+      onSending()
+      start?.(controller, context)
+    }
+    return dispatch(options, handler)
+  }
+}
+
 async function* bounded(
   body: AsyncIterable<Buffer>,
   maxBytes: number,
@@ -88,7 +114,7 @@ async function* bounded(
   try {
     for await (const chunk of body) {
       length += chunk.length
-      if (length > maxBytes) throw new CallError(`${where} answered more than ${maxBytes} bytes`)
+      if (length > maxBytes) throw new CallError(`${where} answered more than ${maxBytes} bytes`, { sent: true })
       yield chunk
     }
   } catch (cause) {

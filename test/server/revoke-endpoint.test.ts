@@ -1,12 +1,19 @@
 import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { createHttpClient } from '../../src/http-client/index.js'
+import { faults } from '../../src/faults/index.js'
 import { silent } from '../../src/logging/index.js'
-import { RevokeEndpoint } from '../../src/server/revoke-endpoint.js'
+import { Answers } from '../../src/server/answers.js'
+import { listen } from '../../src/server/listeners.js'
+import { PlainRequest } from '../../src/server/plain-request.js'
+import { RequestLog } from '../../src/server/request-log.js'
+import { RevokeEndpoint, type RevokeEndpointOptions } from '../../src/server/revoke-endpoint.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { type RunningGateway, startGateway, type World, world } from '../support/gateway.js'
 import { form, type HttpsAnswer } from '../support/https-client.js'
-import { httpServer } from '../support/servers.js'
+import { httpClient, httpServer } from '../support/servers.js'
 
 const OFF = { realtime: 'enableRealtimeMessageRetrieval = false', persistent: '' }
 
@@ -25,9 +32,12 @@ const entries = async (gateway: RunningGateway): Promise<number> => {
   return revocations.entries.tokens
 }
 
-/** A key manager that answers every revocation with 200, as RFC 7009 has it for unknown tokens. */
+type Reply = (res: ServerResponse) => void
+
+/** A key manager that answers every revocation with 200, as RFC 7009 has it for unknown tokens, unless told otherwise. */
 async function gullible(t: Test) {
   const headers: Record<string, string> = {}
+  const instead: { introspection?: Reply | undefined; revocation?: Reply | undefined } = {}
   const seen: { headers: NodeJS.Dict<string | string[]>; body: string; url: string | undefined }[] = []
   const { origin } = await httpServer(t, (req, res) => {
     let body = ''
@@ -36,12 +46,15 @@ async function gullible(t: Test) {
     })
     req.on('end', () => {
       // It is the gateway that asks this, not its client.
-      if (req.url === '/oauth2/introspect') return void res.end('{"active":false}')
+      if (req.url === '/oauth2/introspect') {
+        return instead.introspection === undefined ? void res.end('{"active":false}') : instead.introspection(res)
+      }
       seen.push({ headers: req.headers, body, url: req.url })
+      if (instead.revocation !== undefined) return instead.revocation(res)
       res.writeHead(200, { 'x-of-key-manager': 'yes', ...headers }).end('{"it":"is"}')
     })
   })
-  return { origin, seen, headers }
+  return { origin, seen, headers, instead }
 }
 
 t.test('a key manager that is one', async (t) => {
@@ -192,6 +205,74 @@ t.test('a key manager that answers 200 to anything', async (t) => {
   })
 })
 
+const breaksOff: Reply = (res) => void res.destroy()
+
+t.test(
+  'a posted token that cannot be judged is answered 503, and the key manager is not asked to revoke it',
+  async (t) => {
+    const w = await world(t)
+    const keyManager = await gullible(t)
+    const gateway = await alone(t, w, w.keyManager(keyManager.origin))
+    const token = await w.token()
+    const unjudged = async (token: string, title: string) => {
+      const { status, headers, body } = await post(gateway, { token })
+      t.match({ status, body }, { status: 503, body: faults.keyManagerUnavailable.body }, title)
+      t.equal(headers['retry-after'], '5', title)
+      t.equal(keyManager.seen.length, 0, title)
+    }
+    await w.stopHub()
+    await unjudged(token, "a JWT whose issuer's keys were never to be had")
+    const garbled: Reply = (res) => void res.writeHead(500).end()
+    for (const [i, reply] of [breaksOff, garbled].entries()) {
+      keyManager.instead.introspection = reply
+      await unjudged(`opaque-${i}`, 'an opaque token that nobody introspects')
+    }
+    keyManager.instead.introspection = undefined
+    t.equal((await post(gateway, { token: 'opaque-0' })).status, 200, 'a token that is refused is passed on')
+    t.equal(await entries(gateway), 0, 'and not listed')
+    await w.startHub()
+    while ((await post(gateway, { token })).status === 503);
+    t.equal(await gateway.status(token), 401, 'who tries again succeeds')
+  },
+)
+
+t.test('a revocation whose answer is lost', async (t) => {
+  const w = await world(t)
+  const keyManager = await gullible(t)
+  const gateway = await alone(t, w, w.keyManager(keyManager.origin))
+  t.afterEach(() => {
+    keyManager.instead.revocation = undefined
+  })
+  const half = (status: number, headers: Record<string, string> = {}): Reply => {
+    return (res) => res.writeHead(status, { 'content-length': 100, ...headers }).write('half', () => res.destroy())
+  }
+
+  t.test('the token is listed if it is real: the key manager may have revoked it', async (t) => {
+    const token = await w.token()
+    t.equal(await gateway.status(token), 200)
+    keyManager.instead.revocation = breaksOff
+    t.equal((await post(gateway, { token })).status, 502)
+    t.equal(await gateway.status(token), 401)
+    const before = await entries(gateway)
+    const [header, payload] = (await w.token()).split('.')
+    for (const forged of ['b5f3c1d2', `${header}.${payload}.${'A'.repeat(342)}`]) {
+      t.equal((await post(gateway, { token: forged })).status, 502)
+    }
+    t.equal(await entries(gateway), before, 'others are not')
+  })
+
+  t.test('a status says what became of it, also if the rest is lost', async (t) => {
+    const [kept, revoked, named] = [await w.token(), await w.token(), await w.token()]
+    keyManager.instead.revocation = half(400)
+    t.equal((await post(gateway, { token: kept })).status, 502)
+    t.equal(await gateway.status(kept), 200, 'refused by the key manager')
+    keyManager.instead.revocation = half(200, { RevokedAccessToken: named })
+    t.equal((await post(gateway, { token: revoked })).status, 502)
+    t.equal(await gateway.status(revoked), 401)
+    t.equal(await gateway.status(named), 401)
+  })
+})
+
 t.test('without a key manager there is no token listener', async (t) => {
   const w = await world(t)
   const gateway = await alone(t, w, '')
@@ -236,23 +317,97 @@ endpointURL = "${etcd.url}/${api}/keys/jti/"`
   }
 })
 
+/** The endpoint behind a listener of its own, with what it lists. */
+async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEndpointOptions>) {
+  const listed: string[] = []
+  const endpoint = new RevokeEndpoint({
+    client: httpClient(t),
+    authenticator: { authenticate: () => ({ fault: faults.invalidCredentials, reason: 'inactive' }) },
+    revocations: {
+      async revokeHere({ id }) {
+        listed.push(id)
+      },
+    },
+    removedHeaders: new Set(),
+    logger: silent('test'),
+    ...options,
+  })
+  const answers = new Answers(new RequestLog(silent))
+  const { port, close } = await listen({
+    host: '127.0.0.1',
+    port: 0,
+    limits: { maxHeaderSize: 8_192, maxUriLength: 8_192, timeout: 60_000, keepAlive: true },
+    onUpgrade: () => undefined,
+    onRequest(req, res) {
+      const request = new PlainRequest(req, res, 'https', 1, '')
+      void endpoint.answer(req, `${keyManager}/revoke`, '').then((outcome) => {
+        if (outcome.kind === 'fault') answers.refuse(request, outcome.fault, outcome.reason)
+        else request.respond(outcome.status, outcome.headers, outcome.body)
+      })
+    },
+  })
+  t.teardown(() => close(0))
+  const post = (token: string) =>
+    fetch(`http://127.0.0.1:${port}/revoke`, { method: 'POST', body: new URLSearchParams({ token }) })
+  return { port, post, listed }
+}
+
 t.test('why a token could not be verified is said with its cause, and without what is secret', async (t) => {
-  const { origin: keyManager } = await gullible(t)
-  const client = createHttpClient({})
-  t.teardown(() => client.destroy())
+  const keyManager = await gullible(t)
   const reasons: unknown[] = []
   const cause = new Error('connect ECONNREFUSED https://mgw:s3cret@keys.example/')
-  const endpoint = new RevokeEndpoint({
-    client,
+  const { post } = await endpointOf(t, keyManager.origin, {
     authenticator: { authenticate: () => Promise.reject(new Error('no keys', { cause })) },
-    revocations: { revokeHere: () => Promise.resolve() },
-    removedHeaders: new Set(),
     logger: { ...silent('test'), warn: (_, fields) => reasons.push(fields) },
   })
-  const { origin } = await httpServer(t, (req, res) => {
-    void endpoint.answer(req, `${keyManager}/revoke`, '').then(({ kind }) => res.end(kind))
-  })
-  const answer = await fetch(origin, { method: 'POST', body: new URLSearchParams({ token: 'an opaque one' }) })
-  t.equal(await answer.text(), 'answer')
+  t.equal((await post('an opaque one')).status, 503)
   t.strictSame(reasons, [{ reason: 'no keys: caused by connect ECONNREFUSED https://[redacted]@keys.example/' }])
+})
+
+t.test('a key manager that answers too late may have revoked the token: 504, and it is listed', async (t) => {
+  const keyManager = await gullible(t)
+  keyManager.instead.revocation = () => undefined
+  const identity = {
+    ids: [],
+    subject: undefined,
+    clients: [],
+    session: undefined,
+    issuedAt: 0,
+    expiresAt: undefined,
+    hash: '',
+  }
+  const { post, listed } = await endpointOf(t, keyManager.origin, {
+    timeout: 200,
+    authenticator: {
+      authenticate: () => ({ identity, scopes: new Set(), keyType: 'PRODUCTION', usableUntil: 0 }),
+    },
+  })
+  t.equal((await post('opaque')).status, 504)
+  t.strictSame(listed, ['opaque'])
+})
+
+t.test('a form that trickles in is given up: 408, and the connection is closed', async (t) => {
+  const keyManager = await gullible(t)
+  const { port, post } = await endpointOf(t, keyManager.origin, { formTimeout: 200 })
+  const length = 200
+  const socket = connect(port, '127.0.0.1')
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk
+  })
+  socket.on('error', () => undefined)
+  const type = 'application/x-www-form-urlencoded'
+  socket.write(`POST /revoke HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: ${length}\r\n\r\ntoken=`)
+  let left = length - 'token='.length
+  const drip = setInterval(() => {
+    if (left-- > 0) socket.write('a')
+    else socket.end() // so that the test ends, whoever gives up
+  }, 10)
+  await once(socket, 'close')
+  clearInterval(drip)
+  t.match(answer, /^HTTP\/1\.1 408 .*\r\n\r\n/s)
+  t.ok(answer.endsWith(faults.requestTimeout.body))
+  t.ok(left > 0, 'long before its end')
+  t.equal(keyManager.seen.length, 0)
+  t.equal((await post('opaque')).status, 200, 'one that comes at once is read')
 })

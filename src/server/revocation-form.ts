@@ -1,0 +1,79 @@
+import type { IncomingMessage } from 'node:http'
+import { type Fault, faults } from '../faults/index.js'
+
+/** What is posted to a revocation endpoint (RFC 7009 §2.1): as it came, and the token that it names. */
+export interface RevocationForm {
+  readonly body: Buffer
+  readonly token: string | undefined
+}
+
+/** A form that is not read, or could be read in two ways. */
+export interface RefusedForm {
+  readonly fault: Fault
+  readonly reason: string
+}
+
+const MAX_BYTES = 65_536
+const FORM = 'application/x-www-form-urlencoded'
+
+/**
+ * Reads the form. What the gateway and the key manager might read differently is refused, or the one would list another
+ * token than the other revokes: two tokens, a token in the query, two Authorization headers, an encoded body.
+ *
+ * @param query the request's, with its `?`, or empty; @param timeout milliseconds until the whole body must be here
+ */
+export async function readRevocationForm(
+  req: IncomingMessage,
+  query: string,
+  timeout: number,
+): Promise<RevocationForm | RefusedForm> {
+  const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  if (type !== FORM || req.headers['content-encoding'] !== undefined) return refused(faults.badRequest, 'content-type')
+  if (countOf(req.rawHeaders, 'authorization') > 1) return refused(faults.badRequest, 'two-credentials')
+  const body = await readBody(req, timeout)
+  if (!Buffer.isBuffer(body)) return refused(FAULT_OF[body], body)
+  const tokens = new URLSearchParams(body.toString('utf8')).getAll('token')
+  if (tokens.length > 1 || new URLSearchParams(query).has('token')) return refused(faults.badRequest, 'two-tokens')
+  return { body, token: tokens[0]?.trim() }
+}
+
+const FAULT_OF = {
+  'body-too-large': faults.entityTooLarge,
+  'body-too-slow': faults.requestTimeout,
+  'client-left': faults.badRequest,
+} as const
+
+async function readBody(req: IncomingMessage, timeout: number): Promise<Buffer | keyof typeof FAULT_OF> {
+  if (Number(req.headers['content-length'] ?? 0) > MAX_BYTES) return 'body-too-large'
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    const end = (outcome: Buffer | keyof typeof FAULT_OF) => {
+      clearTimeout(timer)
+      resolve(outcome)
+    }
+    // Not destroyed: the answer has to go out first.
+    const stop = (why: 'body-too-large' | 'body-too-slow') => {
+      req.pause()
+      end(why)
+    }
+    // The listener's own time-out starts anew with every byte.
+    const timer = setTimeout(stop, timeout, 'body-too-slow')
+    req.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= MAX_BYTES) chunks.push(chunk)
+      else stop('body-too-large')
+    })
+    req.on('end', () => end(Buffer.concat(chunks)))
+    req.on('error', () => end('client-left'))
+    req.on('close', () => end('client-left'))
+  })
+}
+
+function countOf(rawHeaders: readonly string[], name: string): number {
+  return rawHeaders.filter((part, i) => i % 2 === 0 && part.toLowerCase() === name).length
+}
+
+function refused(fault: Fault, reason: string): RefusedForm {
+  return { fault, reason }
+}

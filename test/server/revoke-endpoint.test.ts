@@ -336,7 +336,7 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
   const { port, close } = await listen({
     host: '127.0.0.1',
     port: 0,
-    limits: { maxHeaderSize: 8_192, maxUriLength: 8_192, timeout: 60_000, keepAlive: true },
+    limits: { maxHeaderSize: 8_192, maxUriLength: 8_192, timeout: 60_000, keepAlive: true, maxPipelinedRequests: 10 },
     onUpgrade: () => undefined,
     onRequest(req, res) {
       const request = new PlainRequest(req, res, 'https', 1, '')
@@ -369,9 +369,9 @@ t.test('a key manager that answers too late may have revoked the token: 504, and
   keyManager.instead.revocation = () => undefined
   const identity = {
     ids: [],
-    subject: undefined,
+    subjects: [],
     clients: [],
-    session: undefined,
+    sessions: [],
     issuedAt: 0,
     expiresAt: undefined,
     hash: '',

@@ -58,8 +58,10 @@ export class DispatchedRequest implements UpstreamHooks {
     if (failure === 'client-left') return
     const { answers, log } = this.#by
     if (failure === 'refused') {
-      if (!answered) answers.refuse(this.#request, this.#refusal?.fault ?? faults.invalidCredentials, 'revoked')
-      return
+      if (answered) return
+      // Revoked after it had left: nobody has said so yet.
+      if (this.#refusal === undefined) this.mayStart()
+      return answers.refuse(this.#request, this.#refusal?.fault ?? faults.invalidCredentials, 'revoked')
     }
     if (failure === 'timeout' && answered && this.#request.webSocket) return log.idle(this.#request)
     log.upstreamFailed(this.#request, failure, this.#upstream.targets[0].origin, cause)

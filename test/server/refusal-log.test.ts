@@ -68,3 +68,18 @@ t.test('of many refusals a second a few are written, and how many were left out'
   t.equal(lines + leftOut, count)
   t.ok(leftOut > 0, `${lines} lines`)
 })
+
+t.test('a request whose token is revoked while the upstream thinks is refused in the same words', async (t) => {
+  let reached: () => void = () => undefined
+  const atUpstream = new Promise<void>((resolve) => {
+    reached = resolve
+  })
+  const world = await issuingWorld(t, { upstream: () => reached() })
+  const token = await world.issue('ES256')
+  const status = ask(world, token)
+  await atUpstream
+  await world.post({ jti: token.jti })
+  t.equal(await status, 401)
+  const [line] = await world.gateway.process.printed(new RegExp(LINE.source))
+  t.match(line, `token=${hashOf(token)}`)
+})

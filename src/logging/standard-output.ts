@@ -108,14 +108,16 @@ export class StandardOutput {
 const PAUSE = new Int32Array(new SharedArrayBuffer(4))
 
 /**
- * Where it is a pipe, it is opened anew, so that writing to it does not block: a thread that is blocked in a write keeps
- * the process from exiting. The one that was inherited stays as it is: others may share it.
+ * Makes it one that does not block, where it is a pipe or a socket: a thread that is blocked in a write keeps the process from
+ * exiting. A pipe is opened anew for that, so that it stays as it is for others that share it.
  */
 function standardOutput(): number {
   try {
-    if (fstatSync(1).isFIFO()) return openSync('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK)
+    const stats = fstatSync(1)
+    if (stats.isFIFO()) return openSync('/dev/fd/1', constants.O_WRONLY | constants.O_NONBLOCK)
+    if (stats.isSocket()) void process.stdout // which Node opens in this way
   } catch {
-    // another user's, or without a reader
+    // closed, without a reader, or another user's pipe
   }
   return 1
 }

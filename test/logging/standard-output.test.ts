@@ -36,7 +36,10 @@ t.test('a reader that has gone does not keep the process from exiting', async (t
   t.equal(status, 0)
 })
 
-t.test('nor does one that stands still', async (t) => {
+t.test('nor does one that stands still, at a pipe or at a socket', async (t) => {
+  const child = writer(t, 5_000, 'at-once')
+  const [ended] = await once(child, 'exit')
+  t.equal(ended, 0)
   const command = `{ "${process.execPath}" "${WRITER}" 5000 at-once; echo "status $?" >&2; } | sleep 600`
   const shell = spawn('sh', ['-c', command], { stdio: ['ignore', 'ignore', 'pipe'], detached: true })
   t.teardown(() => process.kill(-(shell.pid ?? Number.NaN), 'SIGKILL'))

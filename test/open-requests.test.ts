@@ -138,3 +138,31 @@ t.test('closeOpenRequests = false lets them go on; the next request is refused',
   t.equal(refused.status, 401)
   for (const stream of streams) await flows(upstream, stream)
 })
+
+t.test('a request that waits behind others of its connection is judged when its turn comes', async (t) => {
+  let reached = 0
+  let full: () => void = () => undefined
+  const limit = new Promise<void>((resolve) => {
+    full = resolve
+  })
+  const world = await issuingWorld(t, {
+    upstream: () => {
+      if (++reached === 10) full()
+    },
+  })
+  const { jwt, jti } = await world.issue('ES256')
+  const socket = connect(Number(new URL(world.gateway.http).port), '127.0.0.1').setEncoding('latin1')
+  t.teardown(() => socket.destroy())
+  socket.write(`GET /things/1 HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${jwt}\r\n\r\n`.repeat(30))
+  await limit
+  await world.post({ jti })
+  let answers = ''
+  let statuses: string[] = []
+  for await (const chunk of socket) {
+    answers += String(chunk)
+    statuses = [...answers.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status = '']) => status)
+    if (statuses.length === 30) break
+  }
+  t.strictSame(statuses, Array<string>(30).fill('401'))
+  t.equal(reached, 10, 'maxPipelinedRequests')
+})

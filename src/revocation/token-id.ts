@@ -39,6 +39,8 @@ export interface TokenIdentity {
   readonly hash: string
 }
 
+/** One for all: a look-up reads its length, and what was read lately is read fast. */
+const NONE: readonly Fingerprint[] = []
 /** The shortest signature of the algorithms that are accepted: ES256's and Ed25519's. */
 const SHORTEST_SIGNATURE = 86
 /** A moment above this is not in seconds (RFC 7519's NumericDate) but, by some issuer's mistake, in milliseconds. */
@@ -75,7 +77,8 @@ export function identify(
 ): TokenIdentity {
   const sets = alsoClaims === claims ? [claims] : [claims, alsoClaims]
   const valuesOf = (claim: string) => sets.map((set) => set[claim])
-  const of = (kind: FingerprintKind, ids: string[]) => [...new Set(ids)].map((id) => fingerprints.of(kind, id))
+  const of = (kind: FingerprintKind, ids: string[]) =>
+    ids.length === 0 ? NONE : [...new Set(ids)].map((id) => fingerprints.of(kind, id))
   const clientClaims = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey']
   const moments = valuesOf('iat').flatMap((iat) => moment(iat) ?? [])
   return {

@@ -1,7 +1,8 @@
 import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Inputs, readInputs } from './gateway/inputs.js'
-import { listenerCertificate, serve } from './gateway/serving.js'
+import { opened as openedListener } from './gateway/listen-failure.js'
+import { listenerCertificate, serve, tryKeys } from './gateway/serving.js'
 import { workerCount } from './gateway/worker-count.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
@@ -29,7 +30,7 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export { type Inputs, readInputs }
+export { type Inputs, readInputs, tryKeys }
 
 /** A revocation that was announced, and where it got to. */
 export interface Revoked extends Revocable {
@@ -60,6 +61,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   const logging = options.logging ?? createLogging(config.logging)
   const log = logging('Gateway')
   for (const warning of inputs.warnings) log.warn(warning)
+  if (workerCount(config.server.workers) > 1) await tryKeys(config) // else each of them would find out
   const { selfSigned } = await listenerCertificate(config)
   if (selfSigned !== undefined)
     log.warn('no certificate is configured: the HTTPS listener has a self-signed one for localhost', {
@@ -94,7 +96,12 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     const { httpPort, httpsPort, tokenPort } = ports
     log.info('the gateway is started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
     const optional = tokenPort === undefined ? {} : { tokenPort }
-    return { httpPort, httpsPort, ...optional, adminPort: admin.port, known: () => revocations.known(), close }
+    const stop = once(async () => {
+      log.info('the gateway stops')
+      await close()
+      log.info('the gateway has stopped')
+    })
+    return { httpPort, httpsPort, ...optional, adminPort: admin.port, known: () => revocations.known(), close: stop }
   } catch (error) {
     await close()
     throw error
@@ -118,21 +125,24 @@ function openAdmin(
   serving: { readonly workers?: Workers; readonly here?: boolean },
   logging: Logging,
 ): Promise<AdminServer> {
-  return startAdmin({
-    host: admin.host,
-    port: admin.port,
-    revocations: {
-      token: admin.token,
-      revoke: (record) => serving.workers?.revoke(record) ?? revocations.revokeHere(record),
-    },
-    logger: logging('Admin'),
-    readiness: () => {
-      const state = revocations.state()
-      const { workers, here } = serving
-      if (workers === undefined) return { ready: state.known && here === true, detail: { revocations: state } }
-      return { ready: state.known && workers.knows, detail: { revocations: state, workers: workers.status() } }
-    },
-  })
+  const { host, port } = admin
+  const start = () =>
+    startAdmin({
+      host,
+      port,
+      revocations: {
+        token: admin.token,
+        revoke: (record) => serving.workers?.revoke(record) ?? revocations.revokeHere(record),
+      },
+      logger: logging('Admin'),
+      readiness: () => {
+        const state = revocations.state()
+        const { workers, here } = serving
+        if (workers === undefined) return { ready: state.known && here === true, detail: { revocations: state } }
+        return { ready: state.known && workers.knows, detail: { revocations: state, workers: workers.status() } }
+      },
+    })
+  return openedListener(start, { section: 'admin', key: 'port', host, port })
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

@@ -1,9 +1,10 @@
-import { readInputs } from '../gateway.js'
+import { readInputs, tryKeys } from '../gateway.js'
 import { describeInputs } from './describe-inputs.js'
 
 /** `mgw check`: reads what `mgw start` would read and prints what it says; throws what `mgw start` would throw. */
 export async function check(options: { readonly config: string }): Promise<void> {
   const inputs = await readInputs(options.config)
+  await tryKeys(inputs.config)
   for (const { title, rows } of describeInputs(inputs)) {
     console.log(title)
     const width = Math.max(0, ...rows.map(([name]) => name.length))

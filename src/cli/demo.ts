@@ -14,13 +14,14 @@ export interface DemoCommandOptions {
 /** `mgw demo`: everything in one process on 127.0.0.1, until a signal. */
 export async function demo(options: DemoCommandOptions): Promise<void> {
   const logging = createLogging({ level: options.logLevel, format: 'text' })
-  const { close } = await runDemo({
-    directory: resolve(options.directory),
-    ports: options.freePorts === true ? FREE_PORTS : DEMO_PORTS,
-    logging,
-    ...(options.host === undefined ? {} : { host: options.host }),
-    startGateway: (configFile) => startGateway(configFile, { logging }),
-    print: (text) => console.log(text),
-  })
-  await untilSignal(close)
+  await untilSignal(() =>
+    runDemo({
+      directory: resolve(options.directory),
+      ports: options.freePorts === true ? FREE_PORTS : DEMO_PORTS,
+      logging,
+      ...(options.host === undefined ? {} : { host: options.host }),
+      startGateway: (configFile) => startGateway(configFile, { logging }),
+      print: (text) => console.log(text),
+    }),
+  )
 }

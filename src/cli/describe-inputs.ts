@@ -15,7 +15,7 @@ export function describeInputs({ config, apis }: Inputs): Section[] {
       title: 'APIs',
       rows: apis.map((api) => [
         api.basePath,
-        `${api.name}, ${api.resources.length} operations, ${api.resources.filter(({ secured }) => secured).length} secured`,
+        `${api.name}, ${api.resources.length} operation${api.resources.length === 1 ? '' : 's'}, ${api.resources.filter(({ secured }) => secured).length} secured`,
       ]),
     },
     {

@@ -24,7 +24,13 @@ function program(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', EPILOGUE)
-    .configureOutput({ outputError: (text, write) => write(text) })
+    .configureOutput({
+      outputError: (text, write) => write(text),
+      writeOut(text) {
+        process.stdout.on('error', () => undefined) // `mgw --help | head` reads no further
+        process.stdout.write(text)
+      },
+    })
     .exitOverride()
     .showHelpAfterError('(mgw --help lists the commands)')
 

@@ -3,6 +3,5 @@ import { untilSignal } from './until-signal.js'
 
 /** `mgw start`: runs the gateway until a signal; requests under way are let end (`[server] stopTimeout`). */
 export async function start(options: { readonly config: string }): Promise<void> {
-  const gateway = await startGateway(options.config)
-  await untilSignal(() => gateway.close())
+  await untilSignal(() => startGateway(options.config))
 }

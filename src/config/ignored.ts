@@ -23,7 +23,7 @@ export const ignoredKeys: readonly IgnoredKey[] = [
   { path: 'apim.credentials', why: 'the API Manager is not called with them' },
   { path: 'apim.eventHub.listOfTenants', why: 'there are no tenants' },
   { path: 'apim.eventHub.xWSO2Tenant', why: 'there are no tenants' },
-  { path: 'http2.enable', why: 'clients are served by HTTP/1.1', harmless: [false] },
+  { path: 'http2', why: 'clients are served by HTTP/1.1' },
   { path: 'keyManager.issuer', why: 'issuers are named in [[jwtTokenConfig]]', harmless: [''] },
   { path: 'keyManager.external', why: 'every key manager is external', harmless: [false] },
   { path: 'keyManager.jwksURL', why: 'key sets are named in [[jwtTokenConfig]]', harmless: [''] },
@@ -64,7 +64,7 @@ export function dropIgnored(tree: Tree, warnings: ConfigWarning[]): void {
   for (const { path, why, harmless } of ignoredKeys) {
     const [section = '', ...rest] = path.split('.')
     const found = takeEverywhere(tree, [section, ...rest])
-    if (found.every((value) => harmless?.includes(value) === true)) continue
+    if (found.every((value) => harmless?.includes(value) === true || isOff(value))) continue
     const reasons = said.get(section) ?? new Map<string, string[]>()
     reasons.set(why, [...(reasons.get(why) ?? []), rest.join('.')])
     said.set(section, reasons)
@@ -77,6 +77,14 @@ export function dropIgnored(tree: Tree, warnings: ConfigWarning[]): void {
       message: whole ? `this section is not used: ${parts[0]}` : `not used: ${parts.join('; ')}`,
     })
   }
+}
+
+/** Whether a section says itself that it does nothing: of what is switched off, nothing need be said. */
+function isOff(value: unknown): boolean {
+  if (!isTree(value)) return false
+  const switches = [value.enable, value.enabled].filter((one) => one !== undefined)
+  if (switches.length > 0) return switches.every((one) => one === false || one === 'false')
+  return Object.values(value).every(isOff)
 }
 
 /** Takes out every value at `path`, looking into each table of a list. */

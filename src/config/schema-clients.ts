@@ -69,7 +69,7 @@ export const apis = key(
 )
 
 export const admin = table({
-  host: key(host.prefault('127.0.0.1'), 'The address of the admin listener: health, readiness, metrics, revocations.'),
+  host: key(host.prefault('127.0.0.1'), 'The address of the admin listener: health, readiness, revocations.'),
   port: key(port.prefault(9797), 'Its port; 0 takes any free one.'),
   token: key(
     secret.prefault(''),

@@ -85,7 +85,7 @@ export const authConfig = table({
 export const jwtConfig = table({
   header: key(
     headerName.prefault('X-JWT-Assertion'),
-    'The header in which upstreams expect a JWT made by the gateway.',
+    'The header in which upstreams would believe a JWT made by the gateway. None is made; one that comes is taken out.',
   ),
 }).prefault({})
 

@@ -49,6 +49,8 @@ export interface RunningGateway {
   readonly httpPort: number
   readonly httpsPort: number
   readonly adminPort: number
+  /** Resolves when it serves protected APIs. */
+  known(): Promise<void>
   close(): Promise<void>
 }
 
@@ -134,6 +136,7 @@ async function start(options: DemoOptions, started: <Part extends { close(): Pro
   })
   await writeAtomically(configFile, content)
   const gateway = started(await options.startGateway(configFile).catch(namePort))
+  await gateway.known()
   return {
     http: `http://localhost:${gateway.httpPort}`,
     https: `https://localhost:${gateway.httpsPort}`,

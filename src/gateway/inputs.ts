@@ -18,6 +18,21 @@ export async function readInputs(configFile: string): Promise<Inputs> {
     warnings: [
       ...warnings.map((warning: ConfigWarning) => describeProblem(warning)),
       ...definitions.warnings.map(formatProblem),
+      ...doubts(config, definitions.apis),
     ],
   }
+}
+
+/** What is no error, and surely not what anybody wants. */
+function* doubts(config: Config, apis: readonly Api[]): Generator<string> {
+  const { realtime, persistent } = config.tokenRevocationConfig
+  if (apis.length === 0) yield 'there is no API: put an OpenAPI file into apiDefinitions, or write [[apis]]'
+  const secured = apis.some(({ resources }) => resources.some((resource) => resource.secured))
+  if (secured && config.jwtTokenConfig.length === 0 && config.keyManager === undefined) {
+    yield 'nobody can call the protected APIs: name an issuer of tokens in [[jwtTokenConfig]], or a [keyManager]'
+  }
+  if (persistent.enablePersistentStorageRetrieval) return
+  yield realtime.enableRealtimeMessageRetrieval
+    ? 'without a persistent store, what is published while the broker is away is lost'
+    : 'no source of revocations is configured: revoked tokens are accepted'
 }

@@ -10,8 +10,9 @@ import {
   RESPONSE_TIMEOUT,
   sharedTls,
 } from '../http-client/index.js'
-import type { Logging } from '../logging/index.js'
+import { type Logging, silent } from '../logging/index.js'
 import { OpenRequests, type UpgradeOptions } from '../proxy/index.js'
+import { Fingerprinter } from '../revocation/fingerprint.js'
 import type { LiveRevocations, RevocationRecord, TokenIdentity } from '../revocation/index.js'
 import {
   KeyManagerEndpoints,
@@ -23,6 +24,7 @@ import {
   RevokeEndpoint,
 } from '../server/index.js'
 import type { Inputs } from './inputs.js'
+import { opened } from './listen-failure.js'
 import { workerCount } from './worker-count.js'
 
 /** What answers requests: connections to upstreams, the pipeline, the listeners. One a process that serves. */
@@ -135,6 +137,20 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
   return open
 }
 
+/**
+ * Reads every key, certificate and store that the configuration names, and lets go of it again. Throws what is wrong with
+ * the first that is no good.
+ */
+export async function tryKeys(config: Config): Promise<void> {
+  await ownCertificate(config)
+  const client = createHttpClient(await readClientOptions(config))
+  try {
+    await openAuthentication(config, { client, fingerprints: Fingerprinter.random(), logging: silent })
+  } finally {
+    await client.close()
+  }
+}
+
 /** How the gateway connects to upstreams, issuers and the key manager. */
 async function readClientOptions({ httpClients, listenerConfig, server }: Config): Promise<HttpClientOptions> {
   const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
@@ -167,7 +183,7 @@ function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): 
 async function openListeners(
   { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
   handler: RequestHandler,
-  opened: (listener: Listener) => void,
+  onOpened: (listener: Listener) => void,
 ): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
   const limits = {
     maxHeaderSize: listenerConfig.maxHeaderSize,
@@ -176,16 +192,22 @@ async function openListeners(
     keepAlive: listenerConfig.keepAlive !== 'NEVER',
     maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
   }
-  const open = async (role: ListenerRole, port: number, tls?: ListenerTls): Promise<Listener> => {
+  const open = async (
+    role: ListenerRole,
+    key: 'httpPort' | 'httpsPort' | 'tokenListenerPort',
+    tls?: ListenerTls,
+  ): Promise<Listener> => {
+    const { host, [key]: port } = listenerConfig
     const options = {
-      host: listenerConfig.host,
+      host,
       port,
       limits,
       onRequest: handler.listener(role),
       onUpgrade: handler.upgradeListener(role),
     }
-    const listener = await listen(tls === undefined ? options : { ...options, tls })
-    opened(listener)
+    const start = () => listen(tls === undefined ? options : { ...options, tls })
+    const listener = await opened(start, { section: 'listenerConfig', key, host, port })
+    onOpened(listener)
     return listener
   }
   const { key, cert } = await listenerCertificate({ listenerConfig, server })
@@ -193,9 +215,9 @@ async function openListeners(
   const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
   const tls = { key, cert, minVersion, maxVersion }
   return {
-    http: await open('http', listenerConfig.httpPort),
-    https: await open('https', listenerConfig.httpsPort, tls),
-    token: keyManager === undefined ? undefined : await open('token', listenerConfig.tokenListenerPort, tls),
+    http: await open('http', 'httpPort'),
+    https: await open('https', 'httpsPort', tls),
+    token: keyManager === undefined ? undefined : await open('token', 'tokenListenerPort', tls),
   }
 }
 
@@ -204,9 +226,32 @@ export async function listenerCertificate({
   listenerConfig,
   server,
 }: Pick<Config, 'listenerConfig' | 'server'>): Promise<{ cert: string; key: string; selfSigned?: string }> {
+  const own = await ownCertificate({ listenerConfig })
+  if (own !== undefined) return own
+  const { stateDirectory } = server
+  try {
+    const { cert, key, certFile: selfSigned } = await ensureSelfSigned(stateDirectory)
+    return { cert, key, selfSigned }
+  } catch (cause) {
+    throw new StateDirectoryError(stateDirectory, cause)
+  }
+}
+
+/** `[server] stateDirectory` is no directory that can be written to. */
+export class StateDirectoryError extends Error {
+  readonly code = 'ERR_STATE_DIRECTORY'
+
+  constructor(directory: string, cause: unknown) {
+    super(`server.stateDirectory: nothing can be kept in ${directory}; name a directory that this user may write to`, {
+      cause,
+    })
+    this.name = 'StateDirectoryError'
+  }
+}
+
+/** The one that the configuration names, if any. */
+async function ownCertificate({ listenerConfig }: Pick<Config, 'listenerConfig'>) {
   const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
   if (certFile !== undefined && keyFile !== undefined) return readKeyPair(certFile, keyFile, keyStorePassword)
-  if (keyStorePath !== undefined) return readKeyStore(keyStorePath, keyStorePassword)
-  const { cert, key, certFile: selfSigned } = await ensureSelfSigned(server.stateDirectory)
-  return { cert, key, selfSigned }
+  return keyStorePath === undefined ? undefined : readKeyStore(keyStorePath, keyStorePassword)
 }

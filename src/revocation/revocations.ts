@@ -164,7 +164,6 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const topic = await openTopic(config, logging)
   const opened = await openStore(config, logging)
   const store = opened?.store
-  warnOfGaps(topic !== undefined, store !== undefined, logger)
 
   const { journal, journalError, list, fingerprints, inStepAt } = await openList(config, logger)
   const promptness = new Promptness()
@@ -233,9 +232,4 @@ async function openList(config: Config, logger: Logger) {
   }
   const fingerprints = Fingerprinter.random()
   return { journal: undefined, journalError, list: listOf(fingerprints), fingerprints, inStepAt: undefined }
-}
-
-function warnOfGaps(realtime: boolean, store: boolean, logger: Logger): void {
-  if (!realtime && !store) logger.warn('no source of revocations is configured: revoked tokens are accepted')
-  else if (!store) logger.warn('without a persistent store, what is published while the broker is away is lost')
 }

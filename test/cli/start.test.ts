@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { ensureSelfSigned } from '../../src/certificates/index.js'
 import { missing, opensslKey, opensslStore, PASSWORD } from '../certificates/stores.js'
 import { mgw } from '../support/mgw.js'
+import { httpServer } from '../support/servers.js'
 
 const LISTENERS = `[listenerConfig]
   host = "127.0.0.1"
@@ -38,9 +39,12 @@ t.test('files that are not what they should be', async (t) => {
     t.equal(status, 2, title)
     t.ok(said.includes(`mgw: ${file}: `), said)
     t.match(said, remedy)
+    const check = mgw(t, ['check', '-c', join(directory, 'micro-gw.conf')])
+    t.equal(await check.ended(), 2, `mgw check: ${title}`)
+    t.ok(check.output().includes(`mgw: ${file}: `))
   }
   const clustered = await start(t, directory, `[server]\nworkers = 2\n${ADMIN}${LISTENERS}\ntrustStorePath = "${bad}"`)
-  t.equal(clustered.status, 2, 'found by a worker')
+  t.equal(clustered.status, 2, 'with several workers')
   t.match(clustered.said, 'mgw: ')
   t.ok(clustered.said.includes(`${bad}: `))
 })
@@ -67,4 +71,68 @@ t.test('an alias', async (t) => {
     t.match(locked.said, /correct the password/)
     t.notMatch(locked.said, 'not-the-password')
   })
+})
+
+t.test('a port that is in use is named by its key, with what to do', async (t) => {
+  const directory = t.testdir({})
+  const { origin } = await httpServer(t, (_, res) => res.end())
+  const { port } = new URL(origin)
+  const taken = LISTENERS.replace('httpPort = 0', `httpPort = ${port}`)
+  for (const [config, key] of [
+    [`[server]\nworkers = 1\n${ADMIN}${taken}`, 'listenerConfig.httpPort'],
+    [`[server]\nworkers = 2\n${ADMIN}${taken}`, 'listenerConfig.httpPort'],
+    [`${LISTENERS}\n${ADMIN.replace('port = 0', `port = ${port}`)}`, 'admin.port'],
+  ] as const) {
+    const { status, said } = await start(t, directory, config)
+    t.equal(status, 1)
+    t.match(
+      said,
+      `mgw: ${key}: port ${port} of 127.0.0.1 is in use; stop the program that has it, or choose another port`,
+    )
+  }
+  const nowhere = await start(t, directory, `${ADMIN}${LISTENERS.replace('127.0.0.1', '192.0.2.1')}`)
+  t.match(nowhere.said, /mgw: listenerConfig\.host: 192\.0\.2\.1 is no address of this machine/)
+})
+
+t.test('a state directory that is a file', async (t) => {
+  const { status, said } = await start(
+    t,
+    t.testdir({ state: '' }),
+    `[server]\nstateDirectory = "state"\n${ADMIN}${LISTENERS}`,
+  )
+  t.equal(status, 2)
+  t.match(said, /mgw: server\.stateDirectory: nothing can be kept in .*state; name a directory/)
+})
+
+t.test('a signal while it starts, and the same one twice, stop it as one does', async (t) => {
+  const directory = t.testdir({})
+  const file = join(directory, 'micro-gw.conf')
+  writeFileSync(file, `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`)
+  const early = mgw(t, ['start', '-c', file])
+  await early.printed(/there is no API/)
+  t.equal(await early.end(), 0)
+  t.match(early.output(), /the gateway has stopped/)
+  const twice = mgw(t, ['start', '-c', file])
+  await twice.printed(/the gateway is started/)
+  twice.child.kill('SIGINT')
+  t.equal(await twice.end('SIGTERM'), 0)
+  t.match(twice.output(), /the gateway has stopped/)
+})
+
+t.test('what is surely not wanted is said by check and by start', async (t) => {
+  const directory = t.testdir({
+    'a.yaml':
+      'openapi: 3.0.3\ninfo: { title: A, version: "1" }\nx-wso2-basePath: /a\nx-wso2-production-endpoints: { urls: ["http://127.0.0.1:9"] }\npaths: { /b: { get: { responses: {} } } }\n',
+  })
+  const file = join(directory, 'micro-gw.conf')
+  writeFileSync(file, `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`)
+  const check = mgw(t, ['check', '-c', file])
+  t.equal(await check.ended(), 0)
+  const gateway = mgw(t, ['start', '-c', file])
+  await gateway.printed(/the gateway is started/)
+  await gateway.end()
+  for (const { output } of [check, gateway]) {
+    t.match(output(), /nobody can call the protected APIs/)
+    t.match(output(), /no source of revocations is configured/)
+  }
 })

@@ -130,11 +130,18 @@ enabledGlobalTMEventPublishing = true
 [[throttlingConfig.binary.URLGroup]]
 receiverURL = "tcp://localhost:9611"
 [validationConfig]
+enableRequestValidation = true
 [jwtGeneratorConfig]
+jwtGeneratorEnabled = true
 [basicAuthConfig]
+[basicAuthConfig.userStore]
+type = "x"
+[http2]
+enable = true
 [apikey.issuer.tokenConfig]
 enabled = true
 [filters]
+request = ["x"]
 [b7a.users.admin]
 password = "x"
 [apim.credentials]
@@ -155,12 +162,27 @@ name = "x"
     'b7a',
     'basicAuthConfig',
     'filters',
+    'http2',
     'jwtGeneratorConfig',
     'keyManager',
     'mutualSSLConfig',
     'throttlingConfig',
     'validationConfig',
   ])
+})
+
+t.test('sections that say themselves that they are off are not worth a warning', async (t) => {
+  const { warnings } = read(`
+[analytics]
+[analytics.fileUpload]
+enable = false
+[analytics.gRPCAnalytics]
+enable = false
+[http2]
+enable = "false"
+[throttlingConfig]
+`)
+  t.same(warnings, [])
 })
 
 t.test('harmless values of keys that are not used are not worth a warning', async (t) => {

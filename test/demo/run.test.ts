@@ -35,6 +35,7 @@ async function run(t: Test, directory: string, options: Partial<DemoOptions> = {
     httpPort: 19090,
     httpsPort: 19095,
     adminPort: 19797,
+    known: async () => undefined,
     close: async () => void closed.push('gateway'),
   }
   const demo = await runDemo({

@@ -35,7 +35,7 @@ export const listenerConfig = table({
   ),
   maxPipelinedRequests: key(
     int(1, 1_000).prefault(10),
-    'Requests of one connection that are worked on at a time, where a client sends the next before the last is answered. 256 more may wait; a connection with more is closed.',
+    'Requests of one connection that are worked on at a time, where a client sends the next before the last is answered. 64 more may wait; a connection with more is closed.',
     { unit: 'requests' },
   ),
   maxUriLength: key(int(1, 65_536).prefault(4_096), 'A longer request target is answered with 414.', {

@@ -54,7 +54,7 @@ export async function serve(
     const closed = listeners.map((listener) => listener.close(config.server.stopTimeout))
     handler?.goAway()
     await Promise.all(closed)
-    await client.close()
+    await client.destroy() // nobody waits for an upstream any more
   }
   try {
     const { fingerprints } = revocations

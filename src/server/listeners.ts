@@ -3,6 +3,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { SecureVersion } from 'node:tls'
 import { limitPipelining } from './pipelining.js'
+import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrade-requests.js'
 
 /** Milliseconds that a client may take for a request's headers. */
@@ -74,6 +75,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       ? createHttpServer(serverOptions, listener)
       : createHttpsServer({ ...serverOptions, ...tls }, listener)
   server.setTimeout(limits.timeout)
+  server.maxHeadersCount = 0 // beyond a number of its own Node leaves headers out; their size is limited
+  server.on('clientError', answerUnreadable)
   const upgraded = onUpgrade(server, options.onUpgrade)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -1,12 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Requests of one connection that wait at most; a client that sends more at once is cut off. */
-const MAX_WAITING = 256
+/** Requests of one connection that wait at most, each with what it brought; a client that sends more is cut off. */
+const MAX_WAITING = 64
 
+/** What a connection has asked for and not been answered yet. */
 interface Connection {
-  /** Requests that are worked on. */
-  serving: number
+  readonly serving: Set<ServerResponse>
   readonly waiting: (readonly [req: IncomingMessage, res: ServerResponse])[]
 }
 
@@ -15,34 +15,42 @@ interface Connection {
  * (RFC 9112 §9.3.2), and Node passes on what it has read, however many they are. The others wait, in their order. The
  * socket is not paused meanwhile: nobody would notice that the client has left.
  *
+ * Every response that is served gets its `close`: of those that stand in line when a connection ends, Node tells the
+ * first alone.
+ *
  * @param served is told of each response whose connection is done with it
  */
 export function limitPipelining(limit: number, listener: RequestListener, served: () => void): RequestListener {
   const connections = new WeakMap<Socket, Connection>()
 
-  const serve = (connection: Connection, req: IncomingMessage, res: ServerResponse): void => {
-    connection.serving++
+  const serve = ({ serving, waiting }: Connection, req: IncomingMessage, res: ServerResponse): void => {
+    serving.add(res)
     res.once('close', () => {
-      connection.serving--
+      serving.delete(res)
       served()
-      if (connection.waiting.length > 0) next(connection, req.socket)
+      const next = waiting.shift()
+      if (next !== undefined) serve({ serving, waiting }, ...next)
     })
     listener(req, res)
   }
-  const next = (connection: Connection, socket: Socket): void => {
-    if (socket.destroyed) connection.waiting.length = 0
-    const first = connection.waiting.shift()
-    if (first !== undefined) serve(connection, ...first)
+  const opened = (socket: Socket): Connection => {
+    const connection: Connection = { serving: new Set(), waiting: [] }
+    connections.set(socket, connection)
+    // Before Node's own listener, which tells the first: nothing that waits is to be served any more.
+    socket.prependOnceListener('close', () => {
+      connection.waiting.length = 0
+      setImmediate(() => {
+        for (const res of connection.serving) res.emit('close')
+      })
+    })
+    return connection
   }
 
   return (req, res) => {
     const { socket } = req
-    let connection = connections.get(socket)
-    if (connection === undefined) {
-      connection = { serving: 0, waiting: [] }
-      connections.set(socket, connection)
-    }
-    if (connection.serving < limit && connection.waiting.length === 0) return serve(connection, req, res)
-    if (connection.waiting.push([req, res]) > MAX_WAITING) socket.destroy()
+    const connection = connections.get(socket) ?? opened(socket)
+    const { serving, waiting } = connection
+    if (serving.size < limit && waiting.length === 0) return serve(connection, req, res)
+    if (waiting.push([req, res]) > MAX_WAITING) socket.destroy()
   }
 }

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Match, RouteTable } from '../apis/index.js'
 import {
   type Authenticated,
@@ -105,6 +105,7 @@ export class RequestHandler {
     if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) {
       return this.#answers.refuse(request, faults.entityTooLarge, 'body-too-large')
     }
+    if (!isPlainlyFramed(req)) return this.#answers.refuse(request, faults.badRequest, 'transfer-encoding')
     const target = readTarget(url)
     if (target.kind === 'refusal') return this.#answers.refuse(request, faults.badRequest, target.reason)
     const method = req.method ?? ''
@@ -218,6 +219,12 @@ const ROUTE_FAULTS = {
   'method-not-allowed': faults.methodNotAllowed,
   ambiguous: faults.badRequest,
 } as const
+
+/** Whether a body has no other coding than `chunked`, which nobody would undo, and HTTP/1.0 has none (RFC 9112 §6.1). */
+function isPlainlyFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersionMinor > 0)
+}
 
 /** An operation's scopes: any of its alternatives must be held whole (OpenAPI's security requirements). */
 function allows(required: readonly (readonly string[])[], held: ReadonlySet<string>): boolean {

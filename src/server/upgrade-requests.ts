@@ -54,8 +54,8 @@ export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll
   }
 }
 
-/** Node notes a response under way on its socket, and nowhere else. */
-function isAnswering(socket: Duplex): boolean {
+/** Whether a request's answer is still to come. Node notes a response under way on its socket, and nowhere else. */
+export function isAnswering(socket: Duplex): boolean {
   return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined
 }
 

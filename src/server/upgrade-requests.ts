@@ -1,4 +1,4 @@
-import { IncomingMessage, type Server } from 'node:http'
+import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 /** Gets a request for a WebSocket, its socket, and what came behind the request. The socket is its own to close. */
@@ -39,7 +39,7 @@ export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', ignore)
     // Behind another request whose answer is still to come: that answer would end up among this one's bytes.
-    if (isAnswering(socket)) {
+    if (responseUnderWay(socket) !== undefined) {
       socket.destroy()
       return
     }
@@ -54,9 +54,10 @@ export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll
   }
 }
 
-/** Whether a request's answer is still to come. Node notes a response under way on its socket, and nowhere else. */
-export function isAnswering(socket: Duplex): boolean {
-  return '_httpMessage' in socket && socket._httpMessage !== null && socket._httpMessage !== undefined
+/** The response whose turn it is on a connection, if any. Node notes it on its socket, and nowhere else. */
+export function responseUnderWay(socket: Duplex): ServerResponse | undefined {
+  const noted = '_httpMessage' in socket ? socket._httpMessage : undefined
+  return noted instanceof ServerResponse ? noted : undefined
 }
 
 function ignore(): void {}

@@ -14,7 +14,14 @@ async function listener(t: Test): Promise<number> {
     port: 0,
     limits: { maxHeaderSize: 32_768, maxUriLength: 4_096, timeout: 60_000, keepAlive: true, maxPipelinedRequests: 10 },
     onUpgrade: () => undefined,
-    onRequest: (req, res) => setImmediate(() => void text(req).then((body) => res.end(`${req.url} ${body}`))),
+    onRequest: (req, res) =>
+      setImmediate(
+        () =>
+          void text(req).then(
+            (body) => res.end(`${req.url} ${body}`),
+            () => undefined,
+          ),
+      ),
   })
   t.teardown(() => close(0))
   return port
@@ -26,9 +33,19 @@ t.test('what cannot be read is answered, and the connection closed', async (t) =
   t.match(await exchangeRaw(port, `GET / HTTP/1.1\r\nx: ${'a'.repeat(70_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
 })
 
-t.test('behind a request that waits for its answer nothing is written that would pass for that answer', async (t) => {
+t.test('behind requests that wait for their answers it is answered in its turn', async (t) => {
   const port = await listener(t)
-  t.equal(await exchangeRaw(port, `${GET}NONSENSE\r\n\r\n`).catch(() => ''), '')
+  const answers = await exchangeRaw(port, `${GET.repeat(12)}NONSENSE\r\n\r\nMORE`)
+  t.same(
+    [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
+    [...Array<string>(12).fill('200'), '400'],
+  )
+})
+
+t.test('a body that cannot be read ends its connection', async (t) => {
+  const port = await listener(t)
+  const post = 'POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n'
+  t.equal(await exchangeRaw(port, `${post}5\r\nhello\r\nNONSENSE`), '')
 })
 
 t.test('what follows a request with Connection: close is not read, and the request is answered', async (t) => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { silent } from '../../src/logging/index.js'
 import { Fingerprinter } from '../../src/revocation/fingerprint.js'
 import { RevocationList } from '../../src/revocation/list/index.js'
-import { Promptness } from '../../src/revocation/promptness.js'
+import { RealtimeStatus } from '../../src/revocation/realtime-status.js'
 import { type PrimaryMessage, Publisher, Replica, type WorkerMessage } from '../../src/revocation/replication/index.js'
 
 const ENTRIES = Number(process.env.ENTRIES ?? 5_000_000)
@@ -35,8 +35,8 @@ async function primary(): Promise<void> {
   }
   list.sources.index('bench')
   const logger = silent('bench')
-  const promptness = new Promptness()
-  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil: () => Infinity, promptness, logger })
+  const realtimeStatus = new RealtimeStatus()
+  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil: () => Infinity, realtimeStatus, logger })
   const child = fork(fileURLToPath(import.meta.url), [], { serialization: 'advanced' })
   let longest = 0
   let longestCpu = 0

@@ -4,7 +4,7 @@ import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
 import { type Entry, RevocationList, sweepExpired } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
-import { Promptness } from './promptness.js'
+import { RealtimeStatus } from './realtime-status.js'
 import type { RealtimeSource, RevocationRecord } from './record.js'
 import { Publisher } from './replication/index.js'
 import { openStore, openTopic, sourcesIdentity, takesRevocations } from './sources.js'
@@ -35,7 +35,7 @@ export class Revocations implements LiveRevocations {
   readonly #journal: Journal | undefined
   readonly #journalError: string | undefined
   readonly #synchronizer: Synchronizer
-  readonly #promptness: Promptness
+  readonly #realtimeStatus: RealtimeStatus
   readonly #writeBack: WriteBack | undefined
   readonly #topic: RealtimeSource | undefined
   readonly #logger: Logger
@@ -48,7 +48,7 @@ export class Revocations implements LiveRevocations {
     journal: Journal | undefined
     journalError: string | undefined
     synchronizer: Synchronizer
-    promptness: Promptness
+    realtimeStatus: RealtimeStatus
     writeBack: WriteBack | undefined
     topic: RealtimeSource | undefined
     logger: Logger
@@ -59,7 +59,7 @@ export class Revocations implements LiveRevocations {
     this.#journal = parts.journal
     this.#journalError = parts.journalError
     this.#synchronizer = parts.synchronizer
-    this.#promptness = parts.promptness
+    this.#realtimeStatus = parts.realtimeStatus
     this.#writeBack = parts.writeBack
     this.#topic = parts.topic
     this.#logger = parts.logger
@@ -84,7 +84,7 @@ export class Revocations implements LiveRevocations {
   }
 
   onRealtime(listener: (isLive: boolean) => void): void {
-    this.#promptness.onChange(listener)
+    this.#realtimeStatus.onChange(listener)
   }
 
   /**
@@ -118,7 +118,7 @@ export class Revocations implements LiveRevocations {
       list: this.#list,
       seed: this.fingerprints.seed,
       knownUntil: () => this.knownUntil,
-      promptness: this.#promptness,
+      realtimeStatus: this.#realtimeStatus,
       logger,
     })
     void this.known().then(() => publisher.heartbeat())
@@ -166,9 +166,9 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const store = opened?.store
 
   const { journal, journalError, list, fingerprints, inStepAt } = await openList(config, logger)
-  const promptness = new Promptness()
+  const realtimeStatus = new RealtimeStatus()
   const synchronizer = new Synchronizer({
-    onRealtime: (isLive) => promptness.set(isLive),
+    onRealtime: (isLive) => realtimeStatus.set(isLive),
     ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
     target: {
@@ -188,7 +188,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     journal,
     journalError,
     synchronizer,
-    promptness,
+    realtimeStatus,
     writeBack: takesRevocations(store)
       ? new WriteBack({ store, journal, retention: settings.retention, logger })
       : undefined,

@@ -1,6 +1,6 @@
 import type { Logger } from '../../logging/index.js'
 import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
-import type { Promptness } from '../promptness.js'
+import type { RealtimeStatus } from '../realtime-status.js'
 import { Follower, type FollowerLimits, type FollowerStatus, type Leader, LIMITS } from './follower.js'
 import { monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
@@ -17,7 +17,7 @@ export interface PublisherOptions {
   readonly seed: Uint8Array
   /** Until when the list is known, epoch ms. */
   readonly knownUntil: () => number
-  readonly promptness: Promptness
+  readonly realtimeStatus: RealtimeStatus
   readonly logger: Logger
   readonly limits?: FollowerLimits
   /** Monotonic milliseconds. */
@@ -60,13 +60,15 @@ export class Publisher {
       flush: () => this.flush(),
       lease: () => ({ knownUntil: options.knownUntil(), saidAt: now() }),
       get isLive() {
-        return options.promptness.isLive
+        return options.realtimeStatus.isLive
       },
       now,
     }
     this.#unsubscribe = [
       options.list.onChange((entry) => this.#changed(entry)),
-      options.promptness.onChange((isLive) => this.#followers.forEach((follower) => void follower.realtime(isLive))),
+      options.realtimeStatus.onChange((isLive) =>
+        this.#followers.forEach((follower) => void follower.realtime(isLive)),
+      ),
     ]
     this.#timer = setInterval(() => this.heartbeat(), HEARTBEAT)
     this.#timer.unref()

@@ -8,7 +8,7 @@ import {
   sweepExpired,
 } from '../list/index.js'
 import type { LiveRevocations, Revocation } from '../lookup.js'
-import { Promptness } from '../promptness.js'
+import { RealtimeStatus } from '../realtime-status.js'
 import type { TokenIdentity } from '../token-id.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
@@ -31,7 +31,7 @@ export interface ReplicaOptions extends Retention {
 export class Replica implements LiveRevocations {
   readonly #options: ReplicaOptions
   readonly #now: () => number
-  readonly #promptness = new Promptness()
+  readonly #realtimeStatus = new RealtimeStatus()
   readonly #stopSweeping: () => void
   #onPrimed: (() => void)[] = []
   #content: { list: RevocationList; fingerprints: Fingerprinter } | undefined
@@ -88,7 +88,7 @@ export class Replica implements LiveRevocations {
   }
 
   onRealtime(listener: (isLive: boolean) => void): void {
-    this.#promptness.onChange(listener)
+    this.#realtimeStatus.onChange(listener)
   }
 
   /** Takes what the primary said. */
@@ -131,7 +131,7 @@ export class Replica implements LiveRevocations {
         for (const resolve of this.#onPrimed.splice(0)) resolve()
         break
       case 'realtime':
-        this.#promptness.set(message.isLive)
+        this.#realtimeStatus.set(message.isLive)
         break
       case 'alive':
         this.#renew(message)
@@ -139,7 +139,7 @@ export class Replica implements LiveRevocations {
       case 'stale':
         this.#primed = false
         this.#leaseEnds = 0
-        this.#promptness.set(false)
+        this.#realtimeStatus.set(false)
         break
     }
   }

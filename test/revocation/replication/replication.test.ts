@@ -6,7 +6,7 @@ import t from 'tap'
 import { createLogging, silent } from '../../../src/logging/index.js'
 import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
 import { decodeEntries, RevocationList, type RuleEntry, type TokenEntry } from '../../../src/revocation/list/index.js'
-import { Promptness } from '../../../src/revocation/promptness.js'
+import { RealtimeStatus } from '../../../src/revocation/realtime-status.js'
 import type { RevocationRecord } from '../../../src/revocation/record.js'
 import { Publisher, Replica } from '../../../src/revocation/replication/index.js'
 import { LEASE, type PrimaryMessage, type WorkerMessage } from '../../../src/revocation/replication/messages.js'
@@ -43,9 +43,9 @@ interface Options {
 function pair(t: { teardown(action: () => void): void }, options: Options = {}) {
   const list = new RevocationList({ fingerprints, ...RETENTION })
   const { knownUntil = () => Number.POSITIVE_INFINITY, ...others } = options
-  const promptness = new Promptness()
+  const realtimeStatus = new RealtimeStatus()
   const logger = silent('t')
-  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil, promptness, logger, ...others })
+  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil, realtimeStatus, logger, ...others })
   const down: PrimaryMessage[] = []
   const up: WorkerMessage[] = []
   const subscription = publisher.subscribe('1', (message) => down.push(structuredClone(message)))
@@ -70,7 +70,7 @@ function pair(t: { teardown(action: () => void): void }, options: Options = {}) 
   }
   return {
     list,
-    promptness,
+    realtimeStatus,
     /** What the worker was told of realtime. */
     told,
     publisher,
@@ -146,7 +146,7 @@ t.test(
           else if (each.do === 'down') p.deliverDown()
           else if (each.do === 'up') p.deliverUp()
           else if (each.do === 'flush') p.publisher.flush()
-          else if (each.do === 'realtime') p.promptness.set(each.isLive)
+          else if (each.do === 'realtime') p.realtimeStatus.set(each.isLive)
           else if (each.do === 'beat') p.publisher.heartbeat()
           else await setImmediate()
           if (p.subscription.status()?.state === 'behind') behind++
@@ -157,7 +157,7 @@ t.test(
         return (
           status?.state === 'in step' &&
           status.lag.entries === 0 &&
-          p.told.at(-1) === p.promptness.isLive &&
+          p.told.at(-1) === p.realtimeStatus.isLive &&
           JSON.stringify(contents(p.replica.list)) === JSON.stringify(contents(p.list))
         )
       }),
@@ -169,12 +169,12 @@ t.test(
 
 t.test('a worker is told whether revocations come at once, and of every gap, also of one that is over', async (t) => {
   const p = pair(t, { limits: { entries: 10, messages: 100 } })
-  p.promptness.set(true)
+  p.realtimeStatus.set(true)
   void p.replica.follow()
   await p.settle()
   t.strictSame(p.told, [true])
-  p.promptness.set(false)
-  p.promptness.set(true)
+  p.realtimeStatus.set(false)
+  p.realtimeStatus.set(true)
   await p.settle()
   t.strictSame(p.told, [true, false, true])
   const late: boolean[] = []
@@ -182,8 +182,8 @@ t.test('a worker is told whether revocations come at once, and of every gap, als
   t.strictSame(late, [true], 'whoever asks later is told at once')
   for (let n = 0; n < 50; n++) p.list.add(token(n), 'topic', Date.now())
   p.publisher.flush()
-  p.promptness.set(false)
-  p.promptness.set(true)
+  p.realtimeStatus.set(false)
+  p.realtimeStatus.set(true)
   await p.settle()
   t.strictSame(p.told, [true, false, true, false, true], 'one that fell behind has missed something')
 })
@@ -258,7 +258,7 @@ t.test('a refused token prolongs what revokes it, in the primary and everywhere'
 t.test('over a real channel: many changes while the list is being sent', async (t) => {
   const { port1, port2 } = new MessageChannel()
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const known = { knownUntil: () => Number.POSITIVE_INFINITY, promptness: new Promptness() }
+  const known = { knownUntil: () => Number.POSITIVE_INFINITY, realtimeStatus: new RealtimeStatus() }
   const options = { list, seed: fingerprints.seed, ...known }
   const publisher = new Publisher({ ...options, logger: createLogging({ level: 'silent', format: 'json' })('t') })
   const subscription = publisher.subscribe('1', (message) => port1.postMessage(message))

@@ -1,5 +1,5 @@
-/** Whether revocations come at once, by a topic that is subscribed to, and who wants to know. */
-export class Promptness {
+/** Whether the topic is subscribed to, so that revocations arrive as they happen, and who wants to know. */
+export class RealtimeStatus {
   readonly #listeners = new Set<(isLive: boolean) => void>()
   #isLive = false
 
@@ -13,7 +13,7 @@ export class Promptness {
     for (const listener of this.#listeners) listener(isLive)
   }
 
-  /** Calls `listener` whenever revocations begin, or cease, to come at once; now, if they do already. */
+  /** Calls `listener` whenever the topic begins, or ceases, to be live; now, if it is already. */
   onChange(listener: (isLive: boolean) => void): () => void {
     this.#listeners.add(listener)
     if (this.#isLive) listener(true)

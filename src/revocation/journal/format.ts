@@ -15,11 +15,14 @@ const PAYLOAD_CHECKSUM = 9
 export const MAX_PAYLOAD = 1 << 20
 
 /** What a block holds. The numbers are part of the format. */
-export const BLOCK = { token: 1, rule: 2, inStep: 3, sources: 4, pending: 5, done: 6 } as const
+export const BLOCK = { token: 1, rule: 2, inStep: 3, sources: 4, pending: 5, done: 6, note: 7 } as const
 export type BlockKind = keyof typeof BLOCK
 
 export interface Block {
-  readonly kind: BlockKind
+  /** `undefined`: whole, but of a newer version. */
+  readonly kind: BlockKind | undefined
+  /** The kind's number in the file. */
+  readonly number: number
   readonly payload: Buffer
 }
 
@@ -40,9 +43,14 @@ export function decodeHeader(header: Buffer): Buffer | undefined {
 
 /** Throws a RangeError for a payload above {@link MAX_PAYLOAD}. */
 export function encodeBlock(kind: BlockKind, payload: Uint8Array): Buffer {
+  return encodeNumbered(BLOCK[kind], payload)
+}
+
+/** As {@link encodeBlock}, for a block whose kind may be a newer version's. */
+export function encodeNumbered(number: number, payload: Uint8Array): Buffer {
   if (payload.length > MAX_PAYLOAD) throw new RangeError('a block of the journal is too large')
   const block = Buffer.alloc(BLOCK_HEADER_BYTES + payload.length)
-  block.writeUInt8(BLOCK[kind], 0)
+  block.writeUInt8(number, 0)
   block.writeUInt32LE(payload.length, LENGTH)
   block.writeUInt32LE(crc32(block.subarray(0, HEAD_CHECKSUM)), HEAD_CHECKSUM)
   block.writeUInt32LE(crc32(payload), PAYLOAD_CHECKSUM)
@@ -57,16 +65,16 @@ export function encodeBlock(kind: BlockKind, payload: Uint8Array): Buffer {
  */
 export function decodeBlock(bytes: Buffer, at: number): { block: Block; end: number } | 'more' | 'damaged' {
   if (bytes.length - at < BLOCK_HEADER_BYTES) return 'more'
-  const kind = KIND_OF.get(bytes.readUInt8(at))
+  const number = bytes.readUInt8(at)
   const length = bytes.readUInt32LE(at + LENGTH)
-  if (kind === undefined || length > MAX_PAYLOAD) return 'damaged'
+  if (length > MAX_PAYLOAD) return 'damaged'
   const head = crc32(bytes.subarray(at, at + HEAD_CHECKSUM))
   if (bytes.readUInt32LE(at + HEAD_CHECKSUM) !== head) return 'damaged'
   const end = at + BLOCK_HEADER_BYTES + length
   if (end > bytes.length) return 'more'
   const payload = bytes.subarray(at + BLOCK_HEADER_BYTES, end)
   if (bytes.readUInt32LE(at + PAYLOAD_CHECKSUM) !== crc32(payload)) return 'damaged'
-  return { block: { kind, payload: Buffer.from(payload) }, end }
+  return { block: { kind: KIND_OF.get(number), number, payload: Buffer.from(payload) }, end }
 }
 
 function checksum(bytes: Buffer): Buffer {

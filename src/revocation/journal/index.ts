@@ -1,4 +1,5 @@
 export { Journal, type JournalStatus } from './journal.js'
 export { JournalLocked } from './lock.js'
 export { type OpenedJournal, openJournal } from './open.js'
+export type { JSONValue } from './notes.js'
 export { MAX_PENDING, type PendingPut } from './pending.js'

@@ -4,7 +4,9 @@ import type { Entry, RevocationList } from '../list/index.js'
 import type { RevocationRecord } from '../record.js'
 import { entryBlocks, type InStepMark, inStepBlocks, markName, sourceBlocks } from './blocks.js'
 import { JournalFile } from './journal-file.js'
+import { type JSONValue, Notes } from './notes.js'
 import { type PendingPut, PendingPuts } from './pending.js'
+import type { ByteRange } from './read.js'
 import { Rewriting } from './rewriting.js'
 
 /** How long entries wait for others to be written with them, ms. */
@@ -41,6 +43,7 @@ export class Journal {
   readonly #seed: Buffer
   readonly #list: RevocationList
   readonly #pending: PendingPuts
+  readonly #notes: Notes
   readonly #logger: Logger
   readonly #release: () => Promise<void>
   #file: JournalFile
@@ -71,6 +74,9 @@ export class Journal {
     seed: Buffer
     list: RevocationList
     pending?: PendingPuts
+    notes?: ReadonlyMap<string, JSONValue>
+    /** Where blocks of a newer version's kinds stand. */
+    unknown?: ByteRange | undefined
     logger: Logger
     file: FileHandle
     bytes: number
@@ -84,7 +90,9 @@ export class Journal {
     this.#list = parts.list
     this.#pending = parts.pending ?? new PendingPuts()
     this.#logger = parts.logger
+    this.#notes = new Notes(parts.notes)
     this.#file = new JournalFile(parts.file, parts.bytes)
+    this.#file.unknown = parts.unknown
     this.#markName = markName(parts.seed, parts.sources)
     this.#mark = parts.inStepAt === undefined ? undefined : { at: parts.inStepAt, of: this.#markName }
     this.#markTaken = this.#mark
@@ -107,6 +115,17 @@ export class Journal {
     if (this.#closed) return
     this.#mark = { at, of: this.#markName }
     this.#markWritten = false
+    this.#schedule(BATCH_DELAY)
+  }
+
+  /**
+   * Keeps a value under a name, over restarts: {@link OpenedJournal.notes}. The last one of a name counts. It is written
+   * after everything that was appended before it, and only to a file that holds all of that: whoever notes how far it has
+   * read something reads on from there. Throws a RangeError above 64 KiB, or beyond 64 names.
+   */
+  note(name: string, value: JSONValue): void {
+    if (this.#closed) return
+    this.#notes.set(name, value)
     this.#schedule(BATCH_DELAY)
   }
 
@@ -148,6 +167,7 @@ export class Journal {
   async close(): Promise<void> {
     await this.flush().catch((error) => this.#logger.error('the journal was closed with entries unwritten', error))
     if (!this.#broken && (await this.#rewriting?.file.isWrittenWithin(CLOSE_PATIENCE))) await this.#write()
+    if (!this.#broken && this.#hasWaiting()) await this.#write() // what had to wait for the new file
     this.#closed = true
     clearTimeout(this.#timer)
     await this.#rewriting?.file.abandon()
@@ -174,7 +194,8 @@ export class Journal {
   }
 
   #hasWaiting(): boolean {
-    return this.#waiting.length > 0 || !this.#markWritten || this.#pending.hasUnwritten
+    const hasNotes = this.#notes.isWaiting && !this.#isIncomplete
+    return this.#waiting.length > 0 || !this.#markWritten || this.#pending.hasUnwritten || hasNotes
   }
 
   async #writeAll(): Promise<void> {
@@ -206,11 +227,12 @@ export class Journal {
     const puts = this.#pending.takeUnwritten()
     const facts = Buffer.concat([...sourceBlocks(this.#list.sources, this.#file), ...entryBlocks(entries), ...puts])
     this.#rewriting?.file.add(facts)
-    // A file that lacks what was dropped holds less than the mark would say.
+    // A file that lacks what was dropped holds less than a mark or a note would say.
     const marks = this.#markWritten || this.#isIncomplete ? [] : inStepBlocks(this.#mark)
+    const notes = this.#isIncomplete ? [] : this.#notes.takeWaiting()
     this.#markWritten = true
     this.#markTaken = this.#mark
-    return Buffer.concat([facts, ...marks])
+    return Buffer.concat([facts, ...marks, ...notes])
   }
 
   async #appendBatch(batch: Buffer): Promise<void> {
@@ -246,13 +268,20 @@ export class Journal {
 
   #isWorthCompacting(): boolean {
     const { tokens, rules } = this.#list.size
-    const { bytes } = this.#file
+    const bytes = this.#file.bytes - this.#file.unknownBytes
     return bytes > COMPACT_ABOVE && bytes > COMPACT_FACTOR * (tokens * 16 + rules * 24 + COMPACT_ABOVE / 4)
   }
 
   #beginRewriting(): void {
     if (this.#rewriting !== undefined || performance.now() < this.#retryAt) return
-    const file = new Rewriting(this.#path, this.#seed, this.#list, this.#pending)
+    const file = new Rewriting({
+      path: this.#path,
+      seed: this.#seed,
+      list: this.#list,
+      pending: this.#pending,
+      notes: this.#notes,
+      old: this.#file,
+    })
     this.#rewriting = { file, drops: this.#drops }
     file.written.then(
       () => this.#schedule(0),

@@ -9,6 +9,7 @@ import { type Block, encodeHeader } from './format.js'
 import { Journal } from './journal.js'
 import { syncDirectoryOf } from './journal-file.js'
 import { lock } from './lock.js'
+import { type JSONValue, readNote } from './notes.js'
 import { PendingPuts } from './pending.js'
 import { type Contents, readJournal } from './read.js'
 
@@ -33,6 +34,8 @@ export interface OpenedJournal {
   readonly fingerprints: Fingerprinter
   /** When the list was last in step with its sources (epoch ms), as far as the file says; a damaged one says nothing. */
   readonly inStepAt: number | undefined
+  /** The last value of each {@link Journal.note}; none if the file is damaged. */
+  readonly notes: ReadonlyMap<string, JSONValue>
 }
 
 /**
@@ -52,6 +55,8 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
       seed: loaded.fingerprints.seed,
       list: loaded.list,
       pending: loaded.pending,
+      notes: loaded.notes,
+      unknown: opened.unknown,
       logger,
       file,
       bytes: opened.bytes,
@@ -60,7 +65,8 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
       release,
     })
     loaded.list.onChange((entry) => journal.append(entry))
-    return { journal, list: loaded.list, fingerprints: loaded.fingerprints, inStepAt: loaded.inStepAt }
+    const { list, fingerprints, inStepAt, notes } = loaded
+    return { journal, list, fingerprints, inStepAt, notes }
   } catch (error) {
     await release()
     throw error
@@ -82,8 +88,11 @@ async function openLocked(options: OpenJournalOptions) {
     await file.truncate(contents.validBytes)
     const loaded = loading.loaded()
     // Entries are lost that the list had when it was last in step.
-    if (contents.damaged) loaded.inStepAt = undefined
-    return { file, bytes: contents.validBytes, loaded }
+    if (contents.damaged) {
+      loaded.inStepAt = undefined
+      loaded.notes.clear()
+    }
+    return { file, bytes: contents.validBytes, unknown: contents.unknown, loaded }
   } catch (error) {
     await file.close()
     throw error
@@ -114,7 +123,7 @@ async function startAnew(old: FileHandle, contents: Contents, options: OpenJourn
   await file.write(header, 0, header.length, 0)
   await file.sync()
   await syncDirectoryOf(path)
-  return { file, bytes: header.length, loaded }
+  return { file, bytes: header.length, unknown: undefined, loaded }
 }
 
 /** What cannot be read is kept for whoever wants to look; what can be read is used, also when there is no room for both. */
@@ -139,6 +148,7 @@ class Loading {
   #loaded: { list: RevocationList; fingerprints: Fingerprinter } | undefined
   #translation: Uint8Array | undefined
   #inStepAt: number | undefined
+  readonly #notes = new Map<string, JSONValue>()
   readonly #pending = new PendingPuts()
 
   constructor(options: OpenJournalOptions) {
@@ -160,6 +170,8 @@ class Loading {
       this.#pending.load(payload)
     } else if (kind === 'done') {
       this.#pending.loadDone(payload)
+    } else if (kind === 'note') {
+      readNote(payload, this.#notes)
     } else if (kind === 'sources') {
       const names: unknown = JSON.parse(payload.toString('utf8'))
       if (Array.isArray(names)) this.#translation = list.sources.translation(names.map(String))
@@ -176,6 +188,6 @@ class Loading {
 
   loaded() {
     if (this.#loaded === undefined) throw new TypeError('a journal begins with its seed')
-    return { ...this.#loaded, inStepAt: this.#inStepAt, pending: this.#pending }
+    return { ...this.#loaded, inStepAt: this.#inStepAt, notes: this.#notes, pending: this.#pending }
   }
 }

@@ -2,6 +2,12 @@ import type { FileHandle } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import { type Block, decodeBlock, decodeHeader, HEADER_BYTES, MAX_PAYLOAD } from './format.js'
 
+/** Bytes of a file, from the first to before the second. */
+export interface ByteRange {
+  readonly from: number
+  readonly to: number
+}
+
 const CHUNK = 1 << 20
 /** The longest that reading may keep the event loop, but for one block, ms. */
 const SLICE = 5
@@ -16,6 +22,8 @@ export type Contents =
       readonly seed: Buffer
       /** Bytes up to the end of the last whole block; what follows is a torn tail, or damage. */
       readonly validBytes: number
+      /** Where blocks of kinds that this version does not know stand, among others. */
+      readonly unknown: ByteRange | undefined
       /** Whether more follows than a write that was cut short leaves. */
       readonly damaged: boolean
     }
@@ -37,27 +45,41 @@ export async function readJournal(
   onSeed(seed)
   const { size } = await file.stat()
   let validBytes = HEADER_BYTES
-  let rest: Buffer = Buffer.alloc(0)
+  let unknown: ByteRange | undefined
   let sliceStart = performance.now()
-  for (let position = HEADER_BYTES; ; ) {
-    const chunk = Buffer.allocUnsafe(CHUNK)
-    const read = await file.read(chunk, 0, CHUNK, position)
-    if (read.bytesRead === 0) break
-    position += read.bytesRead
-    const bytes = Buffer.concat([rest, chunk.subarray(0, read.bytesRead)])
+  for await (const next of blocksOf(file, { from: HEADER_BYTES, to: Number.POSITIVE_INFINITY })) {
+    if (next === 'damaged') return { state: 'read', seed, validBytes, unknown, damaged: true }
+    onBlock(next.block)
+    if (next.block.kind === undefined) unknown = { from: unknown?.from ?? validBytes, to: next.end }
+    validBytes = next.end
+    if (performance.now() - sliceStart < SLICE) continue
+    await setImmediate()
+    sliceStart = performance.now()
+  }
+  return { state: 'read', seed, validBytes, unknown, damaged: size - validBytes > MAX_PAYLOAD * 2 }
+}
+
+/** The whole blocks of a part of a file, and where in the file each ends, up to the first that is `'damaged'`. */
+export async function* blocksOf(file: FileHandle, { from, to }: ByteRange) {
+  let rest: Buffer = Buffer.alloc(0)
+  for (let position = from; position < to; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, to - position))
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
+    if (bytesRead === 0) return
+    const begin = position - rest.length
+    position += bytesRead
+    const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)])
     let at = 0
     for (;;) {
       const next = decodeBlock(bytes, at)
       if (next === 'more') break
-      if (next === 'damaged') return { state: 'read', seed, validBytes: validBytes + at, damaged: true }
-      onBlock(next.block)
+      if (next === 'damaged') {
+        yield next
+        return
+      }
       at = next.end
-      if (performance.now() - sliceStart < SLICE) continue
-      await setImmediate()
-      sliceStart = performance.now()
+      yield { block: next.block, end: begin + at }
     }
-    validBytes += at
     rest = bytes.subarray(at)
   }
-  return { state: 'read', seed, validBytes, damaged: size - validBytes > MAX_PAYLOAD * 2 }
 }

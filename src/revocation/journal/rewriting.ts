@@ -4,28 +4,36 @@ import type { RevocationList } from '../list/index.js'
 import { type InStepMark, inStepBlocks, sourceBlocks } from './blocks.js'
 import { encodeBlock, encodeHeader } from './format.js'
 import { JournalFile, syncDirectoryOf } from './journal-file.js'
+import type { Notes } from './notes.js'
 import type { PendingPuts } from './pending.js'
+
+/** What a new file is made of. */
+export interface RewritingParts {
+  readonly path: string
+  readonly seed: Buffer
+  readonly list: RevocationList
+  readonly pending: PendingPuts
+  readonly notes: Notes
+  /** The file that it is to replace: what this version does not know is copied from there. */
+  readonly old: JournalFile
+}
 
 /** A new file beside the old one, written in slices from the list, while the old one goes on taking what is new. */
 export class Rewriting {
   /** Resolves when what the list held has been written; the list's further changes are {@link add}ed. */
   readonly written: Promise<void>
-  readonly #path: string
+  readonly #parts: RewritingParts
   readonly #beside: string
-  readonly #list: RevocationList
-  readonly #pending: PendingPuts
   #file: JournalFile | undefined
   #added: Uint8Array[] = []
   #abandoned = false
   #isWritten = false
   #isInPlace = false
 
-  constructor(path: string, seed: Buffer, list: RevocationList, pending: PendingPuts) {
-    this.#path = path
-    this.#beside = `${path}.new`
-    this.#list = list
-    this.#pending = pending
-    this.written = this.#write(seed)
+  constructor(parts: RewritingParts) {
+    this.#parts = parts
+    this.#beside = `${parts.path}.new`
+    this.written = this.#write()
   }
 
   get isWritten(): boolean {
@@ -59,15 +67,16 @@ export class Rewriting {
    */
   async finish(mark: InStepMark | undefined): Promise<JournalFile> {
     await this.written
+    const { path, pending, notes } = this.#parts
     const file = this.#file
     if (file === undefined || !this.#isWritten) throw new TypeError('not written')
     await this.#writeAdded(file)
-    for (const block of this.#pending.export()) await file.append(block)
-    for (const block of inStepBlocks(mark)) await file.append(block)
+    for (const block of pending.export()) await file.append(block)
+    for (const block of [...inStepBlocks(mark), ...notes.export()]) await file.append(block)
     await file.sync()
-    await rename(this.#beside, this.#path)
+    await rename(this.#beside, path)
     this.#isInPlace = true
-    await syncDirectoryOf(this.#path)
+    await syncDirectoryOf(path)
     return file
   }
 
@@ -79,12 +88,14 @@ export class Rewriting {
     if (!this.#isInPlace) await rm(this.#beside, { force: true }).catch(() => undefined)
   }
 
-  async #write(seed: Buffer): Promise<void> {
+  async #write(): Promise<void> {
+    const { seed, list, old } = this.#parts
     const file = await JournalFile.create(this.#beside)
     this.#file = file
     await file.append(encodeHeader(seed))
-    for (const { kind, bytes } of this.#list.export()) {
-      await file.append(Buffer.concat([...sourceBlocks(this.#list.sources, file), encodeBlock(kind, bytes)]))
+    await old.copyUnknown(file)
+    for (const { kind, bytes } of list.export()) {
+      await file.append(Buffer.concat([...sourceBlocks(list.sources, file), encodeBlock(kind, bytes)]))
       await this.#writeAdded(file)
       await setImmediate()
       if (this.#abandoned) return
@@ -95,8 +106,9 @@ export class Rewriting {
   }
 
   async #writeAdded(file: JournalFile): Promise<void> {
+    const { sources } = this.#parts.list
     const added = this.#added
     this.#added = []
-    if (added.length > 0) await file.append(Buffer.concat([...sourceBlocks(this.#list.sources, file), ...added]))
+    if (added.length > 0) await file.append(Buffer.concat([...sourceBlocks(sources, file), ...added]))
   }
 }

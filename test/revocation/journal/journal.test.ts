@@ -15,22 +15,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { silent } from '../../../src/logging/index.js'
 import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
-import { Journal, type OpenedJournal, openJournal } from '../../../src/revocation/journal/index.js'
+import { Journal, openJournal } from '../../../src/revocation/journal/index.js'
 import { RevocationList } from '../../../src/revocation/list/index.js'
-import { identify, type OpaqueToken } from '../../../src/revocation/token-id.js'
-
-const NOW = Date.UTC(2026, 0, 1)
-const HOUR = 3_600_000
-
-function open(path: string, now = NOW, sources = 'these'): Promise<OpenedJournal> {
-  return openJournal({
-    path,
-    now,
-    sources,
-    logger: silent('test'),
-    listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
-  })
-}
+import { identify } from '../../../src/revocation/token-id.js'
+import { HOUR, has, NOW, names, open } from './opened-journal.js'
 
 /** A journal of some tokens, closed. */
 async function written(t: Test, ids: readonly string[]): Promise<string> {
@@ -40,13 +28,6 @@ async function written(t: Test, ids: readonly string[]): Promise<string> {
   await journal.close()
   return path
 }
-
-function has({ list, fingerprints }: OpenedJournal, id: string) {
-  const credential: OpaqueToken = { kind: 'opaque', token: id }
-  return list.find(identify(credential, {}, fingerprints), NOW)
-}
-
-const names = (count: number) => Array.from({ length: count }, (_, i) => `token-${i}`)
 
 t.test('what was appended is there after a restart, with where it came from', async (t) => {
   const path = await written(t, names(10_000))

@@ -62,7 +62,7 @@ export async function serve(
     revocations.onRealtime(realtime)
     const upstreams = { client, upgrade: upgradeOptions(config, clientOptions) }
     handler = requestHandler(inputs, upstreams, revocations, authenticator, revokeHere, logging)
-    const { http, https, token } = await openListeners(config, handler, (listener) => listeners.push(listener))
+    const { http, https, token } = await openListeners(config, handler, logging, (listener) => listeners.push(listener))
     const optional = token === undefined ? {} : { tokenPort: token.port }
     return { httpPort: http.port, httpsPort: https.port, ...optional, close }
   } catch (error) {
@@ -183,6 +183,7 @@ function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): 
 async function openListeners(
   { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
   handler: RequestHandler,
+  logging: Logging,
   onOpened: (listener: Listener) => void,
 ): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
   const limits = {
@@ -204,6 +205,7 @@ async function openListeners(
       limits,
       onRequest: handler.listener(role),
       onUpgrade: handler.upgradeListener(role),
+      onError: (error: Error) => logging('Listener').error('listener error', error, { port }),
     }
     const start = () => listen(tls === undefined ? options : { ...options, tls })
     const listener = await opened(start, { section: 'listenerConfig', key, host, port })

@@ -1,3 +1,4 @@
+export { closeBehind, destroyLater, isBodyPending, responseUnderWay, takeNoMore, takesNoMore } from './closing.js'
 export { EndpointTurns } from './endpoints.js'
 export {
   type Exchange,

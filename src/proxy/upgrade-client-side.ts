@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { ignore, LINGER, reset } from './upgrade-sockets.js'
+import { LINGER } from './closing.js'
+import { ignore, reset } from './upgrade-sockets.js'
 import { closeFrame, WebSocketFrames } from './web-socket-frames.js'
 
 /** Milliseconds that a refused client has until its Close frame must have left; then it is reset. */

@@ -2,9 +2,7 @@ import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-
-/** Milliseconds that a client has to close its side once all has been sent to it. */
-export const LINGER = 2_000
+import { destroyLater } from './closing.js'
 
 /**
  * Answers on a socket that Node's server has let go of (`upgrade`), and closes it: what else the client sends is
@@ -28,8 +26,7 @@ export function writeResponse(socket: Duplex, status: number, headers: readonly 
   lines.push('connection: close', '', '')
   socket.on('error', ignore)
   if (socket.destroyed) return
-  const deadline = setTimeout(() => socket.destroy(), LINGER)
-  socket.once('close', () => clearTimeout(deadline))
+  destroyLater(socket)
   socket.resume()
   socket.write(lines.join('\r\n'), 'latin1')
   socket.end(body)

@@ -1,13 +1,24 @@
-import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { SecureVersion } from 'node:tls'
+import { closeBehind, isBodyPending, takeNoMore } from '../proxy/index.js'
 import { limitPipelining } from './pipelining.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrade-requests.js'
 
-/** Milliseconds that a client may take for a request's headers. */
+/** Milliseconds that a client may take for a TLS handshake. */
+const HANDSHAKE_TIMEOUT = 10_000
+/** Milliseconds that a client may take for a request's headers, and how often that is looked at. */
 const HEADERS_TIMEOUT = 60_000
+const HEADERS_INTERVAL = 5_000
 /** How long a connection without a request is kept, ms. */
 const KEEP_ALIVE_TIMEOUT = 60_000
 
@@ -20,6 +31,10 @@ export interface ListenerLimits {
   readonly keepAlive: boolean
   /** Requests of one connection that are worked on at a time. */
   readonly maxPipelinedRequests: number
+  /** Milliseconds that a TLS handshake may take. Default 10 s. */
+  readonly handshakeTimeout?: number
+  /** Milliseconds that a request's headers may take. Default 60 s. */
+  readonly headersTimeout?: number
 }
 
 /** What a listener needs to speak TLS: its key and certificate chain in PEM, and the versions that it speaks. */
@@ -39,6 +54,8 @@ export interface ListenerOptions {
   readonly tls?: ListenerTls
   readonly onRequest: RequestListener
   readonly onUpgrade: UpgradeListener
+  /** Told of what goes wrong once it is open, such as a connection that could not be accepted. It goes on. */
+  readonly onError?: (error: Error) => void
 }
 
 /** A listener that is open. */
@@ -54,6 +71,7 @@ export interface Listener {
 /** Opens a listener; rejects with Node's error (`EADDRINUSE`, `EACCES` ...) if it cannot. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { limits, tls } = options
+  const { handshakeTimeout = HANDSHAKE_TIMEOUT, headersTimeout = HEADERS_TIMEOUT } = limits
   let draining = false
   const onRequest = limitPipelining(limits.maxPipelinedRequests, options.onRequest, () => {
     if (draining) setImmediate(() => server.closeIdleConnections())
@@ -62,26 +80,32 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     IncomingMessage: ServedRequest,
     // Node counts the target with the headers; ours is measured by itself, and answered 414.
     maxHeaderSize: limits.maxHeaderSize + limits.maxUriLength,
-    headersTimeout: HEADERS_TIMEOUT,
+    headersTimeout,
+    connectionsCheckingInterval: Math.min(headersTimeout, HEADERS_INTERVAL),
+    requireHostHeader: false, // Node's own answer would not keep what follows from being served
     requestTimeout: 0, // an upload may take its time; `timeout` ends one that stands still
     keepAliveTimeout: limits.keepAlive ? KEEP_ALIVE_TIMEOUT : 1,
   }
-  const listener: RequestListener = (req, res) => {
-    if (draining || !limits.keepAlive) res.shouldKeepAlive = false
-    onRequest(req, res)
+  const serve = (req: ServedRequest, res: ServerResponse, by: RequestListener): void => {
+    const isLast = draining || !limits.keepAlive || req.declinesUpgrade || by === answerHostless
+    if (isLast) res.shouldKeepAlive = false
+    by(req, res)
+    if (isLast) takeNoMore(req.socket)
+  }
+  const listener: RequestListener<typeof ServedRequest> = (req, res) => {
+    serve(req, res, hasHost(req) ? onRequest : answerHostless)
   }
   const server: Server =
     tls === undefined
       ? createHttpServer(serverOptions, listener)
-      : createHttpsServer({ ...serverOptions, ...tls }, listener)
+      : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout }, listener)
   server.setTimeout(limits.timeout)
   server.maxHeadersCount = 0 // beyond a number of its own Node leaves headers out; their size is limited
   server.on('clientError', answerUnreadable)
+  server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
   const upgraded = onUpgrade(server, options.onUpgrade)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, resolve)
-  })
+  await opened(server, options)
+  server.on('error', (error) => options.onError?.(error))
   return {
     port: (server.address() as AddressInfo).port,
     close(timeout) {
@@ -99,4 +123,33 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       })
     },
   }
+}
+
+function opened(server: Server, { port, host }: ListenerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function hasHost({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  return headers.host !== undefined || httpVersionMinor === 0
+}
+
+/** RFC 9112 §3.2. */
+function answerHostless(req: IncomingMessage, res: ServerResponse): void {
+  answerBare(req, res, 400)
+}
+
+/** RFC 9110 §10.1.1: no expectation but `100-continue` is known. */
+function answerExpectation(req: IncomingMessage, res: ServerResponse): void {
+  answerBare(req, res, 417)
+}
+
+function answerBare(req: IncomingMessage, res: ServerResponse, status: number): void {
+  if (isBodyPending(req)) closeBehind(req, res)
+  res.writeHead(status, { 'content-length': 0 }).end()
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Exchange, forward } from '../proxy/index.js'
+import { closeBehind, type Exchange, forward, isBodyPending } from '../proxy/index.js'
 import {
   answerHeaders,
   type ListenerRole,
@@ -38,7 +38,10 @@ export class PlainRequest implements ReceivedRequest {
     const res = this.#res
     if (res.headersSent || res.destroyed) return
     const all = answerHeaders(headers, this.#server)
-    if (!this.req.complete) all.push('connection', 'close')
+    if (isBodyPending(this.req)) {
+      all.push('connection', 'close')
+      closeBehind(this.req, res)
+    }
     res.writeHead(status, all)
     res.end(this.req.method === 'HEAD' ? undefined : body)
   }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { responseUnderWay } from './upgrade-requests.js'
+import { destroyLater, responseUnderWay, takeNoMore, takesNoMore } from '../proxy/index.js'
 
 const STATUS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
@@ -15,23 +15,36 @@ const waiting = new WeakSet<Duplex>()
 /**
  * Answers what Node's parser cannot read, and closes the connection: what follows cannot be told from the rest of it. In
  * its turn: written while an earlier request of the connection waits for its answer, it would pass for that answer.
+ * Any other failure of a connection, a TLS handshake that fails or takes too long among them, destroys it.
  */
 export function answerUnreadable(error: Error, socket: Duplex): void {
   const code = 'code' in error ? String(error.code) : ''
   const isOfProtocol = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  if (!isOfProtocol || !socket.writable) {
+    if (!isOfProtocol || !takesNoMore(socket)) socket.destroy()
+    return
+  }
   const earlier = responseUnderWay(socket)
-  if (earlier !== undefined && isOfProtocol && isComplete(earlier)) {
-    if (code === BEYOND_THE_LAST || waiting.has(socket)) return
+  if (earlier === undefined) {
+    if (!takesNoMore(socket)) answer(code, socket)
+  } else if (earlier.req.complete) {
+    if (code === BEYOND_THE_LAST || takesNoMore(socket) || waiting.has(socket)) return
     waiting.add(socket)
     earlier.once('close', () => {
       waiting.delete(socket)
       answerUnreadable(error, socket)
     })
-  } else if (earlier !== undefined || !socket.writable) socket.destroy()
-  else socket.end(`HTTP/1.1 ${STATUS[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`, () => socket.destroy())
+  } else if (!isRefused(earlier)) socket.destroy() // the rest of a body that cannot be read never comes
 }
 
-/** Whether the whole of its request has come: the rest of a body that cannot be read never does. */
-function isComplete({ req }: ServerResponse): boolean {
-  return req.complete
+function answer(code: string, socket: Duplex): void {
+  takeNoMore(socket)
+  socket.end(`HTTP/1.1 ${STATUS[code] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`)
+  socket.resume()
+  destroyLater(socket)
+}
+
+/** Whether it closes its connection without the whole body of its request. */
+function isRefused(res: ServerResponse): boolean {
+  return res.writableEnded && takesNoMore(res.req.socket)
 }

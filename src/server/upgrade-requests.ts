@@ -1,5 +1,6 @@
-import { IncomingMessage, type Server, ServerResponse } from 'node:http'
+import { IncomingMessage, type Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { responseUnderWay } from '../proxy/index.js'
 
 /** Gets a request for a WebSocket, its socket, and what came behind the request. The socket is its own to close. */
 export type UpgradeListener = (req: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -17,6 +18,14 @@ export class ServedRequest extends IncomingMessage {
 
   get upgrade(): boolean {
     return this[ASKS] && (this.method === 'CONNECT' || namesWebSocket(this.headers.upgrade))
+  }
+
+  /**
+   * Whether it asks for another protocol, and is served as a plain request. Node's parser reads nothing more of the packet
+   * that it ends in, and takes the next packet for a request, which may be the middle of one: it must be the last.
+   */
+  get declinesUpgrade(): boolean {
+    return this[ASKS] && !this.upgrade
   }
 
   /** Node's parser says whether there is an `Upgrade` header that `Connection` lists, or the method is CONNECT. */
@@ -52,12 +61,6 @@ export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll
       for (const socket of open) socket.destroy()
     },
   }
-}
-
-/** The response whose turn it is on a connection, if any. Node notes it on its socket, and nowhere else. */
-export function responseUnderWay(socket: Duplex): ServerResponse | undefined {
-  const noted = '_httpMessage' in socket ? socket._httpMessage : undefined
-  return noted instanceof ServerResponse ? noted : undefined
 }
 
 function ignore(): void {}

@@ -1,3 +1,5 @@
+import type { MalformedReport } from '../logging/index.js'
+
 /**
  * What a source says: a token is revoked, or everything issued to somebody before a moment is.
  * Records are facts that only ever add up; their order and their repetition mean nothing.
@@ -53,8 +55,8 @@ export interface RealtimeSource {
    * Reconnects by itself, with back-off and jitter, and never rejects for what the network or the broker does.
    */
   run(sink: RevocationSink, signal: AbortSignal): Promise<void>
-  /** How many messages could not be read, by reason. */
-  malformed?(): Readonly<Record<string, number>>
+  /** The messages that could not be read. */
+  malformed?(): MalformedReport | undefined
 }
 
 /** A place that keeps revocations across restarts. */
@@ -69,6 +71,8 @@ export interface PersistentStore {
   watch?(sink: RevocationSink, signal: AbortSignal): Promise<void>
   /** Keeps a revocation so that other gateways learn of it. Resolves when the store has it. */
   put?(record: RevocationRecord): Promise<void>
+  /** The elements, of the last listing and of what a watch has delivered since, that could not be read. */
+  malformed?(): MalformedReport | undefined
   /** Lets go of its connections. It is not used any more. */
   close?(): Promise<void>
 }

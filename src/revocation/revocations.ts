@@ -37,7 +37,6 @@ export class Revocations implements LiveRevocations {
   readonly #synchronizer: Synchronizer
   readonly #realtimeStatus: RealtimeStatus
   readonly #writeBack: WriteBack | undefined
-  readonly #topic: RealtimeSource | undefined
   readonly #logger: Logger
   readonly #release: () => Promise<unknown>
   #stopSweeping = () => {}
@@ -50,7 +49,6 @@ export class Revocations implements LiveRevocations {
     synchronizer: Synchronizer
     realtimeStatus: RealtimeStatus
     writeBack: WriteBack | undefined
-    topic: RealtimeSource | undefined
     logger: Logger
     release: () => Promise<unknown>
   }) {
@@ -61,7 +59,6 @@ export class Revocations implements LiveRevocations {
     this.#synchronizer = parts.synchronizer
     this.#realtimeStatus = parts.realtimeStatus
     this.#writeBack = parts.writeBack
-    this.#topic = parts.topic
     this.#logger = parts.logger
     this.#release = parts.release
   }
@@ -126,15 +123,8 @@ export class Revocations implements LiveRevocations {
   }
 
   state(): RevocationsState {
-    const state = this.#synchronizer.state()
-    const malformed = this.#topic?.malformed?.()
-    const sources =
-      malformed === undefined || Object.keys(malformed).length === 0
-        ? state.sources
-        : state.sources.map((source) => (source.role === 'realtime' ? { ...source, malformed } : source))
     return {
-      ...state,
-      sources,
+      ...this.#synchronizer.state(),
       entries: this.#list.size,
       journal: this.#journal?.status() ?? {
         enabled: false,
@@ -192,7 +182,6 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     writeBack: takesRevocations(store)
       ? new WriteBack({ store, journal, retention: settings.retention, logger })
       : undefined,
-    topic,
     logger,
     release: async () => opened?.close(),
   })

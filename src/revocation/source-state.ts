@@ -1,17 +1,15 @@
-import type { Logger } from '../logging/index.js'
+import type { Logger, MalformedReport } from '../logging/index.js'
 import type { Clock } from './clock.js'
 import type { RevocationRecord, RevocationSink, SourceStatus } from './record.js'
 
 /** How a source stands, for people: `/ready`, the log, metrics. */
-export interface SourceState {
+export interface SourceState extends Partial<MalformedReport> {
   readonly name: string
   readonly role: 'realtime' | 'store' | 'watch'
   readonly status: SourceStatus
   /** Epoch ms since when. */
   readonly since: number
   readonly detail?: string
-  /** A topic's messages that could not be read, by reason. */
-  readonly malformed?: Readonly<Record<string, number>>
 }
 
 /** What becomes of what a source says. */
@@ -70,8 +68,9 @@ export class SourceTracker {
     return `${this.name} (${this.#status} since ${new Date(this.#since).toISOString()})`
   }
 
-  describe(): SourceState {
-    const state = { name: this.name, role: this.role, status: this.#status, since: this.#since }
+  /** @param malformed what it said that could not be read */
+  describe(malformed: MalformedReport | undefined): SourceState {
+    const state = { name: this.name, role: this.role, status: this.#status, since: this.#since, ...malformed }
     return this.#detail === undefined ? state : { ...state, detail: this.#detail }
   }
 

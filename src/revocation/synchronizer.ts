@@ -125,9 +125,12 @@ export class Synchronizer {
   }
 
   state(): SynchronizerState {
-    const sources = [this.#realtime, this.#watch, this.#store].flatMap((tracker) =>
-      tracker === undefined ? [] : [tracker.describe()],
-    )
+    const { realtime, store } = this.#options
+    const sources = [this.#realtime, this.#watch, this.#store].flatMap((tracker) => {
+      if (tracker === undefined) return []
+      const source = tracker.role === 'realtime' ? realtime : tracker.role === 'store' ? store : undefined
+      return [tracker.describe(source?.malformed?.())]
+    })
     const known = this.#clock.now() < this.#readiness.until
     const reason = known ? this.#readiness.by : this.#heldBackBy()
     const lastListedAt = this.#listings?.lastListedAt

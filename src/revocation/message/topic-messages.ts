@@ -1,4 +1,4 @@
-import type { Logger, Logging } from '../../logging/index.js'
+import { type Logger, type Logging, MalformedElements, type MalformedReport } from '../../logging/index.js'
 import type { TopicMessage } from '../realtime/topic-message.js'
 import type { RevocationSink } from '../record.js'
 import { readMessage } from './read-message.js'
@@ -6,7 +6,7 @@ import type { MalformedReason } from './reading.js'
 
 /** The component that these lines have in WSO2's log. */
 export const LOG_COMPONENT = 'TokenRevocationJMS'
-/** A reason is logged once in this time (ms): a publisher that errs must not fill the disk. */
+/** A sink that fails is logged once in this time (ms). */
 const WARN_EVERY = 60_000
 
 export interface TopicMessagesOptions {
@@ -22,13 +22,18 @@ export interface TopicMessagesOptions {
 export class TopicMessages {
   readonly #log: Logger
   readonly #now: () => number
-  readonly #malformed = new Map<MalformedReason, number>()
-  readonly #warnedAt = new Map<MalformedReason | 'sink', number>()
+  readonly #malformed: MalformedElements<MalformedReason>
+  #sinkWarnedAt = Number.NEGATIVE_INFINITY
   #received = 0
 
   constructor(options: TopicMessagesOptions) {
     this.#log = options.logging(LOG_COMPONENT)
     this.#now = options.now ?? Date.now
+    this.#malformed = new MalformedElements({
+      logger: this.#log,
+      warning: 'a malformed message on the topic was ignored',
+      now: this.#now,
+    })
   }
 
   /** How many messages came, the malformed ones included. */
@@ -38,7 +43,12 @@ export class TopicMessages {
 
   /** How many messages were malformed, by reason. */
   get malformedCounts(): ReadonlyMap<MalformedReason, number> {
-    return this.#malformed
+    return this.#malformed.counts()
+  }
+
+  /** For `/ready`; `undefined` if there were none. */
+  malformed(): MalformedReport | undefined {
+    return this.#malformed.report()
   }
 
   /** Reads `message` and passes what it says to `sink`. Never throws: it is called from a connection's callbacks. */
@@ -55,7 +65,7 @@ export class TopicMessages {
       else this.#add(reading.records, sink)
     } catch (error) {
       // A sink promises not to throw. If it does, neither the connection nor the next message may suffer.
-      if (this.#mayWarn('sink')) this.#log.error('a revocation could not be taken in', error)
+      if (this.#mayWarnOfSink()) this.#log.error('a revocation could not be taken in', error)
     }
   }
 
@@ -71,17 +81,14 @@ export class TopicMessages {
   }
 
   #refuse(reason: MalformedReason): void {
-    const count = (this.#malformed.get(reason) ?? 0) + 1
-    this.#malformed.set(reason, count)
-    if (this.#mayWarn(reason)) this.#log.warn('a malformed message on the topic was ignored', { reason, count })
+    this.#malformed.count(reason)
   }
 
-  #mayWarn(reason: MalformedReason | 'sink'): boolean {
+  #mayWarnOfSink(): boolean {
     const now = this.#now()
-    const last = this.#warnedAt.get(reason)
-    // A clock that was set back must not silence the warning for long.
-    if (last !== undefined && now >= last && now - last < WARN_EVERY) return false
-    this.#warnedAt.set(reason, now)
+    const since = now - this.#sinkWarnedAt
+    if (since >= 0 && since < WARN_EVERY) return false
+    this.#sinkWarnedAt = now
     return true
   }
 }

@@ -1,10 +1,10 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../config/secret.js'
 import { basicCredentials, CallError, openCall } from '../../http-client/index.js'
-import { describeTarget, type Logger, type Logging, silent } from '../../logging/index.js'
+import { describeTarget, type Logging, MalformedElements, type MalformedListing, silent } from '../../logging/index.js'
 import type { PersistentStore, RevocationRecord } from '../record.js'
 import { readHubAnswer } from './event-hub-answer.js'
-import { hubRecord, isHubEntry } from './event-hub-entry.js'
+import { type HubEntryProblem, hubRecord } from './event-hub-entry.js'
 import { startPace } from './pace.js'
 import { Patience } from './patience.js'
 import { StoreError } from './store-error.js'
@@ -40,7 +40,10 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
       : {}),
   }
   const patience = new Patience(timeout, options.idleTimeout)
-  const unreadable = new UnreadableEntries((options.logging ?? silent)('TokenRevocation'))
+  const malformed = new MalformedElements<HubEntryProblem>({
+    logger: (options.logging ?? silent)('TokenRevocation'),
+    warning: 'the event hub returned unreadable entries',
+  })
 
   async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
     signal.throwIfAborted()
@@ -57,7 +60,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
       })
       patience.rewarded(performance.now() - asked)
       requireSuccess(url, answer.status)
-      yield* records(answer.body, unreadable)
+      yield* records(answer.body, malformed.listing())
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') patience.lost()
@@ -66,42 +69,33 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
       ended.abort()
     }
   }
-  return { name: 'event hub', list }
+  return { name: 'event hub', list, malformed: () => malformed.report() }
 }
 
+/** The records of an answer. What can't be read is counted, and hides nothing of what follows it. */
 async function* records(
   body: AsyncIterable<Uint8Array>,
-  unreadable: UnreadableEntries,
+  malformed: MalformedListing<HubEntryProblem>,
 ): AsyncIterable<RevocationRecord> {
   const now = Date.now()
   const pace = startPace()
-  let skipped = 0
-  for await (const elements of readHubAnswer(body)) {
-    for (const { list, value } of elements) {
-      if (!isHubEntry(list, value)) throw new StoreError('ERR_STORE_ANSWER', `the event hub's ${list} holds no entries`)
-      const record = hubRecord(list, value, now)
-      if (record === undefined) skipped++
-      else yield record
-      if (pace.due()) await pace.turn()
+  for await (const read of readHubAnswer(body)) {
+    for (const elements of read) {
+      const { list, from } = elements
+      if ('problem' in elements) {
+        malformed.count(elements.problem, `${list}[${from}]`)
+        continue
+      }
+      for (const [index, value] of elements.values.entries()) {
+        const record = hubRecord(list, value, now)
+        if (typeof record === 'string') malformed.count(record, `${list}[${from + index}]`)
+        else yield record
+        if (pace.due()) await pace.turn()
+      }
     }
     if (pace.due()) await pace.turn()
   }
-  unreadable.report(skipped)
-}
-
-/** Says how many entries could not be understood, but not again with each listing. */
-class UnreadableEntries {
-  readonly #log: Logger
-  #last = 0
-
-  constructor(log: Logger) {
-    this.#log = log
-  }
-
-  report(count: number): void {
-    if (count > this.#last) this.#log.warn('entries of the event hub could not be understood', { count })
-    this.#last = count
-  }
+  malformed.end()
 }
 
 function listUrl(endpointUrl: string): string {

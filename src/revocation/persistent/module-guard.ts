@@ -1,8 +1,8 @@
 import { setTimeout as delayed } from 'node:timers/promises'
-import { describeError, type Logger, scrub } from '../../logging/index.js'
+import { describeError, type Logger, MalformedElements, scrub } from '../../logging/index.js'
 import type { PersistentStore, RevocationRecord, RevocationSink, SourceStatus } from '../record.js'
 import { within } from '../within.js'
-import { checkedRecord } from './module-record.js'
+import { checkedRecord, type RecordProblem } from './module-record.js'
 import { startPace } from './pace.js'
 import { StoreError } from './store-error.js'
 
@@ -23,19 +23,26 @@ const MAX_DELAY = 30_000
 /** Milliseconds that a store's `close` may take. */
 const CLOSE_TIMEOUT = 2_000
 
+type Malformed = MalformedElements<RecordProblem>
+
 /** The same store, but nothing that it delivers passes unchecked, and it can neither hang a listing nor end its watch. */
 export function guardStore(store: PersistentStore, options: GuardOptions): PersistentStore {
   const { name } = store
   let wasListed = false
+  const malformed: Malformed = new MalformedElements({
+    logger: options.log,
+    warning: 'the custom store returned invalid records',
+  })
   return {
     name,
     list: (signal) => {
       wasListed = true
-      return guardedList(store, options, signal)
+      return guardedList(store, options, malformed, signal)
     },
+    malformed: () => malformed.report(),
     ...(store.watch === undefined
       ? {}
-      : { watch: (sink, signal) => guardedWatch(store, options, sink, signal, () => wasListed) }),
+      : { watch: (sink, signal) => guardedWatch(store, malformed, sink, signal, () => wasListed) }),
     ...(store.put === undefined ? {} : { put: (record) => guardedPut(store, options, record) }),
     ...(store.close === undefined ? {} : { close: () => guardedClose(store, options) }),
   }
@@ -44,21 +51,26 @@ export function guardStore(store: PersistentStore, options: GuardOptions): Persi
 async function* guardedList(
   store: PersistentStore,
   options: GuardOptions,
+  malformed: Malformed,
   signal: AbortSignal,
 ): AsyncIterable<RevocationRecord> {
   signal.throwIfAborted()
   const own = new AbortController() // tells the store that nobody reads on
   const pace = startPace()
   const steps = new Steps(options, signal)
+  const bad = malformed.listing()
   let iterator: AsyncIterator<unknown> | undefined
   try {
     iterator = iteratorOf(store.list(own.signal), options.file)
-    for (;;) {
+    for (let index = 0; ; index++) {
       const { done, value } = await steps.next(iterator)
-      if (done === true) return
-      yield checkedRecord(value)
+      if (done === true) break
+      const { record, problem } = checkedRecord(value)
+      if (problem !== undefined) bad.count(problem, `record ${index}`)
+      if (record !== undefined) yield record
       if (pace.due()) await pace.turn()
     }
+    bad.end()
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof StoreError) throw cause
@@ -123,16 +135,11 @@ class Steps {
  */
 async function guardedWatch(
   store: PersistentStore,
-  { file, log }: GuardOptions,
+  malformed: Malformed,
   sink: RevocationSink,
   signal: AbortSignal,
   wasListed: () => boolean,
 ): Promise<void> {
-  let warned = false
-  const refused = () => {
-    if (!warned) log.warn("a store of one's own delivered what is no record", { file })
-    warned = true
-  }
   for (let delay = FIRST_DELAY; !signal.aborted; delay = Math.min(MAX_DELAY, delay * 2)) {
     let cause: unknown
     let stands = false
@@ -141,7 +148,7 @@ async function guardedWatch(
       stands = true
     }
     try {
-      await store.watch?.(checkedSink(sink, refused, began), signal)
+      await store.watch?.(checkedSink(sink, malformed, began), signal)
     } catch (error) {
       cause = error
     }
@@ -153,14 +160,12 @@ async function guardedWatch(
 }
 
 /** @param stands called, after the fact, with each sign that the watch stands */
-function checkedSink(sink: RevocationSink, refused: () => void, stands: () => void): RevocationSink {
+function checkedSink(sink: RevocationSink, malformed: Malformed, stands: () => void): RevocationSink {
   return {
-    revoked(record) {
-      try {
-        sink.revoked(checkedRecord(record))
-      } catch {
-        refused()
-      }
+    revoked(value) {
+      const { record, problem } = checkedRecord(value)
+      if (problem !== undefined) malformed.count(problem)
+      if (record !== undefined) sink.revoked(record)
       stands()
     },
     state(status, detail) {

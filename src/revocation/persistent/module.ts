@@ -25,8 +25,8 @@ const LIST_TIMEOUT = 600_000
 
 /**
  * Loads a store of one's own: a module, ESM or CommonJS, that exports `createStore(section)`, which returns a
- * {@link PersistentStore} or a promise of one. What it delivers is checked record by record: one that is none fails a
- * listing, and is left out of a watch.
+ * {@link PersistentStore} or a promise of one. What it delivers is checked record by record: what is none is left out,
+ * and counted.
  * Throws {@link StoreError} `ERR_STORE_MODULE`, which names the file and what was expected.
  */
 export async function moduleStore(options: ModuleStoreOptions): Promise<PersistentStore> {

@@ -58,7 +58,7 @@ export function realtimeSource(provider: Provider, options: RealtimeOptions, log
     )
   }
   const source = OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
-  return { ...source, malformed: () => Object.fromEntries(messages.malformedCounts) }
+  return { ...source, malformed: () => messages.malformed() }
 }
 
 function openAmqp091(provider: Provider, settings: Settings, logging: Logging): RealtimeSource {

@@ -34,6 +34,42 @@ t.test("etcd's v3 API, at the URL that WSO2 documents", { skip: etcdMissing() },
   await scenario(t, `${etcd.url}/v3/keys/jti/`, revoke, (jtis) => putMany(jtis, (jti) => putV3(etcd, jti, token)))
 })
 
+t.test(
+  "the page's commands, which are of etcd's v2 API, and its URL, which is of v3's",
+  { skip: etcdMissing() },
+  async (t) => {
+    const etcd = await startEtcd(t)
+    const w = await world(t)
+    const [printed, inDirectory, live, control] = [await w.token(), await w.token(), await w.token(), await w.token()]
+    const user = ['-u', LOGIN]
+    await etcd.ctl(2, 'user', 'add', 'mgw:mgw')
+    await etcd.ctl(2, 'user', 'add', LOGIN)
+    await etcd.ctl(2, 'role', 'add', 'revocations')
+    await etcd.ctl(2, 'role', 'add', 'root').catch(() => 'there is one already')
+    await etcd.ctl(2, 'user', 'grant', 'mgw', '--roles', 'revocations')
+    await etcd.ctl(2, 'user', 'grant', 'root', '--roles', 'root').catch(() => 'it has that already')
+    await etcd.ctl(2, 'auth', 'enable')
+    await etcd.ctl(2, ...user, 'mkdir', 'jti')
+    await etcd.ctl(2, ...user, 'set', jtiOf(printed), '3600')
+    await etcd.ctl(2, ...user, 'set', `jti/${jtiOf(inDirectory)}`, '3600')
+    await etcd.ctl(2, 'role', 'remove', 'guest', ...user).catch(() => etcd.ctl(2, ...user, 'role', 'remove', 'guest'))
+
+    const sources = {
+      realtime: 'enableRealtimeMessageRetrieval = false',
+      persistent: PERSISTENT(`${etcd.url}/v3/keys/jti/`),
+    }
+    const gateway = await startGateway(t, w.configFile('', sources))
+    await gateway.known()
+    t.equal(await gateway.status(printed), 401, 'set as the page prints it, which is in the root')
+    t.equal(await gateway.status(inDirectory), 401)
+    t.equal(await gateway.status(control), 200)
+    t.equal(await gateway.status(live), 200)
+    await etcd.ctl(2, ...user, 'set', jtiOf(live), '3600')
+    while ((await gateway.status(live)) !== 401);
+    t.equal(await gateway.status(control), 200)
+  },
+)
+
 async function scenario(
   t: Test,
   endpointUrl: string,

@@ -168,7 +168,12 @@ async function storeOf(
   }
   if (endpoint.servers.some((server) => server.startsWith('https:'))) warnOfStrictTls(config, logging)
   const { etcdV3Store } = await import('./persistent/etcd-v3/store.js')
-  return etcdV3Store({ ...login, ...(await material(persistent)), endpoint, retention, logging })
+  const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
+  const { EtcdV2Beside } = await import('./persistent/etcd-v2/beside.js')
+  // It says nothing of a user name that is not needed: the v3 API does.
+  const beside = etcdV2Store({ ...login, endpoint, client, retention, root: true, logging })
+  const v2 = new EtcdV2Beside(beside, logging('TokenRevocation'))
+  return etcdV3Store({ ...login, ...(await material(persistent)), endpoint, retention, v2, logging })
 }
 
 /** gRPC has no way to trust less: what asks for that has no effect, and who set it must hear why etcd is not reached. */

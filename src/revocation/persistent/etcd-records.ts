@@ -8,6 +8,8 @@ import { expiryInstant, instant } from '../wso2-fields.js'
  *   jti-records/subject/<id>          a rule: {"revokedBefore":1628175421481,"expiresAt":1628175421481}; also client and session
  *   jti-records/token/<id>            a token whose id the v2 API can't have as a key; value as above
  *
+ *   <id>                              v2 only, where it is looked at beside v3: what `etcdctl set <id> <ttl>` leaves in the root
+ *
  * Everything after the prefix is a token's id, so rules can't be under it: no name is free there. In the directory
  * beside it ids are percent-encoded, so that the v2 API, which cleans paths and hides names that start with `_`,
  * keeps them. `expiresAt` may be missing everywhere: unknown. Other members are ignored.
@@ -52,6 +54,20 @@ export function writeEncodedToken(record: RevocationRecord): WrittenRecord {
 export function readToken(id: string, value: string, now: number): RevocationRecord | undefined {
   if (id === '' || id.length > MAX_ID_LENGTH) return undefined
   return { kind: 'token', id, expiresAt: expiryInstant(parseValue(value).expiresAt, now) }
+}
+
+/** What `etcdctl set <jti> <ttl>`, WSO2 and this gateway write as a value. */
+const TOKEN_VALUE = /^(?:\d{1,20}|true|\{.*\})$/s
+/** Random names, as tokens' are: UUIDs, hexadecimal, base64url, JWTs. Words with no digit in them belong to something else. */
+const RANDOM_NAME = /^(?=.*\d)[\w.~+=-]{20,}$/
+
+/**
+ * The token that a key in the root of the v2 API names; `undefined` for one of another program's, which neither has a
+ * value that is written for tokens nor looks like a token's name.
+ */
+export function readRootToken(id: string, value: string, now: number): RevocationRecord | undefined {
+  if (id.includes('/') || !(TOKEN_VALUE.test(value) || RANDOM_NAME.test(id))) return undefined
+  return readToken(id, value, now)
 }
 
 /** The record that a key below the directory of records names; `undefined` for what was not written by the rules above. */

@@ -110,18 +110,19 @@ t.test('a put that etcd refuses leaves no lease behind', { skip }, async (t) => 
 
 t.test('a user name against an etcd without authentication is a warning', { skip }, async (t) => {
   const etcd = await startEtcd(t)
+  await etcd.ctl(3, 'put', 'jti/one', 'true')
   const lines: string[] = []
   const logging = createLogging({ level: 'debug', format: 'json', stream: { write: (line) => lines.push(line) } })
   const store = storeOf(etcd.url, { username: 'mgw', password: new Secret('pw'), logging })
   const watch = startWatch(t, store)
   await watch?.until(() => watch.states.includes('live'))
-  t.strictSame(await idsOf(store), [])
+  t.strictSame(await idsOf(store), ['one'])
   t.equal(lines.length, 1)
   t.match(lines[0], /authentication off/)
 
   await etcd.enableAuth('mgw', 'jti/', 'jti-records/')
   await store.put?.(token('now with a login', undefined))
-  t.strictSame(await idsOf(store), ['now with a login'], 'turned on later, the name is used after all')
+  t.strictSame(await idsOf(store), ['now with a login', 'one'], 'turned on later, the name is used after all')
 })
 
 t.test('TLS: a private authority, the name, and a client certificate', { skip }, async (t) => {

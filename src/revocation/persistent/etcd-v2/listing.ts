@@ -17,11 +17,16 @@ const SLICE_BYTES = 16 * 1024
 const NODES = Array.from({ length: MAX_DEPTH }, (_, depth) => `$.node${'.nodes.*'.repeat(depth + 1)}`)
 
 /**
- * Reads the answer to a recursive `GET` of a directory as it arrives, and yields the keys in it.
+ * Reads the answer to a `GET` of a directory as it arrives, and yields the keys in it.
  * Throws {@link StoreError} `ERR_STORE_ANSWER` for anything else, and for an answer that ends too early.
+ *
+ * @param onDirectory told of the directories in it
  */
-export async function* readListing(body: AsyncIterable<Uint8Array>): AsyncIterable<readonly Leaf[]> {
-  const listing = new Listing()
+export async function* readListing(
+  body: AsyncIterable<Uint8Array>,
+  onDirectory: (key: unknown) => void = () => undefined,
+): AsyncIterable<readonly Leaf[]> {
+  const listing = new Listing(onDirectory)
   for await (const chunk of body) {
     for (let at = 0; at < chunk.length; at += SLICE_BYTES) yield listing.read(chunk.subarray(at, at + SLICE_BYTES))
   }
@@ -58,8 +63,10 @@ class Listing {
   #received = 0
   #offset = 0
   #entryEnd = 0
+  readonly #onDirectory: (key: unknown) => void
 
-  constructor() {
+  constructor(onDirectory: (key: unknown) => void) {
+    this.#onDirectory = onDirectory
     this.#parser.onValue = ({ value, key, parent }) => {
       this.#entryEnd = this.#offset
       if (key === 'dir') this.#isDirectory = value === true
@@ -91,6 +98,7 @@ class Listing {
   #take(node: unknown): void {
     const leaf = leafOf(node)
     if (leaf !== undefined) this.#leaves.push(leaf)
+    else if (typeof node === 'object' && node !== null && 'key' in node) this.#onDirectory(node.key)
   }
 
   end(): void {

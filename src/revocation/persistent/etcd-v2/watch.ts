@@ -11,6 +11,8 @@ import type { Directory, EtcdV2 } from './store.js'
 const FIRST_DELAY = 100
 const MAX_DELAY = 2_000
 const MAX_EVENT = 4 * 1024 * 1024
+/** The root tells of every program's keys: after so many times that etcd had forgotten some first, it is not watched. */
+const MAX_OUTRUN = 3
 /** What happened to a key that stands for a revocation; the others take one out, which un-revokes nothing. */
 const WRITES = new Set(['set', 'create', 'update', 'compareAndSwap'])
 
@@ -20,8 +22,22 @@ const WRITES = new Set(['set', 'create', 'update', 'compareAndSwap'])
  * which remembers 1,000 events, has forgotten some.
  */
 export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signal: AbortSignal): Promise<void> {
-  const live = new Liveness(etcd, sink)
-  await Promise.all(etcd.directories.map((directory) => new DirectoryWatch(etcd, directory, sink, live).run(signal)))
+  const watch = (directories: readonly Directory[]) => {
+    const live = new Liveness(etcd, directories.length, sink)
+    return Promise.all(directories.map((directory) => new DirectoryWatch(etcd, directory, sink, live).run(signal)))
+  }
+  const [root, ...others] = etcd.directories
+  if (root?.name !== 'root') return void (await watch(etcd.directories))
+  // Whoever may watch the root sees all of it by one poll, and each event once.
+  const read: Directory['read'] = (leaf, now) => {
+    for (const each of etcd.directories) {
+      const record = each.read(leaf, now)
+      if (record !== undefined) return record
+    }
+    return undefined
+  }
+  const [outcome] = await watch([{ ...root, read }])
+  if (outcome === 'given up') await watch(others)
 }
 
 /** Several polls make one state: live when all are, and a gap when one is cut. */
@@ -29,10 +45,13 @@ class Liveness {
   readonly #etcd: EtcdV2
   readonly #sink: RevocationSink
   readonly #from = new Map<Directory, number>()
+  readonly #count: number
   #wasLive = false
 
-  constructor(etcd: EtcdV2, sink: RevocationSink) {
+  /** @param count how many directories are watched */
+  constructor(etcd: EtcdV2, count: number, sink: RevocationSink) {
     this.#etcd = etcd
+    this.#count = count
     this.#sink = sink
   }
 
@@ -40,7 +59,7 @@ class Liveness {
   up(directory: Directory, from: number): void {
     if (this.#from.has(directory)) return
     this.#from.set(directory, from)
-    if (this.#from.size < this.#etcd.directories.length) return
+    if (this.#from.size < this.#count) return
     this.#sink.state('live')
     noteWatch(this.#etcd.revisions, BigInt(Math.max(...this.#from.values())), (reason) => this.#sink.resync(reason))
     if (this.#wasLive) this.#sink.resync('the watch of etcd was interrupted')
@@ -61,6 +80,7 @@ class DirectoryWatch {
   readonly #live: Liveness
   /** The first index that has not been seen; `undefined` for whatever comes next. */
   #from: number | undefined
+  #outrun = 0
   /** Why a listing is needed as soon as the watch stands again. */
   #missed: string | undefined
 
@@ -71,26 +91,28 @@ class DirectoryWatch {
     this.#live = live
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  /** Ends with the signal, or when a directory can't be watched without which it goes on. */
+  async run(signal: AbortSignal): Promise<'aborted' | 'given up'> {
     const { listed } = this.#etcd.revisions
     this.#from = listed === undefined ? undefined : Number(listed) + 1
     let delay = FIRST_DELAY
     while (!signal.aborted) {
       try {
-        if ((await this.#poll(signal)) === 'not allowed') return
+        if ((await this.#poll(signal)) === 'given up') return 'given up'
         delay = FIRST_DELAY
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted) break
         this.#live.down(this.#directory, error)
         // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
         await delayed((delay / 2) * (1 + Math.random()), undefined, { signal }).catch(() => undefined)
         delay = Math.min(MAX_DELAY, delay * 2)
       }
     }
+    return 'aborted'
   }
 
   /** One long poll: until an event comes, or `pollTimeout`. */
-  async #poll(signal: AbortSignal): Promise<'polled' | 'not allowed'> {
+  async #poll(signal: AbortSignal): Promise<'polled' | 'given up'> {
     const { timeout, pollTimeout } = this.#etcd
     const poll = new AbortController()
     const abort = () => poll.abort()
@@ -168,18 +190,20 @@ class DirectoryWatch {
     this.#from = index + 1
   }
 
-  async #refused({ status, server, body }: EtcdAnswer): Promise<'polled' | 'not allowed'> {
+  async #refused({ status, server, body }: EtcdAnswer): Promise<'polled' | 'given up'> {
     const json = await readJson(body, server)
     if (errorCode(json) === ERROR.INDEX_CLEARED) {
       this.#missed = 'etcd has forgotten what the watch had to read'
       this.#from = undefined
-      return 'polled'
+      if (this.#directory.name !== 'root' || ++this.#outrun < MAX_OUTRUN) return 'polled'
+      this.#etcd.outrun()
+      return 'given up'
     }
     const error = statusError(server, status)
     if (this.#directory.name === 'tokens' || error.code !== 'ERR_STORE_CREDENTIALS') throw error
-    this.#etcd.unreadable()
-    this.#live.up(this.#directory, 0)
-    return 'not allowed'
+    this.#etcd.unreadable(this.#directory)
+    if (this.#directory.name !== 'root') this.#live.up(this.#directory, 0)
+    return 'given up'
   }
 }
 

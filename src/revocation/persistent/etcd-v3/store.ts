@@ -1,9 +1,11 @@
 import type { Secret } from '../../../config/secret.js'
-import { type Logging, silent } from '../../../logging/index.js'
+import { type Logger, type Logging, silent } from '../../../logging/index.js'
 import type { PersistentStore, RevocationRecord, RevocationSink } from '../../record.js'
 import type { EtcdEndpoint } from '../etcd-endpoint.js'
 import { recordsPrefix } from '../etcd-records.js'
 import { noteListing, type Revisions } from '../etcd-revisions.js'
+import type { EtcdV2Beside } from '../etcd-v2/beside.js'
+import { JoinedWatch } from '../joined-watch.js'
 import { startPace } from '../pace.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
 import { failureOf } from './failure.js'
@@ -29,6 +31,8 @@ export interface EtcdV3Options {
   readonly keepAlive?: number
   /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
   readonly retention?: number
+  /** The v2 API of the same servers, which is looked at, too. */
+  readonly v2?: EtcdV2Beside
   readonly logging?: Logging
 }
 
@@ -61,26 +65,36 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     if (!warned) log.warn(`the user of etcd may not read ${recordsPrefix(endpoint.prefix)}: rules there have no effect`)
     warned = true
   }
+  const listed = warnOfNothing(endpoint.prefix, log)
+  const watch = (sink: RevocationSink, signal: AbortSignal) =>
+    watchRanges({ connect, ranges, revisions, unreadable }, sink, signal)
+  const { v2 } = options
   return {
     name: 'etcd',
-    list: (signal) => listRanges(connection, ranges, revisions, unreadable, signal),
-    watch: (sink: RevocationSink, signal: AbortSignal) =>
-      watchRanges({ connect, ranges, revisions, unreadable }, sink, signal),
+    list: (signal) => listRanges({ connection, ranges, revisions, unreadable, listed, v2 }, signal),
+    watch: v2 === undefined ? watch : (sink, signal) => watchBoth(watch, v2, sink, signal),
     put: (record) => putRecord(connection, endpoint.prefix, record, retention),
     close: () => connection.close(),
   }
 }
 
-async function* listRanges(
-  connection: EtcdConnection,
-  ranges: readonly KeyRange[],
-  revisions: Revisions,
-  unreadable: () => void,
-  signal: AbortSignal,
-): AsyncIterable<RevocationRecord> {
+interface ListOptions {
+  readonly connection: EtcdConnection
+  readonly ranges: readonly KeyRange[]
+  readonly revisions: Revisions
+  readonly v2: EtcdV2Beside | undefined
+  unreadable(): void
+  /** Told of how many records there are. */
+  listed(count: number): void
+}
+
+async function* listRanges(options: ListOptions, signal: AbortSignal): AsyncIterable<RevocationRecord> {
+  const { connection, ranges, revisions, unreadable, listed, v2 } = options
   const now = Date.now()
   const pace = startPace()
   const read = pageReader(connection, revisions, signal)
+  const listV2 = v2?.look(signal)
+  let count = 0
   for (const range of ranges) {
     try {
       for await (const keys of readRange(range.start, range.end, read)) {
@@ -89,12 +103,43 @@ async function* listRanges(
           if (record !== undefined) yield record
           if (pace.due()) await pace.turn()
         }
+        count += keys.length
       }
     } catch (error) {
       // A user who was given the tokens' prefix only, as etcd's own guide has it, can still list those.
       if (range.name === 'tokens' || failureOf(error) !== 'permission') throw error
       unreadable()
     }
+  }
+  if (listV2 !== undefined) {
+    for await (const record of listV2()) {
+      count++
+      yield record
+    }
+  }
+  listed(count)
+}
+
+async function watchBoth(
+  watchV3: (sink: RevocationSink, signal: AbortSignal) => Promise<void>,
+  v2: EtcdV2Beside,
+  sink: RevocationSink,
+  signal: AbortSignal,
+): Promise<void> {
+  const joined = new JoinedWatch(sink)
+  await Promise.all([watchV3(joined.join().sink, signal), v2.follow(joined, signal)])
+}
+
+/** Nothing at all is what a wrong prefix looks like, too: said once, until there was something. */
+function warnOfNothing(prefix: string, log: Logger): (count: number) => void {
+  let warned = false
+  return (count) => {
+    if (count === 0 && !warned) {
+      log.warn(
+        `etcd has no keys below ${prefix}: if tokens have been revoked, endpointURL names another prefix than theirs`,
+      )
+    }
+    warned = count === 0
   }
 }
 

@@ -1,8 +1,9 @@
-import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
+import { createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
 import type { Dispatcher } from 'undici'
 import { call } from '../http-client/index.js'
-import { describeTarget, type Logger } from '../logging/index.js'
+import { describeError, describeTarget, type Logger } from '../logging/index.js'
 import { KeyNames } from './key-names.js'
+import { UsableKeys } from './usable-keys.js'
 import type { VerificationKeys } from './verification-keys.js'
 
 /** A set older than this is fetched anew, behind the requests that use the old one. */
@@ -40,6 +41,7 @@ export interface JwksOptions {
 export class Jwks implements VerificationKeys {
   readonly #options: JwksOptions
   readonly #now: () => number
+  readonly #usableKeys: UsableKeys
   #resolve: ReturnType<typeof createLocalJWKSet> | undefined
   #names = new KeyNames({ keys: [] })
   #ids: ReadonlySet<string> = new Set()
@@ -56,6 +58,7 @@ export class Jwks implements VerificationKeys {
   constructor(options: JwksOptions) {
     this.#options = options
     this.#now = options.now ?? Date.now
+    this.#usableKeys = new UsableKeys(options.logger, { url: describeTarget(options.url) })
   }
 
   async key(header: JWSHeaderParameters, token: FlattenedJWSInput) {
@@ -66,9 +69,17 @@ export class Jwks implements VerificationKeys {
       try {
         return await this.#resolve(this.#names.resolve(header), token)
       } catch (error) {
+        if (!(error instanceof errors.JOSEError)) throw this.#unusable(error)
         if (!(error instanceof errors.JWKSNoMatchingKey) || !(await this.#lookAgain(header))) throw error
       }
     }
+  }
+
+  /** A key that was found good, and that the library that verifies does not take. */
+  #unusable(cause: unknown): Error {
+    const { url, logger } = this.#options
+    logger.debug('key could not be imported', { url: describeTarget(url), reason: describeError(cause) })
+    return new errors.JWKSNoMatchingKey(undefined, { cause })
   }
 
   #isOld(now: number): boolean {
@@ -115,7 +126,7 @@ export class Jwks implements VerificationKeys {
     try {
       const answer = await call(client, { url, timeout: TIMEOUT, maxBytes: MAX_BYTES })
       if (answer.status !== 200) throw new Error(`${describeTarget(url)} answered ${answer.status}`)
-      const set = JSON.parse(answer.body.toString('utf8')) as JSONWebKeySet
+      const set = this.#usableKeys.of(JSON.parse(answer.body.toString('utf8')))
       const resolve = createLocalJWKSet(set)
       const ids = new Set(set.keys.map((key) => `${key.kid ?? ''} ${key.n ?? key.x ?? ''}`))
       const dropped = [...this.#ids].some((id) => !ids.has(id))

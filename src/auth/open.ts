@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { findCertificate, readPublicKey, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import type { HttpClient } from '../http-client/index.js'
@@ -6,7 +6,7 @@ import type { Logging } from '../logging/index.js'
 import type { Fingerprinter } from '../revocation/fingerprint.js'
 import type { Authenticator } from './authenticator.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
-import { FixedKey } from './fixed-key.js'
+import { FixedKey, FixedKeyError } from './fixed-key.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
 import { keyManagerCredentials } from './key-manager-credentials.js'
@@ -81,7 +81,7 @@ export async function openAuthentication(
 async function keysOf(issuer: IssuerConfig, config: Config, jwks: (url: string) => Jwks): Promise<VerificationKeys> {
   if (!issuer.sharedSecret.isEmpty) return new SharedSecret(issuer.sharedSecret)
   if (issuer.jwksURL !== undefined) return jwks(issuer.jwksURL)
-  if (issuer.certFile !== undefined) return new FixedKey(createPublicKey(await readPublicKey(issuer.certFile)))
+  if (issuer.certFile !== undefined) return fixedKey(await readPublicKey(issuer.certFile), issuer.certFile)
   const { trustStorePath, trustStorePassword } = config.listenerConfig
   if (issuer.certificateAlias === undefined || trustStorePath === undefined) {
     throw new TypeError(
@@ -89,5 +89,17 @@ async function keysOf(issuer: IssuerConfig, config: Config, jwks: (url: string) 
     )
   }
   const store = await readTrustStore(trustStorePath, trustStorePassword)
-  return new FixedKey(createPublicKey(findCertificate(store, issuer.certificateAlias).pem))
+  const { pem } = findCertificate(store, issuer.certificateAlias)
+  return fixedKey(pem, `${trustStorePath}: ${issuer.certificateAlias}`)
+}
+
+/** @param from for the error: the file, and the entry in it */
+function fixedKey(pem: string, from: string): FixedKey {
+  let key: KeyObject
+  try {
+    key = createPublicKey(pem)
+  } catch (cause) {
+    throw new FixedKeyError(`${from}: its key is damaged, or of an unknown kind`, { cause })
+  }
+  return new FixedKey(key, from)
 }

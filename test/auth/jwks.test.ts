@@ -1,9 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import t, { type Test } from 'tap'
 import { Jwks } from '../../src/auth/jwks.js'
-import { silent } from '../../src/logging/index.js'
+import { type Fields, silent } from '../../src/logging/index.js'
 import { httpClient, httpServer } from '../support/servers.js'
 import { gate } from './key-manager.js'
+import { authenticator, CLAIMS, ISSUER, NOW } from './tokens.js'
 
 const NO_TOKEN = { payload: '', signature: '' }
 
@@ -13,13 +15,14 @@ async function jwk(kid: string): Promise<JWK> {
 }
 
 /** An issuer whose keys, answers and clock the test owns. */
-async function issuer(t: Test, keys: JWK[]) {
+async function issuer(t: Test, keys: unknown[]) {
   const state = {
     keys,
     status: 200,
     fetched: 0,
     dropped: 0,
     now: 1_000_000,
+    warnings: [] as Fields[],
     hold: undefined as (() => Promise<void>) | undefined,
   }
   const { origin } = await httpServer(t, async (_, res) => {
@@ -31,14 +34,19 @@ async function issuer(t: Test, keys: JWK[]) {
   const jwks = new Jwks({
     url: `${origin}/jwks`,
     client: httpClient(t),
-    logger: silent('test'),
+    logger: {
+      ...silent('test'),
+      warn: (_, fields = {}) => {
+        state.warnings.push(fields)
+      },
+    },
     onKeysDropped: () => {
       state.dropped++
     },
     now: () => state.now,
   })
   const key = (kid: string) => jwks.key({ alg: 'ES256', kid }, NO_TOKEN)
-  return { state, key }
+  return { state, key, jwks }
 }
 
 t.test('keys are fetched once for any number of first requests', async (t) => {
@@ -148,4 +156,73 @@ t.test('a key that the issuer has dropped verifies nothing any more', async (t) 
   await t.rejects(key('unknown'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
   t.equal(state.dropped, 1)
   await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+})
+
+t.test('keys that cannot be used never hide the others, and are named once', async (t) => {
+  const off = { ...(await jwk('off')), y: (await jwk('other')).y }
+  const { state, key } = await issuer(t, [null, off, 'key', await jwk('a'), { kty: 'oct', kid: 'secret', k: 'AAAA' }])
+  await key('a')
+  for (const kid of ['off', 'secret']) await t.rejects(key(kid), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.fetched, 3)
+  t.strictSame(state.warnings.map(({ kid }) => kid).sort(), ['', 'off', 'secret'])
+  for (const { reason } of state.warnings) t.type(reason, 'string')
+  state.now += 3_600_000
+  state.keys = [...state.keys, { ...(await jwk('for encryption')), use: 'enc' }]
+  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.strictSame(
+    state.warnings.slice(3).map(({ kid }) => kid),
+    ['for encryption'],
+  )
+})
+
+t.test('a token that names an unusable key is refused like one that names none', async (t) => {
+  const short = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+  const keys = [
+    { ...short.publicKey.export({ format: 'jwk' }), kid: 'short' },
+    { ...(await jwk('off')), y: (await jwk('other')).y },
+  ]
+  const { jwks } = await issuer(t, keys)
+  const auth = authenticator([{ issuer: ISSUER, audience: [], keys: jwks, consumerKeyClaim: 'azp' }])
+  for (const [alg, kid, size] of [
+    ['RS256', 'short', 128],
+    ['ES256', 'off', 64],
+  ] as const) {
+    const parts = [JSON.stringify({ alg, kid }), JSON.stringify(CLAIMS)].map((part) => Buffer.from(part))
+    const token = [...parts, Buffer.alloc(size, 1)].map((part) => part.toString('base64url')).join('.')
+    t.match(await auth.authenticate(token, NOW), { fault: { status: 401 }, reason: 'unknown-key' })
+  }
+})
+
+t.test('a set without a usable key has no key for a token, and is no failure', async (t) => {
+  const { state, key } = await issuer(t, [{ ...(await jwk('a')), use: 'enc' }])
+  for (let i = 0; i < 100; i++) await t.rejects(key('a'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.fetched, 2)
+  state.keys = [await jwk('a')]
+  state.now += 10_001
+  await key('a')
+  state.keys = [{ ...(await jwk('a')), use: 'enc' }]
+  state.now += 10_001
+  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.dropped, 1, 'what a key verified that is not usable any more is forgotten')
+  await t.rejects(key('a'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+})
+
+t.test('an answer that is no key set leaves the last one in use', async (t) => {
+  const { state, key } = await issuer(t, [await jwk('a')])
+  await key('a')
+  state.keys = undefined as never
+  state.now += 10_001
+  await t.rejects(key('b'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  await key('a')
+  t.match(state.warnings, [{ kept: true }])
+})
+
+t.test('a set with thousands of keys is neither judged nor named whole', async (t) => {
+  const { state, key } = await issuer(t, [
+    await jwk('a'),
+    ...Array.from({ length: 2_000 }, (_, i) => ({ kid: `${i}` })),
+  ])
+  await key('a')
+  t.equal(state.warnings.length, 21)
+  t.match(state.warnings.at(-1), { keys: 480 })
 })

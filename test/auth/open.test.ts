@@ -1,11 +1,14 @@
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isRefused } from '../../src/auth/authenticator.js'
 import { openAuthentication } from '../../src/auth/index.js'
 import { parseConfig } from '../../src/config/index.js'
 import { silent } from '../../src/logging/index.js'
+import { keytool, missing, PASSWORD } from '../certificates/stores.js'
 import { httpClient } from '../support/servers.js'
 import { keyManager } from './key-manager.js'
-import { fingerprints } from './tokens.js'
+import { fingerprints, rsa } from './tokens.js'
 
 async function opened(t: Test, { keys = '', answer = { token_type: 'Bearer' } as object } = {}) {
   const state = { active: true }
@@ -51,3 +54,34 @@ t.test('acceptUntypedTokens: a key manager that never says what a token is', asy
     'a type that is said counts',
   )
 })
+
+t.test(
+  'a certificate or key file that no token should be verified with is an error at start, by its name',
+  async (t) => {
+    const { n } = rsa.publicKey.export({ format: 'jwk' })
+    const pem = (key: KeyObject) => key.export({ format: 'pem', type: 'spki' }).toString()
+    const weak = createPublicKey({ key: { kty: 'RSA', ...(n === undefined ? {} : { n }), e: 'AQ' }, format: 'jwk' })
+    const directory = t.testdir({
+      'e1.pem': pem(weak),
+      'short.pem': pem(generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey),
+      'damaged.pem': '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n',
+    })
+    const open = (keys: string, more = '') => {
+      const text = `${more}[[jwtTokenConfig]]\nissuer = "i"\n${keys}\n`
+      const { config } = parseConfig(text, join(directory, 'micro-gw.conf'), {})
+      return openAuthentication(config, { client: httpClient(t), fingerprints, logging: silent })
+    }
+    const code = 'ERR_KEY_NOT_SUPPORTED'
+    await t.rejects(open('certFile = "e1.pem"'), { code, message: /e1\.pem: .*exponent/ })
+    await t.rejects(open('certFile = "short.pem"'), { code, message: /short\.pem: .*1024/ })
+    await t.rejects(open('certFile = "damaged.pem"'), { code, message: /damaged\.pem: / })
+    if (missing('keytool') !== false) return
+    const store = join(directory, 'trust.p12')
+    await keytool(
+      store,
+      ...'-genkeypair -alias weak -dname CN=weak -keyalg RSA -keysize 1024 -storetype PKCS12'.split(' '),
+    )
+    const trusting = `[listenerConfig]\ntrustStorePath = "trust.p12"\ntrustStorePassword = "${PASSWORD}"\n`
+    await t.rejects(open('certificateAlias = "weak"', trusting), { code, message: /trust\.p12: weak: .*1024/ })
+  },
+)

@@ -79,16 +79,19 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   try {
     const revocations = keep(await openRevocations(config, logging))
     revocations.start()
-    const revoke = (record: RevocationRecord) => revocations.revokeHere(record)
+    const publisher = workerCount(config.server.workers) === 1 ? undefined : revocations.publisher(logging('Workers'))
+    if (publisher !== undefined) keep({ close: async () => publisher.close() })
+    const revoke = async (record: RevocationRecord | undefined) => {
+      const durable = revocations.revokeHere(record)
+      await Promise.all([durable, publisher?.enforced()])
+    }
     const serving: { workers?: Workers; here?: boolean } = {}
-    const admin = keep(await openAdmin(config, revocations, serving, logging))
+    const admin = keep(await openAdmin(config, revocations, revoke, serving, logging))
     let ports: Ports
-    if (workerCount(config.server.workers) === 1) {
+    if (publisher === undefined) {
       ports = keep(await serve(inputs, revocations, revoke, logging))
       serving.here = true
     } else {
-      const publisher = revocations.publisher(logging('Workers'))
-      keep({ close: async () => publisher.close() })
       const started = await Workers.start(workersOptions(configFile, config, publisher, revoke, logging))
       serving.workers = keep(started.workers)
       ports = started.ports
@@ -122,6 +125,7 @@ function workersOptions(
 function openAdmin(
   { admin }: Config,
   revocations: Revocations,
+  revoke: (record: RevocationRecord) => Promise<void>,
   serving: { readonly workers?: Workers; readonly here?: boolean },
   logging: Logging,
 ): Promise<AdminServer> {
@@ -130,10 +134,7 @@ function openAdmin(
     startAdmin({
       host,
       port,
-      revocations: {
-        token: admin.token,
-        revoke: (record) => serving.workers?.revoke(record) ?? revocations.revokeHere(record),
-      },
+      revocations: { token: admin.token, revoke, logger: logging('Admin') },
       logger: logging('Admin'),
       readiness: () => {
         const state = revocations.state()

@@ -1,9 +1,10 @@
 import cluster from 'node:cluster'
 import { readInputs } from './gateway/inputs.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './gateway/messages.js'
+import { PendingHandovers } from './gateway/pending-handovers.js'
 import { type Serving, serve } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
-import { Replica, type RevocationRecord } from './revocation/index.js'
+import { Replica } from './revocation/index.js'
 
 /** A worker: a replica of the primary's list, and listeners. Started by the primary, with the configuration's file. */
 async function work(configFile: string): Promise<void> {
@@ -15,7 +16,8 @@ async function work(configFile: string): Promise<void> {
     retention: config.tokenRevocationConfig.retention,
     send: (message) => tell({ kind: 'replication', message }),
   })
-  const handedOver = new HandedOver()
+  const handovers = new PendingHandovers({ send: tell })
+  process.once('disconnect', () => handovers.lost())
   let serving: Serving | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
@@ -24,7 +26,7 @@ async function work(configFile: string): Promise<void> {
   process.on('message', (message) => {
     if (!isWorkersMessage<ToWorker>(message)) return
     if (message.kind === 'replication') replica.receive(message.message)
-    else if (message.kind === 'revoked') handedOver.done(message.number)
+    else if (message.kind === 'revoked') handovers.settle(message.number, message.failure)
     else if (message.kind === 'drain') stop()
   })
   onOrphaned(() => {
@@ -33,35 +35,9 @@ async function work(configFile: string): Promise<void> {
   })
   await replica.follow()
   if (stopping !== undefined) return
-  serving = await serve(inputs, replica, (record) => handedOver.revoke(record), logging)
+  serving = await serve(inputs, replica, (record) => handovers.revoke(record), logging)
   const { close: _, ...ports } = serving
   tell({ kind: 'listening', ...ports })
-}
-
-/** How long the primary's word is waited for, ms: a revocation's answer must leave at some time. */
-const REVOKED_WITHIN = 5_000
-
-/** Revocations that came through this worker and that the primary was handed. */
-class HandedOver {
-  readonly #waiting = new Map<number, () => void>()
-  #last = 0
-
-  revoke(record: RevocationRecord): Promise<void> {
-    const number = ++this.#last
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.done(number), REVOKED_WITHIN)
-      this.#waiting.set(number, () => {
-        clearTimeout(timer)
-        resolve()
-      })
-      tell({ kind: 'revoke', number, record })
-    })
-  }
-
-  done(number: number): void {
-    this.#waiting.get(number)?.()
-    this.#waiting.delete(number)
-  }
 }
 
 /** Node would end an orphan at once, and what is under way with it. */
@@ -73,8 +49,9 @@ function onOrphaned(action: () => void): void {
   })
 }
 
-function tell(message: ToPrimary): void {
-  if (process.connected) process.send?.(message, () => undefined)
+function tell(message: ToPrimary, undelivered: () => void = () => undefined): void {
+  if (process.connected) process.send?.(message, (error: Error | null) => error !== null && undelivered())
+  else undelivered()
 }
 
 // A terminal and an init system signal the whole group: the primary says when to stop.

@@ -1,14 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Secret } from '../config/index.js'
-import type { RevocationRecord } from '../revocation/index.js'
+import { describeError, type Logger } from '../logging/index.js'
+import { type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
 import { readRevocationRequest } from './revocation-request.js'
 
 export interface RevocationsOptions {
   /** The bearer token that is asked for. Empty: nobody has one, and the endpoint does not exist. */
   readonly token: Secret
-  /** Enters a revocation; resolves when it is in force, in every worker. */
+  /** Enters a revocation; resolves when it is durable and in force, in every worker; rejects with `UnconfirmedRevocation`. */
   readonly revoke: (record: RevocationRecord) => Promise<void>
+  readonly logger: Logger
 }
 
 /** An answer of the admin listener. */
@@ -18,12 +20,19 @@ export interface AdminAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Seconds after which a revocation that could not be confirmed is worth another attempt. */
+const RETRY_AFTER = '5'
+const UNCONFIRMED = {
+  error: 'Service Unavailable',
+  problem: 'the revocation could not be confirmed as durable and in force everywhere; send it again',
+}
+
 /** Bytes of a body: the longest token, and room for what stands around it. */
 const MAX_BODY = 80_000
 
 /**
  * `POST /revocations`: an operator revokes a token, or what was issued to a subject, a client or a session. 204 when it is
- * in force. Whoever has the credential may lock everybody out, so without one configured there is no such path (404).
+ * durable and in force; 503 when that can't be confirmed. Whoever has the credential may lock everybody out, so without one configured there is no such path (404).
  */
 export async function answerRevocation(req: IncomingMessage, options: RevocationsOptions): Promise<AdminAnswer> {
   if (options.token.isEmpty) return { status: 404, body: { error: 'Not Found' } }
@@ -42,8 +51,15 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   if (text === undefined) return { status: 413, body: { error: 'Payload Too Large' }, headers: { connection: 'close' } }
   const read = readRevocationRequest(text, Date.now())
   if ('problem' in read) return badRequest(read.problem)
-  await options.revoke(read)
-  return { status: 204 }
+  try {
+    await options.revoke(read)
+    return { status: 204 }
+  } catch (error) {
+    if (!(error instanceof UnconfirmedRevocation)) throw error
+    const { code } = error
+    options.logger.error('revocation not confirmed; answered 503', undefined, { code, reason: describeError(error) })
+    return { status: 503, body: UNCONFIRMED, headers: { 'retry-after': RETRY_AFTER } }
+  }
 }
 
 /** Whether the request has the credential. Compares digests: neither the length nor where they differ shows in the time. */

@@ -20,6 +20,13 @@ export const faults = {
     'The gateway has not yet synchronised its revocation list',
     { 'retry-after': '5' },
   ),
+  revocationUnconfirmed: fault(
+    503,
+    900900,
+    'Unclassified Authentication Failure',
+    'The revocation could not be confirmed, send it again',
+    { 'retry-after': '5' },
+  ),
   keyManagerUnavailable: fault(
     503,
     900900,

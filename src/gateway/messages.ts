@@ -1,10 +1,16 @@
-import type { PrimaryMessage, RevocationRecord, WorkerMessage } from '../revocation/index.js'
+import type { PrimaryMessage, RevocationRecord, UnconfirmedCode, WorkerMessage } from '../revocation/index.js'
+
+/** Why the primary could not confirm a revocation. Holds no secret. */
+export interface HandoverFailure {
+  readonly code: UnconfirmedCode
+  readonly message: string
+}
 
 /** What goes from the primary to a worker. */
 export type ToWorker =
   | { readonly kind: 'replication'; readonly message: PrimaryMessage }
-  /** A revocation that the worker handed over is on disk, and in every worker's list, or the time for that is over. */
-  | { readonly kind: 'revoked'; readonly number: number }
+  /** A revocation that the worker handed over is durable and enforced by every worker; with `failure`, it is not. */
+  | { readonly kind: 'revoked'; readonly number: number; readonly failure?: HandoverFailure }
   /** Stop accepting, let open requests end, and exit. */
   | { readonly kind: 'drain' }
 
@@ -13,8 +19,8 @@ export type ToPrimary =
   | { readonly kind: 'replication'; readonly message: WorkerMessage }
   /** The listeners are open, on these ports. */
   | { readonly kind: 'listening'; readonly httpPort: number; readonly httpsPort: number; readonly tokenPort?: number }
-  /** A revocation came through this worker: answered with `revoked` and the same number. */
-  | { readonly kind: 'revoke'; readonly number: number; readonly record: RevocationRecord }
+  /** A revocation came through this worker, or one is to be confirmed that did: answered with `revoked` and the number. */
+  | { readonly kind: 'revoke'; readonly number: number; readonly record: RevocationRecord | undefined }
   /** The worker cannot serve, and exits. */
   | { readonly kind: 'failed'; readonly reason: string; readonly code?: string }
 

@@ -42,7 +42,7 @@ export interface Serving {
 export async function serve(
   inputs: Inputs,
   revocations: LiveRevocations,
-  revokeHere: (record: RevocationRecord) => Promise<void>,
+  revokeHere: (record: RevocationRecord | undefined) => Promise<void>,
   logging: Logging,
 ): Promise<Serving> {
   const { config } = inputs
@@ -76,7 +76,7 @@ function requestHandler(
   { client, upgrade }: { client: HttpClient; upgrade: UpgradeOptions },
   revocations: LiveRevocations,
   authenticator: Authenticator,
-  revokeHere: (record: RevocationRecord) => Promise<void>,
+  revokeHere: (record: RevocationRecord | undefined) => Promise<void>,
   logging: Logging,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../logging/index.js'
 import type { FollowerStatus, Publisher, RevocationRecord } from '../revocation/index.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
+import { outcomeOf } from './pending-handovers.js'
 
 /** A worker that has left a message unanswered for so long (ms), or has not said hello, hangs. */
 const HANGS_AFTER = 30_000
@@ -24,8 +25,8 @@ export interface WorkerStatus extends Partial<FollowerStatus> {
 
 export interface WorkerEvents {
   listening(ports: Ports): void
-  /** A revocation came through it. */
-  revoke(record: RevocationRecord): Promise<void>
+  /** A revocation came through it; rejects if it can't be confirmed. */
+  revoke(record: RevocationRecord | undefined): Promise<void>
   /** It said why it cannot serve; it exits next. */
   failed(error: Error): void
   exited(how: { readonly status: string; readonly lived: number }): void
@@ -76,11 +77,6 @@ export class WorkerProcess {
     return this.#subscription.knows()
   }
 
-  /** Whether there is something that it was told and has not acknowledged. */
-  get isBehind(): boolean {
-    return (this.#subscription.status()?.lag.entries ?? 0) > 0
-  }
-
   status(): WorkerStatus {
     return { pid: this.pid, listening: this.#listening, ...this.#subscription.status() }
   }
@@ -114,7 +110,9 @@ export class WorkerProcess {
       events.listening(message)
     } else if (message.kind === 'revoke') {
       const { number } = message
-      void events.revoke(message.record).finally(() => this.#send({ kind: 'revoked', number }))
+      void outcomeOf(events.revoke(message.record)).then((failure) =>
+        this.#send({ kind: 'revoked', number, ...failure }),
+      )
     } else {
       events.failed(Object.assign(new Error(message.reason), message.code === undefined ? {} : { code: message.code }))
     }

@@ -1,5 +1,4 @@
 import cluster from 'node:cluster'
-import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../logging/index.js'
 import type { Publisher, RevocationRecord } from '../revocation/index.js'
@@ -8,8 +7,6 @@ import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.j
 
 /** How often it is looked whether a worker hangs, ms. */
 const WATCH_INTERVAL = 5_000
-/** How long the workers' acknowledgements of a revocation are waited for, ms. */
-const ACKNOWLEDGED_WITHIN = 1_000
 
 export interface WorkersOptions {
   readonly configFile: string
@@ -17,8 +14,8 @@ export interface WorkersOptions {
   /** Milliseconds that open requests have when the workers are stopped. */
   readonly stopTimeout: number
   readonly publisher: Publisher
-  /** Enters a revocation that came through a worker; resolves when it is in the list and on disk. */
-  readonly revoke: (record: RevocationRecord) => Promise<void>
+  /** Enters a revocation that came through a worker; resolves when it is durable and every worker enforces it. */
+  readonly revoke: (record: RevocationRecord | undefined) => Promise<void>
   readonly logger: Logger
 }
 
@@ -71,18 +68,6 @@ export class Workers {
     return [...this.#running].map((worker) => worker.status())
   }
 
-  /**
-   * Enters a revocation; resolves when it is on disk and in every worker's list, or the time for that is over.
-   * Whoever hears that a token is revoked may ask any worker: all of them know it, unless one stands still.
-   */
-  async revoke(record: RevocationRecord): Promise<void> {
-    await this.#options.revoke(record)
-    const deadline = performance.now() + ACKNOWLEDGED_WITHIN
-    while (performance.now() < deadline && [...this.#running].some((worker) => worker.serves && worker.isBehind)) {
-      await setTimeoutPromise(1)
-    }
-  }
-
   /** Lets open requests end (`stopTimeout`); resolves when no worker is left. */
   async close(): Promise<void> {
     this.#closing = true
@@ -99,7 +84,7 @@ export class Workers {
         logger.info('a worker listens', { worker: worker.pid })
         this.#onFirst?.resolve(ports)
       },
-      revoke: (record) => this.revoke(record),
+      revoke: this.#options.revoke,
       failed: (error) => {
         logger.error('a worker cannot serve', error, { worker: worker.pid })
         this.#onFirst?.reject(error)

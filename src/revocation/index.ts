@@ -11,3 +11,4 @@ export {
 export { type Revocable, revocable } from './revocable.js'
 export { openRevocations, Revocations, type RevocationsState } from './revocations.js'
 export type { TokenIdentity } from './token-id.js'
+export { type UnconfirmedCode, UnconfirmedRevocation } from './unconfirmed.js'

@@ -10,12 +10,13 @@ import { Publisher } from './replication/index.js'
 import { openStore, openTopic, sourcesIdentity, takesRevocations } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
+import { UnconfirmedRevocation } from './unconfirmed.js'
 import { within } from './within.js'
 import { WriteBack, type WriteBackState } from './write-back.js'
 
 /** How often expired entries are looked for, and for how long at a time (ms). */
-/** How long a revocation that came through the gateway may wait for the disk, ms. */
-const JOURNAL_TIMEOUT = 2_000
+/** How long a revocation that came through the gateway may wait for the disk or the store, ms. */
+const CONFIRMED_WITHIN = 5_000
 /** What the list calls the source of revocations that came through the gateway itself. */
 const HERE = 'gateway'
 
@@ -37,7 +38,6 @@ export class Revocations implements LiveRevocations {
   readonly #synchronizer: Synchronizer
   readonly #realtimeStatus: RealtimeStatus
   readonly #writeBack: WriteBack | undefined
-  readonly #logger: Logger
   readonly #release: () => Promise<unknown>
   #stopSweeping = () => {}
 
@@ -49,7 +49,6 @@ export class Revocations implements LiveRevocations {
     synchronizer: Synchronizer
     realtimeStatus: RealtimeStatus
     writeBack: WriteBack | undefined
-    logger: Logger
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
@@ -59,7 +58,6 @@ export class Revocations implements LiveRevocations {
     this.#synchronizer = parts.synchronizer
     this.#realtimeStatus = parts.realtimeStatus
     this.#writeBack = parts.writeBack
-    this.#logger = parts.logger
     this.#release = parts.release
   }
 
@@ -85,17 +83,24 @@ export class Revocations implements LiveRevocations {
   }
 
   /**
-   * Enters a revocation that came through this gateway itself. Resolves when the list has it, and the journal too or
-   * {@link JOURNAL_TIMEOUT} have passed; the store is told in the background. Never rejects.
+   * Enters a revocation that came through this gateway itself. Resolves when the list has it, and it is durable: the disk
+   * has it and what the store is still to be told, or the store has taken it. Rejects with {@link UnconfirmedRevocation}
+   * when that can't be had, or is not so after {@link CONFIRMED_WITHIN}; the attempts go on. Without a journal, by the
+   * configuration, and without a store that takes revocations, the list is all there is.
+   *
+   * @param record nothing: those that were entered before are to be durable
    */
-  async revokeHere(record: RevocationRecord): Promise<void> {
-    this.#list.add(record, HERE, Date.now())
-    this.#writeBack?.put(record)
-    if (this.#journal === undefined) return
+  async revokeHere(record: RevocationRecord | undefined): Promise<void> {
+    if (record !== undefined) this.#list.add(record, HERE, Date.now())
+    const put = record === undefined ? this.#writeBack?.all() : this.#writeBack?.put(record)
+    const disk = this.#journal && Promise.all([this.#journal.flush(), put?.kept])
+    const ways = [disk, put?.taken].filter((way) => way !== undefined)
+    if (ways.length === 0 && this.#journalError === undefined) return
+    const late = () => new Error(`not durable within ${CONFIRMED_WITHIN} ms`)
     try {
-      await within(JOURNAL_TIMEOUT, this.#journal.flush(), () => new Error(`not within ${JOURNAL_TIMEOUT} ms`))
-    } catch {
-      this.#logger.warn('a revocation came through the gateway and is not in the journal yet')
+      await within<unknown>(CONFIRMED_WITHIN, Promise.any(ways), late)
+    } catch (error) {
+      throw notDurable(error)
     }
   }
 
@@ -144,6 +149,11 @@ export class Revocations implements LiveRevocations {
   }
 }
 
+function notDurable(error: unknown): UnconfirmedRevocation {
+  const cause = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error
+  return new UnconfirmedRevocation('ERR_REVOCATION_NOT_DURABLE', 'the revocation is not durable', { cause })
+}
+
 /**
  * Opens the journal, reads it, and makes the sources; `start()` starts them. Throws `SourceError` for a source that
  * cannot be made; a journal that cannot be used is a warning.
@@ -156,6 +166,12 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const store = opened?.store
 
   const { journal, journalError, list, fingerprints, inStepAt } = await openList(config, logger)
+  const writable = takesRevocations(store)
+  if (!settings.journal.enable && !writable) {
+    logger.warn(
+      'the journal is off and no store takes revocations: a restart forgets what was revoked through the gateway',
+    )
+  }
   const realtimeStatus = new RealtimeStatus()
   const synchronizer = new Synchronizer({
     onRealtime: (isLive) => realtimeStatus.set(isLive),
@@ -182,7 +198,6 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     writeBack: takesRevocations(store)
       ? new WriteBack({ store, journal, retention: settings.retention, logger })
       : undefined,
-    logger,
     release: async () => opened?.close(),
   })
 }

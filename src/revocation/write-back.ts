@@ -52,10 +52,20 @@ const PUT_TIMEOUT = 30_000
 /** How long `stop` waits for the puts that are under way, ms. */
 const STOP_TIMEOUT = 2_000
 
+/** What became of a revocation that the store is to be told of. */
+export interface PutOutcome {
+  /** Resolves when the journal keeps it until it is taken; rejects when nothing does. */
+  readonly kept: Promise<void>
+  /** Resolves when the store has taken it; rejects when that is not tried any more. */
+  readonly taken: Promise<void>
+}
+
 /** A put that is to be made, and how often the store has refused it. */
 interface Waiting {
   readonly put: PendingPut
   readonly failures: number
+  /** Tells whoever waits for the store that it has taken it, or that it is not asked any more. */
+  readonly settle: (error?: Error) => void
 }
 
 /**
@@ -92,13 +102,13 @@ export class WriteBack {
   start(): void {
     const known = new Set(this.#queue.map(({ put }) => put))
     const left = (this.#options.journal?.pendingPuts ?? []).filter((put) => !known.has(put))
-    this.#queue.unshift(...left.map((put) => ({ put, failures: 0 })))
+    this.#queue.unshift(...left.map((put) => ({ put, failures: 0, settle: () => undefined })))
     this.#paused = false
     this.#pump()
   }
 
-  /** Puts a record to the store, now or later. Returns at once; the journal, if there is one, has been told. */
-  put(record: RevocationRecord): void {
+  /** Puts a record to the store, now or later. The journal, if there is one, has been told when this returns. */
+  put(record: RevocationRecord): PutOutcome {
     const { journal, capacity = CAPACITY, logger } = this.#options
     const at = this.#clock.now()
     const put =
@@ -109,10 +119,23 @@ export class WriteBack {
           : journal.addPending(record, at)
     if (put === undefined) {
       if (this.#dropped++ === 0) logger.error('too many revocations wait for the store: some are not put to it')
-      return
+      const full = rejected(new Error('too many revocations wait for the store'))
+      return { kept: full, taken: full }
     }
-    this.#queue.push({ put, failures: 0 })
+    const taken = new Promise<void>((resolve, reject) => {
+      this.#queue.push({ put, failures: 0, settle: (error) => (error === undefined ? resolve() : reject(error)) })
+    })
+    taken.catch(() => undefined)
     this.#pump()
+    return { kept: journal === undefined ? rejected(new Error('there is no journal')) : Promise.resolve(), taken }
+  }
+
+  /** What became of all that were put before. */
+  all(): PutOutcome {
+    return {
+      kept: Promise.resolve(),
+      taken: this.#waiting === 0 ? Promise.resolve() : rejected(new Error('revocations wait for the store')),
+    }
   }
 
   state(): WriteBackState {
@@ -163,6 +186,7 @@ export class WriteBack {
     if (this.#isOver(put)) {
       this.#dropped++
       journal?.putDone(put)
+      waiting.settle(new Error('the token has ended'))
       return
     }
     try {
@@ -173,6 +197,7 @@ export class WriteBack {
       this.#error = undefined
       this.#reached()
       journal?.putDone(put)
+      waiting.settle()
       // It was refused before: others may be taken now, too.
       if (waiting.failures > 0) for (const retry of [...this.#delayed.values()]) retry()
     } catch (error) {
@@ -199,7 +224,7 @@ export class WriteBack {
       return
     }
     if (!isUnreached) this.#reached()
-    this.#delay({ put, failures: failures + 1 })
+    this.#delay({ ...waiting, failures: failures + 1 })
   }
 
   #reached(): void {
@@ -238,6 +263,12 @@ export class WriteBack {
   #isOver({ record, at }: PendingPut): boolean {
     return this.#clock.now() > (record.expiresAt ?? at + this.#options.retention)
   }
+}
+
+function rejected(error: Error): Promise<void> {
+  const promise = Promise.reject(error)
+  promise.catch(() => undefined)
+  return promise
 }
 
 function tooLate(): StoreError {

@@ -7,13 +7,15 @@ import { describeError, type Logger } from '../logging/index.js'
 import { requestHeaders, responseHeaders } from '../proxy/index.js'
 import type { TokenRevocation } from '../revocation/record.js'
 import { type Revocable, revocable } from '../revocation/revocable.js'
+import { UnconfirmedRevocation } from '../revocation/unconfirmed.js'
 import { readRevocationForm } from './revocation-form.js'
 
 export interface RevokeEndpointOptions {
   readonly client: HttpClient
   /** Says which of the posted tokens are real. */
   readonly authenticator: Authenticator
-  readonly revocations: { revokeHere(record: TokenRevocation): Promise<void> }
+  /** Enters a revocation, and confirms it and those before it; rejects with `UnconfirmedRevocation`. */
+  readonly revocations: { revokeHere(record: TokenRevocation | undefined): Promise<void> }
   /** Lower-case names of headers that the key manager must not see. */
   readonly removedHeaders: ReadonlySet<string>
   readonly logger: Logger
@@ -36,8 +38,8 @@ const FORM_TIMEOUT = 10_000
 const REVOKED_ACCESS_TOKEN = 'revokedaccesstoken'
 
 /**
- * The key manager's revocation endpoint (RFC 7009) as the gateway serves it: what the key manager has revoked is on the
- * list, and in the journal, before its answer leaves.
+ * The key manager's revocation endpoint (RFC 7009) as the gateway serves it: what the key manager has revoked is durable,
+ * and in force everywhere, before its answer leaves. Where that can't be confirmed its answer does not leave: 503.
  *
  * A 2xx proves nothing about the token that was posted: RFC 7009 answers it for unknown tokens too. So that token is
  * listed only if it was found to be real *before* the key manager was asked; an unsigned JWT with somebody's `jti` must
@@ -64,11 +66,21 @@ export class RevokeEndpoint {
     try {
       return await this.#forward(req, url + query, form.body, posted)
     } catch (error) {
+      if (error instanceof UnconfirmedRevocation) return this.#unconfirmed(error)
       if (!(error instanceof CallError)) throw error
       this.#options.logger.error('the key manager gave no whole answer to a revocation', error)
       const late = error.code === 'ERR_CALL_TIMEOUT'
       return refusal(late ? faults.upstreamTimeout : faults.upstreamUnreachable, late ? 'timeout' : 'unreachable')
     }
+  }
+
+  /** The client sends it again; a key manager that has revoked the token answers an unknown one with 2xx, too. */
+  #unconfirmed(error: UnconfirmedRevocation): RevokeOutcome {
+    const { code } = error
+    const reason = describeError(error)
+    const message = 'revocation not confirmed; answered 503, although the key manager may have revoked the token'
+    this.#options.logger.error(message, undefined, { code, reason })
+    return refusal(faults.revocationUnconfirmed, 'unconfirmed')
   }
 
   /** The posted token if it verifies, or introspection calls it active. `unknown`: who could tell cannot be asked. */
@@ -96,9 +108,11 @@ export class RevokeEndpoint {
       if (error instanceof CallError && error.sent) await this.#list(posted, {})
       throw error
     })
-    // Listed before the body is read: if that breaks off, what was revoked is revoked all the same.
+    const received = buffer(answer.body)
+    // Listed whatever becomes of the body: if that breaks off, what was revoked is revoked all the same.
+    received.catch(() => undefined)
     if (answer.status >= 200 && answer.status < 300) await this.#list(posted, answer.headers)
-    const whole = await buffer(answer.body)
+    const whole = await received
     return { kind: 'answer', status: answer.status, headers: answerHeaders(answer.headers, whole), body: whole }
   }
 
@@ -109,7 +123,9 @@ export class RevokeEndpoint {
     const records = new Map(
       [posted, ...told].flatMap((token) => (token === undefined ? [] : [[token.record.id, token.record] as const])),
     )
-    await Promise.all([...records.values()].map((record) => revocations.revokeHere(record)))
+    // A client that was answered 503 asks again, and the key manager names nothing then: what it named is to be confirmed.
+    const confirmed = records.size === 0 ? [undefined] : [...records.values()]
+    await Promise.all(confirmed.map((record) => revocations.revokeHere(record)))
     logger.debug('a revocation went through the key manager', { listed: records.size })
   }
 

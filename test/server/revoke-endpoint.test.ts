@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { faults } from '../../src/faults/index.js'
 import { silent } from '../../src/logging/index.js'
+import { UnconfirmedRevocation } from '../../src/revocation/index.js'
 import { Answers } from '../../src/server/answers.js'
 import { listen } from '../../src/server/listeners.js'
 import { PlainRequest } from '../../src/server/plain-request.js'
@@ -206,6 +207,9 @@ t.test('a key manager that answers 200 to anything', async (t) => {
 })
 
 const breaksOff: Reply = (res) => void res.destroy()
+const half = (status: number, headers: Record<string, string> = {}): Reply => {
+  return (res) => res.writeHead(status, { 'content-length': 100, ...headers }).write('half', () => res.destroy())
+}
 
 t.test(
   'a posted token that cannot be judged is answered 503, and the key manager is not asked to revoke it',
@@ -243,9 +247,6 @@ t.test('a revocation whose answer is lost', async (t) => {
   t.afterEach(() => {
     keyManager.instead.revocation = undefined
   })
-  const half = (status: number, headers: Record<string, string> = {}): Reply => {
-    return (res) => res.writeHead(status, { 'content-length': 100, ...headers }).write('half', () => res.destroy())
-  }
 
   t.test('the token is listed if it is real: the key manager may have revoked it', async (t) => {
     const token = await w.token()
@@ -324,8 +325,8 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     client: httpClient(t),
     authenticator: { authenticate: () => ({ fault: faults.invalidCredentials, reason: 'inactive' }) },
     revocations: {
-      async revokeHere({ id }) {
-        listed.push(id)
+      async revokeHere(record) {
+        if (record !== undefined) listed.push(record.id)
       },
     },
     removedHeaders: new Set(),
@@ -385,6 +386,42 @@ t.test('a key manager that answers too late may have revoked the token: 504, and
   t.equal((await post('opaque')).status, 504)
   t.strictSame(listed, ['opaque'])
 })
+
+t.test(
+  'what cannot be confirmed is 503, whatever the key manager answered, and a second attempt confirms what the first named',
+  async (t) => {
+    const keyManager = await gullible(t)
+    const asked: unknown[] = []
+    const lines: unknown[] = []
+    let confirms = false
+    const { post } = await endpointOf(t, keyManager.origin, {
+      revocations: {
+        async revokeHere(record) {
+          asked.push(record?.id)
+          if (!confirms) throw new UnconfirmedRevocation('ERR_REVOCATION_NOT_DURABLE', 'no room')
+        },
+      },
+      logger: { ...silent('test'), error: (text, _, fields) => lines.push([text, fields]) },
+    })
+    keyManager.headers.RevokedAccessToken = 'an-access-token'
+    const refused = await post('a-refresh-token')
+    t.equal(refused.status, 503)
+    t.equal(refused.headers.get('retry-after'), '5')
+    t.equal(await refused.text(), faults.revocationUnconfirmed.body)
+    t.notOk(refused.headers.has('x-of-key-manager'))
+    const text = 'revocation not confirmed; answered 503, although the key manager may have revoked the token'
+    t.match(lines, [[text, { code: 'ERR_REVOCATION_NOT_DURABLE', reason: /no room/ }]])
+    // The key manager knows the refresh token no more, and names nothing.
+    delete keyManager.headers.RevokedAccessToken
+    t.equal((await post('a-refresh-token')).status, 503)
+    confirms = true
+    t.equal((await post('a-refresh-token')).status, 200)
+    t.strictSame(asked, ['an-access-token', undefined, undefined], 'those before it are confirmed')
+    keyManager.instead.revocation = half(200)
+    confirms = false
+    t.equal((await post('a-refresh-token')).status, 503, 'also if the rest of the answer is lost')
+  },
+)
 
 t.test('a form that trickles in is given up: 408, and the connection is closed', async (t) => {
   const keyManager = await gullible(t)

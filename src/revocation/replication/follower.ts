@@ -63,6 +63,8 @@ export class Follower {
   #sources = 0
   #told: { n: number; lease: Lease } | undefined
   #agreed: Lease | undefined
+  /** Until when the worker may serve by what it was told; monotonic ms. */
+  #leaseEnds = 0
   #snapshot: Iterator<EntryBlock> | undefined
   #later: NodeJS.Immediate | undefined
 
@@ -113,7 +115,7 @@ export class Follower {
     if (this.#state !== 'in step' || this.#told !== undefined) return
     const lease = this.#leader.lease()
     this.#say({ type: 'alive', ...lease })
-    this.#told = { n: this.#sent, lease }
+    this.#lend(lease)
   }
 
   /** Revocations begin, or cease, to come at once. One that is behind hears of it with its next snapshot. */
@@ -134,14 +136,24 @@ export class Follower {
       this.#agreed = this.#told.lease
       this.#told = undefined
     }
-    if (this.#state === 'behind' && this.#underWay.length === 0) this.prime()
-    else this.#pump()
+    if (this.#state === 'behind' && this.#underWay.length === 0) {
+      this.#leaseEnds = 0 // it has heard that it is behind
+      this.prime()
+    } else this.#pump()
   }
 
   /** Whether the worker answers for a list that is known. */
   get knows(): boolean {
     const { knownUntil = 0, saidAt = 0 } = this.#agreed ?? {}
     return this.#state === 'in step' && knownUntil > 0 && this.#leader.now() < saidAt + LEASE
+  }
+
+  /**
+   * Up to which sequence number the worker enforces the list: what it has applied; everything while it can't serve, which
+   * it does again only with all that was said before. What was sent, and a worker that stands still, count for nothing.
+   */
+  get enforcedUpTo(): number {
+    return this.#leader.now() < this.#leaseEnds ? this.#acknowledged : Number.POSITIVE_INFINITY
   }
 
   status(): FollowerStatus {
@@ -183,8 +195,14 @@ export class Follower {
     this.realtime(this.#leader.isLive)
     const lease = this.#leader.lease()
     this.#say({ type: 'end', sequence: this.#leader.sequence, ...lease })
-    this.#told = { n: this.#sent, lease }
+    this.#lend(lease)
     this.#become('in step')
+  }
+
+  /** The word that was just said lets the worker serve for a while. */
+  #lend(lease: Lease): void {
+    this.#told = { n: this.#sent, lease }
+    this.#leaseEnds = lease.saidAt + LEASE
   }
 
   #tellSources(): void {

@@ -1,8 +1,9 @@
 import type { Logger } from '../../logging/index.js'
 import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
 import type { RealtimeStatus } from '../realtime-status.js'
+import { PendingEnforcements } from './enforcements.js'
 import { Follower, type FollowerLimits, type FollowerStatus, type Leader, LIMITS } from './follower.js'
-import { monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
+import { LEASE, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
 /** How often workers are told that the primary lives (ms); it is also how late they learn of a new `knownUntil`. */
 const HEARTBEAT = 250
@@ -10,6 +11,8 @@ const HEARTBEAT = 250
 const ENTRIES_A_MESSAGE = 4_096
 /** Refused tokens that one message of a worker may name. */
 const MAX_REFUSED = 1_000
+/** How long it is waited for workers to enforce a change (ms): a lease, at whose end the one that stands still can't serve. */
+const ENFORCED_WITHIN = LEASE + 1_500
 
 export interface PublisherOptions {
   readonly list: RevocationList
@@ -40,6 +43,7 @@ export class Publisher {
   readonly #options: PublisherOptions
   readonly #leader: Leader
   readonly #followers = new Set<Follower>()
+  readonly #enforcements = new PendingEnforcements()
   readonly #unsubscribe: readonly (() => void)[]
   readonly #timer: NodeJS.Timeout
   #sequence = 0
@@ -89,8 +93,10 @@ export class Publisher {
     }
     return {
       receive: (message) => {
-        if (message.type === 'ack') follower?.acknowledge(message.n, message.sequence)
-        else if (message.type === 'refused') this.#refused(message.tokens)
+        if (message.type === 'ack') {
+          follower?.acknowledge(message.n, message.sequence)
+          this.#settle()
+        } else if (message.type === 'refused') this.#refused(message.tokens)
         else if (follower === undefined) hello()
       },
       status: () => follower?.status(),
@@ -99,6 +105,7 @@ export class Publisher {
         if (follower === undefined) return
         follower.close()
         this.#followers.delete(follower)
+        this.#settle()
       },
     }
   }
@@ -106,6 +113,16 @@ export class Publisher {
   /** Tells every worker that the primary lives, and until when the list is known. */
   heartbeat(): void {
     for (const follower of this.#followers) follower.heartbeat()
+    this.#settle()
+  }
+
+  /**
+   * Resolves when every worker enforces what the list holds now: it has applied it, or it can't serve before it has, because
+   * it is being sent the list, its lease is over, or it has ended. Rejects with `UnconfirmedRevocation` after 6.5 s.
+   */
+  enforced(): Promise<void> {
+    if (this.#enforcedUpTo() >= this.#sequence) return Promise.resolve()
+    return this.#enforcements.wait(this.#sequence, this.#leader.now() + ENFORCED_WITHIN)
   }
 
   /** Sends what has changed since the last time. */
@@ -128,6 +145,17 @@ export class Publisher {
     clearImmediate(this.#scheduled)
     for (const follower of this.#followers) follower.close()
     this.#followers.clear()
+    this.#enforcements.close()
+  }
+
+  #enforcedUpTo(): number {
+    let least = Number.POSITIVE_INFINITY
+    for (const follower of this.#followers) least = Math.min(least, follower.enforcedUpTo)
+    return least
+  }
+
+  #settle(): void {
+    if (!this.#enforcements.isEmpty) this.#enforcements.settle(this.#enforcedUpTo(), this.#leader.now())
   }
 
   #changed(entry: Entry): void {

@@ -1,0 +1,60 @@
+import t from 'tap'
+import type { ToPrimary } from '../../src/gateway/messages.js'
+import { outcomeOf, PendingHandovers } from '../../src/gateway/pending-handovers.js'
+import { type RevocationRecord, UnconfirmedRevocation } from '../../src/revocation/index.js'
+
+const RECORD: RevocationRecord = { kind: 'token', id: 'some-jti', expiresAt: undefined }
+
+/** A worker's side of the channel, with what it sent. */
+function worker(timeout?: number) {
+  const sent: ToPrimary[] = []
+  let undelivered: () => void = () => undefined
+  const handovers = new PendingHandovers({
+    send: (message, failed) => {
+      sent.push(message)
+      undelivered = failed
+    },
+    ...(timeout === undefined ? {} : { timeout }),
+  })
+  return { handovers, sent, fail: () => undelivered() }
+}
+
+t.test(
+  'a revocation that was handed over is confirmed by the primary’s own word for it, and nothing else',
+  async (t) => {
+    const { handovers, sent } = worker()
+    const first = handovers.revoke(RECORD)
+    const second = handovers.revoke(undefined)
+    t.match(sent, [
+      { kind: 'revoke', number: 1, record: RECORD },
+      { kind: 'revoke', number: 2 },
+    ])
+    handovers.settle(7, undefined)
+    handovers.settle(2, { code: 'ERR_REVOCATION_NOT_DURABLE', message: 'no room' })
+    await t.rejects(second, { name: 'UnconfirmedRevocation', code: 'ERR_REVOCATION_NOT_DURABLE', message: 'no room' })
+    handovers.settle(1, undefined)
+    await first
+  },
+)
+
+t.test('a primary that says nothing has confirmed nothing', async (t) => {
+  const { handovers } = worker(10)
+  await t.rejects(handovers.revoke(RECORD), { code: 'ERR_REVOCATION_HANDOVER', message: /within 10 ms/ })
+})
+
+t.test('nor has one that cannot be told, or that has gone since', async (t) => {
+  const { handovers, fail } = worker()
+  const untold = handovers.revoke(RECORD)
+  fail()
+  await t.rejects(untold, { code: 'ERR_REVOCATION_HANDOVER' })
+  const told = [handovers.revoke(RECORD), handovers.revoke(RECORD)]
+  handovers.lost()
+  for (const each of told) await t.rejects(each, { code: 'ERR_REVOCATION_HANDOVER' })
+})
+
+t.test('what went wrong at the primary keeps its code on the way', async (t) => {
+  t.strictSame(await outcomeOf(Promise.resolve()), {})
+  const unconfirmed = new UnconfirmedRevocation('ERR_REVOCATION_NOT_ENFORCED', 'a worker stands still')
+  t.match(await outcomeOf(Promise.reject(unconfirmed)), { failure: { code: 'ERR_REVOCATION_NOT_ENFORCED' } })
+  t.match(await outcomeOf(Promise.reject(new Error('boom'))), { failure: { code: 'ERR_REVOCATION_HANDOVER' } })
+})

@@ -1,0 +1,40 @@
+import t from 'tap'
+import { faults } from '../../src/faults/index.js'
+import { silent } from '../../src/logging/index.js'
+import type { Revocation } from '../../src/revocation/lookup.js'
+import type { TokenIdentity } from '../../src/revocation/token-id.js'
+import { LastCheck } from '../../src/server/last-check.js'
+import type { ReceivedRequest } from '../../src/server/received-request.js'
+import { RequestLog } from '../../src/server/request-log.js'
+
+const identity: TokenIdentity = {
+  ids: [],
+  subjects: [],
+  clients: [],
+  sessions: [],
+  issuedAt: 0,
+  expiresAt: undefined,
+  hash: '',
+}
+const request = { number: 1 } as ReceivedRequest
+const caller = { identity, api: 'things' }
+
+t.test('a list that has become unknown while a token was judged lets nothing leave', (t) => {
+  const refused: TokenIdentity[] = []
+  const list = {
+    knownUntil: Number.POSITIVE_INFINITY,
+    revocation: undefined as Revocation | undefined,
+    find: () => list.revocation,
+    refused: (token: TokenIdentity) => refused.push(token),
+  }
+  const check = new LastCheck(list, new RequestLog(silent))
+  t.equal(check.refusal(request, caller), undefined)
+  list.knownUntil = Date.now()
+  t.match(check.refusal(request, caller), { fault: faults.notSynchronised, reason: 'not-synchronised' })
+  list.knownUntil = Date.now() + 60_000
+  t.equal(check.refusal(request, caller), undefined)
+  list.revocation = { by: 'jti', source: 'topic', learntAt: 0 } as Revocation
+  t.match(check.refusal(request, caller), { fault: faults.invalidCredentials, reason: 'revoked' })
+  t.strictSame(refused, [identity])
+  t.end()
+})

@@ -8,10 +8,12 @@ export interface ListingPaceOptions {
   readonly maxStaleness: number
 }
 
-/** While the topic cannot be read, a store is the only way to learn of a revocation: it is not left alone for longer. */
+/** While the topic cannot be read, a store is the only way to learn of a revocation: listings begin this often. */
 const INTERVAL_DURING_GAP = 5_000
-/** Listings that nobody asks for may take a twentieth of the time, no more. */
-const LISTING_DUTY = 20
+/** While revocations arrive as they happen, listings that nobody asks for may take a twentieth of the time, no more. */
+const PAUSE_WHILE_PUSHED = 20
+/** While they do not, a slow store is listed half of the time: the pause after a listing is as long as it was. */
+const PAUSE_OTHERWISE = 1
 /** Listings in so many are late, and the list is known all the same. */
 const LISTINGS_A_STALENESS = 2
 const RETRY_FIRST = 100
@@ -53,8 +55,9 @@ export class ListingPace {
    * Milliseconds from the end of the last listing to the next one that nobody asks for.
    *
    * @param topic how the topic stands; `undefined` if there is none
+   * @param watch how the watch of the store stands; `undefined` if it has none
    */
-  interval(topic: SourceStatus | undefined): number {
+  interval(topic: SourceStatus | undefined, watch: SourceStatus | undefined): number {
     if (this.#failures > 0) {
       const ceiling = this.#backoff(topic === 'live' ? RETRY_LAST : INTERVAL_DURING_GAP)
       return ceiling / 2 + (ceiling / 2) * this.#clock.random()
@@ -62,10 +65,11 @@ export class ListingPace {
     const { refreshInterval, maxStaleness } = this.#options
     const wanted = Math.min(
       refreshInterval,
-      topic === undefined || topic === 'live' ? refreshInterval : INTERVAL_DURING_GAP,
+      topic === undefined || topic === 'live' ? refreshInterval : INTERVAL_DURING_GAP - this.#lastDuration,
       maxStaleness === 0 ? refreshInterval : maxStaleness / LISTINGS_A_STALENESS,
     )
-    return Math.max(wanted, LISTING_DUTY * this.#lastDuration)
+    const pause = topic === 'live' || watch === 'live' ? PAUSE_WHILE_PUSHED : PAUSE_OTHERWISE
+    return Math.max(wanted, pause * this.#lastDuration)
   }
 
   /**

@@ -14,6 +14,8 @@ export interface ListingsOptions extends ListingPaceOptions {
   readonly signal: AbortSignal
   /** How the topic stands; `undefined` if there is none. */
   topic(): SourceStatus | undefined
+  /** How the store's watch stands; `undefined` if it has none. */
+  watch(): SourceStatus | undefined
   apply(record: RevocationRecord): void
   /** A listing is due that nobody has asked for. */
   due(): void
@@ -135,13 +137,13 @@ export class Listings {
   }
 
   #schedule(): void {
-    const { signal, topic, due } = this.#options
+    const { signal, topic, watch, due } = this.#options
     if (signal.aborted) return
     if (this.#again) {
       this.#again = false
       this.#listWithin(this.#pace.untilRequested())
       return
     }
-    this.#cancelTimer = this.#clock.after(this.#pace.interval(topic()), due)
+    this.#cancelTimer = this.#clock.after(this.#pace.interval(topic(), watch()), due)
   }
 }

@@ -148,6 +148,7 @@ export class Synchronizer {
       refreshInterval,
       maxStaleness,
       topic: () => this.#realtime?.status,
+      watch: () => this.#watch?.status,
       apply: (record) => target.apply(record, store.name),
       due: () => this.requestListing('interval'),
       counts: () => this.#topicTried,

@@ -326,19 +326,44 @@ t.test('what holds the list back is named, with the time since when', async (t) 
   ])
 })
 
-t.test('a listing that nobody asks for comes after 20 times what the last one took, at least', async (t) => {
-  const s = setUp({ realtimeToo: false })
-  const slow = await s.store.next()
-  s.clock.advance(10_000)
-  slow.resolve([])
-  await s.settle()
-  s.clock.advance(199_999)
-  await s.settle()
-  t.equal(s.store.listings, 1)
-  s.clock.advance(1)
-  await s.settle()
-  t.equal(s.store.listings, 2)
-})
+t.test(
+  'the pause after a slow listing is 20 times as long while revocations are pushed, else as long as it was',
+  async (t) => {
+    const cases = [
+      { topic: 'live', watch: undefined, takes: 10_000, pause: 200_000 },
+      { topic: 'gap', watch: 'live', takes: 10_000, pause: 200_000 },
+      { topic: 'gap', watch: 'gap', takes: 10_000, pause: 10_000 },
+      { topic: 'failed', watch: undefined, takes: 10_000, pause: 10_000 },
+      { topic: 'failed', watch: undefined, takes: 2_000, pause: 3_000 }, // begun every 5 s
+      { topic: undefined, watch: undefined, takes: 10_000, pause: 60_000 }, // refreshInterval
+      { topic: undefined, watch: undefined, takes: 100_000, pause: 100_000 },
+      { topic: undefined, watch: 'live', takes: 10_000, pause: 200_000 },
+    ] as const
+    for (const { topic, watch, takes, pause } of cases) {
+      const title = JSON.stringify({ topic, watch, takes })
+      const s = setUp({ realtimeToo: topic !== undefined, watchToo: watch !== undefined })
+      if (topic !== undefined) s.topic().state(topic)
+      if (watch !== undefined) s.watch().state(watch)
+      await s.settle()
+      for (;;) {
+        const slow = await s.store.next()
+        s.clock.advance(takes)
+        slow.resolve([])
+        await s.settle()
+        s.clock.advance(0)
+        await s.settle()
+        if (s.store.pending.length === 0) break // what the sources asked for is answered
+      }
+      const { listings } = s.store
+      s.clock.advance(pause - 1)
+      await s.settle()
+      t.equal(s.store.listings, listings, `${title}: not before`)
+      s.clock.advance(1)
+      await s.settle()
+      t.equal(s.store.listings, listings + 1, title)
+    }
+  },
+)
 
 t.test('a source that asks and asks has the store listed half of the time, no more', async (t) => {
   const s = setUp({ realtimeToo: false })

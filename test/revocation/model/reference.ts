@@ -39,6 +39,9 @@ export class Reference {
   #journalInStepAt: number | undefined
   #subscribed = false
   #topicIsLive = false
+  #watchIsLive = false
+  /** Since when nothing arrives as it happens, if that is so. */
+  #silentSince: number | undefined
   #listing: { readonly begunAt: number; readonly subscribed: boolean; readonly records: number } | undefined
   #lastEnd: number | undefined
   #lastDuration = 0
@@ -72,7 +75,7 @@ export class Reference {
     const { hasTopic, refreshInterval, listingTakes } = this.#options
     const isGap = hasTopic && !this.#topicIsLive
     const interval = isGap ? RETRY_DURING_GAP + INTERVAL_DURING_GAP : RETRY + refreshInterval
-    this.#owe(records, now + REQUEST_SPACING + interval + (DUTY + 3) * listingTakes)
+    this.#owe(records, now + REQUEST_SPACING + interval + (this.#duty + 3) * listingTakes)
   }
 
   /** The store was cut: what was due is due no more. */
@@ -99,6 +102,8 @@ export class Reference {
     this.#journalInStepAt = journalInStepAt
     this.#subscribed = !hasTopic
     this.#topicIsLive = false
+    this.#watchIsLive = false
+    this.#silentSince = now
     this.#listing = undefined
     this.#lastEnd = undefined
     this.#failures = 0
@@ -124,10 +129,26 @@ export class Reference {
     return hangs
   }
 
-  topic(status: 'live' | 'gap' | 'failed'): void {
+  topic(status: 'live' | 'gap' | 'failed', now: number): void {
     this.#subscribed = true
     this.#topicIsLive = status === 'live'
+    this.#pushed(now)
     if (status === 'live' && !this.#options.hasStore) this.knownUntil = Number.POSITIVE_INFINITY
+  }
+
+  watch(status: 'live' | 'gap' | 'failed', now: number): void {
+    this.#watchIsLive = status === 'live'
+    this.#pushed(now)
+    this.asked()
+  }
+
+  #pushed(now: number): void {
+    this.#silentSince = this.#topicIsLive || this.#watchIsLive ? undefined : (this.#silentSince ?? now)
+  }
+
+  /** How many times as long as a listing the pause after it is. */
+  get #duty(): number {
+    return this.#topicIsLive || this.#watchIsLive ? DUTY : 1
   }
 
   /** Returns what is wrong with a listing that begins now, if anything. */
@@ -150,9 +171,9 @@ export class Reference {
   get #interval(): number {
     const { hasTopic, refreshInterval, maxStaleness } = this.#options
     if (this.#failures > 0) return this.#spacing
-    const gap = hasTopic && !this.#topicIsLive ? INTERVAL_DURING_GAP : refreshInterval
+    const gap = hasTopic && !this.#topicIsLive ? INTERVAL_DURING_GAP - this.#lastDuration : refreshInterval
     const staleness = maxStaleness === 0 ? refreshInterval : maxStaleness / 2
-    return Math.max(Math.min(gap, staleness, refreshInterval), DUTY * this.#lastDuration)
+    return Math.max(Math.min(gap, staleness, refreshInterval), this.#duty * this.#lastDuration)
   }
 
   listingEnded(now: number, isWhole: boolean): void {
@@ -170,9 +191,12 @@ export class Reference {
   /** To be called whenever something may have happened. Returns what is wrong with the listings' pace, if anything. */
   tick(now: number): string | undefined {
     this.#trustJournal(now)
-    const { refreshInterval } = this.#options
+    const { hasTopic, refreshInterval } = this.#options
     if (this.#lastEnd === undefined || this.#listing !== undefined) return undefined
-    const most = this.#failures > 0 ? RETRY : Math.max(refreshInterval, DUTY * this.#lastDuration)
+    const isSilent = this.#silentSince !== undefined && this.#silentSince <= this.#lastEnd
+    const interval = isSilent && hasTopic ? INTERVAL_DURING_GAP : refreshInterval
+    const retry = isSilent && hasTopic ? RETRY_DURING_GAP : RETRY
+    const most = this.#failures > 0 ? retry : Math.max(interval, (isSilent ? 1 : DUTY) * this.#lastDuration)
     return now - this.#lastEnd > most ? `no listing for ${now - this.#lastEnd} ms` : undefined
   }
 

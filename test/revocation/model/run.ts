@@ -84,7 +84,7 @@ class Run {
       delivered,
       resync: () => this.#listingDue(),
       status: (status) => {
-        this.#reference.topic(status)
+        this.#reference.topic(status, this.#clock.now())
         this.#listingDue()
       },
     })
@@ -95,7 +95,11 @@ class Run {
         listingBegan: (records) => this.#note(this.#reference.listingBegan(this.#clock.now(), records)),
         listingEnded: (isWhole) => this.#reference.listingEnded(this.#clock.now(), isWhole),
       },
-      { delivered, resync: () => this.#listingDue(), status: () => this.#reference.asked() },
+      {
+        delivered,
+        resync: () => this.#listingDue(),
+        status: (status) => this.#reference.watch(status, this.#clock.now()),
+      },
     )
     this.#topic.isUp = setting.topicIsUp
     if (!setting.storeIsUp) this.#shelf.isUp = false

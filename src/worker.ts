@@ -30,8 +30,9 @@ async function work(configFile: string): Promise<void> {
     else if (message.kind === 'drain') stop()
   })
   onOrphaned(() => {
-    logging('Worker').error('the primary is gone: open requests are let end')
-    stop()
+    logging('Worker').error('lost the primary; ending open requests and exiting')
+    replica.orphan()
+    setImmediate(() => process.exit(1)) // what was answered just now has left by then
   })
   await replica.follow()
   if (stopping !== undefined) return
@@ -40,7 +41,7 @@ async function work(configFile: string): Promise<void> {
   tell({ kind: 'listening', ...ports })
 }
 
-/** Node would end an orphan at once, and what is under way with it. */
+/** Node would end an orphan at once, and a client might take that for the end of its response. */
 function onOrphaned(action: () => void): void {
   const { worker } = cluster
   worker?.once('disconnect', () => {

@@ -36,7 +36,7 @@ async function primary(): Promise<void> {
   list.sources.index('bench')
   const logger = silent('bench')
   const realtimeStatus = new RealtimeStatus()
-  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil: () => Infinity, realtimeStatus, logger })
+  const publisher = new Publisher({ list, seed: fingerprints.seed, remaining: () => Infinity, realtimeStatus, logger })
   const child = fork(fileURLToPath(import.meta.url), [], { serialization: 'advanced' })
   let longest = 0
   let longestCpu = 0

@@ -87,7 +87,7 @@ export const tokenRevocationConfig = table({
   startupGrace: key(duration().prefault('5s'), 'How long the sources are waited for before the journal alone will do.'),
   maxStaleness: key(
     duration().prefault(0),
-    'Protected APIs answer 503 again when no store could be read for so long; 0: no limit.',
+    'Protected APIs answer 503 again, and open requests end, when no store could be read for so long; 0: no limit.',
   ),
   retention: key(
     duration(60_000, LONGEST_RETENTION).prefault('30d'),

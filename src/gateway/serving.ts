@@ -16,6 +16,7 @@ import { Fingerprinter } from '../revocation/fingerprint.js'
 import type { LiveRevocations, RevocationRecord, TokenIdentity } from '../revocation/index.js'
 import {
   KeyManagerEndpoints,
+  LIST_NOT_KNOWN,
   type Listener,
   type ListenerRole,
   type ListenerTls,
@@ -116,7 +117,7 @@ function requestHandler(
   })
 }
 
-/** Where open requests are noted, so that a revocation ends those of its token. */
+/** Where open requests are noted, so that a revocation ends those of its token, and a list that is not known all of them. */
 function endedByRevocations(revocations: LiveRevocations, logging: Logging): OpenRequests<TokenIdentity> {
   const log = logging('OpenRequests')
   const reason = new Error('the token was revoked')
@@ -133,6 +134,10 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
     if (ended === 0) return
     total += ended
     log.info('open requests of a revoked token were ended', { requests: ended, sinceStart: total })
+  })
+  revocations.onUnknown(() => {
+    const requests = open.endAll(LIST_NOT_KNOWN)
+    if (requests > 0) log.warn('revocation list not known; open requests with a token ended', { requests })
   })
   return open
 }

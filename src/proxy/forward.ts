@@ -34,6 +34,11 @@ export interface ForwardHooks {
    * or is sent anew. False: it is not sent, and the failure is `refused`.
    */
   readonly mayStart: () => boolean
+  /**
+   * Asked before each part of the request's body and of the response. False: it does not go on, and the exchange is
+   * ended as `refused` unless it has been.
+   */
+  readonly mayGoOn: () => boolean
   /** Called once if there is no whole response. If `answered` is false nothing was sent to the client: answer it. */
   readonly failed: (failure: ForwardFailure, answered: boolean, cause: unknown) => void
   /** Called once when the exchange is over, however it ended. */
@@ -95,7 +100,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#hooks = hooks
     this.#hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
     res.on('close', () => this.#clientLeft())
-    if (this.#hasBody && upstream.maxBodyBytes !== Number.POSITIVE_INFINITY) this.#limitBody()
+    if (this.#hasBody) this.#watchBody()
   }
 
   send(): void {
@@ -131,7 +136,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, message?: string): void {
-    if (status < 200) return // informational: ours to answer, not the upstream's
+    if (status < 200 || !this.#mayGoOn()) return // informational: ours to answer, not the upstream's
     const raw = controller.rawHeaders
     this.#res.writeHead(
       status,
@@ -142,7 +147,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#res.write(chunk)) return
+    if (!this.#mayGoOn() || this.#res.write(chunk)) return
     controller.pause()
     this.#res.once('drain', () => controller.resume())
   }
@@ -191,13 +196,21 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     if (!this.#res.writableFinished) this.#stop('client-left', new Error('the client closed its connection'))
   }
 
-  #limitBody(): void {
+  /** Ahead of the upstream's side, which writes nothing more of a body whose exchange is over. */
+  #watchBody(): void {
     let length = 0
     this.#req.on('data', (chunk: Buffer) => {
+      this.#mayGoOn()
       length += chunk.length
       if (length > this.#upstream.maxBodyBytes) this.#stop('body-too-large', new Error('the request body is too large'))
     })
     this.#req.pause() // a listener makes it flow; the upstream's side takes it at its own pace
+  }
+
+  #mayGoOn(): boolean {
+    const goesOn = this.#hooks.mayGoOn()
+    if (!goesOn) this.#stop('refused', new Error('refused on its way'))
+    return goesOn
   }
 
   #stop(failure: ForwardFailure, reason: Error): void {

@@ -68,6 +68,18 @@ export class OpenRequests<Identity extends object> {
     return ended
   }
 
+  /** Ends all open requests. Returns how many it ended. */
+  endAll(reason: Error): number {
+    let ended = 0
+    for (const { exchanges } of [...this.#groups.values()]) {
+      for (const exchange of [...exchanges]) {
+        exchange.abort(reason)
+        ended++
+      }
+    }
+    return ended
+  }
+
   /** How many tokens are indexed. */
   get tokens(): number {
     return this.#groups.size

@@ -16,6 +16,7 @@ export class UpgradeClientSide extends Duplex {
   readonly #socket: Duplex
   readonly #frames = new WebSocketFrames()
   readonly #stopListening: () => void
+  readonly #mayGoOn: () => boolean
   #switched = false
   #released = false
   #closing: { readonly code: number; readonly sent: () => void } | undefined
@@ -23,10 +24,12 @@ export class UpgradeClientSide extends Duplex {
   #discarding = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(socket: Duplex, head: Buffer) {
+  /** @param mayGoOn asked before each part of either side; false: that part is dropped, and a frame that it stood in cut off */
+  constructor(socket: Duplex, head: Buffer, mayGoOn: () => boolean) {
     // http-proxy writes the 101 as a string: header values are latin1 (RFC 9110 §5.5), not UTF-8.
     super({ allowHalfOpen: true, autoDestroy: false, defaultEncoding: 'latin1' })
     this.#socket = socket
+    this.#mayGoOn = mayGoOn
     if (head.length > 0) this.push(head)
     if (socket instanceof Socket) socket.setTimeout(0) // the server's own; silence is measured on the upstream's side
     const data = (chunk: Buffer) => this.#received(chunk)
@@ -112,6 +115,9 @@ export class UpgradeClientSide extends Duplex {
     } else if (!this.#switched) {
       this.#switched = true // http-proxy's first write is the head of the 101, whole
       this.#socket.write(chunk, done)
+    } else if (this.#closing === undefined && !this.#mayGoOn()) {
+      if (!this.#closeSent) reset(this.#socket)
+      done()
     } else if (this.#closing === undefined) {
       this.#frames.read(chunk)
       this.#socket.write(chunk, done)
@@ -134,7 +140,7 @@ export class UpgradeClientSide extends Duplex {
   }
 
   #received(chunk: Buffer): void {
-    if (this.#discarding) return
+    if (this.#discarding || !this.#mayGoOn() || this.#released) return
     if (!this.push(chunk)) this.#socket.pause()
   }
 

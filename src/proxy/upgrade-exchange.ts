@@ -40,7 +40,7 @@ export class UpgradeExchange implements UpgradedExchange {
     this.#socket = socket
     this.#hooks = hooks
     this.#options = options
-    this.#client = new UpgradeClientSide(socket, head)
+    this.#client = new UpgradeClientSide(socket, head, () => this.#mayGoOn())
     this.#client.on('close', () => this.#clientClosed())
     socket.once('end', this.#clientEnded)
   }
@@ -94,8 +94,14 @@ export class UpgradeExchange implements UpgradedExchange {
     }
   }
 
+  #mayGoOn(): boolean {
+    const goesOn = this.#hooks.mayGoOn()
+    if (!goesOn) this.abort(new Error('refused on its way'))
+    return goesOn
+  }
+
   #switched(response: IncomingMessage): void {
-    if (this.#over) return
+    if (this.#over || !this.#mayGoOn()) return
     if (response.headers.upgrade?.toLowerCase() !== 'websocket') {
       return this.#fail('unreachable', new Error('the upstream switched to another protocol'))
     }
@@ -123,7 +129,7 @@ export class UpgradeExchange implements UpgradedExchange {
     })
     response.on('error', (error) => this.#fail('unreachable', error))
     response.on('end', () => {
-      if (this.#over) return
+      if (this.#over || !this.#mayGoOn()) return
       const headers = withoutLength(responseHeaders(response.rawHeaders))
       this.#giveUp()
       try {

@@ -34,6 +34,7 @@ export class UpgradeFailover implements UpgradedExchange {
         this.#sent = true
         return hooks.mayStart()
       },
+      mayGoOn: () => hooks.mayGoOn(),
       failed: (failure, answered, cause) => {
         this.#again = !answered && this.#mayTryNext(failure)
         if (!this.#again) hooks.failed(failure, answered, cause)

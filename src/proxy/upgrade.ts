@@ -21,6 +21,8 @@ export interface UpgradeHooks {
    * and the failure is `refused`.
    */
   readonly mayStart: () => boolean
+  /** Asked before each part that either side sends. False: it does not go on, and the exchange is ended as `refused`. */
+  readonly mayGoOn: () => boolean
   /**
    * Called once at most. If `answered` is false nothing was sent to the client and the socket is the caller's again:
    * answer with `writeResponse`.

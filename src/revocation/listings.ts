@@ -21,8 +21,8 @@ export interface ListingsOptions extends ListingPaceOptions {
   due(): void
   /** Asked as a listing begins: whether it may make the list known. */
   counts(): boolean
-  /** A listing that began at `begunAt` (epoch ms) has read the store whole. */
-  succeeded(begunAt: number, counted: boolean): void
+  /** A listing that began at `begunAt` (epoch ms; `started` by the clock's `elapsed`) has read the store whole. */
+  succeeded(begunAt: number, counted: boolean, started: number): void
   /** One has begun, or has ended in whatever way. */
   changed(): void
 }
@@ -126,7 +126,7 @@ export class Listings {
       this.#answered = asked
       tracker.set('live', undefined)
       logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
-      succeeded(begunAt, counted)
+      succeeded(begunAt, counted, started)
     } catch (error) {
       if (signal.aborted) return
       this.#pace.failed()

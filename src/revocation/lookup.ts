@@ -14,8 +14,8 @@ export interface Revocation {
 
 /** The revocation list as the request path sees it. */
 export interface RevocationLookup {
-  /** The list is known while `now` (epoch ms) is below this. Until then nothing can be said of any token. */
-  readonly knownUntil: number
+  /** Whether the list is known. While it is not, nothing can be said of any token. Cheap to ask, and free of allocation. */
+  readonly isKnown: boolean
   /** Synchronous, and free of allocation when the token is not revoked. */
   find(token: TokenIdentity, now: number): Revocation | undefined
   /** The token was refused: what revokes it is kept for as long as the token may be presented. */
@@ -28,6 +28,11 @@ export interface LiveRevocations extends RevocationLookup {
   readonly fingerprints: Fingerprinter
   /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */
   onChange(listener: (entry: Entry) => void): () => void
+  /**
+   * Calls `listener`, synchronously, when the list ceases to be known: in time by a timer, or by whoever asks
+   * {@link isKnown} before it.
+   */
+  onUnknown(listener: () => void): void
   /**
    * Calls `listener` whenever revocations begin, or cease, to come at once by a topic; now, if they do already. Without
    * a topic they never do.

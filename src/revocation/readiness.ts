@@ -1,15 +1,21 @@
+import type { Clock } from './clock.js'
+import { KnownWatch } from './known-watch.js'
+
 /** Whether the list is known, until when, and what makes it so. */
 export class Readiness {
+  readonly watch: KnownWatch
   #until = 0
   #by = ''
   #waiting: (() => void)[] = []
 
   /** @param always why the list counts as known at once and for ever; `undefined` if it does not */
-  constructor(always: string | undefined) {
+  constructor(always: string | undefined, clock: Clock) {
+    const remaining = () => (this.#until === Number.POSITIVE_INFINITY ? this.#until : this.#until - clock.elapsed())
+    this.watch = new KnownWatch(remaining, clock)
     if (always !== undefined) this.become(Number.POSITIVE_INFINITY, always)
   }
 
-  /** Epoch ms; 0 as long as it has never been known. */
+  /** By the clock's `elapsed`; 0 as long as it has never been known. */
   get until(): number {
     return this.#until
   }
@@ -25,9 +31,10 @@ export class Readiness {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** Makes it known until then (epoch ms). Returns whether that is the first time. */
+  /** Makes it known until then (by the clock's `elapsed`). Returns whether that is the first time. */
   become(until: number, by: string): boolean {
     const isFirst = this.#until === 0
+    void this.watch.isKnown // what ended with it must not go on because it is known again
     this.#until = until
     this.#by = by
     for (const resolve of this.#waiting.splice(0)) resolve()

@@ -61,8 +61,12 @@ export class Revocations implements LiveRevocations {
     this.#release = parts.release
   }
 
-  get knownUntil(): number {
-    return this.#synchronizer.knownUntil
+  get isKnown(): boolean {
+    return this.#synchronizer.watch.isKnown
+  }
+
+  onUnknown(listener: () => void): void {
+    this.#synchronizer.watch.onUnknown(listener)
   }
 
   find(token: TokenIdentity, now: number): Revocation | undefined {
@@ -119,7 +123,7 @@ export class Revocations implements LiveRevocations {
     const publisher = new Publisher({
       list: this.#list,
       seed: this.fingerprints.seed,
-      knownUntil: () => this.knownUntil,
+      remaining: () => this.#synchronizer.knownUntil - performance.now(),
       realtimeStatus: this.#realtimeStatus,
       logger,
     })

@@ -1,6 +1,7 @@
 import type { Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
 import { keepRunning } from './keep-running.js'
+import type { KnownWatch } from './known-watch.js'
 import { Listings } from './listings.js'
 import { Readiness } from './readiness.js'
 import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from './record.js'
@@ -82,15 +83,17 @@ export class Synchronizer {
       : failurePolicy === 'open'
         ? 'failurePolicy is "open"'
         : undefined
-    this.#readiness = new Readiness(always)
+    this.#readiness = new Readiness(always, this.#clock)
   }
 
-  /**
-   * Until when (epoch ms) the list counts as known, unless something renews it; 0 if it is not. A request is refused
-   * with 503 when `now` is not below it.
-   */
+  /** Until when (by the clock's `elapsed`) the list counts as known, unless something renews it; 0 if it never was. */
   get knownUntil(): number {
     return this.#readiness.until
+  }
+
+  /** Whether it is known now, and who wants to hear when it ceases to be. */
+  get watch(): KnownWatch {
+    return this.#readiness.watch
   }
 
   /** Resolves when the list is known for the first time. */
@@ -116,6 +119,7 @@ export class Synchronizer {
     this.#stop.abort()
     this.#cancelInStep()
     this.#cancelTrust()
+    this.#readiness.watch.close()
     await Promise.allSettled([...this.#running, this.#listings?.stopped()])
   }
 
@@ -131,7 +135,7 @@ export class Synchronizer {
       const source = tracker.role === 'realtime' ? realtime : tracker.role === 'store' ? store : undefined
       return [tracker.describe(source?.malformed?.())]
     })
-    const known = this.#clock.now() < this.#readiness.until
+    const known = this.#readiness.watch.isKnown
     const reason = known ? this.#readiness.by : this.#heldBackBy()
     const lastListedAt = this.#listings?.lastListedAt
     return { known, reason, sources, ...(lastListedAt === undefined ? {} : { lastListedAt }) }
@@ -152,18 +156,18 @@ export class Synchronizer {
       apply: (record) => target.apply(record, store.name),
       due: () => this.requestListing('interval'),
       counts: () => this.#topicTried,
-      succeeded: (begunAt, counted) => {
-        if (counted) this.#listed(begunAt)
+      succeeded: (begunAt, counted, started) => {
+        if (counted) this.#listed(begunAt, started)
       },
       changed: () => this.#trustJournal(),
     })
   }
 
-  #listed(begunAt: number): void {
+  #listed(begunAt: number, started: number): void {
     const { maxStaleness, failurePolicy, target } = this.#options
     target.inStep(begunAt)
     if (failurePolicy === 'open') return
-    this.#becomeKnown(maxStaleness === 0 ? Number.POSITIVE_INFINITY : begunAt + maxStaleness, 'the store was listed')
+    this.#becomeKnown(maxStaleness === 0 ? Number.POSITIVE_INFINITY : started + maxStaleness, 'the store was listed')
   }
 
   #realtimeSink(): RevocationSink {
@@ -221,9 +225,9 @@ export class Synchronizer {
       this.#cancelTrust = this.#clock.after(rest, () => this.#trustJournal())
       return
     }
-    const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInStepAt + maxStaleness
-    if (until <= this.#clock.now()) return
-    this.#becomeKnown(until, 'the journal, while the sources cannot be reached')
+    const left = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInStepAt + maxStaleness - this.#clock.now()
+    if (left <= 0) return
+    this.#becomeKnown(this.#clock.elapsed() + left, 'the journal, while the sources cannot be reached')
   }
 
   #markInStep(): void {

@@ -3,7 +3,7 @@ import { type Fault, faults } from '../faults/index.js'
 import type { Exchange, OpenRequests } from '../proxy/index.js'
 import type { TokenIdentity } from '../revocation/token-id.js'
 import type { Answers } from './answers.js'
-import type { Caller, LastCheck } from './last-check.js'
+import { type Caller, type LastCheck, LIST_NOT_KNOWN, NOT_SYNCHRONISED } from './last-check.js'
 import type { OutgoingRequest, ReceivedRequest, UpstreamFailure, UpstreamHooks, Upstreams } from './received-request.js'
 import type { RequestLog } from './request-log.js'
 
@@ -54,14 +54,21 @@ export class DispatchedRequest implements UpstreamHooks {
     return this.#refusal === undefined
   }
 
+  mayGoOn(): boolean {
+    const { openRequests, lastCheck } = this.#by
+    return this.#caller === undefined || openRequests === undefined || lastCheck.isKnown
+  }
+
   failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
     if (failure === 'client-left') return
     const { answers, log } = this.#by
     if (failure === 'refused') {
       if (answered) return
+      if (cause === LIST_NOT_KNOWN) this.#refusal = NOT_SYNCHRONISED
       // Revoked after it had left: nobody has said so yet.
-      if (this.#refusal === undefined) this.mayStart()
-      return answers.refuse(this.#request, this.#refusal?.fault ?? faults.invalidCredentials, 'revoked')
+      else if (this.#refusal === undefined) this.mayStart()
+      const { fault, reason } = this.#refusal ?? { fault: faults.invalidCredentials, reason: 'revoked' }
+      return answers.refuse(this.#request, fault, reason)
     }
     if (failure === 'timeout' && answered && this.#request.webSocket) return log.idle(this.#request)
     log.upstreamFailed(this.#request, failure, this.#upstream.targets[0].origin, cause)

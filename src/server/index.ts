@@ -1,4 +1,5 @@
 export { KeyManagerEndpoints } from './key-manager.js'
+export { LIST_NOT_KNOWN } from './last-check.js'
 export { type Listener, type ListenerLimits, type ListenerOptions, type ListenerTls, listen } from './listeners.js'
 export type { ListenerRole } from './received-request.js'
 export { RequestHandler, type RequestHandlerOptions } from './request-handler.js'

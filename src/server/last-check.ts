@@ -21,9 +21,14 @@ export class LastCheck {
     this.#log = log
   }
 
+  /** Whether the list is known; see {@link RevocationLookup}. */
+  get isKnown(): boolean {
+    return this.#revocations.isKnown
+  }
+
   refusal(request: ReceivedRequest, { identity, api }: Caller): Refused | undefined {
+    if (!this.#revocations.isKnown) return NOT_SYNCHRONISED
     const now = Date.now()
-    if (now >= this.#revocations.knownUntil) return NOT_SYNCHRONISED
     const revocation = this.#revocations.find(identity, now)
     this.#log.lookedUp(request, revocation)
     if (revocation === undefined) return undefined
@@ -34,4 +39,7 @@ export class LastCheck {
 }
 
 const REVOKED: Refused = { fault: faults.invalidCredentials, reason: 'revoked' }
-const NOT_SYNCHRONISED: Refused = { fault: faults.notSynchronised, reason: 'not-synchronised' }
+export const NOT_SYNCHRONISED: Refused = { fault: faults.notSynchronised, reason: 'not-synchronised' }
+
+/** What open requests are ended with when the list ceases to be known. */
+export const LIST_NOT_KNOWN = new Error('the revocation list is not known')

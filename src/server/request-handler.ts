@@ -165,7 +165,7 @@ export class RequestHandler {
     const { revocations, fingerprints } = this.#options
     const bearer = readBearer(request.req.rawHeaders, header)
     if (bearer.kind === 'missing') return this.#dispatch.toApi(request, target, route, undefined)
-    if (Date.now() >= revocations.knownUntil) {
+    if (!revocations.isKnown) {
       return this.#answers.refuse(request, faults.notSynchronised, 'not-synchronised')
     }
     if (bearer.kind === 'ambiguous') return this.#answers.refuse(request, faults.badRequest, 'two-credentials')
@@ -182,8 +182,7 @@ export class RequestHandler {
   /** Goes on with `next` if the token in `header` (lower-case) is good; whether it is revoked is asked last. */
   #authenticate(request: ReceivedRequest, target: Target, header: string, next: (caller: Authenticated) => void): void {
     const { authenticator, revocations } = this.#options
-    const now = Date.now()
-    if (now >= revocations.knownUntil) return this.#answers.refuse(request, faults.notSynchronised, 'not-synchronised')
+    if (!revocations.isKnown) return this.#answers.refuse(request, faults.notSynchronised, 'not-synchronised')
     const bearer = readBearer(request.req.rawHeaders, header)
     if (bearer.kind === 'ambiguous' || hasQueryToken(target.query)) {
       return this.#answers.refuse(request, faults.badRequest, 'two-credentials')
@@ -191,7 +190,7 @@ export class RequestHandler {
     if (bearer.kind === 'missing') return this.#answers.refuse(request, faults.missingCredentials, 'missing')
     if (bearer.kind === 'malformed') return this.#answers.refuse(request, faults.invalidCredentials, 'malformed')
     this.#log.authentication(request, 'Processing request with the Authentication handler chain')
-    const outcome = authenticator.authenticate(bearer.credential, now)
+    const outcome = authenticator.authenticate(bearer.credential, Date.now())
     if (!(outcome instanceof Promise)) return this.#authenticated(request, outcome, next)
     outcome.then(
       (late) => this.#answers.guarded(request, () => this.#authenticated(request, late, next)),

@@ -47,6 +47,7 @@ export class WebSocketRequest implements ReceivedRequest {
     const options = { ...upgrade, answerTimeout: upstream.timeout ?? upgrade.answerTimeout }
     const upgradeHooks = {
       mayStart: () => hooks.mayStart(),
+      mayGoOn: () => hooks.mayGoOn(),
       failed: (failure: UpstreamFailure, answered: boolean, cause: unknown) => {
         this.#answered = answered
         hooks.failed(failure, answered, cause)

@@ -27,7 +27,7 @@ interface Proxy {
 async function proxy(
   t: Test,
   upstream: string | [string, ...string[]],
-  options: { mayStart?: () => boolean; maxBodyBytes?: number } = {},
+  options: { mayStart?: () => boolean; mayGoOn?: () => boolean; maxBodyBytes?: number } = {},
 ) {
   const client = httpClient(t, { timeout: 300 })
   const failures: ForwardFailure[] = []
@@ -44,6 +44,7 @@ async function proxy(
       res,
       {
         mayStart: options.mayStart ?? (() => true),
+        mayGoOn: options.mayGoOn ?? (() => true),
         failed: (failure, answered) => {
           failures.push(failure)
           if (!answered && !res.destroyed) res.writeHead(599, { connection: 'close' }).end(failure)

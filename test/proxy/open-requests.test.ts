@@ -45,6 +45,19 @@ t.test('whoever has one of the names is ended, once, unless the check spares it'
   )
 })
 
+t.test('all are ended, whoever they are of', async (t) => {
+  const open = new OpenRequests<Token>(({ keys }) => keys)
+  const [first, second] = [token(1), token(2)]
+  open.remove(first, request(open, first)) // one that is over
+  const all = [request(open, first), request(open, first), request(open, second)]
+  t.equal(open.endAll(REASON), 3)
+  t.strictSame(
+    all.map(({ aborted }) => aborted),
+    [1, 1, 1],
+  )
+  t.equal(open.endAll(REASON), 0)
+})
+
 t.test('a token that comes again is found by all of its names', async (t) => {
   const open = new OpenRequests<Token>(({ keys }) => keys)
   const again = token(1, 2)

@@ -19,13 +19,13 @@ const REVOKED = new Error('revoked')
 const CLOSE_1008 = Buffer.from([0x88, 2, 0x03, 0xf0])
 
 /** A raw upstream and a raw client, joined. */
-async function joined(t: Test) {
+async function joined(t: Test, mayGoOn = () => true) {
   const upstreams: Socket[] = []
   const { port } = await tcpServer(t, (socket) => {
     upstreams.push(socket)
     socket.once('data', () => socket.write(SWITCHED))
   })
-  const via = await upgradeProxy(t, `http://127.0.0.1:${port}`)
+  const via = await upgradeProxy(t, `http://127.0.0.1:${port}`, { mayGoOn })
   const client = connect(via.port, '127.0.0.1')
   t.teardown(() => client.destroy())
   let error: string | undefined
@@ -108,6 +108,30 @@ t.test('an abort in the middle of a frame waits for its end', async (t) => {
   t.strictSame(seen().subarray(204), CLOSE_1008)
   t.equal(error(), undefined)
   t.strictSame(heard, [])
+})
+
+t.test('what may not go on is dropped, either way: between frames with 1008, within one with a reset', async (t) => {
+  for (const within of [false, true]) {
+    for (const from of ['upstream', 'client']) {
+      let goesOn = true
+      const { via, client, upstream, received, seen } = await joined(t, () => goesOn)
+      const before = Buffer.from(within ? [0x82, 126, 0, 200, 1] : [0x81, 1, 0x78])
+      upstream.write(before)
+      await received(before.length)
+      const heard: Buffer[] = []
+      upstream.on('data', (chunk) => heard.push(chunk))
+      goesOn = false
+      const ends = [closed(upstream), within ? closed(client) : once(client, 'end')]
+      if (from === 'upstream') upstream.write(Buffer.from([0x81, 1, 0x79]))
+      else client.write('too late')
+      await Promise.all(ends)
+      t.strictSame(seen(), within ? before : Buffer.concat([before, CLOSE_1008]), from)
+      t.strictSame(heard, [], from)
+      client.destroy()
+      await over(via)
+      t.strictSame(via.failures, [{ failure: 'refused', answered: true }])
+    }
+  }
 })
 
 t.test('an abort in the middle of a frame that does not end resets the client', async (t) => {

@@ -38,6 +38,8 @@ export interface Stream {
   readonly name: string
   /** Resolves when it is over: how, and when (`performance.now()`). */
   readonly over: Promise<{ readonly end: 'clean' | 'error'; readonly code: string | undefined; readonly at: number }>
+  /** All that has come. */
+  text(): string
   /** Resolves when a text has come that is new. */
   came(text: string): Promise<void>
 }
@@ -80,5 +82,5 @@ export async function openStream(
     }
   }
   await came('first')
-  return { name, over, came }
+  return { name, over, text: () => text, came }
 }

@@ -31,7 +31,7 @@ export interface WebSocketWorld extends World {
   /** A token of somebody's, issued ten seconds ago. */
   tokenOf(subject: string): Promise<IssuedToken>
   /** A configuration whose API `/sockets/v1` has WebSockets; see {@link World.configFile}. */
-  socketsConfig(more?: string, name?: string): string
+  socketsConfig(more?: string, name?: string, workers?: number): string
   /** Resolves with the next connection that reaches an upstream. */
   arrival(): Promise<Arrived>
   /** Resolves when a request reaches the upstream of `/mute`, which never answers. */
@@ -59,9 +59,9 @@ export async function webSocketWorld(t: Test): Promise<WebSocketWorld> {
     ...w,
     arrived,
     tokenOf,
-    socketsConfig(more = '', name = 'gateway') {
+    socketsConfig(more = '', name = 'gateway', workers = 1) {
       const ours = `[[jwtTokenConfig]]\n  issuer = "${issuer}"\n  jwksURL = "${issuer}/jwks"\n`
-      const file = w.configFile(ours + more, {}, name)
+      const file = w.configFile(ours + more, {}, name, workers)
       writeFileSync(join(w.directory, name, 'api_definitions', 'sockets.yaml'), definition)
       return file
     },

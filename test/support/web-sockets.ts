@@ -27,6 +27,7 @@ export interface UpgradeProxy {
 
 export interface UpgradeProxyOptions {
   readonly mayStart?: () => boolean
+  readonly mayGoOn?: () => boolean
   readonly tls?: ConnectionOptions
   readonly connectTimeout?: number
   readonly answerTimeout?: number
@@ -45,6 +46,7 @@ export async function upgradeProxy(
 ): Promise<UpgradeProxy> {
   const {
     mayStart = () => true,
+    mayGoOn = () => true,
     tls = {},
     connectTimeout = 5_000,
     answerTimeout = 20_000,
@@ -64,6 +66,7 @@ export async function upgradeProxy(
     const upstream = { targets, headers }
     const hooks = {
       mayStart,
+      mayGoOn,
       failed: (failure: UpgradeFailure, answered: boolean) => {
         failures.push({ failure, answered })
         if (!answered) writeResponse(socket, 599, ['x-failure', failure], failure)

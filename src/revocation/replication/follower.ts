@@ -145,7 +145,7 @@ export class Follower {
   /** Whether the worker answers for a list that is known. */
   get knows(): boolean {
     const { knownUntil = 0, saidAt = 0 } = this.#agreed ?? {}
-    return this.#state === 'in step' && knownUntil > 0 && this.#leader.now() < saidAt + LEASE
+    return this.#state === 'in step' && this.#leader.now() < Math.min(knownUntil, saidAt + LEASE)
   }
 
   /**

@@ -27,9 +27,9 @@ export type PrimaryWord =
 
 /** What the replica may be trusted by, and until when. */
 export interface Lease {
-  /** The primary's own `knownUntil`, epoch ms. */
+  /** Until when the primary's own list is known, unless something renews that; 0 if it is not. */
   readonly knownUntil: number
-  /** When this was said, in milliseconds of the machine's monotonic clock, which all processes share. */
+  /** When this was said. Both are milliseconds of the machine's monotonic clock, which all processes share. */
   readonly saidAt: number
 }
 
@@ -45,5 +45,7 @@ export const LEASE = 5_000
 
 /** Milliseconds of the machine's monotonic clock: comparable between processes, and no leap of the date moves it. */
 export function monotonic(): number {
-  return Number(process.hrtime.bigint()) / 1e6
+  return BEGINNING + performance.now()
 }
+
+const BEGINNING = Number(process.hrtime.bigint()) / 1e6 - performance.now()

@@ -18,8 +18,8 @@ export interface PublisherOptions {
   readonly list: RevocationList
   /** The seed of the list's fingerprints. */
   readonly seed: Uint8Array
-  /** Until when the list is known, epoch ms. */
-  readonly knownUntil: () => number
+  /** For how long the list is known yet, ms; Infinity for ever. */
+  readonly remaining: () => number
   readonly realtimeStatus: RealtimeStatus
   readonly logger: Logger
   readonly limits?: FollowerLimits
@@ -62,7 +62,11 @@ export class Publisher {
       sources: () => options.list.sources.all,
       export: () => options.list.export(),
       flush: () => this.flush(),
-      lease: () => ({ knownUntil: options.knownUntil(), saidAt: now() }),
+      lease: () => {
+        const saidAt = now()
+        const remaining = options.remaining()
+        return { knownUntil: remaining > 0 ? saidAt + remaining : 0, saidAt }
+      },
       get isLive() {
         return options.realtimeStatus.isLive
       },
@@ -74,7 +78,8 @@ export class Publisher {
         this.#followers.forEach((follower) => void follower.realtime(isLive)),
       ),
     ]
-    this.#timer = setInterval(() => this.heartbeat(), HEARTBEAT)
+    // After a look at what has come: a primary that stood still hears first what was revoked meanwhile.
+    this.#timer = setInterval(() => setImmediate(() => this.heartbeat()), HEARTBEAT)
     this.#timer.unref()
   }
 
@@ -112,6 +117,7 @@ export class Publisher {
 
   /** Tells every worker that the primary lives, and until when the list is known. */
   heartbeat(): void {
+    this.flush()
     for (const follower of this.#followers) follower.heartbeat()
     this.#settle()
   }

@@ -7,12 +7,12 @@ import {
   RevocationList,
   sweepExpired,
 } from '../list/index.js'
+import { KnownWatch } from '../known-watch.js'
 import type { LiveRevocations, Revocation } from '../lookup.js'
 import { RealtimeStatus } from '../realtime-status.js'
 import type { TokenIdentity } from '../token-id.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
-/** How often expired entries are looked for, and for how long at a time (ms). */
 /** Refused tokens wait so long (ms) for others to be told with them, and no more than this many do. */
 const REFUSED_DELAY = 100
 const MAX_REFUSED = 1_000
@@ -41,14 +41,17 @@ export class Replica implements LiveRevocations {
   #sequence = 0
   #last = 0
   #acknowledging: NodeJS.Immediate | undefined
+  readonly #watch: KnownWatch
+  /** When the list ceases to be known unless the primary says otherwise, by the clock that all processes share. */
   #knownUntil = 0
-  #leaseEnds = 0
+  #orphaned = false
   #refused: TokenIdentity[] = []
   #telling: NodeJS.Timeout | undefined
 
   constructor(options: ReplicaOptions) {
     this.#options = options
     this.#now = options.now ?? monotonic
+    this.#watch = new KnownWatch(() => this.#knownUntil - this.#now())
     this.#stopSweeping = sweepExpired(() => this.#content?.list)
   }
 
@@ -68,8 +71,18 @@ export class Replica implements LiveRevocations {
     return this.#filled().list
   }
 
-  get knownUntil(): number {
-    return this.#now() < this.#leaseEnds ? this.#knownUntil : 0
+  get isKnown(): boolean {
+    return this.#watch.isKnown
+  }
+
+  onUnknown(listener: () => void): void {
+    this.#watch.onUnknown(listener)
+  }
+
+  /** The primary is gone: the list is not known any more, now and for good. */
+  orphan(): void {
+    this.#orphaned = true
+    this.#setKnownUntil(0)
   }
 
   find(token: TokenIdentity, now: number): Revocation | undefined {
@@ -103,6 +116,7 @@ export class Replica implements LiveRevocations {
 
   close(): void {
     this.#stopSweeping()
+    this.#watch.close()
     clearTimeout(this.#telling)
     clearImmediate(this.#acknowledging)
   }
@@ -138,7 +152,7 @@ export class Replica implements LiveRevocations {
         break
       case 'stale':
         this.#primed = false
-        this.#leaseEnds = 0
+        this.#setKnownUntil(0)
         this.#realtimeStatus.set(false)
         break
     }
@@ -164,8 +178,14 @@ export class Replica implements LiveRevocations {
   }
 
   #renew({ knownUntil, saidAt }: Lease): void {
-    this.#knownUntil = knownUntil
-    this.#leaseEnds = saidAt + LEASE
+    if (!this.#orphaned) this.#setKnownUntil(Math.min(knownUntil, saidAt + LEASE))
+  }
+
+  /** Looks before and after: what ended with one lease does not go on because there is another. */
+  #setKnownUntil(moment: number): void {
+    void this.isKnown
+    this.#knownUntil = moment
+    void this.isKnown
   }
 
   #tellRefused(): void {

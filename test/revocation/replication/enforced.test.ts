@@ -18,7 +18,7 @@ function primary(t: Test, limits?: { entries: number; messages: number }) {
   const publisher = new Publisher({
     list,
     seed: fingerprints.seed,
-    knownUntil: () => Number.POSITIVE_INFINITY,
+    remaining: () => Number.POSITIVE_INFINITY,
     realtimeStatus: new RealtimeStatus(),
     logger: silent('test'),
     now,
@@ -108,9 +108,9 @@ t.test('a worker that stands still may serve until its lease is over, and only t
   await setImmediate()
   t.equal(asked.outcome, 'waiting')
   await worker.apply(1)
-  t.ok(worker.replica.knownUntil > 0, 'it serves, and has not got the revocation')
+  t.ok(worker.replica.isKnown, 'it serves, and has not got the revocation')
   p.time.now = saidAt + LEASE
-  t.equal(worker.replica.knownUntil, 0)
+  t.notOk(worker.replica.isKnown)
   p.publisher.heartbeat()
   await asked.promise
 })
@@ -153,7 +153,7 @@ t.test('a new worker is waited for from the moment at which it is told that it m
   t.equal(asked.outcome, 'waiting')
   worker.acknowledge()
   await asked.promise
-  t.ok(worker.replica.knownUntil > 0)
+  t.ok(worker.replica.isKnown)
   t.equal(worker.replica.list.size.tokens, 2)
 })
 
@@ -171,9 +171,9 @@ t.test(
     const asked = p.revoke()
     await worker.apply(1)
     worker.acknowledge()
-    t.ok(worker.replica.knownUntil > 0, 'it has not heard that it is behind: it serves by what it has')
+    t.ok(worker.replica.isKnown, 'it has not heard that it is behind: it serves by what it has')
     await worker.apply()
-    t.equal(worker.replica.knownUntil, 0)
+    t.notOk(worker.replica.isKnown)
     t.equal(asked.outcome, 'waiting')
     await worker.settle()
     await asked.promise

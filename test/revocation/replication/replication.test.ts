@@ -36,16 +36,16 @@ function contents(list: RevocationList): string[] {
 interface Options {
   readonly limits?: { entries: number; messages: number }
   readonly now?: () => number
-  readonly knownUntil?: () => number
+  readonly remaining?: () => number
 }
 
 /** A primary, and a worker that gets a message when it is told to. */
 function pair(t: { teardown(action: () => void): void }, options: Options = {}) {
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const { knownUntil = () => Number.POSITIVE_INFINITY, ...others } = options
+  const { remaining = () => Number.POSITIVE_INFINITY, ...others } = options
   const realtimeStatus = new RealtimeStatus()
   const logger = silent('t')
-  const publisher = new Publisher({ list, seed: fingerprints.seed, knownUntil, realtimeStatus, logger, ...others })
+  const publisher = new Publisher({ list, seed: fingerprints.seed, remaining, realtimeStatus, logger, ...others })
   const down: PrimaryMessage[] = []
   const up: WorkerMessage[] = []
   const subscription = publisher.subscribe('1', (message) => down.push(structuredClone(message)))
@@ -97,11 +97,11 @@ t.test('a new worker gets the whole list, and says so', async (t) => {
   for (let n = 0; n < 20_000; n++) p.list.add(token(n), n % 2 === 0 ? 'topic' : 'hub', Date.now())
   p.list.add({ kind: 'subject', id: 'alice', revokedBefore: FAR, expiresAt: FAR }, 'admin', Date.now())
   const following = p.replica.follow()
-  t.equal(p.replica.knownUntil, 0)
+  t.notOk(p.replica.isKnown)
   await p.settle()
   await following
   t.strictSame(contents(p.replica.list), contents(p.list))
-  t.equal(p.replica.knownUntil, Number.POSITIVE_INFINITY)
+  t.ok(p.replica.isKnown)
   t.match(p.replica.find(identity(7), Date.now()), { by: 'jti', source: 'hub' })
   t.match(p.subscription.status(), { state: 'in step', acknowledged: 20_001, lag: { entries: 0, ms: 0 } })
 })
@@ -204,9 +204,9 @@ t.test(
     t.ok(p.down.length < 20, 'it is sent nothing more')
     t.notOk(p.subscription.knows())
     while (p.down.length > 0) p.deliverDown()
-    t.equal(p.replica.knownUntil, 0, 'it does not answer for a list that it does not know')
+    t.notOk(p.replica.isKnown, 'it does not answer for a list that it does not know')
     await p.settle()
-    t.equal(p.replica.knownUntil, Number.POSITIVE_INFINITY)
+    t.ok(p.replica.isKnown)
     t.strictSame(contents(p.replica.list), contents(p.list))
     t.equal(new Set(heard).size, 50, 'each change was told')
   },
@@ -215,30 +215,65 @@ t.test(
 t.test('what the primary does not know, and its silence, make the replica unknown', async (t) => {
   let now = 1_000
   let known = 0
-  const p = pair(t, { now: () => now, knownUntil: () => known })
+  const p = pair(t, { now: () => now, remaining: () => known })
   void p.replica.follow()
   await p.settle()
-  t.equal(p.replica.knownUntil, 0)
+  t.notOk(p.replica.isKnown)
   t.notOk(p.subscription.knows())
   known = Number.POSITIVE_INFINITY
   p.publisher.heartbeat()
   await p.settle()
-  t.equal(p.replica.knownUntil, Number.POSITIVE_INFINITY)
+  t.ok(p.replica.isKnown)
   t.ok(p.subscription.knows())
   p.publisher.heartbeat() // is under way for long
   now += LEASE - 1
-  t.equal(p.replica.knownUntil, Number.POSITIVE_INFINITY)
+  t.ok(p.replica.isKnown)
   now += 1
-  t.equal(p.replica.knownUntil, 0)
+  t.notOk(p.replica.isKnown)
   p.publisher.heartbeat()
   t.equal(p.down.length, 1, 'a worker that does not answer is not sent one after the other')
   p.deliverDown()
-  t.equal(p.replica.knownUntil, 0, 'what was said long ago says nothing of now')
+  t.notOk(p.replica.isKnown, 'what was said long ago says nothing of now')
   await p.settle()
   p.publisher.heartbeat()
   await p.settle()
-  t.equal(p.replica.knownUntil, Number.POSITIVE_INFINITY)
+  t.ok(p.replica.isKnown)
 })
+
+t.test(
+  'open requests hear of the lease’s end once, before another renews it, and of a replica that falls behind',
+  async (t) => {
+    let now = 1_000
+    const p = pair(t, { now: () => now, limits: { entries: 10, messages: 100 } })
+    void p.replica.follow()
+    await p.settle()
+    let ends = 0
+    p.replica.onUnknown(() => ends++)
+    t.ok(p.replica.isKnown)
+    now += LEASE
+    p.publisher.heartbeat()
+    await p.settle()
+    t.ok(p.replica.isKnown, 'the primary is back')
+    t.equal(ends, 1, 'and what was open meanwhile has ended')
+    now += LEASE
+    t.notOk(p.replica.isKnown)
+    t.notOk(p.replica.isKnown)
+    t.equal(ends, 2)
+    p.publisher.heartbeat()
+    await p.settle()
+    for (let n = 0; n < 50; n++) p.list.add(token(n), 'topic', Date.now())
+    p.publisher.flush()
+    while (p.down.length > 0) p.deliverDown()
+    t.equal(ends, 3, 'it fell behind')
+    await p.settle()
+    t.ok(p.replica.isKnown)
+    p.replica.orphan()
+    t.equal(ends, 4)
+    p.publisher.heartbeat()
+    await p.settle()
+    t.notOk(p.replica.isKnown, 'an orphan stays one')
+  },
+)
 
 t.test('a refused token prolongs what revokes it, in the primary and everywhere', async (t) => {
   const p = pair(t)
@@ -258,7 +293,7 @@ t.test('a refused token prolongs what revokes it, in the primary and everywhere'
 t.test('over a real channel: many changes while the list is being sent', async (t) => {
   const { port1, port2 } = new MessageChannel()
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const known = { knownUntil: () => Number.POSITIVE_INFINITY, realtimeStatus: new RealtimeStatus() }
+  const known = { remaining: () => Number.POSITIVE_INFINITY, realtimeStatus: new RealtimeStatus() }
   const options = { list, seed: fingerprints.seed, ...known }
   const publisher = new Publisher({ ...options, logger: createLogging({ level: 'silent', format: 'json' })('t') })
   const subscription = publisher.subscribe('1', (message) => port1.postMessage(message))

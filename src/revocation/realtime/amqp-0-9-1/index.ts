@@ -3,8 +3,11 @@ import { type AmqpOptions, amqpSource } from '../amqp-source.js'
 import { decodeMessage } from './decode-message.js'
 import { subscribe } from './subscribe.js'
 
-/** Seconds. Always asked for: without one, WSO2's Andes sends none. */
-export const DEFAULT_HEARTBEAT = 30
+/**
+ * Seconds. Always asked for: without one, WSO2's Andes sends none. Two of them are less than the 15 s in which a broker
+ * that fell silent is noticed.
+ */
+export const DEFAULT_HEARTBEAT = 7
 /** The exchange that JMS topics are published to. */
 export const DEFAULT_EXCHANGE = 'amq.topic'
 /** A broker sends at least once a heartbeat; one that has missed the next too counts as gone. */

@@ -11,8 +11,11 @@ import { limitContent } from './size-guard.js'
 const MAX_FRAME_SIZE = 128 * 1024
 /** How long a polite close may take before the socket is destroyed (ms). */
 const CLOSE_TIMEOUT = 1000
-/** How often in the time-out it is looked whether the broker has said anything. */
-const LOOKS_PER_TIMEOUT = 4
+/**
+ * How often in the time-out it is looked whether the broker has said anything. It counts as gone after one look less in
+ * silence: up to a look has passed before the first of them.
+ */
+const LOOKS_PER_TIMEOUT = 8
 
 /** Who connects, and to which part of a broker. */
 export interface Amqp091Address {
@@ -130,7 +133,7 @@ class Live implements Subscription {
     const look = setInterval(() => {
       silentLooks = stream.bytesRead === read ? silentLooks + 1 : 0
       read = stream.bytesRead
-      if (silentLooks < LOOKS_PER_TIMEOUT) return
+      if (silentLooks < LOOKS_PER_TIMEOUT - 1) return
       this.#fail(new BrokerProtocolError(`the broker was silent for ${idleTimeout} ms`))
     }, idleTimeout / LOOKS_PER_TIMEOUT)
     void this.closed.finally(() => clearInterval(look))

@@ -5,8 +5,8 @@ import { type AmqpOptions, amqpSource } from '../amqp-source.js'
 import { decodeMessage } from './decode-message.js'
 import { subscribe } from './subscribe.js'
 
-/** A broker that is silent for so long counts as gone (ms). */
-export const DEFAULT_IDLE_TIMEOUT = 30_000
+/** A broker that is silent for so long counts as gone (ms): two heartbeats of 7 s, less than 15 s. */
+export const DEFAULT_IDLE_TIMEOUT = 14_000
 
 /** Without a user name, SASL is not used. */
 export interface Amqp10Options extends AmqpOptions {

@@ -34,6 +34,15 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
       remedy: 'set it to true, and give the hosts certificates of their own names',
     }
   }
+  const { persistent, journal } = config.tokenRevocationConfig
+  if (persistent.serveWhileListing && persistent.enablePersistentStorageRetrieval && journal.enable) {
+    yield {
+      path: 'tokenRevocationConfig.persistent.serveWhileListing',
+      message:
+        'after a start, tokens that were revoked while the gateway was down are accepted until the store was read',
+      remedy: 'set it to false, or accept that',
+    }
+  }
   if (!LOOPBACK.test(config.admin.host)) {
     yield {
       path: 'admin.host',

@@ -64,6 +64,10 @@ const persistent = table({
     duration(1_000).optional(),
     'How often the whole store is read again. Absent: "60s" for the event hub, "5m" otherwise.',
   ),
+  serveWhileListing: key(
+    bool.prefault(false),
+    'Whether protected APIs are served from a fresh journal as soon as the gateway starts. Until the store has been read, tokens that were revoked while the gateway was down are accepted.',
+  ),
   caFile: key(optionalText, 'PEM file: certificates to trust beside the system’s.', { kind: 'file' }),
   certFile: key(optionalText, 'PEM file: the client certificate to present to the store.', { kind: 'file' }),
   keyFile: key(optionalText, 'PEM file: the private key of certFile.', { kind: 'file' }),

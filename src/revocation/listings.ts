@@ -1,12 +1,16 @@
 import { describeError, type Logger } from '../logging/index.js'
 import { applyListing } from './apply-listing.js'
 import type { Clock } from './clock.js'
+import type { JSONValue } from './journal/notes.js'
 import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
+import { PositionLost } from './persistent/position-lost.js'
 import type { PersistentStore, RevocationRecord, SourceStatus } from './record.js'
 import type { SourceTracker } from './source-state.js'
 
 export interface ListingsOptions extends ListingPaceOptions {
   readonly store: PersistentStore
+  /** What the store says of how far it was read into the list that there is at the start, by an earlier run. */
+  readonly position: JSONValue | undefined
   readonly tracker: SourceTracker
   readonly logger: Logger
   readonly clock: Clock
@@ -21,10 +25,21 @@ export interface ListingsOptions extends ListingPaceOptions {
   due(): void
   /** Asked as a listing begins: whether it may make the list known. */
   counts(): boolean
-  /** A listing that began at `begunAt` (epoch ms; `started` by the clock's `elapsed`) has read the store whole. */
-  succeeded(begunAt: number, counted: boolean, started: number): void
+  succeeded(listing: SucceededListing): void
   /** One has begun, or has ended in whatever way. */
   changed(): void
+}
+
+/** The list has all that the store held when a listing began. */
+export interface SucceededListing {
+  /** Epoch ms. */
+  readonly begunAt: number
+  /** The same moment by the clock's `elapsed`. */
+  readonly started: number
+  /** What {@link ListingsOptions.counts} said. */
+  readonly counted: boolean
+  /** It read all that the store held; else only what the list did not have yet, and another one follows at once. */
+  readonly isWhole: boolean
 }
 
 /** The listings of a store, of which there are never two at a time: one that is asked for meanwhile follows. */
@@ -41,9 +56,12 @@ export class Listings {
   /** When the listing under way began or last brought something, by the clock's `elapsed`. */
   #progressAt = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => undefined
+  /** Where the store is caught up with, instead of being listed, until that has made the list known. */
+  #position: JSONValue | undefined
 
   constructor(options: ListingsOptions) {
     this.#options = options
+    this.#position = options.position
     this.#clock = options.clock
     this.#pace = new ListingPace(options, options.clock)
   }
@@ -119,20 +137,41 @@ export class Listings {
       const onProgress = () => {
         this.#progressAt = this.#clock.elapsed()
       }
-      const records = await applyListing(store, apply, onProgress, signal)
+      const caughtUp = await this.#catchUp(onProgress)
+      const isWhole = caughtUp === undefined
+      const records = caughtUp ?? (await applyListing(store.list(signal), apply, onProgress))
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
       this.#answered = asked
       tracker.set('live', undefined)
-      logger.debug('listed', { store: store.name, records, ms: Math.round(ms) })
-      succeeded(begunAt, counted, started)
+      logger.debug(isWhole ? 'listed' : 'caught up', { store: store.name, records, ms: Math.round(ms) })
+      if (counted && !isWhole) {
+        this.#position = undefined
+        this.#again = true
+      }
+      succeeded({ begunAt, started, counted, isWhole })
     } catch (error) {
       if (signal.aborted) return
       this.#pace.failed()
       const reason = describeError(error)
       tracker.set(this.#lastListedAt === undefined ? 'failed' : 'gap', reason)
       logger.warn('the store could not be listed', { store: store.name, attempt: this.#pace.failures, reason })
+    }
+  }
+
+  /** Reads what the store has got since the position. Resolves to how many records that is; `undefined` if only a listing will do. */
+  async #catchUp(onProgress: () => void): Promise<number | undefined> {
+    const { store, logger, signal, apply } = this.#options
+    const position = this.#position
+    if (position === undefined || store.catchUp === undefined) return undefined
+    try {
+      return await applyListing(store.catchUp(position, onProgress, signal), apply, onProgress)
+    } catch (error) {
+      if (!(error instanceof PositionLost)) throw error
+      logger.info('the store is listed: it cannot be caught up with', { store: store.name, reason: error.message })
+      this.#position = undefined
+      return undefined
     }
   }
 

@@ -1,4 +1,5 @@
 import type { MalformedReport } from '../logging/index.js'
+import type { JSONValue } from './journal/notes.js'
 
 /**
  * What a source says: a token is revoked, or everything issued to somebody before a moment is.
@@ -69,6 +70,18 @@ export interface PersistentStore {
    * `live` as soon as every later change reaches the sink, and no sooner: a listing that ends before closes no gap.
    */
   watch?(sink: RevocationSink, signal: AbortSignal): Promise<void>
+  /**
+   * How far the last listing that was read to its end has come: JSON, without secrets. `undefined` where that can't be told.
+   * It is kept, together with the list of that moment, for {@link catchUp} after a restart.
+   */
+  position?(): JSONValue | undefined
+  /**
+   * What, together with the list of the moment of `position`, makes all that the store holds at some moment after the call;
+   * there may be more. Throws `PositionLost` where that can't be told, and else as {@link list} does.
+   *
+   * @param heard to be called whenever the store has answered: mostly there is nothing new in that
+   */
+  catchUp?(position: JSONValue, heard: () => void, signal: AbortSignal): AsyncIterable<RevocationRecord>
   /** Keeps a revocation so that other gateways learn of it. Resolves when the store has it. */
   put?(record: RevocationRecord): Promise<void>
   /** The elements, of the last listing and of what a watch has delivered since, that could not be read. */

@@ -19,6 +19,8 @@ import { WriteBack, type WriteBackState } from './write-back.js'
 const CONFIRMED_WITHIN = 5_000
 /** What the list calls the source of revocations that came through the gateway itself. */
 const HERE = 'gateway'
+/** The journal's note of how far the store was read. */
+const STORE_POSITION = 'store position'
 
 /** What is known of revocations, and how well. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
@@ -169,7 +171,8 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const opened = await openStore(config, logging)
   const store = opened?.store
 
-  const { journal, journalError, list, fingerprints, inStepAt } = await openList(config, logger)
+  const { journal, journalError, list, fingerprints, inStepAt, notes } = await openList(config, logger)
+  const position = notes?.get(STORE_POSITION)
   const writable = takesRevocations(store)
   if (!settings.journal.enable && !writable) {
     logger.warn(
@@ -183,13 +186,18 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     ...(store === undefined ? {} : { store }),
     target: {
       apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
-      inStep: (at) => journal?.inStep(at),
+      inStep(at, position) {
+        journal?.inStep(at)
+        if (position !== undefined) journal?.note(STORE_POSITION, position)
+      },
     },
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
     refreshInterval: settings.persistent.refreshInterval,
     ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInStepAt: inStepAt }),
+    ...(position === undefined ? {} : { journalPosition: position }),
+    serveWhileListing: settings.persistent.serveWhileListing,
     logger,
   })
   return new Revocations({
@@ -239,5 +247,12 @@ async function openList(config: Config, logger: Logger) {
     }
   }
   const fingerprints = Fingerprinter.random()
-  return { journal: undefined, journalError, list: listOf(fingerprints), fingerprints, inStepAt: undefined }
+  return {
+    journal: undefined,
+    journalError,
+    list: listOf(fingerprints),
+    fingerprints,
+    inStepAt: undefined,
+    notes: undefined,
+  }
 }

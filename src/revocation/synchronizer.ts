@@ -1,8 +1,9 @@
 import type { Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
+import type { JSONValue } from './journal/notes.js'
 import { keepRunning } from './keep-running.js'
 import type { KnownWatch } from './known-watch.js'
-import { Listings } from './listings.js'
+import { Listings, type SucceededListing } from './listings.js'
 import { Readiness } from './readiness.js'
 import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from './record.js'
 import { type SourceListener, type SourceState, SourceTracker } from './source-state.js'
@@ -11,8 +12,12 @@ import { type SourceListener, type SourceState, SourceTracker } from './source-s
 export interface RevocationTarget {
   /** Applies a record; `source` is its source's name. Safe to call with anything that a source may say. */
   apply(record: RevocationRecord, source: string): void
-  /** The list held, at `at` (epoch ms), all that the sources knew. Called after each listing, and every minute while it stays so. */
-  inStep(at: number): void
+  /**
+   * The list held, at `at` (epoch ms), all that the sources knew. Called after each listing, and every minute while it stays so.
+   *
+   * @param position how far the store was read for that, after a listing of all of it: see {@link PersistentStore.position}
+   */
+  inStep(at: number, position?: JSONValue): void
 }
 
 export interface SynchronizerOptions {
@@ -29,6 +34,10 @@ export interface SynchronizerOptions {
   readonly refreshInterval: number
   /** When the journal was last in step with the sources (epoch ms), if that is recent enough to be believed. */
   readonly journalInStepAt?: number
+  /** How far the store was read then: it is caught up with from there, and listed after that. */
+  readonly journalPosition?: JSONValue
+  /** Whether a journal that is recent enough makes the list known at once. What was revoked since then is missing in it. */
+  readonly serveWhileListing?: boolean
   /** Told whenever revocations begin, or cease, to come at once. */
   readonly onRealtime?: (isLive: boolean) => void
   readonly logger: Logger
@@ -103,7 +112,7 @@ export class Synchronizer {
 
   /** Starts the sources; returns at once. */
   start(): void {
-    const { realtime, store, startupGrace, logger } = this.#options
+    const { realtime, store, startupGrace, serveWhileListing, logger } = this.#options
     const signal = this.#stop.signal
     const keep = (name: string, run: RealtimeSource['run'], sink: RevocationSink) =>
       this.#running.push(keepRunning(run, sink, { name, clock: this.#clock, logger, signal }))
@@ -111,6 +120,7 @@ export class Synchronizer {
     if (store?.watch !== undefined) keep(store.name, async (...given) => store.watch?.(...given), this.#watchSink())
     if (this.#topicTried) this.requestListing('start')
     this.#cancelTrust = this.#clock.after(startupGrace, () => this.#endGrace())
+    if (serveWhileListing === true) this.#serveJournal('the journal, as serveWhileListing has it')
     this.#markInStep()
   }
 
@@ -142,9 +152,10 @@ export class Synchronizer {
   }
 
   #listingsOf(store: PersistentStore, tracker: SourceTracker): Listings {
-    const { target, logger, refreshInterval, maxStaleness } = this.#options
+    const { target, logger, refreshInterval, maxStaleness, journalInStepAt, journalPosition } = this.#options
     return new Listings({
       store,
+      position: journalInStepAt === undefined ? undefined : journalPosition,
       tracker,
       logger,
       clock: this.#clock,
@@ -156,18 +167,20 @@ export class Synchronizer {
       apply: (record) => target.apply(record, store.name),
       due: () => this.requestListing('interval'),
       counts: () => this.#topicTried,
-      succeeded: (begunAt, counted, started) => {
-        if (counted) this.#listed(begunAt, started)
+      succeeded: (listing) => {
+        if (listing.counted) this.#listed(listing)
       },
       changed: () => this.#trustJournal(),
     })
   }
 
-  #listed(begunAt: number, started: number): void {
-    const { maxStaleness, failurePolicy, target } = this.#options
-    target.inStep(begunAt)
+  #listed({ begunAt, started, isWhole }: SucceededListing): void {
+    const { maxStaleness, failurePolicy, target, store } = this.#options
+    // Only a listing of all of it starts a new position: what one that caught up may have overlooked is not passed on.
+    target.inStep(begunAt, isWhole ? store?.position?.() : undefined)
     if (failurePolicy === 'open') return
-    this.#becomeKnown(maxStaleness === 0 ? Number.POSITIVE_INFINITY : started + maxStaleness, 'the store was listed')
+    const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : started + maxStaleness
+    this.#becomeKnown(until, isWhole ? 'the store was listed' : 'the journal, and what the store has got since')
   }
 
   #realtimeSink(): RevocationSink {
@@ -214,7 +227,7 @@ export class Synchronizer {
 
   /** A journal that was in step not long ago stands in for sources that cannot be reached. */
   #trustJournal(): void {
-    const { journalInStepAt, maxStaleness, startupGrace } = this.#options
+    const { journalInStepAt, startupGrace } = this.#options
     if (this.#readiness.until > 0 || journalInStepAt === undefined || !this.#graceOver) return
     if (this.#stop.signal.aborted) return
     // A store that was not asked yet, or gets on, is about to tell what was revoked since.
@@ -225,9 +238,14 @@ export class Synchronizer {
       this.#cancelTrust = this.#clock.after(rest, () => this.#trustJournal())
       return
     }
+    this.#serveJournal('the journal, while the sources cannot be reached')
+  }
+
+  #serveJournal(by: string): void {
+    const { journalInStepAt, maxStaleness } = this.#options
+    if (this.#readiness.until > 0 || journalInStepAt === undefined) return
     const left = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInStepAt + maxStaleness - this.#clock.now()
-    if (left <= 0) return
-    this.#becomeKnown(this.#clock.elapsed() + left, 'the journal, while the sources cannot be reached')
+    if (left > 0) this.#becomeKnown(this.#clock.elapsed() + left, by)
   }
 
   #markInStep(): void {

@@ -12,6 +12,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   hasTopic: fc.boolean(),
   hasStore: fc.boolean(),
   hasWatch: fc.boolean(),
+  canCatchUp: fc.boolean(),
   connectingTakes: fc.constantFrom(0, 901, 6_007),
   hasJournal: fc.boolean(),
   topicIsUp: fc.boolean(),
@@ -41,6 +42,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       at: place,
     }),
   },
+  { weight: 1, arbitrary: fc.record({ does: fc.constant('rewrite') }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('let list'), listable: fc.boolean() }) },
   {
     weight: 4,
@@ -91,4 +93,14 @@ t.test('a gateway whose journal is lost with it is found out', async (t) => {
   })
   t.ok(found.failed)
   t.match(String(found.errorInstance), /passes/)
+})
+
+t.test('a gateway that overlooks what the store has got since its journal is found out', async (t) => {
+  const found = await fc.check(property(t.testdir(), { overlooks: true }), {
+    seed: 1,
+    numRuns: 300,
+    endOnFailure: true,
+  })
+  t.ok(found.failed)
+  t.match(String(found.errorInstance), /marked in step while .*, in the store, passes/)
 })

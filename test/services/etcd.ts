@@ -22,6 +22,10 @@ export interface EtcdServer {
   kill(): Promise<void>
   /** Starts it again on its ports, with its data unless `lost`. */
   restart(lost?: 'lost'): Promise<void>
+  /** Saves a snapshot of what it holds; resolves to the file. */
+  snapshot(): Promise<string>
+  /** Starts it again on its ports, with what a snapshot holds: as the same cluster, as operators do after a loss. */
+  restore(snapshot: string): Promise<void>
   /** SIGSTOP. */
   freeze(): void
   /** SIGCONT. */
@@ -60,6 +64,7 @@ export async function startEtcd(owner: Owner, options: EtcdOptions = {}): Promis
     rmSync(directory, { recursive: true, force: true })
   })
   await server.start()
+  let snapshots = 0
   const ctl = async (api: 2 | 3, ...command: string[]) => {
     const tls = options.tls === undefined ? [] : [api === 2 ? `--ca-file=${ca}` : `--cacert=${ca}`]
     const { stdout } = await promisify(execFile)('etcdctl', [`--endpoints=${url}`, ...tls, ...command], {
@@ -74,6 +79,20 @@ export async function startEtcd(owner: Owner, options: EtcdOptions = {}): Promis
     async restart(lost) {
       await server.kill()
       if (lost !== undefined) rmSync(join(directory, 'data'), { recursive: true })
+      await server.start()
+    },
+    async snapshot() {
+      const file = join(directory, `snapshot-${snapshots++}`)
+      await ctl(3, 'snapshot', 'save', file)
+      return file
+    },
+    async restore(file) {
+      await server.kill()
+      rmSync(join(directory, 'data'), { recursive: true })
+      const peer = `http://127.0.0.1:${peerPort}`
+      const place = ['--name', 'test', '--data-dir', join(directory, 'data')]
+      const cluster = ['--initial-cluster', `test=${peer}`, '--initial-advertise-peer-urls', peer]
+      await ctl(3, 'snapshot', 'restore', file, ...place, ...cluster)
       await server.start()
     },
     freeze: () => server.freeze(),

@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { silent } from '../../../src/logging/index.js'
 import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
-import { type Journal, openJournal } from '../../../src/revocation/journal/index.js'
+import { type Journal, type JSONValue, openJournal } from '../../../src/revocation/journal/index.js'
 import { RevocationList } from '../../../src/revocation/list/index.js'
 import type { PersistentStore, RealtimeSource } from '../../../src/revocation/record.js'
 import { Synchronizer, type SynchronizerOptions } from '../../../src/revocation/synchronizer.js'
@@ -48,11 +48,13 @@ export class ModelGateway {
       ...(realtime === undefined ? {} : { realtime }),
       ...(store === undefined ? {} : { store }),
       ...(this.inStepAt === undefined ? {} : { journalInStepAt: this.inStepAt }),
+      ...(opened.position === undefined ? {} : { journalPosition: opened.position }),
       target: {
         apply: (record, source) => void this.#list.add(record, source, clock.now()),
-        inStep: (at) => {
+        inStep: (at, position) => {
           marked(at)
           this.#journal?.inStep(at)
+          if (position !== undefined) this.#journal?.note('position', position)
         },
       },
       logger: silent('test'),
@@ -95,13 +97,21 @@ interface Opened {
   readonly fingerprints: Fingerprinter
   readonly journal: Journal | undefined
   readonly inStepAt: number | undefined
+  readonly position?: JSONValue | undefined
 }
 
 async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened> {
   const listOf = (fingerprints: Fingerprinter) =>
     new RevocationList({ fingerprints, timestampSkew: 5_000, retention: RETENTION })
   if (journalPath !== undefined) {
-    return openJournal({ path: journalPath, listOf, logger: silent('test'), now: clock.now(), sources: 'model' })
+    const opened = await openJournal({
+      path: journalPath,
+      listOf,
+      logger: silent('test'),
+      now: clock.now(),
+      sources: 'model',
+    })
+    return { ...opened, position: opened.notes.get('position') }
   }
   const fingerprints = Fingerprinter.random()
   return { list: listOf(fingerprints), fingerprints, journal: undefined, inStepAt: undefined }

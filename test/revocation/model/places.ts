@@ -1,3 +1,5 @@
+import type { JSONValue } from '../../../src/revocation/journal/notes.js'
+import { PositionLost } from '../../../src/revocation/persistent/position-lost.js'
 import type {
   PersistentStore,
   RealtimeSource,
@@ -30,7 +32,8 @@ export interface PlaceEvents {
   status?(status: 'live' | 'gap' | 'failed'): void
   delivered?(record: RevocationRecord): void
   listingBegan?(records: number): void
-  listingEnded?(isWhole: boolean): void
+  /** @param isWhole it was read to its end */
+  listingEnded?(isWhole: boolean, caughtUp: boolean): void
   resync?(): void
 }
 
@@ -141,11 +144,19 @@ export interface ShelfOptions {
   /** Milliseconds that a listing takes. */
   readonly listingTakes: number
   readonly hasWatch: boolean
+  /** Whether it tells what is new since an earlier listing. */
+  readonly canCatchUp: boolean
+  /** It says that nothing is new, whatever is. */
+  readonly overlooks: boolean
 }
 
 /** A store in memory. A listing holds what there was when it began, and fails when the store is cut before its end. */
 export class Shelf {
   readonly records = new Map<string, RevocationRecord>()
+  /** By id, the revision that put it last. */
+  readonly #modified = new Map<string, number>()
+  #revision = 0
+  #history = 0
   readonly #announcing: Announcing
   readonly #options: ShelfOptions
   readonly #clock: FakeClock
@@ -183,13 +194,35 @@ export class Shelf {
 
   put(record: RevocationRecord): void {
     this.records.set(record.id, record)
+    this.#modified.set(record.id, ++this.#revision)
     this.#announcing.announce(record)
+  }
+
+  /** Its past is another now, as after a restoration: nobody can say what is new since then. */
+  rewrite(): void {
+    this.#history++
   }
 
   /** Itself, as a gateway sees it. */
   store(): PersistentStore {
-    const list = (signal: AbortSignal) => this.#list(signal)
-    if (!this.#options.hasWatch) return { name: 'store', list }
+    let position: { history: number; revision: number } | undefined
+    const list = (signal: AbortSignal) => {
+      const begun = { history: this.#history, revision: this.#revision }
+      const done = () => {
+        position = begun
+      }
+      return this.#list(signal, [...this.records.values()], done)
+    }
+    const catchUp = (from: JSONValue, heard: () => void, signal: AbortSignal) => {
+      const { history, revision } = Object(from) as { history?: number; revision?: number }
+      if (history !== this.#history) throw new PositionLost('rewritten')
+      heard()
+      const isNew = ({ id }: RevocationRecord) => (this.#modified.get(id) ?? 0) > Number(revision)
+      const found = this.#options.overlooks ? [] : [...this.records.values()].filter(isNew)
+      return this.#list(signal, found)
+    }
+    const catchingUp = this.#options.canCatchUp ? { position: () => position, catchUp } : {}
+    if (!this.#options.hasWatch) return { name: 'store', list, ...catchingUp }
     const watch = (sink: RevocationSink, signal: AbortSignal) => {
       let before = false
       return this.#announcing.follow(sink, signal, () => {
@@ -198,15 +231,19 @@ export class Shelf {
         before = true
       })
     }
-    return { name: 'store', list, watch }
+    return { name: 'store', list, watch, ...catchingUp }
   }
 
-  async *#list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
-    this.#events.listingBegan?.(this.records.size)
+  /** @param done called when all of it was read; absent if it was not all that there is */
+  async *#list(
+    signal: AbortSignal,
+    all: readonly RevocationRecord[],
+    done?: () => void,
+  ): AsyncIterable<RevocationRecord> {
+    this.#events.listingBegan?.(all.length)
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#underWay)
     let isWhole = false
     try {
-      const all = [...this.records.values()]
       for (let at = 0; at === 0 || at < all.length; at += PAGE) {
         if (!this.listable) throw new Error('denied')
         if (!this.isUp || signal.aborted) throw new Error('the store is down')
@@ -215,9 +252,10 @@ export class Shelf {
       }
       if (!this.isUp) throw new Error('the store is down')
       isWhole = true
+      done?.()
     } finally {
       this.#underWay--
-      this.#events.listingEnded?.(isWhole)
+      this.#events.listingEnded?.(isWhole, done === undefined)
     }
   }
 

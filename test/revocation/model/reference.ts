@@ -176,7 +176,8 @@ export class Reference {
     return Math.max(Math.min(gap, staleness, refreshInterval), this.#duty * this.#lastDuration)
   }
 
-  listingEnded(now: number, isWhole: boolean): void {
+  /** @param caughtUp it read only what was new, and a listing of all follows at once */
+  listingEnded(now: number, isWhole: boolean, caughtUp: boolean): void {
     const { failurePolicy, maxStaleness } = this.#options
     const listing = this.#listing
     if (listing === undefined) return
@@ -184,6 +185,7 @@ export class Reference {
     this.#lastEnd = now
     this.#failures = isWhole ? 0 : this.#failures + 1
     if (isWhole) this.#lastDuration = now - listing.begunAt
+    if (isWhole && caughtUp) this.#asked = true
     if (!isWhole || !listing.subscribed || failurePolicy === 'open') return
     this.knownUntil = maxStaleness === 0 ? Number.POSITIVE_INFINITY : listing.begunAt + maxStaleness
   }

@@ -10,6 +10,8 @@ import { Reference, type ReferenceOptions } from './reference.js'
 /** What a run is about. */
 export interface Setting extends ReferenceOptions {
   readonly hasWatch: boolean
+  /** Whether the store tells what is new since an earlier listing. */
+  readonly canCatchUp: boolean
   /** Milliseconds until a source is connected to for the first time. */
   readonly connectingTakes: number
   readonly hasJournal: boolean
@@ -22,6 +24,7 @@ export type Step =
   | { readonly does: 'revoke'; readonly token: number; readonly at: 'topic' | 'store' | 'both'; readonly life: number }
   | { readonly does: 'deliver' | 'repeat' | 'batch' | 'cut' | 'restore'; readonly at: 'topic' | 'store' }
   | { readonly does: 'let list'; readonly listable: boolean }
+  | { readonly does: 'rewrite' }
   | { readonly does: 'pass'; readonly ms: number }
   | { readonly does: 'restart'; readonly how: 'stop' | 'kill' | 'kill at once' }
 
@@ -29,6 +32,8 @@ export type Step =
 export interface Sabotage {
   readonly synchronizer?: typeof Synchronizer
   readonly forgetsJournal?: boolean
+  /** The store is caught up with by a gateway that takes nothing of it. */
+  readonly overlooks?: boolean
 }
 
 const CONTROLS = ['control one', 'control two']
@@ -90,10 +95,10 @@ class Run {
     })
     this.#shelf = new Shelf(
       this.#clock,
-      setting,
+      { ...setting, overlooks: sabotage.overlooks === true },
       {
         listingBegan: (records) => this.#note(this.#reference.listingBegan(this.#clock.now(), records)),
-        listingEnded: (isWhole) => this.#reference.listingEnded(this.#clock.now(), isWhole),
+        listingEnded: (isWhole, caughtUp) => this.#reference.listingEnded(this.#clock.now(), isWhole, caughtUp),
       },
       {
         delivered,
@@ -129,6 +134,7 @@ class Run {
 
   async take(step: Step): Promise<void> {
     if (step.does === 'pass') await this.#pass(step.ms)
+    else if (step.does === 'rewrite') this.#shelf.rewrite()
     else if (step.does === 'restart') await this.#restart(step.how)
     else if (step.does === 'let list') this.#letList(step.listable)
     else if (step.does === 'revoke') this.#revoke(step.token, step.at, step.life)

@@ -131,6 +131,7 @@ t.test('a v2 API that fails is a warning, and fails the listing if it was in use
   t.match(await failure(listed(unused.store)), { code: 'ERR_STORE_STATUS' }, 'the directory is there, and not read')
 })
 
+/** @param inUse as an earlier run has noted */
 function both(t: Test, url: string, username = '', inUse = false, v2Url = url) {
   const lines: string[] = []
   const logging = createLogging({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } })
@@ -138,7 +139,8 @@ function both(t: Test, url: string, username = '', inUse = false, v2Url = url) {
   t.teardown(() => client.destroy())
   const login = { username, password: new Secret('pw') }
   const v2 = etcdV2Store({ ...login, endpoint: etcdEndpoint(new URL(v2Url).origin), client, root: true, logging })
-  const beside = new EtcdV2Beside(v2, logging('TokenRevocation'), inUse)
+  const beside = new EtcdV2Beside(v2, logging('TokenRevocation'))
+  if (inUse) beside.look(new AbortController().signal, inUse)
   const store: PersistentStore = etcdV3Store({ endpoint: etcdEndpoint(`${url}/v3/keys/jti/`), v2: beside, logging })
   t.teardown(() => store.close?.())
   return { store, lines }

@@ -56,7 +56,7 @@ t.test('etcd counts each key a few times, not once for each page', async (t) => 
 
 t.test('keys that were not asked for are an error, not a loop', async (t) => {
   const read: ReadPage = async () => ({
-    keys: [{ key: Buffer.from('a'), value: Buffer.alloc(0) }],
+    keys: [{ key: Buffer.from('a'), value: Buffer.alloc(0), mod_revision: '1' }],
     more: true,
     count: 9,
   })
@@ -98,7 +98,7 @@ function pagesOf(sorted: readonly Buffer[]): { read: ReadPage; counted(): number
     const [from, to] = [firstFrom(start), firstFrom(end)]
     const keys: KeyValue[] = sorted
       .slice(from, Math.min(to, from + limit))
-      .map((key) => ({ key, value: Buffer.alloc(0) }))
+      .map((key) => ({ key, value: Buffer.alloc(0), mod_revision: '1' }))
     counted += to - from
     pages++
     return { keys, more: to - from > limit, count: to - from }

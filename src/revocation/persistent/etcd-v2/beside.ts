@@ -13,16 +13,14 @@ export class EtcdV2Beside {
   readonly #store: EtcdV2Store
   readonly #log: Logger
   /** It held something for us: from then on it counts as much as v3. */
-  #inUse: boolean
+  #inUse = false
   #warned: string | undefined
   #changed: () => void = () => undefined
   #gone = new AbortController()
 
-  /** @param inUse whether an earlier run knew that it is used */
-  constructor(store: EtcdV2Store, log: Logger, inUse = false) {
+  constructor(store: EtcdV2Store, log: Logger) {
     this.#store = store
     this.#log = log
-    this.#inUse = inUse
   }
 
   get inUse(): boolean {
@@ -32,8 +30,11 @@ export class EtcdV2Beside {
   /**
    * Begins to look at it; to be called before the listing by v3, that takes its time meanwhile. What it returns lists
    * what was found: it throws when that can't be read whole and somebody uses it, and else warns.
+   *
+   * @param inUse whether an earlier run knew that it is used
    */
-  look(signal: AbortSignal): () => AsyncIterable<RevocationRecord> {
+  look(signal: AbortSignal, inUse = false): () => AsyncIterable<RevocationRecord> {
+    if (inUse) this.#setInUse(true)
     const looked = this.#store.look(signal).catch((error: unknown) => ({ error }))
     return () => this.#list(looked, signal)
   }

@@ -3,6 +3,8 @@ import { StoreError } from '../store-error.js'
 export interface KeyValue {
   readonly key: Buffer
   readonly value: Buffer
+  /** The revision that set it last, as a decimal number. */
+  readonly mod_revision: string
 }
 
 /** One answer of etcd to a limited range. */
@@ -104,7 +106,8 @@ export function siblingEnd(key: Buffer, length: number, end: Buffer): Buffer {
   return end
 }
 
-function sharedBytes(a: Buffer, b: Buffer): number {
+/** How many bytes two keys have in common at their beginnings. */
+export function sharedBytes(a: Buffer, b: Buffer): number {
   const longest = Math.min(a.length, b.length)
   for (let at = 0; at < longest; at++) if (a[at] !== b[at]) return at
   return longest

@@ -1,18 +1,17 @@
 import type { Secret } from '../../../config/secret.js'
 import { type Logger, type Logging, silent } from '../../../logging/index.js'
-import type { PersistentStore, RevocationRecord, RevocationSink } from '../../record.js'
+import type { PersistentStore, RevocationSink } from '../../record.js'
 import type { EtcdEndpoint } from '../etcd-endpoint.js'
 import { recordsPrefix } from '../etcd-records.js'
-import { noteListing, type Revisions } from '../etcd-revisions.js'
+import type { Revisions } from '../etcd-revisions.js'
 import type { EtcdV2Beside } from '../etcd-v2/beside.js'
 import { JoinedWatch } from '../joined-watch.js'
-import { startPace } from '../pace.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
-import { failureOf } from './failure.js'
-import { type KeyRange, keyRanges } from './key-range.js'
+import { keyRanges } from './key-range.js'
+import { type Listed, type ListingSource, listAll, listSince } from './listing.js'
 import { Login } from './login.js'
+import { type Position, Survey } from './position.js'
 import { putRecord } from './put.js'
-import { type ReadPage, readRange } from './range.js'
 import { watchRanges } from './watch.js'
 
 export interface EtcdV3Options {
@@ -39,8 +38,6 @@ export interface EtcdV3Options {
 const TIMEOUT = 5_000
 const KEEP_ALIVE = 10_000
 const RETENTION = 30 * 24 * 3_600_000
-/** A listing goes on at a newer revision when its own is compacted away; this often is a sign of trouble. */
-const MAX_COMPACTIONS = 10
 
 /**
  * etcd by its v3 API: lists the prefix at one revision, watches it from the next, and puts with leases that end with
@@ -69,55 +66,24 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
   const watch = (sink: RevocationSink, signal: AbortSignal) =>
     watchRanges({ connect, ranges, revisions, unreadable }, sink, signal)
   const { v2 } = options
+  const { prefix } = endpoint
+  const source: ListingSource = { connection, prefix, ranges, revisions, unreadable, listed, v2 }
+  let position: Position | undefined
   return {
     name: 'etcd',
-    list: (signal) => listRanges({ connection, ranges, revisions, unreadable, listed, v2 }, signal),
+    list(signal) {
+      const survey = new Survey()
+      const read = ({ cluster, revision }: Listed) => {
+        position = revision === undefined ? undefined : survey.position(cluster, revision, prefix, v2?.inUse === true)
+      }
+      return listAll(source, survey, read, signal)
+    },
+    position: () => position,
+    catchUp: (from, heard, signal) => listSince(source, from, heard, signal),
     watch: v2 === undefined ? watch : (sink, signal) => watchBoth(watch, v2, sink, signal),
     put: (record) => putRecord(connection, endpoint.prefix, record, retention),
     close: () => connection.close(),
   }
-}
-
-interface ListOptions {
-  readonly connection: EtcdConnection
-  readonly ranges: readonly KeyRange[]
-  readonly revisions: Revisions
-  readonly v2: EtcdV2Beside | undefined
-  unreadable(): void
-  /** Told of how many records there are. */
-  listed(count: number): void
-}
-
-async function* listRanges(options: ListOptions, signal: AbortSignal): AsyncIterable<RevocationRecord> {
-  const { connection, ranges, revisions, unreadable, listed, v2 } = options
-  const now = Date.now()
-  const pace = startPace()
-  const read = pageReader(connection, revisions, signal)
-  const listV2 = v2?.look(signal)
-  let count = 0
-  for (const range of ranges) {
-    try {
-      for await (const keys of readRange(range.start, range.end, read)) {
-        for (const { key, value } of keys) {
-          const record = range.read(key, value, now)
-          if (record !== undefined) yield record
-          if (pace.due()) await pace.turn()
-        }
-        count += keys.length
-      }
-    } catch (error) {
-      // A user who was given the tokens' prefix only, as etcd's own guide has it, can still list those.
-      if (range.name === 'tokens' || failureOf(error) !== 'permission') throw error
-      unreadable()
-    }
-  }
-  if (listV2 !== undefined) {
-    for await (const record of listV2()) {
-      count++
-      yield record
-    }
-  }
-  listed(count)
 }
 
 async function watchBoth(
@@ -140,27 +106,5 @@ function warnOfNothing(prefix: string, log: Logger): (count: number) => void {
       )
     }
     warned = count === 0
-  }
-}
-
-/** Reads pages at the revision of the first one, which it notes for the watch. */
-function pageReader(connection: EtcdConnection, revisions: Revisions, signal: AbortSignal): ReadPage {
-  let revision: string | undefined
-  let compactions = 0
-  return async (start, end, limit) => {
-    for (let size = limit; ; ) {
-      const request = { key: start, range_end: end, limit: size, revision: revision ?? 0 }
-      try {
-        const { header, kvs, more, count } = await connection.call((etcd) => etcd.kv.range(request), signal)
-        if (revision === undefined) noteListing(revisions, BigInt(header.revision))
-        revision ??= header.revision
-        return { keys: kvs, more, count: Number(count) }
-      } catch (error) {
-        const failure = failureOf(error)
-        if (failure === 'too-long' && size > 1) size = Math.max(1, size >> 3)
-        else if (failure === 'compacted' && compactions++ < MAX_COMPACTIONS) revision = undefined
-        else throw error
-      }
-    }
   }
 }

@@ -61,6 +61,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   const logging = options.logging ?? createLogging(config.logging)
   const log = logging('Gateway')
   for (const warning of inputs.warnings) log.warn(warning)
+  for (const note of inputs.notes) log.info(note)
   if (workerCount(config.server.workers) > 1) await tryKeys(config) // else each of them would find out
   const { selfSigned } = await listenerCertificate(config)
   if (selfSigned !== undefined)

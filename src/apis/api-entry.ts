@@ -16,6 +16,8 @@ export interface ApiEntry {
   readonly endpoints?: readonly string[] | undefined
   /** Path of a definition. It is not loaded from the directory of definitions once more. */
   readonly definition?: string | undefined
+  /** The upstream tells paths apart by every character; if not given, the definition says whether it does. */
+  readonly strictUpstream?: boolean | undefined
 }
 
 /** Reads an entry, and the definition that it names. `where` is said in messages about it. */
@@ -32,13 +34,17 @@ export async function readEntry(
   return source && readApi(source, environment, overrides)
 }
 
-function readOverrides({ name, basePath, endpoints }: ApiEntry, fault: (message: string) => void): ApiOverrides {
+function readOverrides(
+  { name, basePath, endpoints, strictUpstream }: ApiEntry,
+  fault: (message: string) => void,
+): ApiOverrides {
   if (endpoints?.length === 0) fault('its endpoints are none')
   const production = endpoints === undefined ? undefined : endpointsOf(endpoints, fault)
   return {
     ...(name === undefined ? {} : { name }),
     ...(basePath === undefined ? {} : { basePath }),
     ...(production === undefined ? {} : { production }),
+    ...(strictUpstream === undefined ? {} : { strictUpstream }),
   }
 }
 
@@ -69,6 +75,7 @@ function wildcardApi(overrides: ApiOverrides, file: string, fault: (message: str
     authHeader: undefined,
     transports: ['http', 'https'],
     cors: undefined,
+    strictUpstream: overrides.strictUpstream ?? false,
     file,
   }
 }

@@ -34,6 +34,11 @@ export function readTransports(api: DefinitionNode): readonly Transport[] {
   return transports.length === 0 ? TRANSPORTS : transports
 }
 
+/** `x-mgw-strict-upstream`: the upstream tells paths apart by every character. */
+export function readStrictUpstream(api: DefinitionNode): boolean {
+  return api.get('x-mgw-strict-upstream').boolean() ?? false
+}
+
 /** `x-wso2-mutual-ssl`: client certificates are not checked, so an API that depends on them is refused. */
 export function checkMutualTls(api: DefinitionNode): void {
   const node = api.get('x-wso2-mutual-ssl')

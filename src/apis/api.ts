@@ -14,6 +14,8 @@ export interface Api {
   readonly authHeader: string | undefined
   readonly transports: readonly Transport[]
   readonly cors: Cors | undefined
+  /** Its upstream tells paths apart by every character: what is asked of one path is not asked of its other spellings. */
+  readonly strictUpstream: boolean
   /** Where it was declared, for messages. */
   readonly file: string
 }

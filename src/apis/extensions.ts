@@ -15,7 +15,7 @@ interface Extension {
 const API: readonly Level[] = ['the API']
 const BOTH: readonly Level[] = ['the API', 'an operation']
 
-/** WSO2's extensions, of Microgateway 3.2. */
+/** WSO2's extensions, of Microgateway 3.2, and the gateway's own. */
 const EXTENSIONS = new Map<string, Extension>([
   ['x-wso2-basePath', { levels: API, protective: false, support: 'read' }],
   ['x-wso2-production-endpoints', { levels: BOTH, protective: false, support: 'read' }],
@@ -27,6 +27,7 @@ const EXTENSIONS = new Map<string, Extension>([
   ['x-wso2-transports', { levels: API, protective: true, support: 'read' }],
   ['x-wso2-mutual-ssl', { levels: API, protective: true, support: 'read' }],
   ['x-wso2-cors', { levels: API, protective: false, support: 'read' }],
+  ['x-mgw-strict-upstream', { levels: API, protective: false, support: 'read' }],
   ['x-wso2-owner', { levels: API, protective: false, support: 'silent' }],
   ['x-wso2-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],
   ['x-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],
@@ -42,7 +43,7 @@ export function checkExtensions(node: DefinitionNode, level: Level): void {
   for (const [name, extension] of node.entries()) {
     const known = EXTENSIONS.get(name)
     if (known !== undefined) checkKnown(extension, known, level)
-    else if (name.toLowerCase().startsWith('x-wso2-')) warnUnknown(extension)
+    else if (/^x-(?:wso2|mgw)-/i.test(name)) warnUnknown(extension)
   }
 }
 

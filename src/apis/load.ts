@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { Api } from './api.js'
+import type { Api, Resource } from './api.js'
 import { type ApiEntry, readEntry } from './api-entry.js'
 import type { Environment } from './environment.js'
-import { warnOfLetterCase } from './letter-case.js'
+import { tellLessProtected } from './less-protected.js'
 import { readApi } from './openapi.js'
 import { DefinitionError, type DefinitionProblem, Report } from './problem.js'
 import { RouteTable } from './route-table.js'
@@ -22,6 +22,7 @@ export interface LoadOptions {
 export interface LoadedApis {
   readonly apis: readonly Api[]
   readonly warnings: readonly DefinitionProblem[]
+  readonly notes: readonly DefinitionProblem[]
 }
 
 const DEFINITION_FILE = /^[^.].*\.(?:yaml|yml|json)$/i
@@ -45,9 +46,10 @@ export async function loadApis(options: LoadOptions): Promise<LoadedApis> {
   const loaded = apis.filter((api) => api !== undefined)
   checkBasePaths(loaded, report)
   if (report.errors.length > 0) throw new DefinitionError(report.errors)
-  warnOfShadowed(loaded, report)
-  for (const api of loaded) warnOfLetterCase(api, report)
-  return { apis: loaded, warnings: report.warnings }
+  const shadowed = new Set(new RouteTable(loaded).shadowed)
+  warnOfShadowed(loaded, shadowed, report)
+  tellLessProtected(loaded, shadowed, report)
+  return { apis: loaded, warnings: report.warnings, notes: report.notes }
 }
 
 async function definitionFiles(directory: string, report: Report): Promise<string[]> {
@@ -76,8 +78,7 @@ function checkBasePaths(apis: readonly Api[], report: Report): void {
   }
 }
 
-function warnOfShadowed(apis: readonly Api[], report: Report): void {
-  const shadowed = new Set(new RouteTable(apis).shadowed)
+function warnOfShadowed(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   for (const api of apis) {
     for (const { method, fullTemplate } of api.resources.filter((resource) => shadowed.has(resource))) {
       const message = `${method} ${fullTemplate} is never reached: it lies below the longer base path of another API`

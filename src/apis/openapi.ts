@@ -1,5 +1,5 @@
 import type { Api, Endpoints, Resource } from './api.js'
-import { checkMutualTls, readAuthHeader, readCors, readTransports } from './api-settings.js'
+import { checkMutualTls, readAuthHeader, readCors, readStrictUpstream, readTransports } from './api-settings.js'
 import { normalizeBasePath } from './base-path.js'
 import { DefinitionNode } from './definition-node.js'
 import { readEndpoints } from './endpoints.js'
@@ -18,6 +18,8 @@ export interface ApiOverrides {
   readonly basePath?: string
   /** The API's production endpoints. Those of single operations stay. */
   readonly production?: Endpoints
+  /** As `x-mgw-strict-upstream` would have it. */
+  readonly strictUpstream?: boolean
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
@@ -42,6 +44,7 @@ export function readApi(
     authHeader: readAuthHeader(definition),
     transports: readTransports(definition),
     cors: readCors(definition),
+    strictUpstream: overrides.strictUpstream ?? readStrictUpstream(definition),
     file: source.file,
   }
 }

@@ -31,6 +31,8 @@ export function formatProblem({ file, line, message, remedy }: DefinitionProblem
 export class Report {
   readonly errors: DefinitionProblem[] = []
   readonly warnings: DefinitionProblem[] = []
+  /** What needs no attention, and explains what the gateway does. */
+  readonly notes: DefinitionProblem[] = []
   readonly #told = new Set<string>()
 
   error(problem: DefinitionProblem): void {
@@ -39,6 +41,10 @@ export class Report {
 
   warn(problem: DefinitionProblem): void {
     if (this.isFirst(problem.file, formatProblem(problem))) this.warnings.push(problem)
+  }
+
+  note(note: DefinitionProblem): void {
+    if (this.isFirst(note.file, formatProblem(note))) this.notes.push(note)
   }
 
   /** Whether `topic` comes up for the first time in `file`: what is said of each operation would drown the rest. */

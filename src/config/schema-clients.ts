@@ -60,6 +60,10 @@ export const apis = key(
         definition: key(optionalText, 'An OpenAPI file that names its resources; absent: every path and method.', {
           kind: 'file',
         }),
+        strictUpstream: key(
+          bool.optional(),
+          'Whether the upstream tells /admin from /ADMIN, /admin/ and /admin.json; absent: as the definition says, else false.',
+        ),
       }),
       { error: 'must be tables: [[apis]]' },
     )

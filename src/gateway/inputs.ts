@@ -6,6 +6,8 @@ export interface Inputs {
   readonly config: Config
   readonly apis: readonly Api[]
   readonly warnings: readonly string[]
+  /** What needs no attention, and explains what the gateway does. */
+  readonly notes: readonly string[]
 }
 
 /** Reads a configuration and the API definitions that it names. Throws what is wrong with them, all of it at once. */
@@ -15,6 +17,7 @@ export async function readInputs(configFile: string): Promise<Inputs> {
   return {
     config,
     apis: definitions.apis,
+    notes: definitions.notes.map(formatProblem),
     warnings: [
       ...warnings.map((warning: ConfigWarning) => describeProblem(warning)),
       ...definitions.warnings.map(formatProblem),

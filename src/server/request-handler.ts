@@ -175,7 +175,10 @@ export class RequestHandler {
   }
 
   #authorize(request: ReceivedRequest, target: Target, route: Match, caller: Authenticated): void {
-    if (allows(route.resource.scopes, caller.scopes)) this.#dispatch.toApi(request, target, route, caller)
+    const { resource, furtherScopes } = route
+    const allowed =
+      allows(resource.scopes, caller.scopes) && furtherScopes.every((scopes) => allows(scopes, caller.scopes))
+    if (allowed) this.#dispatch.toApi(request, target, route, caller)
     else this.#answers.refuse(request, faults.scopeNotAllowed, 'scope')
   }
 

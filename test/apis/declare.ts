@@ -29,6 +29,7 @@ export function declareApi(basePath: string, ...operations: string[]): Api {
     authHeader: undefined,
     transports: ['http', 'https'],
     cors: undefined,
+    strictUpstream: false,
     file: 'declared by a test',
   }
 }

@@ -1,6 +1,7 @@
 import { rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import type { ApiEntry } from '../../src/apis/api-entry.js'
 import { loadApis } from '../../src/apis/load.js'
 import { DefinitionError } from '../../src/apis/problem.js'
 import { RouteTable } from '../../src/apis/route-table.js'
@@ -183,6 +184,23 @@ t.test('an entry of the configuration is an API without a definition', async (t)
     },
   ])
   t.match(new RouteTable(apis).find('PATCH', '/plain/a/b'), { kind: 'match' })
+})
+
+t.test('an entry, or its definition, says that the upstream is strict', async (t) => {
+  const said = 'x-wso2-basePath: /pets\nx-mgw-strict-upstream: true'
+  const directory = await directoryOf(t, { 'said.yaml': definition('', said), 'unsaid.yaml': definition('') })
+  const strict = async (entry: ApiEntry) => (await loadApis({ entries: [entry] })).apis[0]?.strictUpstream
+  const plain = { name: 'plain', basePath: '/plain', endpoints: ['http://localhost:1'] }
+  t.same([await strict(plain), await strict({ ...plain, strictUpstream: true })], [false, true])
+  const files = [join(directory, 'said.yaml'), join(directory, 'unsaid.yaml')]
+  for (const [file, itself] of [
+    [files[0], true],
+    [files[1], false],
+  ] as const) {
+    t.equal(await strict({ definition: file }), itself)
+    t.equal(await strict({ definition: file, strictUpstream: !itself }), !itself, 'the entry has the last word')
+  }
+  t.match(await problemsOf(t, definition('', 'x-mgw-strict-upstream: often')), [{ message: /true or false/ }])
 })
 
 t.test('an entry can put other words in place of those of its definition, which is loaded once', async (t) => {

@@ -122,7 +122,7 @@ t.test('a signal while it starts, and the same one twice, stop it as one does', 
 t.test('what is surely not wanted is said by check and by start', async (t) => {
   const directory = t.testdir({
     'a.yaml':
-      'openapi: 3.0.3\ninfo: { title: A, version: "1" }\nx-wso2-basePath: /a\nx-wso2-production-endpoints: { urls: ["http://127.0.0.1:9"] }\npaths: { /b: { get: { responses: {} } } }\n',
+      'openapi: 3.0.3\ninfo: { title: A, version: "1" }\nx-wso2-basePath: /a\nx-wso2-production-endpoints: { urls: ["http://127.0.0.1:9"] }\npaths: { /b: { get: { responses: {} } }, "/{x}": { get: { x-wso2-disable-security: true, responses: {} } } }\n',
   })
   const file = join(directory, 'micro-gw.conf')
   writeFileSync(file, `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`)
@@ -134,5 +134,6 @@ t.test('what is surely not wanted is said by check and by start', async (t) => {
   for (const { output } of [check, gateway]) {
     t.match(output(), /nobody can call the protected APIs/)
     t.match(output(), /no source of revocations is configured/)
+    t.match(output(), /\/a\/\{x\} asks for less than \/a\/b/)
   }
 })

@@ -230,3 +230,41 @@ t.test('no spelling of a secured resource gets there without a token', async (t)
   t.comment(`${counts.open} spellings went through without a token, ${counts.secured} with one only`)
   t.ok(counts.open > 10 && counts.secured > 10, 'the spellings are not all refused')
 })
+
+const FOLDED = (upstream: string) => `openapi: 3.0.3
+info: { title: Folded, version: '1.0' }
+x-wso2-basePath: /f
+x-wso2-production-endpoints: { urls: ['${upstream}'] }
+components: { securitySchemes: { o: { type: oauth2, flows: { clientCredentials: { tokenUrl: 'https://x/', scopes: { admin: a } } } } } }
+paths:
+  /open/*: { get: { x-wso2-disable-security: true, responses: {} } }
+  /open/admin: { get: { responses: {} } }
+  /open/root: { get: { security: [{ o: [admin] }], responses: {} } }
+  /{x}: { get: { responses: {} } }
+  /admin: { get: { security: [{ o: [admin] }], responses: {} } }
+`
+
+t.test('an upstream that folds paths serves nobody without what the folded path asks for', async (t) => {
+  const { origin } = await httpServer(t, echo)
+  const { http } = await gatewayInProcess(t, FOLDED(origin))
+  const [token, admin] = [await accessToken(), await accessToken({ scope: 'admin' })]
+  const cases: [path: string, nobody: number, anybody: number, admin: number][] = [
+    ['/open/a', 200, 200, 200],
+    ['/open/administration', 200, 200, 200],
+    ['/open/admin/', 401, 200, 200],
+    ['/open/ADMIN.json', 401, 200, 200],
+    ['/open/admin%20', 401, 200, 200],
+    ['/open/Root', 401, 403, 200],
+    ['/open/.../a', 400, 400, 400],
+    ['/other', 401, 200, 200],
+    ['/ADMIN', 401, 403, 200],
+    ['/admin.html', 401, 403, 200],
+    ['/admin.smith', 401, 200, 200],
+  ]
+  for (const [path, nobody, anybody, scoped] of cases) {
+    const status = async (bearer?: string) =>
+      (await fetch(`${http}/f${path}`, { headers: bearer === undefined ? {} : { authorization: `Bearer ${bearer}` } }))
+        .status
+    t.same([await status(), await status(token), await status(admin)], [nobody, anybody, scoped], path)
+  }
+})

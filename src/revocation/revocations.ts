@@ -10,6 +10,7 @@ import { Publisher } from './replication/index.js'
 import { openStore, openTopic, sourcesIdentity, takesRevocations } from './sources.js'
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
+import { OutboxDirectory } from './outbox/index.js'
 import { UnconfirmedRevocation } from './unconfirmed.js'
 import { within } from './within.js'
 import { WriteBack, type WriteBackState } from './write-back.js'
@@ -155,6 +156,11 @@ export class Revocations implements LiveRevocations {
   }
 }
 
+/** What waits for the store is kept beside the journal, in a directory of its own. */
+function outboxOf(journalPath: string): OutboxDirectory {
+  return new OutboxDirectory(`${journalPath.replace(/\.journal$/, '')}.outbox`)
+}
+
 function notDurable(error: unknown): UnconfirmedRevocation {
   const cause = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error
   return new UnconfirmedRevocation('ERR_REVOCATION_NOT_DURABLE', 'the revocation is not durable', { cause })
@@ -208,7 +214,13 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     synchronizer,
     realtimeStatus,
     writeBack: takesRevocations(store)
-      ? new WriteBack({ store, journal, retention: settings.retention, logger })
+      ? new WriteBack({
+          store,
+          journal,
+          directory: settings.journal.enable ? outboxOf(settings.journal.path) : undefined,
+          retention: settings.retention,
+          logger,
+        })
       : undefined,
     release: async () => opened?.close(),
   })

@@ -1,27 +1,37 @@
 import { describeError, type Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
 import type { PendingPut } from './journal/index.js'
+import { Outbox, type OutboxDirectory, type OutboxStatus, Unsent } from './outbox/index.js'
 import { StoreError } from './persistent/store-error.js'
 import type { PersistentStore, RevocationRecord } from './record.js'
 import { within } from './within.js'
 
-/** The part of the journal that keeps what a store has not taken yet. */
+/** The part of an older version's journal that keeps what a store has not taken. */
 export interface PendingKeeper {
   readonly pendingPuts: readonly PendingPut[]
-  addPending(record: RevocationRecord, at: number): PendingPut | undefined
   putDone(put: PendingPut): void
 }
 
 export interface WriteBackOptions {
   readonly store: PersistentStore & Required<Pick<PersistentStore, 'put'>>
-  /** Absent: what is not in the store yet is lost with the process. */
+  /** Where what waits is kept. Absent: in memory alone, and lost with the process. */
+  readonly directory?: OutboxDirectory | undefined
+  /** What it still keeps for the store is carried over. */
   readonly journal?: PendingKeeper | undefined
   /** Milliseconds after which a revocation whose end is unknown is not tried any more. */
   readonly retention: number
   readonly logger: Logger
   readonly clock?: Clock
-  /** How many may wait. Default 10,000. */
+  /** How many may wait in memory without being on disk. Default 10,000. */
   readonly capacity?: number
+}
+
+/** What becomes of a revocation that the store is to be told of. */
+export interface PutOutcome {
+  /** Resolves when the disk keeps it until it is taken; rejects when that can't be had. */
+  readonly kept: Promise<void>
+  /** Resolves when the store has taken it; rejects when that is not tried any more. */
+  readonly taken: Promise<void>
 }
 
 /** How the writing back stands, for people. */
@@ -32,16 +42,22 @@ export interface WriteBackState {
   readonly written: number
   /** Attempts that failed. */
   readonly failed: number
-  /** Revocations that were given up: too many waited, or they expired. */
+  /** Revocations that were given up: there was no room for them, or they expired. */
   readonly dropped: number
   /** Why the last attempt failed, while they do. */
   readonly error?: string
+  /** The files of what waits; absent: it waits in memory. */
+  readonly outbox?: OutboxStatus & { readonly path: string }
 }
 
 const CAPACITY = 10_000
-const PARALLEL = 8
+/** Of what waits on disk, so many are in memory to be put next. */
+const WINDOW = 1_000
+/** Of those that the store refuses, so many are in memory, each with a back-off of its own. */
+const MAX_DELAYED = 1_000
+const PARALLEL = 32
 const RETRY_FIRST = 100
-/** The longest wait until a put that failed is tried again, ms. */
+/** The longest wait until a put that the store refused is tried again, ms. */
 const RETRY_LAST = 30_000
 /** A store that refuses much, as one whose password has changed does, is asked again at this pace at most: ms for each. */
 const REFUSED_PACE = 250
@@ -52,127 +68,166 @@ const PUT_TIMEOUT = 30_000
 /** How long `stop` waits for the puts that are under way, ms. */
 const STOP_TIMEOUT = 2_000
 
-/** What became of a revocation that the store is to be told of. */
-export interface PutOutcome {
-  /** Resolves when the journal keeps it until it is taken; rejects when nothing does. */
-  readonly kept: Promise<void>
-  /** Resolves when the store has taken it; rejects when that is not tried any more. */
-  readonly taken: Promise<void>
-}
-
 /** A put that is to be made, and how often the store has refused it. */
 interface Waiting {
-  readonly put: PendingPut
+  readonly unsent: Unsent
+  readonly outbox: Outbox | undefined
   readonly failures: number
-  /** Tells whoever waits for the store that it has taken it, or that it is not asked any more. */
-  readonly settle: (error?: Error) => void
+  /** An older copy of it, in another outbox, which goes with it. */
+  readonly before?: Waiting
 }
 
 /**
  * Tells the store of revocations that arrived through this gateway itself, so that its siblings learn of them. What the
- * store does not take is tried again until it is taken or the token has ended: each put with a back-off of its own, so
- * that one which the store refuses holds no other back, and all of them with one while the store can't be reached. A
- * journal keeps them across restarts.
+ * store does not take is tried again until it is taken or the token has ended: what the store refuses, each with a back-off
+ * of its own and in an outbox of its own, so that it holds no other back; all of them with one while the store can't be
+ * reached. The outboxes keep them across restarts, whole and synced, as many as the disk has room for.
  */
 export class WriteBack {
   readonly #options: WriteBackOptions
   readonly #clock: Clock
+  readonly #waiting: Outbox | undefined
+  readonly #refused: Outbox | undefined
   /** To be put now. */
   readonly #queue: Waiting[] = []
   /** What waits for its next attempt, and how to have it now. */
   readonly #delayed = new Map<Waiting, () => void>()
   readonly #underWay = new Set<Promise<void>>()
+  /** Those that no outbox has taken. */
+  readonly #loose = new Set<Unsent>()
+  readonly #refilling = new Set<Outbox>()
   #written = 0
   #failed = 0
   #dropped = 0
   /** Attempts in a row that did not reach the store. */
   #outage = 0
-  #unreached: PendingPut | undefined
+  #unreached: Unsent | undefined
   #error: string | undefined
   #paused = true
   #stopped = false
-  #unkept = 0
+  #lastLoose = 0
 
   constructor(options: WriteBackOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#waiting = this.#outbox('waiting')
+    this.#refused = this.#outbox('refused')
   }
 
   /** Begins, with what an earlier run left. */
   start(): void {
-    const known = new Set(this.#queue.map(({ put }) => put))
-    const left = (this.#options.journal?.pendingPuts ?? []).filter((put) => !known.has(put))
-    this.#queue.unshift(...left.map((put) => ({ put, failures: 0, settle: () => undefined })))
+    const { journal } = this.#options
+    for (const put of journal?.pendingPuts ?? []) {
+      const { kept, taken } = this.#add(put.record, put.at)
+      Promise.any([kept, taken]).then(
+        () => journal?.putDone(put),
+        () => undefined, // the journal goes on keeping it
+      )
+    }
+    this.#waiting?.open()
+    this.#refused?.open()
     this.#paused = false
     this.#pump()
   }
 
-  /** Puts a record to the store, now or later. The journal, if there is one, has been told when this returns. */
+  /** Puts a record to the store, now or later. */
   put(record: RevocationRecord): PutOutcome {
-    const { journal, capacity = CAPACITY, logger } = this.#options
-    const at = this.#clock.now()
-    const put =
-      this.#waiting >= capacity
-        ? undefined
-        : journal === undefined
-          ? this.#own(record, at)
-          : journal.addPending(record, at)
-    if (put === undefined) {
-      if (this.#dropped++ === 0) logger.error('too many revocations wait for the store: some are not put to it')
-      const full = rejected(new Error('too many revocations wait for the store'))
-      return { kept: full, taken: full }
-    }
-    const taken = new Promise<void>((resolve, reject) => {
-      this.#queue.push({ put, failures: 0, settle: (error) => (error === undefined ? resolve() : reject(error)) })
-    })
-    taken.catch(() => undefined)
-    this.#pump()
-    return { kept: journal === undefined ? rejected(new Error('there is no journal')) : Promise.resolve(), taken }
+    return this.#add(record, this.#clock.now())
   }
 
-  /** What became of all that were put before. */
+  /** What becomes of all that were put before. */
   all(): PutOutcome {
+    const none = this.#loose.size === 0
     return {
-      kept: Promise.resolve(),
-      taken: this.#waiting === 0 ? Promise.resolve() : rejected(new Error('revocations wait for the store')),
+      kept: none ? Promise.all([this.#waiting?.flush(), this.#refused?.flush()]).then(() => undefined) : rejected(),
+      taken: this.state().waiting === 0 ? Promise.resolve() : rejected(),
     }
   }
 
   state(): WriteBackState {
-    const state = {
-      store: this.#options.store.name,
-      waiting: this.#waiting,
+    const { store, directory } = this.#options
+    const [waiting, refused] = [this.#waiting, this.#refused]
+    return {
+      store: store.name,
+      waiting: (waiting?.size ?? 0) + (refused?.size ?? 0) + this.#loose.size,
       written: this.#written,
       failed: this.#failed,
       dropped: this.#dropped,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(directory === undefined || waiting === undefined || refused === undefined
+        ? {}
+        : { outbox: { path: directory.path, ...both(waiting.status(), refused.status()) } }),
     }
-    return this.#error === undefined ? state : { ...state, error: this.#error }
   }
 
-  /** Starts no more puts, and waits a little for those under way. What is left is the journal's. */
+  /** Starts no more puts, and waits a little for those under way. What is left is the outboxes'. */
   async stop(): Promise<void> {
     this.#stopped = true
     await within<unknown>(STOP_TIMEOUT, Promise.all(this.#underWay), tooLate).catch(() => undefined)
+    await this.#waiting?.close()
+    await this.#refused?.close()
+    await this.#options.directory?.release()
   }
 
-  get #waiting(): number {
-    return this.#queue.length + this.#delayed.size + this.#underWay.size
+  #outbox(name: string): Outbox | undefined {
+    const { directory, logger } = this.#options
+    if (directory === undefined) return undefined
+    const outbox: Outbox = new Outbox({
+      directory,
+      name,
+      logger,
+      readable: () => this.#refill(),
+      unkept: (unsent) => this.#hold(unsent, outbox),
+    })
+    return outbox
   }
 
-  #own(record: RevocationRecord, at: number): PendingPut {
-    return { number: --this.#unkept, at, record }
+  #add(record: RevocationRecord, at: number): Unsent {
+    const outbox = this.#waiting
+    if (outbox !== undefined) {
+      const isHeld = !outbox.hasUnread && this.#queue.length < WINDOW
+      const unsent = outbox.append(record, at, isHeld)
+      if (isHeld) this.#hold(unsent, outbox)
+      return unsent
+    }
+    const unsent = new Unsent({ number: --this.#lastLoose, at, record }, true)
+    unsent.keptBecomes(new Error('there is no outbox'))
+    this.#hold(unsent, undefined)
+    return unsent
+  }
+
+  /** Puts one that is in memory, and tries again; only once if there is no room for it. */
+  #hold(unsent: Unsent, outbox: Outbox | undefined): void {
+    const isLoose = !unsent.isInOutbox
+    if (isLoose && this.#loose.size >= (this.#options.capacity ?? CAPACITY)) return void this.#putOnce(unsent)
+    if (isLoose) this.#loose.add(unsent)
+    this.#queue.push({ unsent, outbox, failures: 0 })
+    this.#pump()
+  }
+
+  async #putOnce(unsent: Unsent): Promise<void> {
+    const { store, logger } = this.#options
+    try {
+      await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate)
+      this.#written++
+      unsent.takenBecomes()
+    } catch {
+      if (this.#dropped++ === 0) logger.error('too many revocations wait for the store: some are not put to it')
+      unsent.takenBecomes(new Error('too many revocations wait for the store'))
+    }
   }
 
   #pump(): void {
     while (!this.#paused && !this.#stopped && this.#underWay.size < this.#parallel()) {
       const next = this.#queue.shift()
-      if (next === undefined) return
+      if (next === undefined) break
       const attempt = this.#attempt(next).finally(() => {
         this.#underWay.delete(attempt)
         this.#pump()
       })
       this.#underWay.add(attempt)
     }
+    this.#refill()
   }
 
   /** A store that can't be reached is tried by one put at a time. */
@@ -180,51 +235,72 @@ export class WriteBack {
     return this.#outage === 0 ? PARALLEL : 1
   }
 
+  /** Reads on in the outboxes when there is room in memory. */
+  #refill(): void {
+    this.#read(this.#waiting, WINDOW, this.#queue.length, (waiting) => this.#queue.push(waiting))
+    this.#read(this.#refused, MAX_DELAYED, this.#delayed.size, (waiting) => {
+      this.#delay({ ...waiting, failures: 1 }, RETRY_LAST)
+    })
+  }
+
+  #read(outbox: Outbox | undefined, most: number, present: number, take: (waiting: Waiting) => void): void {
+    if (this.#stopped || outbox?.hasUnread !== true || present > most / 2 || this.#refilling.has(outbox)) return
+    this.#refilling.add(outbox)
+    void outbox.read(most - present).then((found) => {
+      this.#refilling.delete(outbox)
+      for (const unsent of found) take({ unsent, outbox, failures: 0 })
+      if (found.length > 0) this.#pump()
+    })
+  }
+
   async #attempt(waiting: Waiting): Promise<void> {
-    const { store, journal, logger } = this.#options
-    const { put } = waiting
-    if (this.#isOver(put)) {
+    const { store, logger } = this.#options
+    const { unsent, failures } = waiting
+    if (this.#isOver(unsent.put)) {
       this.#dropped++
-      journal?.putDone(put)
-      waiting.settle(new Error('the token has ended'))
-      return
+      return this.#done(waiting, new Error('the token has ended'))
     }
     try {
-      await within(PUT_TIMEOUT, store.put(put.record), tooLate)
-      if (this.#outage > 0 || waiting.failures > 0)
-        logger.info('the store takes revocations again', { store: store.name })
+      await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate)
+      if (this.#outage > 0 || failures > 0) logger.info('the store takes revocations again', { store: store.name })
       this.#written++
       this.#error = undefined
       this.#reached()
-      journal?.putDone(put)
-      waiting.settle()
+      this.#done(waiting)
       // It was refused before: others may be taken now, too.
-      if (waiting.failures > 0) for (const retry of [...this.#delayed.values()]) retry()
+      if (failures > 0) for (const retry of [...this.#delayed.values()]) retry()
     } catch (error) {
       this.#failedAt(waiting, error)
     }
   }
 
+  #done({ unsent, outbox, before }: Waiting, error?: Error): void {
+    unsent.takenBecomes(error)
+    this.#loose.delete(unsent)
+    outbox?.done(unsent)
+    if (before !== undefined) this.#done(before, error)
+  }
+
   #failedAt(waiting: Waiting, error: unknown): void {
     const { store, logger } = this.#options
-    const { put, failures } = waiting
+    const { unsent, failures } = waiting
     this.#failed++
     // A store of somebody's own may name what it could not write.
-    const reason = describeError(error).replaceAll(put.record.id, '[token]')
+    const reason = describeError(error).replaceAll(unsent.put.record.id, '[token]')
     if (this.#error === undefined && failures === 0) {
       logger.warn('a revocation could not be put to the store; trying again', { store: store.name, reason })
     }
     this.#error = reason
     const isUnreached = isUnreachable(error)
     // The same one twice in a row may be the only one that this store is silent about.
-    if (isUnreached && put !== this.#unreached) {
-      this.#unreached = put
+    if (isUnreached && unsent !== this.#unreached) {
+      this.#unreached = unsent
       this.#queue.push(waiting)
       this.#pause()
       return
     }
     if (!isUnreached) this.#reached()
-    this.#delay({ ...waiting, failures: failures + 1 })
+    this.#putAside({ ...waiting, failures: failures + 1 }, isUnreached ? PAUSE_LAST : RETRY_LAST)
   }
 
   #reached(): void {
@@ -232,7 +308,26 @@ export class WriteBack {
     this.#unreached = undefined
   }
 
-  #delay(waiting: Waiting): void {
+  /** Out of the others' way: to the outbox of those that were refused, and in memory if there is room. */
+  #putAside(waiting: Waiting, longest: number): void {
+    const { unsent, outbox, failures } = waiting
+    const refused = this.#refused
+    const isThere = outbox === refused && (refused?.hasUnread === false || refused?.isBroken === true)
+    if (refused === undefined || isThere) return this.#delay(waiting, longest)
+    const isHeld = !refused.hasUnread && this.#delayed.size < MAX_DELAYED
+    const { record, at } = unsent.put
+    const moved = refused.append(record, at, isHeld)
+    moved.kept.then(
+      () => {
+        this.#loose.delete(unsent)
+        outbox?.done(unsent)
+      },
+      () => undefined, // its first copy stays
+    )
+    if (isHeld) this.#delay({ unsent: moved, outbox: refused, failures, before: waiting }, longest)
+  }
+
+  #delay(waiting: Waiting, longest: number): void {
     const retry = () => {
       cancel()
       this.#delayed.delete(waiting)
@@ -240,7 +335,7 @@ export class WriteBack {
       this.#pump()
     }
     const pace = REFUSED_PACE * this.#delayed.size
-    const cancel = this.#clock.after(Math.max(pace, this.#backoff(waiting.failures, RETRY_LAST)), retry)
+    const cancel = this.#clock.after(Math.max(pace, this.#backoff(waiting.failures, longest)), retry)
     this.#delayed.set(waiting, retry)
   }
 
@@ -265,8 +360,13 @@ export class WriteBack {
   }
 }
 
-function rejected(error: Error): Promise<void> {
-  const promise = Promise.reject(error)
+function both(one: OutboxStatus, other: OutboxStatus): OutboxStatus {
+  const error = one.error ?? other.error
+  return { damages: one.damages + other.damages, ...(error === undefined ? {} : { error }) }
+}
+
+function rejected(): Promise<void> {
+  const promise = Promise.reject(new Error('revocations wait for the store'))
   promise.catch(() => undefined)
   return promise
 }

@@ -1,17 +1,22 @@
-import { readFileSync, statSync } from 'node:fs'
+import { cpSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { Secret } from '../../src/config/secret.js'
 import { silent } from '../../src/logging/index.js'
-import { MAX_PENDING, openJournal } from '../../src/revocation/journal/index.js'
+import { encodeHeader } from '../../src/revocation/journal/format.js'
+import { openJournal } from '../../src/revocation/journal/index.js'
+import { pendingBlock } from '../../src/revocation/journal/pending.js'
 import { RevocationList } from '../../src/revocation/list/index.js'
+import { OutboxDirectory } from '../../src/revocation/outbox/index.js'
 import { etcdEndpoint } from '../../src/revocation/persistent/etcd-endpoint.js'
 import { etcdV3Store } from '../../src/revocation/persistent/etcd-v3/store.js'
 import { StoreError } from '../../src/revocation/persistent/store-error.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
 import { WriteBack, type WriteBackOptions } from '../../src/revocation/write-back.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
+import { fileSizeLimitMissing, limitFileSize } from '../support/file-size-limit.js'
+import { pause } from '../workers/cluster.js'
 import { FakeClock } from './fake-clock.js'
 
 const NOW = new FakeClock().now()
@@ -21,6 +26,8 @@ const token = (id: string, expiresAt: number | undefined = NOW + HOUR): Revocati
   id,
   expiresAt,
 })
+
+const tokens = (count: number) => Array.from({ length: count }, (_, i) => token(`t${i}`))
 
 /** A store that takes what it is told to take. */
 class Store {
@@ -59,23 +66,23 @@ t.test('a store that is away is tried again with back-off, one put at a time, un
   const back = writeBack(store, clock)
   back.start()
   store.isAway = true
-  for (let i = 0; i < 20; i++) back.put(token(`t${i}`))
+  for (let i = 0; i < 40; i++) back.put(token(`t${i}`))
   await settled()
-  t.equal(store.attempts, 8, 'in parallel until the first failure')
-  t.match(back.state(), { waiting: 20, failed: 8, written: 0, error: 'cannot reach it with [token]' })
+  t.equal(store.attempts, 32, 'in parallel until the first failure')
+  t.match(back.state(), { waiting: 40, failed: 32, written: 0, error: 'cannot reach it with [token]' })
   back.put(token('later'))
   await settled()
-  t.equal(store.attempts, 8, 'nothing is tried before the pause is over')
+  t.equal(store.attempts, 32, 'nothing is tried before the pause is over')
   for (let i = 0; i < 10; i++) {
     clock.advance(5_000)
     await settled()
   }
-  t.equal(store.attempts, 18)
+  t.equal(store.attempts, 42)
   store.isAway = false
   clock.advance(5_000)
   await settled()
-  t.strictSame(new Set(store.taken).size, 21)
-  t.match(back.state(), { waiting: 0, written: 21, dropped: 0 })
+  t.strictSame(new Set(store.taken).size, 41)
+  t.match(back.state(), { waiting: 0, written: 41, dropped: 0 })
   t.notOk(back.state().error)
 })
 
@@ -168,64 +175,183 @@ t.test('rules that an etcd denies do not delay tokens', { skip: etcdMissing() },
   t.match(back.state(), { waiting: 1, written: 1 })
 })
 
-t.test('no more wait than there is room for; the others are counted', async (t) => {
-  const [store, clock] = [new Store(), new FakeClock()]
-  const back = writeBack(store, clock, { capacity: 3 })
-  for (let i = 0; i < 5; i++) back.put(token(`t${i}`))
-  t.match(back.state(), { waiting: 3, dropped: 2 })
-})
+t.test(
+  'in memory no more wait than there is room for: what is beyond is promised only if the store takes it',
+  async (t) => {
+    const [store, clock] = [new Store(), new FakeClock()]
+    store.refuses = (id) => id === 't4'
+    const back = writeBack(store, clock, { capacity: 3 })
+    const outcomes = [0, 1, 2, 3, 4].map((i) => back.put(token(`t${i}`)))
+    for (const { kept } of outcomes) await t.rejects(kept, 'nothing is on disk')
+    await outcomes[3]?.taken
+    await t.rejects(outcomes[4]?.taken ?? Promise.resolve(), /too many/)
+    await t.rejects(back.all().taken)
+    await t.rejects(back.all().kept)
+    t.match(back.state(), { waiting: 3, written: 1, dropped: 1 })
+    back.start()
+    await outcomes[0]?.taken
+    await settled()
+    await back.all().taken
+    t.match(back.state(), { waiting: 0, written: 4 })
+  },
+)
 
-t.test('what the store has not taken outlives a restart, and what it has taken is not put again', async (t) => {
-  const path = join(t.testdir(), 'journal')
+/** Resolves when it is so; looks at it every few milliseconds. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await pause(2)
+}
+
+/** The outboxes as a process that is killed now leaves them. */
+function killed(path: string): OutboxDirectory {
+  const copy = `${path}-after`
+  cpSync(path, copy, { recursive: true })
+  return new OutboxDirectory(copy)
+}
+
+t.test(
+  'what the store has not taken outlives kill -9, and what it refuses holds no other back then either',
+  async (t) => {
+    const path = join(t.testdir(), 'outbox')
+    const store = new Store()
+    store.isAway = true
+    const back = writeBack(store, new FakeClock(), { directory: new OutboxDirectory(path) })
+    back.start()
+    const rule: RevocationRecord = { kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }
+    const records = [token('poison'), token('unknown end', undefined), rule, ...tokens(3_000)]
+    await Promise.all(records.map((record) => back.put(record).kept))
+    t.match(back.state(), { waiting: records.length, written: 0, outbox: { path, damages: 0 } })
+
+    const second = killed(path)
+    store.isAway = false
+    store.refuses = (id) => id === 'poison'
+    const again = writeBack(store, new FakeClock(), { directory: second })
+    again.start()
+    await until(() => store.taken.length === records.length - 1)
+    t.strictSame(new Set(store.taken), new Set(records.slice(1).map(({ id }) => id)))
+    await until(() => again.state().waiting === 1)
+    await again.stop()
+    await back.stop()
+
+    store.refuses = () => false
+    const clock = new FakeClock()
+    const third = writeBack(store, clock, { directory: new OutboxDirectory(second.path) })
+    third.start()
+    await until(() => clock.untilNext() !== undefined)
+    clock.advance(30_000)
+    await until(() => store.taken.includes('poison'))
+    await until(() => third.state().waiting === 0)
+    t.match(third.state(), { written: 1 }, 'what was taken before a clean end is not put again')
+    await third.stop()
+    t.strictSame(readdirSync(second.path), [], 'nothing is left of it')
+  },
+)
+
+t.test('more are refused than memory holds: each is tried, and all are taken when the store takes them', async (t) => {
+  const path = join(t.testdir(), 'outbox')
   const [store, clock] = [new Store(), new FakeClock()]
-  const first = await journalAt(path)
-  store.refuses = (id) => id === 'late'
-  const back = writeBack(store, clock, { journal: first.journal })
+  store.refuses = (id) => id.startsWith('poison')
+  const back = writeBack(store, clock, { directory: new OutboxDirectory(path) })
   back.start()
-  for (const record of [token('early'), token('late'), token('unknown end', undefined)]) back.put(record)
-  await settled()
-  await first.journal.close()
-
-  const second = await journalAt(path)
-  t.match(second.journal.pendingPuts, [{ at: NOW, record: token('late') }])
+  for (let i = 0; i < 3_000; i++) back.put(token(`poison ${i}`, NOW + 100 * HOUR))
+  await back.put(token('good')).kept
+  await until(() => store.taken.includes('good'))
+  t.match(back.state(), { written: 1 })
   store.refuses = () => false
-  const again = writeBack(store, clock, { journal: second.journal })
-  again.start()
-  await settled()
-  t.equal(store.taken.at(-1), 'late')
+  await until(() => {
+    clock.advance(1_000)
+    return back.state().waiting === 0
+  })
+  t.equal(new Set(store.taken).size, 3_001)
+  await back.stop()
+})
+
+t.test(
+  'while the disk is full nothing is kept, the store is told all the same, and the disk is tried again',
+  { skip: fileSizeLimitMissing() },
+  async (t) => {
+    const path = join(t.testdir(), 'outbox')
+    const store = new Store()
+    store.isAway = true
+    const back = writeBack(store, new FakeClock(), { directory: new OutboxDirectory(path) })
+    back.start()
+    await back.put(token('before')).kept
+    limitFileSize(process.pid, 1)
+    t.teardown(() => limitFileSize(process.pid, 'unlimited'))
+    const during = back.put(token('during'))
+    await t.rejects(during.kept, /not on disk/)
+    await t.rejects(back.all().kept, /cannot be written/)
+    t.match(back.state(), { waiting: 2, outbox: { error: /EFBIG/ } })
+    limitFileSize(process.pid, 'unlimited')
+    await back.all().kept
+    t.notOk(back.state().outbox?.error)
+    const again = writeBack(new Store(), new FakeClock(), { directory: killed(path) })
+    again.start()
+    await until(() => again.state().written === 2)
+    await again.stop()
+    await back.stop()
+  },
+)
+
+t.test('what an older version kept in its journal is carried over, and done there', async (t) => {
+  const directory = t.testdir()
+  const path = join(directory, 'journal')
+  const old = [token('one'), token('two')].map((record, i) => pendingBlock({ number: i + 1, at: NOW, record }))
+  writeFileSync(path, Buffer.concat([encodeHeader(Buffer.alloc(8)), ...old]))
+  const first = await journalAt(path)
+  t.match(first.journal.pendingPuts, [{ record: token('one') }, { record: token('two') }])
+  const store = new Store()
+  store.isAway = true
+  const outbox = join(directory, 'outbox')
+  const back = writeBack(store, new FakeClock(), { journal: first.journal, directory: new OutboxDirectory(outbox) })
+  back.start()
+  await until(() => first.journal.pendingPuts.length === 0)
+  await first.journal.close()
+  await back.stop()
+  const second = await journalAt(path)
+  t.strictSame(second.journal.pendingPuts, [])
   await second.journal.close()
-  const third = await journalAt(path)
-  t.strictSame(third.journal.pendingPuts, [])
-  await third.journal.close()
+  store.isAway = false
+  const again = writeBack(store, new FakeClock(), { directory: new OutboxDirectory(outbox) })
+  again.start()
+  await until(() => store.taken.length === 2)
+  await again.stop()
 })
 
-t.test('rules are kept too, compaction keeps what waits, and drops what is done', async (t) => {
-  const path = join(t.testdir(), 'journal')
-  const { journal, list } = await journalAt(path)
-  const rule: RevocationRecord = { kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }
-  journal.addPending(rule, NOW)
-  for (let i = 0, before = 0; statSync(path).size >= before; i++) {
-    before = statSync(path).size
-    const put = journal.addPending(token(`done-${i}-${'x'.repeat(60_000)}`), NOW)
-    if (put !== undefined) journal.putDone(put)
-    list.add(token('one'), 'here', NOW)
-    await journal.flush()
+t.test('more than memory holds came while the store was away: all of them reach it when it is back', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  store.isAway = true
+  const back = writeBack(store, clock, { directory: new OutboxDirectory(join(t.testdir(), 'outbox')), capacity: 10 })
+  back.start()
+  for (let batch = 0; batch < 25; batch++) {
+    await Promise.all(Array.from({ length: 1_000 }, (_, i) => back.put(token(`t${batch}-${i}`)).kept))
   }
-  await journal.close()
-  const left = readFileSync(path, 'latin1').split('done-').length - 1
-  t.ok(left < 20, `${left} of 70: those that came while it was written anew`)
-  const again = await journalAt(path)
-  t.match(again.journal.pendingPuts, [{ record: rule }])
-  await again.journal.close()
+  t.match(back.state(), { waiting: 25_000, dropped: 0 })
+  store.isAway = false
+  clock.advance(5_000)
+  await until(() => back.state().waiting === 0)
+  t.equal(new Set(store.taken).size, 25_000)
+  t.match(back.state(), { written: 25_000, dropped: 0 })
+  await back.stop()
 })
 
-t.test('the journal keeps a bounded number', async (t) => {
-  const path = join(t.testdir(), 'journal')
-  const { journal } = await journalAt(path)
-  for (let i = 0; i < MAX_PENDING; i++) journal.addPending(token(`t${i}`), NOW)
-  t.equal(journal.addPending(token('more'), NOW), undefined)
-  await journal.close()
-  const again = await journalAt(path)
-  t.equal(again.journal.pendingPuts.length, MAX_PENDING)
-  await again.journal.close()
+t.test('what came while etcd was away reaches it when it is back', { skip: etcdMissing() }, async (t) => {
+  const etcd = await startEtcd(t)
+  const store = etcdV3Store({ endpoint: etcdEndpoint(etcd.url), username: '', password: new Secret('') })
+  const { put } = store
+  if (put === undefined) throw new Error('etcd takes revocations')
+  const directory = new OutboxDirectory(join(t.testdir(), 'outbox'))
+  const back = new WriteBack({ store: { ...store, put }, retention: 24 * HOUR, logger: silent('test'), directory })
+  t.teardown(async () => {
+    await back.stop()
+    await store.close?.()
+  })
+  back.start()
+  await etcd.kill()
+  const far = Date.now() + HOUR
+  await Promise.all(Array.from({ length: 1_500 }, (_, i) => back.put(token(`t${i}`, far)).kept))
+  t.match(back.state(), { waiting: 1_500, dropped: 0 })
+  await etcd.restart()
+  await until(() => back.state().waiting === 0)
+  const keys = (await etcd.ctl(3, 'get', '--prefix', 'jti/', '--keys-only')).split('\n').filter((key) => key !== '')
+  t.equal(new Set(keys).size, 1_500)
 })

@@ -12,5 +12,9 @@ export function fileSizeLimitMissing(): string | false {
 
 /** From now on no file of the process grows beyond so many bytes: to it that is a full disk. `unlimited` gives room again. */
 export function limitFileSize(pid: number | undefined, bytes: number | 'unlimited'): void {
+  // Without a listener of ours, those of the test runner end this process.
+  if (pid === process.pid && process.listenerCount('SIGXFSZ', ignore) === 0) process.on('SIGXFSZ', ignore)
   execFileSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}:`])
 }
+
+function ignore(): void {}

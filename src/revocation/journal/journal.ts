@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { describeError, type Logger } from '../../logging/index.js'
 import type { Entry, RevocationList } from '../list/index.js'
-import type { RevocationRecord } from '../record.js'
 import { entryBlocks, type InStepMark, inStepBlocks, markName, sourceBlocks } from './blocks.js'
 import { JournalFile } from './journal-file.js'
 import { type JSONValue, Notes } from './notes.js'
@@ -129,17 +128,9 @@ export class Journal {
     this.#schedule(BATCH_DELAY)
   }
 
-  /** The revocations that a store is still to be told of: those of an earlier run, too. */
+  /** The revocations that an older version kept here for a store. */
   get pendingPuts(): readonly PendingPut[] {
     return this.#pending.all
-  }
-
-  /** Keeps a revocation until {@link putDone}; `undefined` if too many are kept already. */
-  addPending(record: RevocationRecord, at: number): PendingPut | undefined {
-    if (this.#closed) return undefined
-    const put = this.#pending.add(record, at)
-    this.#schedule(BATCH_DELAY)
-    return put
   }
 
   /** The store has it, or nobody needs it any more. */

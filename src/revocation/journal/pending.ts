@@ -1,8 +1,8 @@
 import type { RevocationRecord } from '../record.js'
 import { encodeBlock } from './format.js'
 
-/** How many revocations may wait for their store; further ones are not kept. */
-export const MAX_PENDING = 10_000
+/** How many revocations an older version kept for their store. */
+const MAX_PENDING = 10_000
 /** A record's id is a token at most (64 KiB); what is longer was not written here. */
 const MAX_ID_LENGTH = 65_536
 /** Blocks that wait for the disk beyond this are dropped: the file is then written anew, from what still waits. */
@@ -17,11 +17,13 @@ export interface PendingPut {
   readonly record: RevocationRecord
 }
 
-/** What the journal knows of revocations that a store has not taken yet: blocks `pending` and `done` of the file. */
+/**
+ * What an older version kept in the journal for a store that had not taken it yet: blocks `pending` and `done` of the file.
+ * Today the outbox keeps it: what is found here is carried over there, and done then.
+ */
 export class PendingPuts {
   readonly #waiting = new Map<number, PendingPut>()
   #unwritten: Buffer[] = []
-  #last = 0
 
   /** Those that wait, in the order in which they came. */
   get all(): readonly PendingPut[] {
@@ -30,15 +32,6 @@ export class PendingPuts {
 
   get hasUnwritten(): boolean {
     return this.#unwritten.length > 0
-  }
-
-  /** Notes one; `undefined` if too many wait already. */
-  add(record: RevocationRecord, at: number): PendingPut | undefined {
-    if (this.#waiting.size >= MAX_PENDING) return undefined
-    const put = { number: ++this.#last, at, record }
-    this.#waiting.set(put.number, put)
-    this.#unwritten.push(pendingBlock(put))
-    return put
   }
 
   /** Notes that one waits no more. Returns whether the file has to be written anew for it. */
@@ -68,7 +61,6 @@ export class PendingPuts {
   load(payload: Buffer): void {
     const put = readPending(payload)
     if (put === undefined) return
-    this.#last = Math.max(this.#last, put.number)
     if (this.#waiting.size < MAX_PENDING) this.#waiting.set(put.number, put)
   }
 
@@ -78,11 +70,13 @@ export class PendingPuts {
   }
 }
 
-function pendingBlock(put: PendingPut): Buffer {
+/** The block of a revocation that a store is to be told of. */
+export function pendingBlock(put: PendingPut): Buffer {
   return encodeBlock('pending', Buffer.from(JSON.stringify(put)))
 }
 
-function readPending(payload: Buffer): PendingPut | undefined {
+/** The revocation of a `pending` block's payload; `undefined` if it can't be read. */
+export function readPending(payload: Buffer): PendingPut | undefined {
   try {
     const { number, at, record } = JSON.parse(payload.toString('utf8')) as Partial<PendingPut>
     if (!Number.isSafeInteger(number) || typeof at !== 'number' || !isRecord(record)) return undefined

@@ -1,0 +1,3 @@
+export { OutboxDirectory } from './directory.js'
+export { Outbox, type OutboxOptions, type OutboxStatus } from './outbox.js'
+export { Unsent } from './unsent.js'

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Etcd3 } from 'etcd3'
-import { type Issuer, startIssuer, type Token } from '../../test/chaos/issuer.js'
+import { startUpstream, type Token, type Upstream } from '../../test/chaos/upstream.js'
 import { Teardowns } from '../../test/chaos/teardowns.js'
 import { etcdMissing, startEtcd } from '../../test/services/etcd.js'
 import { startGatewayProcess } from '../support/gateway-process.js'
@@ -26,7 +26,7 @@ try {
 }
 
 async function measureBoth(): Promise<void> {
-  const issuer = await startIssuer(t)
+  const issuer = await startUpstream(t)
   const { url } = await startEtcd(t)
   const etcd = new Etcd3({ hosts: url })
   t.teardown(() => etcd.close())
@@ -45,7 +45,7 @@ function middleAndSlow(samples: readonly number[]): string {
 }
 
 async function measure(
-  issuer: Issuer,
+  issuer: Upstream,
   endpointUrl: string,
   api: string,
   write: (token: Token) => Promise<unknown>,

@@ -4,22 +4,25 @@ import { join } from 'node:path'
 import { freePorts } from '../services/free-port.js'
 import type { Teardowns } from './teardowns.js'
 
+/** Told that a message was given to the subscriber of a listener, not before `publishedAt`. */
+type Delivered = (listener: number, id: string, publishedAt: number) => void
+
 /** A topic broker (AMQP 1.0) that keeps nothing: what is published while a gateway is not subscribed is lost to it. */
 export class ChaosBroker {
-  readonly port: number
+  /** One for each gateway. */
+  readonly ports: readonly number[]
   readonly #topic: string
+  readonly #publishedAt = new Map<string, number>()
   #child: ChildProcess | undefined
-  /** Ids that it took while somebody was subscribed. */
-  readonly accepted = new Set<string>()
+  onDelivered: Delivered = () => undefined
 
-  private constructor(port: number, topic: string) {
-    this.port = port
+  private constructor(ports: readonly number[], topic: string) {
+    this.ports = ports
     this.#topic = topic
   }
 
-  static async start(t: Pick<Teardowns, 'teardown'>, topic: string): Promise<ChaosBroker> {
-    const [port = 0] = await freePorts(1)
-    const broker = new ChaosBroker(port, topic)
+  static async start(t: Pick<Teardowns, 'teardown'>, topic: string, listeners: number): Promise<ChaosBroker> {
+    const broker = new ChaosBroker(await freePorts(listeners), topic)
     t.teardown(() => broker.kill())
     await broker.restart()
     return broker
@@ -27,7 +30,9 @@ export class ChaosBroker {
 
   publish(id: string): void {
     const child = this.#child
-    if (child?.connected === true) child.send(id, () => undefined)
+    if (child?.connected !== true) return
+    this.#publishedAt.set(id, performance.now())
+    child.send(id, () => undefined)
   }
 
   async kill(): Promise<void> {
@@ -40,7 +45,7 @@ export class ChaosBroker {
   }
 
   async restart(): Promise<void> {
-    const child = fork(join(import.meta.dirname, 'broker-process.js'), [String(this.port), this.#topic], {
+    const child = fork(join(import.meta.dirname, 'broker-process.js'), [this.#topic, ...this.ports.map(String)], {
       execArgv: [],
       env: { ...process.env, NODE_OPTIONS: '' },
     })
@@ -51,8 +56,11 @@ export class ChaosBroker {
       once(child, 'exit').then(() => ['it has ended'] as const),
     ])
     if (first !== 'ready') throw new Error(`the broker did not start: ${String(first)}`)
-    child.on('message', (message: { published: string; subscribers: number }) => {
-      if (message.subscribers > 0) this.accepted.add(message.published)
+    child.on('message', ({ published, subscribed }: { published: string; subscribed: boolean[] }) => {
+      const publishedAt = this.#publishedAt.get(published)
+      this.#publishedAt.delete(published)
+      if (publishedAt === undefined || this.#child !== child) return
+      for (const [at, is] of subscribed.entries()) if (is) this.onDelivered(at, published, publishedAt)
     })
   }
 

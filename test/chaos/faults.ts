@@ -1,6 +1,10 @@
 import type { Random } from './random.js'
 
-/** What may be done to what. `cut` and `hole` are done to the network in between; a gateway loses both of its sources. */
+/**
+ * What may be done to what. `cut` and `hole` are done to the network in between; a gateway loses both of its sources.
+ * A gateway that is `replaced` starts with an empty state directory, one that is `damaged` with a flipped bit in its
+ * journal; one that is `overlapped` starts while its last process drains.
+ */
 export const FAULT_KINDS = [
   'broker killed',
   'broker frozen',
@@ -10,10 +14,21 @@ export const FAULT_KINDS = [
   'etcd frozen',
   'etcd cut',
   'etcd hole',
+  'etcd flooded',
   'gateway killed',
   'gateway frozen',
   'gateway cut',
   'gateway hole',
+  'gateway replaced',
+  'gateway damaged',
+  'gateway overlapped',
+  'primary killed',
+  'primary frozen',
+  'worker killed',
+  'worker frozen',
+  'disk full',
+  'disk read-only',
+  'clock jumped',
 ] as const
 
 export type FaultKind = (typeof FAULT_KINDS)[number]
@@ -26,9 +41,18 @@ export interface PlannedFault {
   readonly gap: number
   /** Milliseconds that it lasts. */
   readonly duration: number
-  /** Whether etcd's history is dropped just before it ends. */
-  readonly compact: boolean
+  /** Whether more is done: etcd's history is dropped before it ends, a gateway whose clock has jumped is restarted. */
+  readonly worse: boolean
+  /** Whether a gateway that starts finds etcd silent at first. */
+  readonly held: boolean
+  /** In [0, 1): where, or how far. */
+  readonly where: number
 }
+
+/** A flood takes as long as a whole run, and comes once in so many. */
+const FLOOD_EVERY = 25
+/** Longer than a worker's lease, by what the ledger allows to end late. */
+const BEYOND_LEASE = 9_000
 
 /** Draws the faults of a run: one of each sort at least, if they are not given. */
 export function planFaults(random: Random, gateways: number, kinds?: readonly FaultKind[]): PlannedFault[] {
@@ -36,27 +60,41 @@ export function planFaults(random: Random, gateways: number, kinds?: readonly Fa
     kind,
     gateway: random.between(0, gateways - 1),
     gap: random.between(200, 1_500),
-    duration: random.between(300, 2_500),
-    compact: kinds !== undefined || random.next() < 0.5,
+    duration: durationOf(kind, random),
+    worse: kinds !== undefined || random.next() < 0.5,
+    held: random.next() < 0.5,
+    where: random.next(),
   }))
 }
 
+function durationOf(kind: FaultKind, random: Random): number {
+  const duration = random.between(300, 2_500)
+  if (kind === 'primary frozen') return random.next() < 0.5 ? duration : BEYOND_LEASE
+  return kind === 'clock jumped' || kind.startsWith('disk') ? duration + 1_500 : duration
+}
+
 function drawn(random: Random): FaultKind[] {
-  const of = (target: string) => FAULT_KINDS.filter((kind) => kind.startsWith(target))
-  const more = Array.from({ length: random.between(2, 5) }, () => random.pick(FAULT_KINDS))
+  const usual = FAULT_KINDS.filter((kind) => kind !== 'etcd flooded')
+  const of = (...targets: string[]) => usual.filter((kind) => targets.some((target) => kind.startsWith(target)))
+  const more = Array.from({ length: random.between(1, 3) }, () => random.pick(usual))
+  const flood: FaultKind[] = random.next() < 1 / FLOOD_EVERY ? ['etcd flooded'] : []
   return random.shuffled([
     random.pick(of('broker')),
     random.pick(of('etcd')),
-    'gateway killed',
     random.pick(of('gateway')),
+    random.pick(of('primary', 'worker')),
+    random.pick(of('disk', 'clock', 'gateway damaged')),
+    'gateway killed',
     ...more,
+    ...flood,
   ])
 }
 
 /** What a fault keeps busy: two faults of one part follow each other. */
 export function parts({ kind, gateway }: PlannedFault): string[] {
-  if (kind === 'gateway killed' || kind === 'gateway frozen') return [`gateway ${gateway}`]
-  if (kind.startsWith('gateway')) return [`broker's network`, `etcd's network`]
+  if (kind === 'etcd flooded') return ['etcd', "etcd's network", `gateway ${gateway}`]
+  if (kind === 'gateway cut' || kind === 'gateway hole') return [`broker's network`, `etcd's network`]
   const [target = ''] = kind.split(' ')
+  if (target !== 'broker' && target !== 'etcd') return [`gateway ${gateway}`]
   return kind.endsWith('cut') || kind.endsWith('hole') ? [`${target}'s network`] : [target]
 }

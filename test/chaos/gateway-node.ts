@@ -1,29 +1,41 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
+import { GatewayProcess, type Ports, type Target } from './gateway-process.js'
+import type { GatewayRecord } from './gateway-record.js'
 import type { Ledger } from './ledger.js'
 import type { Teardowns } from './teardowns.js'
 
-const STARTED = /the gateway is started http=(\d+)/
-const START_LIMIT = 30_000
+/** A process that drains ends within so many milliseconds: the configured stopTimeout, and the grace beyond it. */
+export const STOP_TIMEOUT = 3_000
+const DRAINED_WITHIN = STOP_TIMEOUT + 8_000
+/** An orphan ends at once, which takes so long at most, ms. */
+const ORPHANS_END_WITHIN = 3_000
+/** A worker that was killed is replaced within so many ms, on a machine that has much else to do. */
+const REPLACED_WITHIN = 40_000
+const POLL = 25
+/** That each gateway has. */
+export const WORKERS = 2
 
-/** A gateway in a process of its own. Tells the ledger of all that is done to it. */
+/** A gateway, over the processes that it has one after the other. Tells the ledger of all that is done to it. */
 export class GatewayNode {
   readonly name: string
+  /** For its processes, beside this one's. */
+  readonly env: Record<string, string> = {}
+  /** In front of its command, if it runs in a namespace. */
+  readonly wrapper: string[] = []
   readonly #command: readonly string[]
   readonly #ledger: Ledger
-  #child: ChildProcess | undefined
+  readonly #record: GatewayRecord
+  readonly #processes = new Set<GatewayProcess>()
+  #current: GatewayProcess | undefined
   #log = ''
-  #port = 0
-  #up: PromiseWithResolve = withResolve()
-  #wanted = true
-  /** How often it was started. */
-  incarnation = 0
+  #up = switchOff()
 
   constructor(t: Pick<Teardowns, 'teardown'>, name: string, command: readonly string[], ledger: Ledger) {
     this.name = name
     this.#command = command
     this.#ledger = ledger
-    t.teardown(() => this.kill())
+    this.#record = ledger.of(name)
+    t.teardown(() => this.#endAll())
   }
 
   /** All that it has written, over its restarts. */
@@ -31,81 +43,157 @@ export class GatewayNode {
     return this.#log
   }
 
-  /** Resolves, with the port, when it runs and is not frozen. */
-  async port(): Promise<number> {
-    await this.#up.promise
-    return this.#port
+  /** How often it was started. */
+  get incarnation(): number {
+    return this.#record.life
+  }
+
+  /** Where it listens, if it does. */
+  get ports(): Ports | undefined {
+    return this.#current?.ports
+  }
+
+  /** Resolves when it runs and is not stopped as a whole. */
+  async reachable(): Promise<Ports> {
+    for (;;) {
+      await this.#up.promise
+      const { ports } = this
+      if (ports !== undefined) return ports
+      await setTimeout(POLL)
+    }
   }
 
   async start(): Promise<void> {
-    const child = spawn(process.execPath, this.#command, {
-      env: { ...process.env, NODE_OPTIONS: '' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    this.#child = child
-    this.#wanted = true
-    const closed = once(child, 'close').then(([status, signal]) => {
-      if (this.#child === child && this.#wanted)
-        this.#ledger.violated(`${this.name} ended by itself: ${status ?? signal}`)
-    })
-    const begin = this.#log.length
-    const started = new Promise<void>((resolve) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.setEncoding('utf8').on('data', (text: string) => {
-          this.#log += text
-          const match = STARTED.exec(this.#log.slice(begin))
-          if (match === null) return
-          this.#port = Number(match[1])
-          resolve()
-        })
+    const process = this.#spawn()
+    this.#current = process
+    this.#record.spawned(performance.now())
+    void this.#watch(process)
+    await process.listening()
+    this.#record.listening(performance.now())
+    this.#up.turnOn()
+  }
+
+  /** SIGKILL, to all of it at once, or to the primary alone: the rest must then end by itself. */
+  async kill(target: 'all' | 'primary' = 'all'): Promise<void> {
+    const process = this.#current
+    this.#current = undefined
+    this.#down()
+    if (process === undefined) return
+    process.signal(target, 'SIGKILL')
+    this.#record.killed(performance.now(), target === 'all' ? 'killed' : 'killed, the primary alone')
+    await process.exited
+    const deadline = performance.now() + ORPHANS_END_WITHIN
+    while (process.orphans.length > 0 && performance.now() < deadline) await setTimeout(POLL)
+    if (process.orphans.length > 0) {
+      this.#ledger.violated(`${this.name} left ${process.orphans.length} orphans`, performance.now())
+    }
+    await process.end()
+    this.#processes.delete(process)
+  }
+
+  /** Another process takes over while this one drains. Resolves when the old one has gone. */
+  async overlap(): Promise<void> {
+    const old = this.#current
+    if (old === undefined) return
+    const now = performance.now()
+    this.#current = undefined
+    this.#record.draining(now, now + DRAINED_WITHIN)
+    this.#record.cutOff('broker', now)
+    old.signal('primary', 'SIGTERM')
+    await this.start()
+    const late = setTimeout(DRAINED_WITHIN, 'late')
+    if ((await Promise.race([old.exited, late])) === 'late') {
+      this.#ledger.violated(`${this.name} did not end after SIGTERM`, performance.now())
+    }
+    await old.end()
+    this.#processes.delete(old)
+    this.#record.reconnected('broker', performance.now())
+    this.#record.note(performance.now(), 'the old process has gone')
+  }
+
+  freeze(target: Target): void {
+    if (target === 'all') this.#down()
+    this.#current?.signal(target, 'SIGSTOP')
+    this.#record.stopped(target, performance.now())
+  }
+
+  thaw(target: Target): void {
+    this.#record.resumed(target, performance.now())
+    this.#current?.signal('all', 'SIGCONT')
+    this.#up.turnOn()
+  }
+
+  /** SIGKILL to a worker: the primary replaces it. */
+  killWorker(): void {
+    this.#record.workerLost(performance.now())
+    this.#current?.signal('worker', 'SIGKILL')
+  }
+
+  /** Resolves when the primary says that as many workers listen as it should have. */
+  async replaced(): Promise<void> {
+    const deadline = performance.now() + REPLACED_WITHIN
+    while ((await this.#listeners()) < WORKERS) {
+      if (performance.now() > deadline) {
+        this.#ledger.violated(`${this.name} did not replace a worker`, performance.now())
+        break
       }
+      await setTimeout(POLL)
+    }
+    this.#record.workerReplaced(performance.now())
+  }
+
+  async #listeners(): Promise<number> {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.ports?.admin}/ready`, { signal: AbortSignal.timeout(1_000) })
+      const { workers = [] } = (await answer.json()) as { workers?: { listening: boolean }[] }
+      return workers.filter(({ listening }) => listening).length
+    } catch {
+      return 0
+    }
+  }
+
+  #spawn(): GatewayProcess {
+    const child = new GatewayProcess([...this.wrapper, process.execPath, ...this.#command], this.env, (text) => {
+      this.#log += text
     })
-    const limit = AbortSignal.timeout(START_LIMIT)
-    await Promise.race([started, closed, once(limit, 'abort')])
-    if (this.#port === 0) throw new Error(`${this.name} did not start:\n${this.#log.slice(begin)}`)
-    this.incarnation++
-    this.#ledger.started(this.name, performance.now())
-    this.#up.resolve()
+    this.#processes.add(child)
+    return child
   }
 
-  async kill(): Promise<void> {
-    const child = this.#child
-    this.#wanted = false
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    this.#down()
-    const gone = once(child, 'close')
-    child.kill('SIGKILL')
-    this.#ledger.killed(this.name, performance.now())
-    await gone
-    this.#port = 0
+  async #watch(process: GatewayProcess): Promise<void> {
+    const how = await process.exited
+    if (this.#current === process) this.#ledger.violated(`${this.name} ended by itself: ${how}`, performance.now())
   }
 
-  freeze(): void {
-    this.#down()
-    this.#child?.kill('SIGSTOP')
-    this.#ledger.frozen(this.name, performance.now())
-  }
-
-  thaw(): void {
-    this.#ledger.thawed(this.name, performance.now())
-    this.#child?.kill('SIGCONT')
-    this.#up.resolve()
-  }
-
+  /** Who waits already goes on waiting. */
   #down(): void {
-    this.#up = withResolve()
+    if (this.#up.isOn) this.#up = switchOff()
+  }
+
+  async #endAll(): Promise<void> {
+    this.#current = undefined
+    for (const process of this.#processes) await process.end()
   }
 }
 
-interface PromiseWithResolve {
+interface Switch {
+  isOn: boolean
   readonly promise: Promise<void>
-  readonly resolve: () => void
+  turnOn(): void
 }
 
-function withResolve(): PromiseWithResolve {
+function switchOff(): Switch {
   let resolve: () => void = () => undefined
   const promise = new Promise<void>((settle) => {
     resolve = settle
   })
-  return { promise, resolve }
+  const state: Switch = {
+    isOn: false,
+    promise,
+    turnOn() {
+      state.isOn = true
+      resolve()
+    },
+  }
+  return state
 }

@@ -1,7 +1,9 @@
-/** A refusal that is so old (ms) must survive whatever happens to the gateway: it is in the journal by then. */
-export const ENFORCED_AFTER = 50
+import { ENDS_WITHIN, ENFORCED_AFTER, GatewayRecord } from './gateway-record.js'
+import { Timeline } from './timeline.js'
 
-export type Way = 'broker' | 'etcd' | 'both'
+/** How a revocation enters. The last three go through one gateway, or its configuration. */
+export const WAYS = ['broker', 'etcd', 'both', '/revoke', 'POST /revocations', 'mgw revoke'] as const
+export type Way = (typeof WAYS)[number]
 
 /** A request's answer, as its client saw it. Times are `performance.now()`. */
 export interface Answer {
@@ -14,170 +16,173 @@ export interface Answer {
   readonly at: number
 }
 
-interface Published {
-  readonly way: Way
-  /** etcd has acknowledged it, or was seen to have it. */
-  durable: boolean
+/** Something that came through an open stream or WebSocket. */
+export interface Piece {
+  readonly gateway: string
+  readonly life: number
+  readonly token: string
+  readonly kind: 'stream' | 'WebSocket'
+  /** When the upstream wrote it. */
+  readonly writtenAt: number
 }
 
-class Gateway {
-  life = 0
-  /** Neither killed nor frozen. */
-  up = false
-  /** When a control token first passed in this life: the list is known. */
-  knownAt = Number.POSITIVE_INFINITY
-  frozenAt = Number.POSITIVE_INFINITY
-  /** When something was last done to it. */
-  disturbedAt = 0
-  readonly refusedAt = new Map<string, number>()
+export interface Violation {
+  readonly what: string
+  /** The token's way, and what was done around it. */
+  readonly timeline: readonly string[]
 }
 
 /**
- * What was published and what the gateways answered, and whether the two agree. Knows no clock, no process and no
+ * What was revoked and what the gateways answered, and whether the two agree. Knows no clock, no process and no
  * network. Anything that must never be is a violation; what may still come is {@link Ledger.missing}.
  */
 export class Ledger {
-  readonly violations: string[] = []
-  readonly #published = new Map<string, Published>()
+  readonly violations: Violation[] = []
+  readonly timeline = new Timeline()
+  readonly #ways = new Map<string, Way>()
+  /** When etcd had acknowledged it, or was seen to have it. */
+  readonly #durable = new Map<string, number>()
   readonly #controls: ReadonlySet<string>
-  readonly #gateways: ReadonlyMap<string, Gateway>
-  /** Answers by status, for the report. */
-  readonly answers = new Map<number, number>()
+  readonly #gateways: ReadonlyMap<string, GatewayRecord>
+  readonly #said = new Set<string>()
+  /** Pieces of streams and WebSockets. */
+  pieces = 0
 
-  constructor(gateways: readonly string[], controls: readonly string[]) {
-    this.#gateways = new Map(gateways.map((name) => [name, new Gateway()]))
+  /** @param grace milliseconds that a gateway gives its sources before it believes its journal */
+  constructor(gateways: readonly string[], controls: readonly string[], grace: number) {
+    this.#gateways = new Map(gateways.map((name) => [name, new GatewayRecord(name, this.timeline, grace)]))
     this.#controls = new Set(controls)
   }
 
-  violated(what: string): void {
-    this.violations.push(what)
-  }
-
-  /** To be called before the revocation leaves. */
-  published(token: string, way: Way): void {
-    this.#published.set(token, { way, durable: false })
-  }
-
-  /** etcd has it. */
-  acknowledged(token: string): void {
-    const entry = this.#published.get(token)
-    if (entry !== undefined) entry.durable = true
-  }
-
-  started(name: string, now: number): void {
-    const gateway = this.#of(name)
-    gateway.life++
-    gateway.up = true
-    gateway.knownAt = Number.POSITIVE_INFINITY
-    gateway.disturbedAt = now
-  }
-
-  killed(name: string, now: number): void {
-    const gateway = this.#of(name)
-    gateway.up = false
-    gateway.disturbedAt = now
-    forgetSince(gateway, now - ENFORCED_AFTER)
-  }
-
-  frozen(name: string, now: number): void {
-    const gateway = this.#of(name)
-    gateway.up = false
-    gateway.disturbedAt = now
-    gateway.frozenAt = now
-  }
-
-  /** A frozen gateway writes nothing: what it refused just before counts anew from its next refusal on. */
-  thawed(name: string, now: number): void {
-    const gateway = this.#of(name)
-    gateway.up = true
-    gateway.disturbedAt = now
-    forgetSince(gateway, gateway.frozenAt - ENFORCED_AFTER)
-    gateway.frozenAt = Number.POSITIVE_INFINITY
-  }
-
-  /** Whether a gateway has the right not to answer a request that was sent then. */
-  excused(name: string, life: number, sentAt: number): boolean {
-    const gateway = this.#of(name)
-    return !gateway.up || gateway.life !== life || gateway.disturbedAt >= sentAt
-  }
-
-  answered(answer: Answer): void {
-    this.answers.set(answer.status, (this.answers.get(answer.status) ?? 0) + 1)
-    if (![200, 401, 503].includes(answer.status)) this.violated(`${answer.gateway} answered ${answer.status}`)
-    else if (this.#controls.has(answer.token)) this.#control(answer)
-    else this.#revocable(answer)
-  }
-
-  /** What etcd holds and this gateway does not refuse (yet). */
-  missing(name: string): string[] {
-    const { refusedAt } = this.#of(name)
-    return [...this.#published].flatMap(([token, { durable }]) => (durable && !refusedAt.has(token) ? [token] : []))
-  }
-
-  /** Whether a control token has passed at this gateway since its last start. */
-  known(name: string): boolean {
-    return Number.isFinite(this.#of(name).knownAt)
-  }
-
-  /** What this gateway must refuse from now on, whatever happens to it. */
-  enforced(name: string, now: number): string[] {
-    return [...this.#of(name).refusedAt].flatMap(([token, at]) => (at + ENFORCED_AFTER <= now ? [token] : []))
-  }
-
-  /** Whether this gateway enforces something that it can have learnt from the topic only. */
-  enforcesWhatNoStoreHas(name: string, now: number): boolean {
-    return this.enforced(name, now).some((token) => this.#published.get(token)?.way === 'broker')
-  }
-
-  /** How many revocations etcd has that were never on the topic. */
-  get onlyInEtcd(): number {
-    return [...this.#published.values()].filter(({ way, durable }) => durable && way === 'etcd').length
-  }
-
-  get counts() {
-    const ways = { broker: 0, etcd: 0, both: 0 }
-    let durable = 0
-    for (const entry of this.#published.values()) {
-      ways[entry.way]++
-      if (entry.durable) durable++
-    }
-    return { ...ways, all: this.#published.size, durable }
-  }
-
-  describe(token: string): string {
-    return `${token} (published to ${this.#published.get(token)?.way ?? 'nobody'})`
-  }
-
-  #control({ gateway: name, life, status, sentAt, at }: Answer): void {
-    const gateway = this.#of(name)
-    if (status === 401) this.violated(`${name} refused a control token`)
-    if (life !== gateway.life) return
-    if (status === 200) gateway.knownAt = Math.min(gateway.knownAt, at)
-    else if (status === 503 && sentAt > gateway.knownAt) {
-      this.violated(`${name} answered 503 after its list was known`)
-    }
-  }
-
-  #revocable({ gateway: name, life, token, status, sentAt, at }: Answer): void {
-    const gateway = this.#of(name)
-    const refusedAt = gateway.refusedAt.get(token)
-    if (status === 401 && !this.#published.has(token)) this.violated(`${name} refused a token that nobody revoked`)
-    else if (status === 401 && refusedAt === undefined && life === gateway.life && gateway.up) {
-      gateway.refusedAt.set(token, at)
-    } else if (status === 200 && refusedAt !== undefined && sentAt >= refusedAt + ENFORCED_AFTER) {
-      const after = Math.round(sentAt - refusedAt)
-      this.violated(`${name} let ${this.describe(token)} pass ${after} ms after it had refused it (life ${life})`)
-      gateway.refusedAt.delete(token) // said once is enough
-    }
-  }
-
-  #of(name: string): Gateway {
+  of(name: string): GatewayRecord {
     const gateway = this.#gateways.get(name)
     if (gateway === undefined) throw new Error(`there is no gateway ${name}`)
     return gateway
   }
-}
 
-function forgetSince(gateway: Gateway, since: number): void {
-  for (const [token, at] of gateway.refusedAt) if (at > since) gateway.refusedAt.delete(token)
+  /** Of one kind and token, the first is enough. */
+  violated(what: string, at: number, token?: string): void {
+    const kind = `${token} ${what.replaceAll(/\d+/g, '#')}`
+    if (this.#said.has(kind)) return
+    this.#said.add(kind)
+    this.timeline.note(at, `VIOLATION: ${what}`, token)
+    this.violations.push({ what, timeline: this.timeline.of(token, at) })
+  }
+
+  /** To be called before the revocation leaves. */
+  published(token: string, way: Way, now: number, to?: string): void {
+    this.#ways.set(token, way)
+    this.timeline.note(now, `revoked by ${way}${to === undefined ? '' : ` at ${to}`}`, token)
+  }
+
+  /** etcd has it. */
+  acknowledged(token: string, now: number): void {
+    if (!this.#ways.has(token) || this.#durable.has(token)) return
+    this.#durable.set(token, now)
+    this.timeline.note(now, 'etcd has it', token)
+  }
+
+  isDurable(token: string): boolean {
+    return this.#durable.has(token)
+  }
+
+  /** The broker sent it, not before `publishedAt`, to a gateway that was subscribed, and says so now. */
+  delivered(name: string, token: string, publishedAt: number, now: number): void {
+    const gateway = this.of(name)
+    if (!gateway.hearsTopicSince(publishedAt)) return
+    gateway.delivered.set(token, now)
+    gateway.note(now, 'had it delivered by the broker', token)
+  }
+
+  /** A gateway said that it is revoked: 2xx of /revoke, 204 of POST /revocations. */
+  told(name: string, life: number, token: string, now: number): void {
+    const gateway = this.of(name)
+    gateway.note(now, 'said "revoked"', token)
+    // What a process says that drains is in its journal, or the store: the next one may not have it yet.
+    if (life === gateway.life) gateway.told.set(token, now)
+  }
+
+  answered({ gateway: name, life, token, status, sentAt, at }: Answer): void {
+    const gateway = this.of(name)
+    if (status === 200) this.#passed(gateway, life, token, sentAt, at)
+    else if (status === 401) this.#refused(gateway, life, token, at)
+    else if (status !== 503) this.violated(`${name} answered ${status}`, at, token)
+    else if (this.#controls.has(token) && !gateway.mayBeIgnorant(life, sentAt)) {
+      this.violated(`${name} answered 503 after its list was known`, at, token)
+    }
+  }
+
+  /** Something came through a stream that was open before: it must not, long after its token had to be refused. */
+  streamed({ gateway: name, life, token, kind, writtenAt }: Piece): void {
+    const gateway = this.of(name)
+    this.pieces++
+    const what = `${name} passed on a ${kind} of ${this.describe(token)}`
+    const never = gateway.mustNotServe(life, writtenAt)
+    if (never !== undefined) this.violated(`${what}: ${never}`, writtenAt, token)
+    // What an ended process passed on before its connections broke, or one that stood still had received, is late only.
+    if (life !== gateway.life || gateway.stoodStill(writtenAt)) return
+    const why = gateway.mustRefuse(token, life, writtenAt - ENDS_WITHIN, this.#durable.get(token))
+    if (why !== undefined) this.violated(`${what}: ${why}`, writtenAt, token)
+  }
+
+  /** What this gateway does not refuse (yet) and must come to: what etcd holds, the broker delivered, or it promised. */
+  missing(name: string): string[] {
+    const { refused, delivered, told } = this.of(name)
+    const due = new Set([...this.#durable.keys(), ...delivered.keys(), ...told.keys()])
+    return [...due].filter((token) => !refused.has(token))
+  }
+
+  /** What gateways have promised and etcd was not seen to have. */
+  get notInEtcd(): string[] {
+    const told = new Set([...this.#gateways.values()].flatMap((gateway) => [...gateway.told.keys()]))
+    return [...told].filter((token) => !this.#durable.has(token))
+  }
+
+  /** What this gateway must refuse from now on, whatever happens to it. */
+  enforced(name: string, now: number): string[] {
+    const { refused, told } = this.of(name)
+    const old = [...refused].flatMap(([token, at]) => (at + ENFORCED_AFTER <= now ? [token] : []))
+    return [...new Set([...old, ...told.keys()])]
+  }
+
+  /** Whether this gateway enforces something that it can have learnt from the topic only. */
+  enforcesWhatNoStoreHas(name: string, now: number): boolean {
+    return this.enforced(name, now).some((token) => this.#ways.get(token) === 'broker')
+  }
+
+  /** How many revocations etcd has that were never on the topic. */
+  get onlyInEtcd(): number {
+    return [...this.#durable.keys()].filter((token) => this.#ways.get(token) === 'etcd').length
+  }
+
+  get counts() {
+    const ways = Object.fromEntries(WAYS.map((way) => [way, 0])) as Record<Way, number>
+    for (const way of this.#ways.values()) ways[way]++
+    const told = [...this.#gateways.values()].reduce((sum, gateway) => sum + gateway.told.size, 0)
+    return { all: this.#ways.size, ways, durable: this.#durable.size, told }
+  }
+
+  describe(token: string): string {
+    if (this.#controls.has(token)) return 'a control token'
+    return `${token} (revoked by ${this.#ways.get(token) ?? 'nobody'})`
+  }
+
+  #passed(gateway: GatewayRecord, life: number, token: string, sentAt: number, at: number): void {
+    const what = `${gateway.name} let ${this.describe(token)} pass in life ${life}`
+    const never = gateway.mustNotServe(life, sentAt)
+    if (never !== undefined) this.violated(`${what}: ${never}`, at, token)
+    if (gateway.couldNotKnow(life, at)) this.violated(`${what}: it could not know its list yet`, at, token)
+    const why = gateway.mustRefuse(token, life, sentAt, this.#durable.get(token))
+    if (why !== undefined) this.violated(`${what}: ${why}`, at, token)
+    if (this.#controls.has(token) && life === gateway.life) gateway.passedControl(at)
+  }
+
+  #refused(gateway: GatewayRecord, life: number, token: string, at: number): void {
+    if (this.#controls.has(token)) this.violated(`${gateway.name} refused a control token`, at, token)
+    else if (!this.#ways.has(token)) this.violated(`${gateway.name} refused a token that nobody revoked`, at, token)
+    else if (life === gateway.life && gateway.up && !gateway.refused.has(token)) {
+      gateway.refused.set(token, at)
+      gateway.note(at, `refuses it (life ${life})`, token)
+    }
+  }
 }

@@ -1,12 +1,17 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
+import { Clients } from './clients.js'
+import { Entrances } from './entrances.js'
+import { clockLibrary } from './false-clock.js'
 import { type FaultKind, type PlannedFault, parts, planFaults } from './faults.js'
-import type { Token } from './issuer.js'
-import type { Way } from './ledger.js'
-import { Load } from './load.js'
+import { HEARD_WITHIN, LISTED_WITHIN } from './gateway-record.js'
+import { inflict } from './inflict.js'
+import { type Violation, WAYS, type Way } from './ledger.js'
 import { Random } from './random.js'
+import { disksMissing } from './journal-directory.js'
 import { Teardowns } from './teardowns.js'
-import { inflict, openWorld, type World, type WorldOptions } from './world.js'
+import type { Token } from './upstream.js'
+import { GATEWAYS, openWorld, type World, type WorldOptions } from './world.js'
 
 export interface ChaosOptions extends WorldOptions {
   readonly seed: number
@@ -23,73 +28,95 @@ export interface ChaosOptions extends WorldOptions {
 export interface Outcome {
   readonly seed: number
   readonly faults: number
-  readonly revocations: { readonly all: number; readonly broker: number; readonly etcd: number; readonly both: number }
-  /** Those that etcd has acknowledged, or has. */
-  readonly durable: number
+  /** Faults that this machine cannot have, and why. */
+  readonly skipped: readonly string[]
+  readonly revocations: World['ledger']['counts']
   /** By gateway: revocations that it enforces at the end. */
   readonly enforced: readonly number[]
   readonly requests: number
-  /** Milliseconds from the last recovery until everything durable was enforced everywhere. */
+  /** Pieces that came through streams and WebSockets. */
+  readonly pieces: number
+  /** Milliseconds from the last recovery until everything due was enforced everywhere. */
   readonly settledAfter: number | undefined
-  readonly violations: readonly string[]
+  readonly violations: readonly Violation[]
   /** The gateways' logs. */
   readonly logs: readonly string[]
 }
 
-/** Everything durable is enforced so many milliseconds after the last recovery, or something was lost. */
-export const SETTLED_WITHIN = 6_000
-const CLIENTS = 3
-const READY_LIMIT = 20_000
+const READY_LIMIT = 60_000
+/** A gateway that starts with no source in reach believes its journal within so many ms. */
+const ALONE_WITHIN = 10_000
+/** What a gateway has promised is in etcd so many ms after the last recovery. */
+const WRITTEN_BACK_WITHIN = 20_000
 /** Used before they are revoked, as a queue of this length. */
 const UPCOMING = 12
+/** Revoked when nothing is done to anybody any more: what is lost then was lost for no reason. */
+const AFTERWARDS = 3
 const POLL = 25
 /** How long a fault may wait for what makes it worth while. */
 const STAKE_LIMIT = 5_000
+/** A command is a process: one run has a few. */
+const COMMAND_ODDS = 1 / 60
+const USUAL_WAYS = ['broker', 'broker', 'broker', 'etcd', 'etcd', 'both', '/revoke', 'POST /revocations'] as const
 
 /**
  * One run: everything is started, ill-treated, checked and ended, which `t` may do before its time.
  * Rejects only when it could not be set up.
  */
 export async function runChaos(options: ChaosOptions, t = new Teardowns()): Promise<Outcome> {
+  const random = new Random(options.seed)
+  const planned = planFaults(new Random(random.between(0, 2 ** 31)), GATEWAYS.length, options.faults)
+  const skipped = planned.flatMap((fault) => missing(fault) ?? [])
+  const plan = planned.filter((fault) => missing(fault) === undefined)
+  const of = (target: string) => new Set(plan.flatMap(({ kind, gateway }) => (kind.startsWith(target) ? gateway : [])))
   const stop = new AbortController()
   setMaxListeners(0, stop.signal) // each request under way has one
   try {
-    const world = await openWorld(t, options)
-    const run = new Run(world, options, stop.signal)
+    const world = await openWorld(t, options, { disk: of('disk'), clock: of('clock') })
+    const run = new Run(world, options, random, stop.signal)
     t.teardown(async () => {
       stop.abort()
       await run.ended()
     })
-    return await run.toTheEnd()
+    return { ...(await run.toTheEnd(plan)), skipped }
   } finally {
     await t.end()
   }
 }
 
+/** Why a fault cannot be had here. */
+function missing({ kind }: PlannedFault): string | undefined {
+  const why = kind.startsWith('disk')
+    ? disksMissing()
+    : kind.startsWith('clock') && clockLibrary() === undefined && 'libfaketime is not installed'
+  return why === false ? undefined : `${kind}: ${why}`
+}
+
 class Run {
   readonly #world: World
   readonly #options: ChaosOptions
-  readonly #signal: AbortSignal
   readonly #random: Random
-  readonly #loads: readonly Load[]
+  readonly #clients: Clients
+  readonly #entrances: Entrances
   readonly #revoked: Token[] = []
   readonly #upcoming: Token[] = []
-  readonly #puts: Promise<unknown>[] = []
-  #clients: Promise<unknown> = Promise.resolve()
+  readonly #entering = new Set<Promise<unknown>>()
   #faults = 0
 
-  constructor(world: World, options: ChaosOptions, signal: AbortSignal) {
+  constructor(world: World, options: ChaosOptions, random: Random, signal: AbortSignal) {
     this.#world = world
     this.#options = options
-    this.#signal = signal
-    this.#random = new Random(options.seed)
-    this.#loads = world.sites.map(({ gateway }) => new Load(gateway, world.ledger))
+    this.#random = random
+    this.#entrances = new Entrances(world)
+    const tokens = { controls: world.controls, revoked: this.#revoked, upcoming: () => this.#upcoming }
+    this.#clients = new Clients(world, tokens, options.seed, signal)
   }
 
-  async toTheEnd(): Promise<Outcome> {
+  async toTheEnd(plan: readonly PlannedFault[]): Promise<Omit<Outcome, 'skipped'>> {
     const { sites, ledger } = this.#world
-    const plan = planFaults(new Random(this.#random.between(0, 2 ** 31)), sites.length, this.#options.faults)
-    this.#startClients()
+    this.#clients.start()
+    // Nothing of etcd comes through at first: whoever serves now cannot know.
+    await Promise.all(sites.map((site) => site.start(true)))
     if (!(await this.#knownBy(READY_LIMIT))) throw new Error('the gateways did not come to know their lists')
     const faults = new AbortController()
     const publishing = this.#publish(faults.signal)
@@ -98,59 +125,47 @@ class Run {
     await publishing
     const settledAfter = await this.#settle()
     if (this.#options.finale !== false) await this.#restartAlone()
-    const { all, durable, ...ways } = ledger.counts
     return {
       seed: this.#options.seed,
       faults: this.#faults,
-      revocations: { all, ...ways },
-      durable,
+      revocations: ledger.counts,
       enforced: sites.map(({ gateway }) => ledger.enforced(gateway.name, performance.now()).length),
-      requests: this.#loads.reduce((sum, load) => sum + load.requests, 0),
+      requests: this.#clients.requests,
+      pieces: ledger.pieces,
       settledAfter,
       violations: ledger.violations,
       logs: sites.map(({ gateway }) => gateway.log),
     }
   }
 
-  async ended(): Promise<void> {
-    await this.#clients
-    for (const load of this.#loads) load.close()
+  ended(): Promise<void> {
+    return this.#clients.ended()
   }
 
-  #startClients(): void {
-    const tokens = { controls: this.#world.controls, revoked: this.#revoked, upcoming: () => this.#upcoming }
-    this.#clients = Promise.all(
-      this.#loads.flatMap((load, at) =>
-        Array.from({ length: CLIENTS }, (_, client) =>
-          load.run(tokens, new Random(this.#options.seed + at * CLIENTS + client), this.#signal),
-        ),
-      ),
-    )
-  }
-
-  /** Publishes until the faults are over, and there are enough. */
+  /** Revokes until the faults are over, and there are enough. */
   async #publish(faultsOver: AbortSignal): Promise<void> {
     const random = new Random(this.#random.between(0, 2 ** 31))
     const enough = this.#options.revocations ?? 200
     while (!faultsOver.aborted || this.#revoked.length < enough) {
-      while (this.#upcoming.length < UPCOMING) this.#upcoming.push(await this.#world.issuer.token())
-      const token = this.#upcoming.shift()
-      if (token !== undefined) this.#revoke(token, random.pick<Way>(['broker', 'broker', 'etcd', 'etcd', 'both']))
+      const way = random.next() < COMMAND_ODDS ? 'mgw revoke' : random.pick<Way>(USUAL_WAYS)
+      await this.#revokeNext(way, random)
       await setTimeout(random.between(5, 60))
     }
-    await Promise.all(this.#puts)
   }
 
-  #revoke(token: Token, way: Way): void {
-    const { ledger, broker, writer } = this.#world
-    ledger.published(token.jti, way)
+  async #revokeNext(way: Way, random: Random): Promise<void> {
+    while (this.#upcoming.length < UPCOMING) {
+      const token = await this.#world.upstream.token()
+      this.#upcoming.push(token)
+      this.#clients.hold(token, this.#upcoming.length + this.#revoked.length)
+    }
+    const token = this.#upcoming.shift()
+    if (token === undefined) return
     this.#revoked.push(token)
-    if (way !== 'etcd') broker.publish(token.jti)
-    if (way === 'broker') return
-    const put = writer.put(`jti/${token.jti}`, '3600').then((acknowledged) => {
-      if (acknowledged) ledger.acknowledged(token.jti)
+    const entering = this.#entrances.revoke(token, way, random.pick(this.#world.sites)).finally(() => {
+      this.#entering.delete(entering)
     })
-    this.#puts.push(put)
+    this.#entering.add(entering)
   }
 
   /** Begins one fault after another; those of different targets overlap. Resolves when all are over. */
@@ -165,81 +180,121 @@ class Run {
     await Promise.all(busy.values())
   }
 
-  async #inflict({ kind, gateway, duration, compact }: PlannedFault): Promise<void> {
-    const { writer, sites, ledger } = this.#world
-    const name = sites[gateway]?.gateway.name ?? ''
+  async #inflict(fault: PlannedFault): Promise<void> {
+    const { ledger } = this.#world
+    const { kind, duration } = fault
+    const name = GATEWAYS[fault.gateway] ?? ''
     // A fault with nothing at stake shows nothing: on a slow machine it waits for that.
     if (kind === 'gateway killed')
       await within(STAKE_LIMIT, () => ledger.enforcesWhatNoStoreHas(name, performance.now()))
     this.#faults++
-    this.#options.print?.(`${kind}${kind.startsWith('gateway') ? ` (${name})` : ''} for ${duration} ms`)
+    const of = /^(broker|etcd) /.test(kind) ? '' : ` (${name})`
+    this.#tell(`${kind}${of} for ${duration} ms`)
+    try {
+      await this.#through(fault)
+    } catch (error) {
+      ledger.violated(`${kind}: ${error instanceof Error ? error.message : String(error)}`, performance.now())
+    }
+    this.#tell(`${kind}${of} is over`)
+  }
+
+  async #through(fault: PlannedFault): Promise<void> {
+    const { writer, ledger } = this.#world
+    const { kind, duration } = fault
     const before = ledger.onlyInEtcd
-    const recover = await inflict(this.#world, kind, gateway)
+    const recover = await inflict(this.#world, fault)
+    this.#revoked.push(...this.#world.flooded.splice(0))
     await setTimeout(duration)
     if (kind === 'etcd cut' || kind === 'etcd hole') await within(STAKE_LIMIT, () => ledger.onlyInEtcd > before)
-    if (compact && (await writer.compact())) this.#options.print?.('etcd compacted')
+    if (fault.worse && kind.startsWith('etcd') && (await writer.compact())) this.#tell('etcd compacted')
     await recover()
   }
 
-  /** Resolves to how long it took until all that is durable was enforced by all; then asks for each once more. */
+  #tell(text: string): void {
+    const now = performance.now()
+    this.#world.ledger.timeline.note(now, text)
+    this.#options.print?.(`${Math.round(now)} ${text}`)
+  }
+
+  /** Resolves to how long it took until all that is due was enforced by all; then asks for each once more. */
   async #settle(): Promise<number | undefined> {
-    const { sites, ledger, writer } = this.#world
+    const { sites, ledger } = this.#world
     const begin = performance.now()
-    // A write whose answer was lost is durable all the same.
-    for (const token of await writer.held('jti/')) ledger.acknowledged(token)
-    const open = () =>
-      sites.some(({ gateway }) => !ledger.known(gateway.name) || ledger.missing(gateway.name).length > 0)
-    const closed = await within(SETTLED_WITHIN, async () => {
-      await Promise.all(this.#loads.map((load, at) => load.refused(this.#open(at), this.#signal)))
-      return !open()
+    await Promise.all(this.#entering)
+    for (let round = 0; round < AFTERWARDS; round++) {
+      for (const way of WAYS) if (way !== 'mgw revoke') await this.#revokeNext(way, this.#random)
+    }
+    await Promise.all(this.#entering)
+    // What a gateway promised, and a write whose answer was lost, is in etcd all the same.
+    await within(WRITTEN_BACK_WITHIN, async () => {
+      await this.#seeWhatIsHeld()
+      return ledger.notInEtcd.length === 0
     })
-    const settledAfter = closed ? Math.round(performance.now() - begin) : undefined
-    for (const { gateway } of sites) {
-      if (!ledger.known(gateway.name)) ledger.violated(`${gateway.name} does not know its list in time`)
-      for (const token of ledger.missing(gateway.name)) {
-        ledger.violated(`${gateway.name} does not refuse ${ledger.describe(token)} in time`)
+    const names = sites.map(({ gateway }) => gateway.name)
+    const isSettled = () => names.every((name) => ledger.of(name).knows && ledger.missing(name).length === 0)
+    const settled = await within(LISTED_WITHIN + HEARD_WITHIN, async () => {
+      await this.#clients.askFor((name) => this.#missing(name))
+      return isSettled()
+    })
+    const now = performance.now()
+    for (const token of ledger.notInEtcd)
+      ledger.violated(`${ledger.describe(token)} is not in etcd in time`, now, token)
+    for (const name of names) {
+      if (!ledger.of(name).knows) ledger.violated(`${name} does not know its list in time`, now)
+      for (const token of ledger.missing(name)) {
+        ledger.violated(`${name} does not refuse ${ledger.describe(token)} in time`, now, token)
       }
     }
     await this.#askForAll()
-    return settledAfter
+    return settled ? Math.round(now - begin) : undefined
+  }
+
+  async #seeWhatIsHeld(): Promise<void> {
+    const { writer, ledger } = this.#world
+    for (const token of await writer.held('jti/')) ledger.acknowledged(token, performance.now())
   }
 
   /** What the ledger still waits for at a gateway, and a control. */
-  #open(at: number): Token[] {
-    const missing = new Set(this.#world.ledger.missing(this.#world.sites[at]?.gateway.name ?? ''))
+  #missing(name: string): Token[] {
+    const missing = new Set(this.#world.ledger.missing(name))
     return [...this.#revoked.filter(({ jti }) => missing.has(jti)), ...this.#world.controls]
   }
 
   /** Both gateways are killed and start again with no source in reach: what they enforced is in their journals. */
   async #restartAlone(): Promise<void> {
     const { sites, broker, etcd, ledger } = this.#world
-    this.#options.print?.('everything killed; the gateways start alone')
     await setTimeout(100) // what was refused last counts, too
+    this.#tell('everything killed; the gateways start alone')
     this.#faults++
+    for (const { record } of sites) {
+      record.cutOff('broker', performance.now())
+      record.cutOff('etcd', performance.now())
+    }
     await Promise.all([broker.kill(), etcd.kill(), ...sites.map(({ gateway }) => gateway.kill())])
-    await Promise.all(sites.map(({ gateway }) => gateway.start()))
-    if (!(await this.#knownBy(SETTLED_WITHIN))) ledger.violated('a gateway that starts alone does not know its list')
+    await Promise.all(sites.map((site) => site.start(false)))
+    if (!(await this.#knownBy(ALONE_WITHIN))) {
+      ledger.violated('a gateway that starts alone does not know its list', performance.now())
+    }
     await this.#askForAll()
   }
 
   /** Every revoked token once, at every gateway: the ledger says what of it is wrong. */
   async #askForAll(): Promise<void> {
-    const { sites, ledger } = this.#world
-    await Promise.all(
-      this.#loads.map(async (load, at) => {
-        const name = sites[at]?.gateway.name ?? ''
-        const enforced = new Set(ledger.enforced(name, performance.now()))
-        const refused = await load.refused(this.#revoked, this.#signal)
-        for (const token of enforced) {
-          if (!refused.has(token)) ledger.violated(`${name} does not refuse ${ledger.describe(token)} any more`)
-        }
-      }),
+    const { ledger } = this.#world
+    const enforced = new Map<string, Set<string>>(
+      GATEWAYS.map((name) => [name, new Set(ledger.enforced(name, performance.now()))]),
+    )
+    await this.#clients.askFor(
+      (name) => this.#revoked.filter(({ jti }) => enforced.get(name)?.has(jti)),
+      (name, token) => {
+        const what = `${name} does not refuse ${ledger.describe(token)} any more`
+        ledger.violated(what, performance.now(), token)
+      },
     )
   }
 
   #knownBy(limit: number): Promise<boolean> {
-    const { sites, ledger } = this.#world
-    return within(limit, () => sites.every(({ gateway }) => ledger.known(gateway.name)))
+    return within(limit, () => this.#world.sites.every(({ record }) => record.knows))
   }
 }
 

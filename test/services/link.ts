@@ -13,8 +13,16 @@ export interface Link {
   mend(): void
 }
 
+/** Told of what comes over a link. */
+export interface LinkWatch {
+  /** A client's connection was accepted. */
+  connected(): void
+  /** Bytes of the server have come through. */
+  answered(): void
+}
+
 /** Opens a TCP proxy on a free loopback port. */
-export async function openLink(t: Owner, target: number): Promise<Link> {
+export async function openLink(t: Owner, target: number, watch?: LinkWatch): Promise<Link> {
   const pairs = new Set<Pair>()
   let state: 'whole' | 'cut' | 'silent' = 'whole'
   const server: Server = createServer((client) => {
@@ -23,7 +31,12 @@ export async function openLink(t: Owner, target: number): Promise<Link> {
       client.destroy()
       return
     }
-    const pair = new Pair(client, connect(target, '127.0.0.1'), () => pairs.delete(pair))
+    const upstream = connect(target, '127.0.0.1')
+    const pair = new Pair(client, upstream, () => pairs.delete(pair))
+    if (watch !== undefined) {
+      watch.connected()
+      upstream.on('data', () => watch.answered())
+    }
     pairs.add(pair)
     if (state === 'silent') pair.silence()
   })

@@ -11,6 +11,8 @@ const REOPEN = 250
 /** Of so many tokens, one has a stream, and one a WebSocket, when it is revoked. */
 const HELD_EVERY = 5
 const CLIENTS = 100
+/** A gateway that does not answer for all tokens within so many ms has failed to. */
+const ASK_LIMIT = 40_000
 
 /** The clients of all gateways: they ask on, and hold streams and WebSockets open. */
 export class Clients {
@@ -62,7 +64,8 @@ export class Clients {
     await Promise.all(
       this.#world.sites.map(async ({ gateway }, at) => {
         const asked = tokens(gateway.name)
-        const refused = await this.#loads[at]?.refused(asked, this.#signal)
+        const limit = AbortSignal.timeout(ASK_LIMIT)
+        const refused = await this.#loads[at]?.refused(asked, AbortSignal.any([this.#signal, limit]))
         if (this.#signal.aborted) return
         for (const { jti } of asked) if (refused?.has(jti) !== true) passed?.(gateway.name, jti)
       }),

@@ -1,0 +1,141 @@
+import type { Mutant } from './mutant.js'
+
+/** One edit for each promise, and what must turn red. The text is what TypeScript makes of the sources. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'deaf to the topic',
+    promise: 'topic',
+    file: 'revocation/source-state.js',
+    find: 'revoked: (record) => listener.apply(record, this.name),',
+    replace: "revoked: (record) => { if (this.role !== 'realtime') listener.apply(record, this.name) },",
+    caughtBy: { chaos: ['etcd cut'], sees: /the broker had delivered it|\(revoked by broker\) in time/ },
+  },
+  {
+    name: 'serves before it knows',
+    promise: 'known',
+    file: 'revocation/known-watch.js',
+    find: 'const remaining = this.#remaining();',
+    replace: 'const remaining = Number.POSITIVE_INFINITY;',
+    caughtBy: { chaos: ['gateway replaced'], sees: /it could not know its list yet/ },
+  },
+  {
+    name: 'writes nothing back',
+    promise: 'write-back',
+    file: 'revocation/write-back.js',
+    find: 'await within(PUT_TIMEOUT, store.put(put.record), tooLate);',
+    replace: '',
+    caughtBy: { chaos: ['etcd cut'], sees: /is not in etcd in time/ },
+  },
+  {
+    name: 'a hand-over that fails is a success',
+    promise: 'acknowledgement',
+    file: 'gateway/pending-handovers.js',
+    find: 'pending.reject(new UnconfirmedRevocation(failure.code, failure.message));',
+    replace: 'pending.resolve();',
+    caughtBy: {
+      test: 'workers/revoke',
+      title: '/revoke is answered 503 when the primary stands still, and it is never answered 2xx when it dies',
+    },
+  },
+  {
+    name: 'a worker that does not acknowledge counts as one that does',
+    promise: 'acknowledgement',
+    file: 'revocation/replication/enforcements.js',
+    find: "each.reject(notEnforced('a worker has not acknowledged the revocation and may still serve'));",
+    replace: 'each.resolve();',
+    caughtBy: {
+      test: 'workers/revoke',
+      title: 'while a worker stands still nobody is told that a token is revoked, until that worker can serve no more',
+    },
+  },
+  {
+    name: 'what is not on disk is promised',
+    promise: 'acknowledgement',
+    file: 'revocation/revocations.js',
+    find: 'throw notDurable(error);',
+    replace: '',
+    caughtBy: {
+      test: 'admin/revocations',
+      title: 'while the disk is full it is 503, and 204 only for what is refused after kill -9',
+    },
+  },
+  {
+    name: 'workers serve on without their primary',
+    promise: 'lease',
+    file: 'revocation/replication/replica.js',
+    find: 'this.#setKnownUntil(Math.min(knownUntil, saidAt + LEASE));',
+    replace: 'this.#setKnownUntil(knownUntil);',
+    caughtBy: {
+      test: 'workers/lease',
+      title: 'a primary that stands still: streams and WebSockets with a token end with the lease, others go on',
+    },
+  },
+  {
+    name: 'orphans live on',
+    promise: 'lease',
+    file: 'worker.js',
+    find: 'setImmediate(() => process.exit(1));',
+    replace: '',
+    caughtBy: { chaos: ['primary killed'], sees: /left \d orphans/ },
+  },
+  {
+    name: 'a slow store is listed a twentieth of the time, topic or not',
+    promise: 'listing pace',
+    file: 'revocation/listing-pace.js',
+    find: 'const PAUSE_OTHERWISE = 1;',
+    replace: 'const PAUSE_OTHERWISE = 20;',
+    caughtBy: {
+      test: 'revocation/synchronizer',
+      title: 'the pause after a slow listing is 20 times as long while revocations are pushed, else as long as it was',
+    },
+  },
+  {
+    name: 'a silent broker is believed for minutes',
+    promise: 'listing pace',
+    file: 'revocation/realtime/amqp-0-9-1/index.js',
+    find: 'const IDLE_HEARTBEATS = 2;',
+    replace: 'const IDLE_HEARTBEATS = 20;',
+    caughtBy: {
+      test: 'revocation/realtime/silence',
+      title: 'a broker that is frozen, or behind a link that swallows all, is a gap within 15 s',
+    },
+  },
+  {
+    name: 'what is revoked by the v2 commands is not seen',
+    promise: 'empty answer',
+    file: 'revocation/persistent/etcd-v2/beside.js',
+    find: "if (presence === 'in use')",
+    replace: "if (presence === 'in use') return; if (false)",
+    caughtBy: {
+      test: 'revocation/persistent/etcd-both-apis',
+      title: 'keys of both APIs are listed and watched, whichever of them came first',
+    },
+  },
+  {
+    name: 'a handshake may last for ever',
+    promise: 'connection ends',
+    file: 'server/listeners.js',
+    find: '{ ...serverOptions, ...tls, handshakeTimeout }',
+    replace: '{ ...serverOptions, ...tls, handshakeTimeout: 120_000 }',
+    caughtBy: { test: 'server/listeners', title: 'a TLS handshake that does not finish is ended' },
+  },
+  {
+    name: 'what follows a declined upgrade is read as a request',
+    promise: 'connection ends',
+    file: 'server/listeners.js',
+    find: ' || req.declinesUpgrade',
+    replace: '',
+    caughtBy: {
+      test: 'server/listeners',
+      title: 'nothing behind a request whose upgrade is declined is read as a request',
+    },
+  },
+  {
+    name: 'a short key verifies tokens',
+    promise: 'keys',
+    file: 'auth/judged-key.js',
+    find: 'const SHORTEST_MODULUS = 2_048;',
+    replace: 'const SHORTEST_MODULUS = 512;',
+    caughtBy: { test: 'auth/judged-key', title: 'what no token should be verified with is told apart, and why' },
+  },
+]

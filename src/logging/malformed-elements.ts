@@ -18,6 +18,8 @@ export interface MalformedElementsOptions {
 
 /** The malformed elements of one listing, until it ends. */
 export interface MalformedListing<Reason extends string = string> {
+  /** Whether there was none so far. */
+  readonly isEmpty: boolean
   /** @param at its place or kind; never its value */
   count(reason: Reason, at: string): void
   /** The listing was read whole: what it counted stands for what the source holds. */
@@ -71,6 +73,9 @@ export class MalformedElements<Reason extends string = string> {
     this.#since = new Map()
     const counts: Counts<Reason> = new Map()
     return {
+      get isEmpty() {
+        return counts.size === 0
+      },
       count: (reason, at) => add(counts, reason, 1, at),
       end: () => {
         const last = this.#listed

@@ -2,15 +2,18 @@ import { describeError, type Logger } from '../logging/index.js'
 import { applyListing } from './apply-listing.js'
 import type { Clock } from './clock.js'
 import type { JSONValue } from './journal/notes.js'
+import { type LastListing, ListingMemory } from './last-listing.js'
 import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
 import { PositionLost } from './persistent/position-lost.js'
-import type { PersistentStore, RevocationRecord, SourceStatus } from './record.js'
+import type { ListingContext, PersistentStore, RevocationRecord, SourceStatus } from './record.js'
 import type { SourceTracker } from './source-state.js'
 
 export interface ListingsOptions extends ListingPaceOptions {
   readonly store: PersistentStore
   /** What the store says of how far it was read into the list that there is at the start, by an earlier run. */
   readonly position: JSONValue | undefined
+  /** The last listing of an earlier run, if the list there is at the start has all of its records. */
+  readonly last: LastListing | undefined
   readonly tracker: SourceTracker
   readonly logger: Logger
   readonly clock: Clock
@@ -40,6 +43,8 @@ export interface SucceededListing {
   readonly counted: boolean
   /** It read all that the store held; else only what the list did not have yet, and another one follows at once. */
   readonly isWhole: boolean
+  /** What to remember of it; absent if nothing has changed, or it was not whole. */
+  readonly last?: LastListing
 }
 
 /** The listings of a store, of which there are never two at a time: one that is asked for meanwhile follows. */
@@ -56,12 +61,14 @@ export class Listings {
   /** When the listing under way began or last brought something, by the clock's `elapsed`. */
   #progressAt = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => undefined
+  readonly #memory: ListingMemory
   /** Where the store is caught up with, instead of being listed, until that has made the list known. */
   #position: JSONValue | undefined
 
   constructor(options: ListingsOptions) {
     this.#options = options
     this.#position = options.position
+    this.#memory = new ListingMemory(options.last, { name: options.store.name, logger: options.logger })
     this.#clock = options.clock
     this.#pace = new ListingPace(options, options.clock)
   }
@@ -133,24 +140,40 @@ export class Listings {
     const counted = counts()
     const asked = this.#asked
     const started = this.#clock.elapsed()
+    const mark = this.#memory.last?.mark
+    let nextMark: string | undefined
+    let isUnchanged = false
+    const context: ListingContext = {
+      ...(mark === undefined ? {} : { since: mark }),
+      unchanged: () => {
+        isUnchanged = true
+      },
+      mark: (given) => {
+        nextMark = given
+      },
+    }
     try {
       const onProgress = () => {
         this.#progressAt = this.#clock.elapsed()
       }
       const caughtUp = await this.#catchUp(onProgress)
       const isWhole = caughtUp === undefined
-      const records = caughtUp ?? (await applyListing(store.list(signal), apply, onProgress))
+      const records = caughtUp ?? (await applyListing(store.list(signal, context), apply, onProgress))
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
       this.#answered = asked
-      tracker.set('live', undefined)
-      logger.debug(isWhole ? 'listed' : 'caught up', { store: store.name, records, ms: Math.round(ms) })
+      const isListed = isWhole && !isUnchanged
+      if (isListed) this.#memory.listed(records, nextMark)
+      tracker.set('live', this.#memory.emptied)
+      const what = isUnchanged ? 'nothing has changed' : isWhole ? 'listed' : 'caught up'
+      logger.debug(what, { store: store.name, records, ms: Math.round(ms) })
       if (counted && !isWhole) {
         this.#position = undefined
         this.#again = true
       }
-      succeeded({ begunAt, started, counted, isWhole })
+      const { last } = this.#memory
+      succeeded({ begunAt, started, counted, isWhole, ...(isListed && last !== undefined ? { last } : {}) })
     } catch (error) {
       if (signal.aborted) return
       this.#pace.failed()

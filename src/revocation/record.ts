@@ -60,11 +60,24 @@ export interface RealtimeSource {
   malformed?(): MalformedReport | undefined
 }
 
+/** What a listing is told of an earlier one, and tells the next. */
+export interface ListingContext {
+  /** The mark of a listing of which every record was taken in: a store that holds the same now need not list it again. */
+  readonly since?: string
+  /** Called by a listing that ends without a record because nothing has changed since. */
+  unchanged(): void
+  /** Called with the mark of this listing, after its last record was taken in. */
+  mark(mark: string): void
+}
+
 /** A place that keeps revocations across restarts. */
 export interface PersistentStore {
   readonly name: string
-  /** Everything that the store holds at some moment after the call. Throws when it could not be read whole. */
-  list(signal: AbortSignal): AsyncIterable<RevocationRecord>
+  /**
+   * Everything that the store holds at some moment after the call; nothing, if that is what it held at `context.since`.
+   * Throws when it could not be read whole.
+   */
+  list(signal: AbortSignal, context?: ListingContext): AsyncIterable<RevocationRecord>
   /**
    * Delivers changes until `signal` aborts, reconnecting by itself; asks for `resync` when it may have missed one. Must say
    * `live` as soon as every later change reaches the sink, and no sooner: a listing that ends before closes no gap.

@@ -2,6 +2,7 @@ import type { Config } from '../config/index.js'
 import { describeError, type Logger, type Logging } from '../logging/index.js'
 import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
+import { LAST_LISTING, lastListingNote, lastListingOf } from './last-listing.js'
 import { type Entry, RevocationList, sweepExpired } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
 import { RealtimeStatus } from './realtime-status.js'
@@ -179,6 +180,8 @@ export async function openRevocations(config: Config, logging: Logging): Promise
 
   const { journal, journalError, list, fingerprints, inStepAt, notes } = await openList(config, logger)
   const position = notes?.get(STORE_POSITION)
+  const sources = sourcesIdentity(config)
+  const lastListing = notes && lastListingOf(notes, sources)
   const writable = takesRevocations(store)
   if (!settings.journal.enable && !writable) {
     logger.warn(
@@ -196,7 +199,10 @@ export async function openRevocations(config: Config, logging: Logging): Promise
         journal?.inStep(at)
         if (position !== undefined) journal?.note(STORE_POSITION, position)
       },
+      // Written after the entries that it speaks of, and only if all of them are in the file.
+      listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
     },
+    ...(lastListing === undefined ? {} : { lastListing }),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,

@@ -152,7 +152,7 @@ async function storeOf(
   const { persistent, retention } = config.tokenRevocationConfig
   const login = { username: persistent.username, password: persistent.password }
   if (choice.kind === 'event-hub') {
-    const limits = { timeout: LIST_TIMEOUT, maxBytes: LIST_MAX_BYTES }
+    const limits = { timeout: LIST_TIMEOUT, maxBytes: LIST_MAX_BYTES, retention }
     return eventHubStore({ ...login, ...limits, endpointUrl: choice.endpointUrl, client, logging })
   }
   if (choice.kind === 'module') {

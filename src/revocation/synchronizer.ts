@@ -2,6 +2,7 @@ import type { Logger } from '../logging/index.js'
 import { type Clock, systemClock } from './clock.js'
 import type { JSONValue } from './journal/notes.js'
 import { keepRunning } from './keep-running.js'
+import type { LastListing } from './last-listing.js'
 import type { KnownWatch } from './known-watch.js'
 import { Listings, type SucceededListing } from './listings.js'
 import { Readiness } from './readiness.js'
@@ -18,6 +19,8 @@ export interface RevocationTarget {
    * @param position how far the store was read for that, after a listing of all of it: see {@link PersistentStore.position}
    */
   inStep(at: number, position?: JSONValue): void
+  /** The store was listed, and the list has all of it. Not called for a listing that found nothing changed. */
+  listed?(last: LastListing): void
 }
 
 export interface SynchronizerOptions {
@@ -38,6 +41,8 @@ export interface SynchronizerOptions {
   readonly journalPosition?: JSONValue
   /** Whether a journal that is recent enough makes the list known at once. What was revoked since then is missing in it. */
   readonly serveWhileListing?: boolean
+  /** What the journal knows of the last listing, if the list holds all of it: it was read whole, and is of these sources. */
+  readonly lastListing?: LastListing
   /** Told whenever revocations begin, or cease, to come at once. */
   readonly onRealtime?: (isLive: boolean) => void
   readonly logger: Logger
@@ -152,9 +157,11 @@ export class Synchronizer {
   }
 
   #listingsOf(store: PersistentStore, tracker: SourceTracker): Listings {
-    const { target, logger, refreshInterval, maxStaleness, journalInStepAt, journalPosition } = this.#options
+    const { target, logger, refreshInterval, maxStaleness, journalInStepAt, journalPosition, lastListing } =
+      this.#options
     return new Listings({
       store,
+      last: lastListing,
       position: journalInStepAt === undefined ? undefined : journalPosition,
       tracker,
       logger,
@@ -168,6 +175,7 @@ export class Synchronizer {
       due: () => this.requestListing('interval'),
       counts: () => this.#topicTried,
       succeeded: (listing) => {
+        if (listing.last !== undefined) target.listed?.(listing.last)
         if (listing.counted) this.#listed(listing)
       },
       changed: () => this.#trustJournal(),

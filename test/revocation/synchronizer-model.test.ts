@@ -13,6 +13,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   hasStore: fc.boolean(),
   hasWatch: fc.boolean(),
   canCatchUp: fc.boolean(),
+  hasMarks: fc.boolean(),
   connectingTakes: fc.constantFrom(0, 901, 6_007),
   hasJournal: fc.boolean(),
   topicIsUp: fc.boolean(),
@@ -103,4 +104,14 @@ t.test('a gateway that overlooks what the store has got since its journal is fou
   })
   t.ok(found.failed)
   t.match(String(found.errorInstance), /marked in step while .*, in the store, passes/)
+})
+
+t.test('a gateway that believes a mark of what is not in its journal is found out', async (t) => {
+  const found = await fc.check(property(t.testdir(), { keepsMarks: true }), {
+    seed: 1,
+    numRuns: 300,
+    endOnFailure: true,
+  })
+  t.ok(found.failed)
+  t.match(String(found.errorInstance), /passes/)
 })

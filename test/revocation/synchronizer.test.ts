@@ -1,5 +1,5 @@
 import t from 'tap'
-import { silent } from '../../src/logging/index.js'
+import { createLogging, silent } from '../../src/logging/index.js'
 import type { PersistentStore, RealtimeSource, RevocationRecord, RevocationSink } from '../../src/revocation/record.js'
 import { Synchronizer, type SynchronizerOptions } from '../../src/revocation/synchronizer.js'
 import { FakeClock } from './fake-clock.js'
@@ -584,3 +584,31 @@ t.test('stopping ends the sources and asks nothing any more', async (t) => {
   s.clock.advance(1_000_000)
   t.equal(s.store.listings, 1)
 })
+
+t.test(
+  'a store that held many records and holds none is warned of, also after a restart; what it held stays',
+  async (t) => {
+    const lines: string[] = []
+    const stream = { write: (line: string) => lines.push(line) }
+    const logger = createLogging({ level: 'warn', format: 'json', stream })('Test')
+    const many = Array.from({ length: 100 }, (_, n) => token(`t${n}`))
+    for (const lastListing of [undefined, { records: 100 }]) {
+      lines.length = 0
+      const s = setUp({ realtimeToo: false, logger, ...(lastListing === undefined ? {} : { lastListing }) })
+      const answer = async (records: RevocationRecord[]) => {
+        ;(await s.store.next()).resolve(records)
+        await s.settle()
+        s.clock.advance(60_000)
+      }
+      if (lastListing === undefined) await answer(many)
+      for (let times = 0; times < 3; times++) await answer([])
+      t.match(lines, [/"before":100,"msg":"the store is empty now; what it held stays revoked"/])
+      t.match(s.synchronizer.state().sources, [{ role: 'store', status: 'live', detail: /empty; .* 100 revocations/ }])
+      t.ok(s.isKnown())
+      await answer([token('one')])
+      t.equal(s.synchronizer.state().sources[0]?.detail, undefined)
+      await answer([])
+      t.equal(lines.length, 1, 'one record may well have ended')
+    }
+  },
+)

@@ -26,15 +26,25 @@ const MAX_ID_LENGTH = 64 * 1024
  */
 export type HubEntryProblem = 'not-an-object' | 'no-id' | 'too-long' | 'too-deep' | 'bad-subject' | 'bad-time'
 
-/** The record of an entry, in WSO2's older spelling or its newer one; or why it has none. Pure: `now` is epoch ms. */
-export function hubRecord(list: HubList, entry: unknown, now: number): RevocationRecord | HubEntryProblem {
+/**
+ * The record of an entry, in WSO2's older spelling or its newer one; or why it has none. Pure: `now` is epoch ms.
+ *
+ * @param keepBeyond milliseconds by which a token's revocation is kept for longer than its entry says
+ */
+export function hubRecord(
+  list: HubList,
+  entry: unknown,
+  now: number,
+  keepBeyond: number,
+): RevocationRecord | HubEntryProblem {
   if (!isObject(entry)) return 'not-an-object'
   const [snake, camel] = ID_FIELDS[list]
   const id = idOf(entry[snake] ?? entry[camel])
   if (id === undefined || id === '') return 'no-id'
   if (id.length > MAX_ID_LENGTH) return 'too-long'
   if (list === 'revokedJWTList') {
-    return { kind: 'token', id, expiresAt: expiryInstant(entry.expiry_time ?? entry.expiryTime, now) }
+    const expiresAt = expiryInstant(entry.expiry_time ?? entry.expiryTime, now)
+    return { kind: 'token', id, expiresAt: expiresAt === undefined ? undefined : expiresAt + keepBeyond }
   }
   const revokedBefore = instant(entry.revocation_time ?? entry.revocationTime)
   if (revokedBefore === undefined) return 'bad-time'

@@ -2,9 +2,10 @@ import type { Dispatcher } from 'undici'
 import type { Secret } from '../../config/secret.js'
 import { basicCredentials, CallError, openCall } from '../../http-client/index.js'
 import { describeTarget, type Logging, MalformedElements, type MalformedListing, silent } from '../../logging/index.js'
-import type { PersistentStore, RevocationRecord } from '../record.js'
+import type { ListingContext, PersistentStore, RevocationRecord } from '../record.js'
 import { readHubAnswer } from './event-hub-answer.js'
 import { type HubEntryProblem, hubRecord } from './event-hub-entry.js'
+import { conditionOf, markOf } from './event-hub-mark.js'
 import { startPace } from './pace.js'
 import { Patience } from './patience.js'
 import { StoreError } from './store-error.js'
@@ -22,45 +23,67 @@ export interface EventHubOptions {
   readonly idleTimeout?: number
   /** Bytes that a listing may have. */
   readonly maxBytes: number
+  /** Milliseconds for which the list keeps a revocation whose token's end is not known. Default 30 days. */
+  readonly retention?: number
   readonly logging?: Logging
 }
+
+const RETENTION = 30 * 24 * 3_600_000
+/** However often a hub says that nothing has changed: after so long (ms), its entries are listed, and renewed. */
+const MARK_LIFE = 3_600_000
+/** So many times as long as a mark lives, what was listed outlives its own end: until it is listed again. */
+const KEPT_BEYOND = 2
 
 /**
  * WSO2's event hub (`type = "default"`): `GET {endpointUrl}/revokedjwt`, in both of its shapes.
  * It has no changes to watch and takes none: revocations are put there by the key manager.
  * A listing throws {@link StoreError} unless it was read whole: what it yielded until then is true all the same.
+ *
+ * A hub that sends a strong `ETag`, or a `Last-Modified` that can be relied on, is asked for its list only if that has
+ * changed. A 304 then is as good as the list: nothing in it was left out as unreadable, nothing of it ends in the meantime.
  */
 export function eventHubStore(options: EventHubOptions): PersistentStore {
   const { client, timeout, maxBytes } = options
   const url = listUrl(options.endpointUrl)
+  const { username = '' } = options
   const headers = {
     accept: 'application/json',
-    ...(options.username
-      ? { authorization: basicCredentials(options.username, options.password?.reveal() ?? '') }
-      : {}),
+    ...(username === '' ? {} : { authorization: basicCredentials(username, options.password?.reveal() ?? '') }),
   }
+  const markLife = Math.min(MARK_LIFE, (options.retention ?? RETENTION) / KEPT_BEYOND)
   const patience = new Patience(timeout, options.idleTimeout)
   const malformed = new MalformedElements<HubEntryProblem>({
     logger: (options.logging ?? silent)('TokenRevocation'),
     warning: 'the event hub returned unreadable entries',
   })
 
-  async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
+  async function* list(signal: AbortSignal, context?: ListingContext): AsyncIterable<RevocationRecord> {
     signal.throwIfAborted()
     const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
     try {
-      const asked = performance.now()
+      const asked = { url, username, at: Date.now() }
+      const condition = conditionOf(context?.since, asked, markLife)
+      const started = performance.now()
       const answer = await openCall(client, {
         url,
-        headers,
+        headers: { ...headers, ...condition },
         timeout,
         idleTimeout: patience.ms,
         maxBytes,
         signal: AbortSignal.any([signal, ended.signal]),
       })
-      patience.rewarded(performance.now() - asked)
+      const took = performance.now() - started
+      patience.rewarded(took)
+      if (answer.status === 304 && Object.keys(condition).length > 0) {
+        for await (const _ of answer.body); // there is none; the connection is free then
+        context?.unchanged()
+        return
+      }
       requireSuccess(url, answer.status)
-      yield* records(answer.body, malformed.listing())
+      const mark = markOf(answer.headers, asked, took)
+      const unreadable = malformed.listing()
+      yield* records(answer.body, unreadable, mark === undefined ? 0 : KEPT_BEYOND * markLife)
+      if (mark !== undefined && unreadable.isEmpty) context?.mark(mark)
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') patience.lost()
@@ -76,6 +99,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
 async function* records(
   body: AsyncIterable<Uint8Array>,
   malformed: MalformedListing<HubEntryProblem>,
+  keepBeyond: number,
 ): AsyncIterable<RevocationRecord> {
   const now = Date.now()
   const pace = startPace()
@@ -87,7 +111,7 @@ async function* records(
         continue
       }
       for (const [index, value] of elements.values.entries()) {
-        const record = hubRecord(list, value, now)
+        const record = hubRecord(list, value, now, keepBeyond)
         if (typeof record === 'string') malformed.count(record, `${list}[${from + index}]`)
         else yield record
         if (pace.due()) await pace.turn()

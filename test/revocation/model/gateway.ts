@@ -2,6 +2,7 @@ import { copyFileSync } from 'node:fs'
 import { silent } from '../../../src/logging/index.js'
 import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
 import { type Journal, type JSONValue, openJournal } from '../../../src/revocation/journal/index.js'
+import { LAST_LISTING, type LastListing, lastListingNote, lastListingOf } from '../../../src/revocation/last-listing.js'
 import { RevocationList } from '../../../src/revocation/list/index.js'
 import type { PersistentStore, RealtimeSource } from '../../../src/revocation/record.js'
 import { Synchronizer, type SynchronizerOptions } from '../../../src/revocation/synchronizer.js'
@@ -18,10 +19,13 @@ export interface GatewayOptions
   readonly synchronizer?: typeof Synchronizer
   /** Told of each mark that the journal gets (epoch ms). */
   readonly marked: (at: number) => void
+  /** Where the last listing is remembered, if not in the journal. */
+  readonly keptElsewhere?: { last?: LastListing }
 }
 
 /** Milliseconds of the journal's age up to which it is believed, as by default. */
 const MAX_AGE = 24 * 3_600_000
+const SOURCES = 'model'
 const RETENTION = 30 * 24 * 3_600_000
 
 /** A gateway's revocations, put together as `openRevocations` does, on a clock of the test's. */
@@ -35,13 +39,14 @@ export class ModelGateway {
   readonly #journal: Journal | undefined
 
   private constructor(options: GatewayOptions, opened: Opened) {
-    const { clock, realtime, store, synchronizer: Built = Synchronizer, marked, ...rest } = options
+    const { clock, realtime, store, synchronizer: Built = Synchronizer, marked, keptElsewhere, ...rest } = options
     this.#clock = clock
     this.#list = opened.list
     this.#fingerprints = opened.fingerprints
     this.#journal = opened.journal
     const { inStepAt } = opened
     this.inStepAt = inStepAt === undefined || clock.now() - inStepAt > MAX_AGE ? undefined : inStepAt
+    const lastListing = keptElsewhere === undefined ? opened.lastListing : keptElsewhere.last
     this.synchronizer = new Built({
       ...rest,
       clock,
@@ -56,7 +61,12 @@ export class ModelGateway {
           this.#journal?.inStep(at)
           if (position !== undefined) this.#journal?.note('position', position)
         },
+        listed: (last) => {
+          if (keptElsewhere !== undefined) keptElsewhere.last = last
+          this.#journal?.note(LAST_LISTING, lastListingNote(last, SOURCES))
+        },
       },
+      ...(lastListing === undefined ? {} : { lastListing }),
       logger: silent('test'),
     })
   }
@@ -98,6 +108,7 @@ interface Opened {
   readonly journal: Journal | undefined
   readonly inStepAt: number | undefined
   readonly position?: JSONValue | undefined
+  readonly lastListing?: LastListing | undefined
 }
 
 async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened> {
@@ -109,9 +120,13 @@ async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened>
       listOf,
       logger: silent('test'),
       now: clock.now(),
-      sources: 'model',
+      sources: SOURCES,
     })
-    return { ...opened, position: opened.notes.get('position') }
+    return {
+      ...opened,
+      position: opened.notes.get('position'),
+      lastListing: lastListingOf(opened.notes, SOURCES),
+    }
   }
   const fingerprints = Fingerprinter.random()
   return { list: listOf(fingerprints), fingerprints, journal: undefined, inStepAt: undefined }

@@ -1,6 +1,7 @@
 import type { JSONValue } from '../../../src/revocation/journal/notes.js'
 import { PositionLost } from '../../../src/revocation/persistent/position-lost.js'
 import type {
+  ListingContext,
   PersistentStore,
   RealtimeSource,
   RevocationRecord,
@@ -148,6 +149,8 @@ export interface ShelfOptions {
   readonly canCatchUp: boolean
   /** It says that nothing is new, whatever is. */
   readonly overlooks: boolean
+  /** Whether a listing is spared if nothing has changed since the one that the gateway has a mark of. */
+  readonly hasMarks: boolean
 }
 
 /** A store in memory. A listing holds what there was when it began, and fails when the store is cut before its end. */
@@ -206,12 +209,16 @@ export class Shelf {
   /** Itself, as a gateway sees it. */
   store(): PersistentStore {
     let position: { history: number; revision: number } | undefined
-    const list = (signal: AbortSignal) => {
+    const list = (signal: AbortSignal, context?: ListingContext) => {
       const begun = { history: this.#history, revision: this.#revision }
+      const mark = JSON.stringify(begun)
+      const isUnchanged = this.#options.hasMarks && context?.since === mark
       const done = () => {
         position = begun
+        if (isUnchanged) context?.unchanged()
+        else if (this.#options.hasMarks) context?.mark(mark)
       }
-      return this.#list(signal, [...this.records.values()], done)
+      return this.#list(signal, isUnchanged ? [] : [...this.records.values()], done)
     }
     const catchUp = (from: JSONValue, heard: () => void, signal: AbortSignal) => {
       const { history, revision } = Object(from) as { history?: number; revision?: number }

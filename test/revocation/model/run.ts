@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import type { LastListing } from '../../../src/revocation/last-listing.js'
 import type { RevocationRecord } from '../../../src/revocation/record.js'
 import type { Synchronizer } from '../../../src/revocation/synchronizer.js'
 import { FakeClock } from '../fake-clock.js'
@@ -12,6 +13,7 @@ export interface Setting extends ReferenceOptions {
   readonly hasWatch: boolean
   /** Whether the store tells what is new since an earlier listing. */
   readonly canCatchUp: boolean
+  readonly hasMarks: boolean
   /** Milliseconds until a source is connected to for the first time. */
   readonly connectingTakes: number
   readonly hasJournal: boolean
@@ -34,6 +36,8 @@ export interface Sabotage {
   readonly forgetsJournal?: boolean
   /** The store is caught up with by a gateway that takes nothing of it. */
   readonly overlooks?: boolean
+  /** The marks of listings outlive it elsewhere than in its journal. */
+  readonly keepsMarks?: boolean
 }
 
 const CONTROLS = ['control one', 'control two']
@@ -75,6 +79,7 @@ class Run {
   #cancelGrace: () => void = () => undefined
   #journalPath: string
   #gateway: ModelGateway | undefined
+  readonly #kept: { last?: LastListing } = {}
   #problems: string[] = []
   #lots = 1
 
@@ -120,6 +125,7 @@ class Run {
       store: hasStore ? this.#shelf.store() : undefined,
       journalPath: hasJournal ? this.#journalPath : undefined,
       marked: (at) => this.#marked(at),
+      ...(this.#sabotage.keepsMarks === true ? { keptElsewhere: this.#kept } : {}),
       ...(this.#sabotage.synchronizer === undefined ? {} : { synchronizer: this.#sabotage.synchronizer }),
     })
     this.#reference.started(this.#clock.now(), this.#gateway.inStepAt)

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { etcdMissing, startEtcd } from './services/etcd.js'
 import type { Issued } from './support/issuer.js'
@@ -165,4 +167,44 @@ t.test('a request that waits behind others of its connection is judged when its 
   }
   t.strictSame(statuses, Array<string>(30).fill('401'))
   t.equal(reached, 10, 'maxPipelinedRequests')
+})
+
+t.test('an upload whose token is revoked is answered 401, over HTTP and HTTPS, though it goes on coming', async (t) => {
+  let arrived: () => void = () => undefined
+  const aborted: string[] = []
+  const world = await issuingWorld(t, {
+    upstream: (req) => {
+      req.on('error', () => undefined).on('aborted', () => aborted.push(req.url ?? ''))
+      req.once('data', () => arrived())
+      req.resume()
+    },
+  })
+  for (const origin of [world.gateway.http, world.gateway.https]) {
+    const issued = await world.issue('ES256')
+    const began = new Promise<void>((resolve) => {
+      arrived = resolve
+    })
+    const { port, hostname: host } = new URL(origin)
+    const to = { port: Number(port), host, rejectUnauthorized: false }
+    const socket = origin.startsWith('https') ? connectTls(to) : connect(to)
+    t.teardown(() => socket.destroy())
+    let answer = ''
+    socket.setEncoding('latin1').on('error', () => undefined)
+    socket.on('data', (text: string) => {
+      answer += text
+    })
+    const closed = once(socket, 'close')
+    socket.write('POST /things/upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n')
+    socket.write(`Authorization: Bearer ${issued.jwt}\r\n\r\n`)
+    const more = () => {
+      while (socket.writable && socket.write(Buffer.alloc(16_384)));
+    }
+    socket.on('drain', more)
+    more()
+    await began
+    await world.revoke('jti', issued)
+    await closed
+    t.match(answer, /^HTTP\/1\.1 401 [\s\S]*\r\nconnection: close\r\n[\s\S]*"code":900901/i, origin.slice(0, 5))
+  }
+  t.equal(aborted.length, 2)
 })

@@ -47,6 +47,15 @@ export const listenerConfig = table({
   maxEntityBodySize: key(int(-1).prefault(-1), 'A larger request body is answered with 413; -1 sets no limit.', {
     unit: 'bytes',
   }),
+  minBodyRate: key(
+    int(0, 1_000_000).prefault(500),
+    'A request body that comes more slowly, on average and beyond bodyGracePeriod, is answered with 408; 0 sets no limit. The time in which the upstream takes nothing does not count.',
+    { unit: 'bytes per second' },
+  ),
+  bodyGracePeriod: key(
+    duration(100, 3_600_000).prefault('20s'),
+    'How long a request body may take beyond what minBodyRate allows.',
+  ),
   timeout: key(duration().prefault(120_000), 'A connection on which nothing happens for so long is closed; 0: never.'),
 }).prefault({})
 

@@ -11,7 +11,7 @@ import {
   sharedTls,
 } from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
-import { OpenRequests, type UpgradeOptions } from '../proxy/index.js'
+import { type BodyPace, OpenRequests, type UpgradeOptions } from '../proxy/index.js'
 import { Fingerprinter } from '../revocation/fingerprint.js'
 import type { LiveRevocations, RevocationRecord, TokenIdentity } from '../revocation/index.js'
 import {
@@ -113,8 +113,14 @@ function requestHandler(
     serverHeader: server.header,
     maxUriLength: listenerConfig.maxUriLength,
     maxBodyBytes: listenerConfig.maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : listenerConfig.maxEntityBodySize,
+    ...bodyPace(listenerConfig),
+    clientTimeout: listenerConfig.timeout,
     logging,
   })
+}
+
+function bodyPace({ minBodyRate, bodyGracePeriod }: Config['listenerConfig']): { bodyPace?: BodyPace } {
+  return minBodyRate === 0 ? {} : { bodyPace: { bytesPerSecond: minBodyRate, grace: bodyGracePeriod } }
 }
 
 /** Where open requests are noted, so that a revocation ends those of its token, and a list that is not known all of them. */

@@ -1,6 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Dispatcher } from 'undici'
+import { closeBehind, isBodyPending } from './closing.js'
 import { responseHeaders } from './headers.js'
+import { type BodyFailure, type BodyPace, RequestBody } from './request-body.js'
 
 /** Where a request goes. */
 export interface UpstreamTarget {
@@ -17,6 +19,10 @@ export interface UpstreamRequest {
   readonly headers: string[]
   /** Bytes that the request's body may have; Infinity for no limit. */
   readonly maxBodyBytes: number
+  /** How fast the request's body must come; absent: as slowly as it likes. */
+  readonly bodyPace?: BodyPace | undefined
+  /** Milliseconds for which a client may take nothing of the response; 0 or absent: as long as it likes. */
+  readonly clientTimeout?: number | undefined
   /** Name, value, name, value ...: added to the response, in place of the upstream's headers of the same names. */
   readonly responseHeaders?: readonly string[]
   /** Whether the gateway speaks for the upstream on CORS: the upstream's own `access-control-*` headers are left out. */
@@ -26,7 +32,7 @@ export interface UpstreamRequest {
 }
 
 /** Why a forwarded request brought no response, or not a whole one. */
-export type ForwardFailure = 'unreachable' | 'timeout' | 'refused' | 'client-left' | 'body-too-large'
+export type ForwardFailure = 'unreachable' | 'timeout' | 'refused' | BodyFailure
 
 export interface ForwardHooks {
   /**
@@ -81,6 +87,8 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   readonly #hooks: ForwardHooks
   readonly #hasBody: boolean
   #controller: Dispatcher.DispatchController | undefined
+  #body: RequestBody | undefined
+  #stalled: NodeJS.Timeout | undefined
   #aborted: { reason: Error; failure: ForwardFailure } | undefined
   #target = 0
   #retried = false
@@ -100,7 +108,6 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#hooks = hooks
     this.#hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
     res.on('close', () => this.#clientLeft())
-    if (this.#hasBody) this.#watchBody()
   }
 
   send(): void {
@@ -113,7 +120,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
           path,
           method: this.#req.method as Dispatcher.HttpMethod,
           headers: this.#upstream.headers,
-          body: this.#hasBody ? this.#req : null,
+          body: this.#hasBody ? this.#requestBody() : null,
           ...(timeout === undefined ? {} : { headersTimeout: timeout, bodyTimeout: timeout }),
         },
         this,
@@ -149,10 +156,17 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (!this.#mayGoOn() || this.#res.write(chunk)) return
     controller.pause()
-    this.#res.once('drain', () => controller.resume())
+    this.#awaitClient()
+    this.#res.once('drain', () => {
+      clearTimeout(this.#stalled)
+      controller.resume()
+    })
   }
 
   onResponseEnd(): void {
+    // An upstream that answers before it has the whole body does not want the rest of it.
+    this.#body?.destroy()
+    if (this.#hasBody && isBodyPending(this.#req)) closeBehind(this.#req, this.#res)
     this.#res.end()
     this.#end()
   }
@@ -196,15 +210,25 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
     if (!this.#res.writableFinished) this.#stop('client-left', new Error('the client closed its connection'))
   }
 
-  /** Ahead of the upstream's side, which writes nothing more of a body whose exchange is over. */
-  #watchBody(): void {
-    let length = 0
-    this.#req.on('data', (chunk: Buffer) => {
-      this.#mayGoOn()
-      length += chunk.length
-      if (length > this.#upstream.maxBodyBytes) this.#stop('body-too-large', new Error('the request body is too large'))
+  /** One for each try: the last one may have been destroyed with the connection that did not come about. */
+  #requestBody(): RequestBody {
+    const { maxBodyBytes: maxBytes, bodyPace: pace } = this.#upstream
+    this.#body?.destroy()
+    const limits = { maxBytes, pace }
+    this.#body = new RequestBody(this.#req, limits, {
+      mayGoOn: () => this.#mayGoOn(),
+      failed: (failure, reason) => this.#stop(failure, reason),
     })
-    this.#req.pause() // a listener makes it flow; the upstream's side takes it at its own pace
+    return this.#body
+  }
+
+  /** The connection's own time-out starts again with every byte that the client sends. */
+  #awaitClient(): void {
+    const { clientTimeout = 0 } = this.#upstream
+    if (clientTimeout === 0) return
+    const reason = 'the client takes nothing of the response'
+    clearTimeout(this.#stalled)
+    this.#stalled = setTimeout(() => this.#stop('client-left', new Error(reason)), clientTimeout)
   }
 
   #mayGoOn(): boolean {
@@ -223,6 +247,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
 
   #fail(failure: ForwardFailure, cause: unknown): void {
     if (this.#over) return
+    this.#body?.destroy()
     const answered = this.#res.headersSent
     if (!answered) this.#res.statusMessage = '' // an upstream's that could not be written must not spoil the next answer
     try {
@@ -239,6 +264,7 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   #end(): void {
     if (this.#over) return
     this.#over = true
+    clearTimeout(this.#stalled)
     this.#hooks.ended()
   }
 }

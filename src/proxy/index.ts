@@ -10,6 +10,7 @@ export {
 } from './forward.js'
 export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
 export { type OpenKey, OpenRequests } from './open-requests.js'
+export type { BodyPace } from './request-body.js'
 export {
   isWebSocketUpgrade,
   proxyUpgrade,

@@ -20,6 +20,7 @@ const FAULT_OF: Readonly<Record<Exclude<UpstreamFailure, 'client-left' | 'refuse
   unreachable: faults.upstreamUnreachable,
   timeout: faults.upstreamTimeout,
   'body-too-large': faults.entityTooLarge,
+  'body-too-slow': faults.requestTimeout,
   'not-websocket': faults.badRequest,
 }
 
@@ -71,7 +72,8 @@ export class DispatchedRequest implements UpstreamHooks {
       return answers.refuse(this.#request, fault, reason)
     }
     if (failure === 'timeout' && answered && this.#request.webSocket) return log.idle(this.#request)
-    log.upstreamFailed(this.#request, failure, this.#upstream.targets[0].origin, cause)
+    const byClient = failure === 'body-too-large' || failure === 'body-too-slow'
+    if (!byClient) log.upstreamFailed(this.#request, failure, this.#upstream.targets[0].origin, cause)
     if (!answered) answers.refuse(this.#request, FAULT_OF[failure], failure)
   }
 

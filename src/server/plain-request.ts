@@ -46,8 +46,10 @@ export class PlainRequest implements ReceivedRequest {
     res.end(this.req.method === 'HEAD' ? undefined : body)
   }
 
-  forward({ client, maxBodyBytes }: Upstreams, upstream: OutgoingRequest, hooks: UpstreamHooks): Exchange {
-    const request = { ...upstream, maxBodyBytes, responseHeaders: this.cors, ownCors: this.ownCors }
+  forward(upstreams: Upstreams, upstream: OutgoingRequest, hooks: UpstreamHooks): Exchange {
+    const { client, maxBodyBytes, bodyPace, clientTimeout } = upstreams
+    const limits = { maxBodyBytes, bodyPace, clientTimeout }
+    const request = { ...upstream, ...limits, responseHeaders: this.cors, ownCors: this.ownCors }
     return forward(client, request, this.req, this.#res, hooks)
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { HttpClient } from '../http-client/index.js'
 import {
+  type BodyPace,
   type Exchange,
   type ForwardFailure,
   type ForwardHooks,
@@ -36,7 +37,7 @@ export interface ReceivedRequest {
 }
 
 /** What goes to an upstream; the rest of it is what came. */
-export type OutgoingRequest = Omit<UpstreamRequest, 'maxBodyBytes' | 'responseHeaders' | 'ownCors'>
+export type OutgoingRequest = Pick<UpstreamRequest, 'targets' | 'headers' | 'timeout'>
 
 export type UpstreamFailure = ForwardFailure | UpgradeFailure
 
@@ -50,6 +51,10 @@ export interface Upstreams {
   readonly client: HttpClient
   /** Bytes; Infinity: no limit. */
   readonly maxBodyBytes: number
+  /** How fast a request's body must come; absent: as slowly as it likes. */
+  readonly bodyPace?: BodyPace | undefined
+  /** Milliseconds for which a client may take nothing of a response; 0 or absent: as long as it likes. */
+  readonly clientTimeout?: number | undefined
   /** Of WebSockets; an API's own time-out goes before `answerTimeout`. */
   readonly upgrade: UpgradeOptions
   readonly webSockets: OpenWebSockets

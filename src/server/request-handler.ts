@@ -59,11 +59,11 @@ export class RequestHandler {
   #requests = 0
 
   constructor(options: RequestHandlerOptions) {
-    const { client, maxBodyBytes, upgrade, openRequests, revocations } = options
+    const { client, maxBodyBytes, bodyPace, clientTimeout, upgrade, openRequests, revocations } = options
     this.#options = options
     this.#log = new RequestLog(options.logging)
     this.#answers = new Answers(this.#log)
-    const upstreams = { client, maxBodyBytes, upgrade, webSockets: this.#webSockets }
+    const upstreams = { client, maxBodyBytes, bodyPace, clientTimeout, upgrade, webSockets: this.#webSockets }
     const lastCheck = new LastCheck(revocations, this.#log)
     const by = { upstreams, openRequests, lastCheck, answers: this.#answers, log: this.#log }
     this.#dispatch = new Dispatch(by, options)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import {
@@ -27,7 +27,7 @@ interface Proxy {
 async function proxy(
   t: Test,
   upstream: string | [string, ...string[]],
-  options: { mayStart?: () => boolean; mayGoOn?: () => boolean; maxBodyBytes?: number } = {},
+  options: { mayStart?: () => boolean; mayGoOn?: () => boolean; maxBodyBytes?: number; clientTimeout?: number } = {},
 ) {
   const client = httpClient(t, { timeout: 300 })
   const failures: ForwardFailure[] = []
@@ -39,7 +39,11 @@ async function proxy(
     const target = { targets: targets as [UpstreamTarget], headers: requestHeaders(req.rawHeaders, new Set()) }
     const exchange = forward(
       client,
-      { ...target, maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY },
+      {
+        ...target,
+        maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
+        clientTimeout: options.clientTimeout,
+      },
       req,
       res,
       {
@@ -298,6 +302,30 @@ t.test('a slow reader slows the upstream down instead of filling the memory', as
   t.ok(sent < 100_000_000, `${sent} bytes were buffered`)
   answer.on('error', () => undefined)
   req.destroy()
+})
+
+t.test('a client that takes nothing of its response loses it, whatever it goes on sending', async (t) => {
+  const aborted = new Promise<void>((resolve) => {
+    void httpServer(t, (_, res) => {
+      res.on('close', resolve)
+      const push = () => {
+        while (res.write(Buffer.alloc(65_536)));
+      }
+      res.on('drain', push)
+      push()
+    }).then(async ({ origin }) => {
+      const via = await proxy(t, origin, { clientTimeout: 100 })
+      const socket = connect(via.port, '127.0.0.1').on('error', () => undefined)
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      const drip = setInterval(() => socket.write('\r\n'), 20)
+      t.teardown(() => {
+        clearInterval(drip)
+        socket.destroy()
+      })
+      t.equal(await via.failure(), 'client-left')
+    })
+  })
+  await aborted
 })
 
 t.test('an upstream that cannot be reached gives way to the next, for any method, with its body', async (t) => {

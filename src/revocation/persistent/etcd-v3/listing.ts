@@ -6,6 +6,7 @@ import { startPace } from '../pace.js'
 import { PositionLost } from '../position-lost.js'
 import type { EtcdConnection } from './connection.js'
 import { failureOf } from './failure.js'
+import { readHistory } from './history.js'
 import type { KeyRange } from './key-range.js'
 import { isAnchor, oldestAnchor, type Position, partsOf, readPosition, type Survey } from './position.js'
 import { type KeyValue, type Page, readRange } from './range.js'
@@ -53,10 +54,12 @@ export async function* listAll(
         survey.take(range, keys)
         for (const { key, value } of keys) {
           const record = range.read(key, value, now)
-          if (record !== undefined) yield record
+          if (record !== undefined) {
+            count++
+            yield record
+          }
           if (pace.due()) await pace.turn()
         }
-        count += keys.length
       }
     } catch (error) {
       outOfReach(source, range, error)
@@ -73,7 +76,7 @@ export async function* listAll(
 }
 
 /**
- * What there is that was modified since the oldest of the position's anchors, and all of the v2 API's keys. Throws
+ * What was put since the newest of the position's anchors, if need be since the oldest, and all of the v2 API's keys. Throws
  * {@link PositionLost} when that does not make up, with what was there at the position, for all that there is. Calls
  * `heard` with each answer, which mostly holds nothing.
  */
@@ -90,6 +93,23 @@ export async function* listSince(
   await pages.begin()
   if (pages.cluster !== position.cluster) throw new PositionLost('it is of another etcd cluster')
   if (Number(pages.revision) < position.revision) throw new PositionLost('etcd has gone back since')
+  try {
+    yield* readHistory(source, position, heard, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof PositionLost) throw error
+    yield* readModified(source, position, pages, heard)
+  }
+  if (listV2 !== undefined) yield* listV2()
+}
+
+/** The same without the history, from all keys that there are: etcd looks through them, and leaves out what is older. */
+async function* readModified(
+  source: ListingSource,
+  position: Position,
+  pages: Pages,
+  heard: () => void,
+): AsyncIterable<RevocationRecord> {
   let isSameHistory = false
   const now = Date.now()
   for (const range of source.ranges) {
@@ -104,7 +124,6 @@ export async function* listSince(
     }
   }
   if (!isSameHistory) throw new PositionLost('the keys that were the newest then are not in etcd any more')
-  if (listV2 !== undefined) yield* listV2()
 }
 
 /** Looks through a directory part by part, some of them at a time. */

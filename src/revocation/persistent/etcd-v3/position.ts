@@ -76,6 +76,11 @@ export function isAnchor({ anchors }: Position, { key, mod_revision }: KeyValue)
   return anchors.some(([other, at]) => at === modified && other === named)
 }
 
+/** The newest revision that an anchor has. */
+export function newestAnchor({ anchors }: Position): number {
+  return Math.max(...anchors.map(([, modified]) => modified))
+}
+
 /** The oldest revision that an anchor has. */
 export function oldestAnchor({ anchors }: Position): number {
   return Math.min(...anchors.map(([, modified]) => modified))

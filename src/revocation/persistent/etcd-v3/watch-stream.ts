@@ -4,6 +4,7 @@ import { StoreError } from '../store-error.js'
 import type { EtcdConnection } from './connection.js'
 import { etcdError, failureOf } from './failure.js'
 import type { KeyRange } from './key-range.js'
+import type { KeyValue } from './range.js'
 
 type Stream = Awaited<ReturnType<Etcd3['watchClient']['watch']>>
 
@@ -22,6 +23,7 @@ export class WatchStream {
   readonly #stream: Stream
   readonly #sink: RevocationSink
   readonly #unreadable: () => void
+  readonly #delivered: (keys: readonly KeyValue[]) => void
   readonly #byId = new Map<string, WatchPlace>()
   #uncreated: WatchPlace[] = []
   #allCreated: () => void = () => undefined
@@ -31,13 +33,30 @@ export class WatchStream {
   /** Rejects when the stream is over, whatever the cause. */
   readonly ended: Promise<never>
 
-  /** Opens a stream. `unreadable` hears that the user may watch the tokens, but not the records beside them. */
-  static async open(connection: EtcdConnection, sink: RevocationSink, unreadable: () => void): Promise<WatchStream> {
+  /**
+   * Opens a stream.
+   *
+   * @param unreadable told that the user may watch the tokens, but not the records beside them
+   * @param delivered told of the keys that have come, when their places have moved
+   */
+  static async open(
+    connection: EtcdConnection,
+    sink: RevocationSink,
+    unreadable: () => void,
+    delivered: (keys: readonly KeyValue[]) => void = () => undefined,
+  ): Promise<WatchStream> {
     const stream = await connection.call((etcd) => etcd.watchClient.watch())
-    return new WatchStream(stream, connection.server, sink, unreadable)
+    return new WatchStream(stream, connection.server, sink, unreadable, delivered)
   }
 
-  private constructor(stream: Stream, server: string, sink: RevocationSink, unreadable: () => void) {
+  private constructor(
+    stream: Stream,
+    server: string,
+    sink: RevocationSink,
+    unreadable: () => void,
+    delivered: (keys: readonly KeyValue[]) => void,
+  ) {
+    this.#delivered = delivered
     this.#stream = stream
     this.#server = server
     this.#sink = sink
@@ -49,6 +68,11 @@ export class WatchStream {
     stream.on('data', (response) => this.#receive(response))
     stream.on('error', (error) => this.#fail(etcdError(server, error)))
     stream.on('end', () => this.#fail(new StoreError('ERR_STORE_UNREACHABLE', `etcd at ${server} ended the watch`)))
+  }
+
+  /** The places that the user may watch. */
+  get watched(): readonly WatchPlace[] {
+    return [...this.#byId.values()]
   }
 
   /** Begins to watch the places from where they are. Resolves once etcd has all of the watches. */
@@ -114,5 +138,6 @@ export class WatchStream {
     // The header's revision runs ahead of the events while a watch catches up; alone it is a notice of progress.
     const last = BigInt(events.at(-1)?.kv.mod_revision ?? header.revision)
     place.from = fragment ? last : last + 1n
+    this.#delivered(events.map(({ kv }) => kv))
   }
 }

@@ -13,21 +13,23 @@ import { RequestLog } from '../../src/server/request-log.js'
 import { RevokeEndpoint, type RevokeEndpointOptions } from '../../src/server/revoke-endpoint.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { type RunningGateway, startGateway, type World, world } from '../support/gateway.js'
+import { hostGateway } from '../support/gateway-in-process.js'
 import { form, type HttpsAnswer } from '../support/https-client.js'
 import { httpClient, httpServer } from '../support/servers.js'
 
 const OFF = { realtime: 'enableRealtimeMessageRetrieval = false', persistent: '' }
 
 /** A gateway that hears of revocations from nobody else. */
-async function alone(t: Test, w: World, keyManager = w.keyManager(), name = 'gateway'): Promise<RunningGateway> {
-  const gateway = await startGateway(t, w.configFile(keyManager, OFF, name))
-  return gateway
-}
+const alone = (t: Test, w: World) => startGateway(t, w.configFile(w.keyManager(), OFF))
+/** The same in this process, which is started in no time. */
+const hosted = (t: Test, w: World, keyManager: string) => hostGateway(t, w.configFile(keyManager, OFF))
 
-const post = (gateway: RunningGateway, fields: Record<string, string>, at = gateway.https): Promise<HttpsAnswer> =>
+type Asked = Pick<RunningGateway, 'call' | 'https' | 'admin'>
+
+const post = (gateway: Asked, fields: Record<string, string>, at = gateway.https): Promise<HttpsAnswer> =>
   gateway.call(`${at}/revoke`, form(fields))
 
-const entries = async (gateway: RunningGateway): Promise<number> => {
+const entries = async (gateway: Asked): Promise<number> => {
   const answer = await fetch(`${gateway.admin}/ready`)
   const { revocations } = (await answer.json()) as { revocations: { entries: { tokens: number } } }
   return revocations.entries.tokens
@@ -122,7 +124,7 @@ t.test('a key manager that is one', async (t) => {
 t.test('a key manager that answers 200 to anything', async (t) => {
   const w = await world(t)
   const keyManager = await gullible(t)
-  const gateway = await alone(t, w, w.keyManager(keyManager.origin))
+  const gateway = await hosted(t, w, w.keyManager(keyManager.origin))
   t.beforeEach(() => {
     keyManager.seen.length = 0
   })
@@ -216,7 +218,7 @@ t.test(
   async (t) => {
     const w = await world(t)
     const keyManager = await gullible(t)
-    const gateway = await alone(t, w, w.keyManager(keyManager.origin))
+    const gateway = await hosted(t, w, w.keyManager(keyManager.origin))
     const token = await w.token()
     const unjudged = async (token: string, title: string) => {
       const { status, headers, body } = await post(gateway, { token })
@@ -243,7 +245,7 @@ t.test(
 t.test('a revocation whose answer is lost', async (t) => {
   const w = await world(t)
   const keyManager = await gullible(t)
-  const gateway = await alone(t, w, w.keyManager(keyManager.origin))
+  const gateway = await hosted(t, w, w.keyManager(keyManager.origin))
   t.afterEach(() => {
     keyManager.instead.revocation = undefined
   })
@@ -276,7 +278,7 @@ t.test('a revocation whose answer is lost', async (t) => {
 
 t.test('without a key manager there is no token listener', async (t) => {
   const w = await world(t)
-  const gateway = await alone(t, w, '')
+  const gateway = await hosted(t, w, '')
   t.equal(gateway.tokens, '')
   t.equal((await post(gateway, { token: 'x' })).status, 404)
 })
@@ -289,12 +291,9 @@ t.test('gateways that share only etcd', { skip: etcdMissing() }, async (t) => {
       const store = `enablePersistentStorageRetrieval = true
 type = "etcd"
 endpointURL = "${etcd.url}/${api}/keys/jti/"`
-      const start = async (name: string) => {
-        const gateway = await startGateway(t, w.configFile(w.keyManager(), { ...OFF, persistent: store }, name))
-        await gateway.known()
-        return gateway
-      }
-      const [first, second] = [await start('first'), await start('second')]
+      const file = (name: string) => w.configFile(w.keyManager(), { ...OFF, persistent: store }, name)
+      const [first, second] = await Promise.all([startGateway(t, file('first')), hostGateway(t, file('second'))])
+      await Promise.all([first.known(), second.known()])
       const [token, later, control] = [await w.token(), await w.token(), await w.token()]
       t.equal(await second.status(token), 200)
       await post(first, { token })
@@ -310,7 +309,7 @@ endpointURL = "${etcd.url}/${api}/keys/jti/"`
       await first.process.printed(/could not be put to the store/)
       await first.process.end('SIGKILL')
       await etcd.restart()
-      await start('first')
+      await startGateway(t, file('first'))
       while ((await second.status(later)) !== 401);
       t.pass('what etcd did not take is put to it after a restart')
       t.equal(await second.status(control), 200)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Gateway, startGateway } from '../../src/gateway.js'
 import { silent } from '../../src/logging/index.js'
+import { addressed, type RunningGateway } from './gateway.js'
 import { ISSUER, rsa, signed } from '../auth/tokens.js'
 
 /**
@@ -40,6 +41,13 @@ ${more}`,
   const gateway = await startGateway(configFile, { logging: silent })
   t.teardown(() => gateway.close())
   return { ...gateway, http: `http://127.0.0.1:${gateway.httpPort}` }
+}
+
+/** As `startGateway` of `mgw start`, in this process: for tests that neither kill it nor read its log. */
+export async function hostGateway(t: Test, configFile: string): Promise<Omit<RunningGateway, 'process'>> {
+  const gateway = await startGateway(configFile, { logging: silent })
+  t.teardown(() => gateway.close())
+  return addressed(t, gateway, () => gateway.known())
 }
 
 /** A token that is good for an hour, with a few claims more. */

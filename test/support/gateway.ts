@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { Secret } from '../../src/config/index.js'
 import { type Broker, startBroker } from '../../src/demo/broker/index.js'
 import { startTokenService, type TokenService } from '../../src/demo/token-service/index.js'
+import type { Gateway } from '../../src/gateway.js'
 import { form, type HttpsCall, insecureHttps } from './https-client.js'
 import { type Mgw, mgw } from './mgw.js'
 import { httpServer } from './servers.js'
@@ -186,9 +187,20 @@ export async function startGateway(t: Pick<Test, 'teardown'>, configFile: string
   const [, httpPort, httpsPort, adminPort, tokenPort] = await process.printed(
     /the gateway is started http=(\d+) https=(\d+) admin=(\d+)(?: token=(\d+))?.*\n/,
   )
+  const known = () => process.printed(/the revocation list is known/)
+  const optional = tokenPort === undefined ? {} : { tokenPort: Number(tokenPort) }
+  const ports = { httpPort: Number(httpPort), httpsPort: Number(httpsPort), adminPort: Number(adminPort), ...optional }
+  return { process, ...addressed(t, ports, known) }
+}
+
+/** Where a gateway is reached, and what is asked of it. */
+export function addressed(
+  t: Pick<Test, 'teardown'>,
+  { httpPort, httpsPort, adminPort, tokenPort }: Pick<Gateway, 'httpPort' | 'httpsPort' | 'adminPort' | 'tokenPort'>,
+  known: () => Promise<unknown>,
+): Omit<RunningGateway, 'process'> {
   const http = `http://127.0.0.1:${httpPort}`
   return {
-    process,
     http,
     https: `https://127.0.0.1:${httpsPort}`,
     admin: `http://127.0.0.1:${adminPort}`,
@@ -199,6 +211,6 @@ export async function startGateway(t: Pick<Test, 'teardown'>, configFile: string
       await answer.arrayBuffer()
       return answer.status
     },
-    known: () => process.printed(/the revocation list is known/),
+    known,
   }
 }

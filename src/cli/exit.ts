@@ -7,6 +7,8 @@ export const EXIT_DONE = 0
 export const EXIT_FAILED = 1
 /** The command line or the configuration is wrong: nothing was started. */
 export const EXIT_USAGE = 2
+/** A revocation was published, and nothing keeps it: gateways that did not listen at that moment do not learn of it. */
+export const EXIT_NOT_STORED = 3
 
 /** Files and secrets that the configuration names and that are no good, by their codes: a worker's error has no more. */
 const OF_CONFIGURATION =

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { type Revoked, revokeToken } from '../gateway.js'
-import { EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from './exit.js'
+import { EXIT_DONE, EXIT_FAILED, EXIT_NOT_STORED, EXIT_USAGE } from './exit.js'
 
 export interface RevokeCommandOptions {
   readonly config: string
@@ -13,7 +13,8 @@ const SECONDS_BELOW = 1e11
 
 /**
  * `mgw revoke`: puts a revocation to the store and publishes it to the topic, and prints what became of it. Exit status:
- * 0 everything that is configured took it; 1 something did not; 2 the token cannot be read, or there is nothing to tell.
+ * 0 the store has it, and the topic too if there is one; 1 something did not take it; 2 the token cannot be read, or there
+ * is nothing to tell; 3 it was published, and no store that takes revocations is configured.
  */
 export async function revoke(argument: string, options: RevokeCommandOptions): Promise<void> {
   const token = (argument === '-' ? await text(process.stdin) : argument).trim()
@@ -28,13 +29,17 @@ export async function revoke(argument: string, options: RevokeCommandOptions): P
   if (status === EXIT_USAGE) {
     lines.push('nothing was revoked: the configuration names no topic, and no store that takes revocations')
   }
+  if (status === EXIT_NOT_STORED) {
+    lines.push('published, but not stored: only gateways that are subscribed to the topic at this moment learn of it')
+  }
   return end(status, lines)
 }
 
 function statusOf({ told }: Revoked): number {
   const able = told.filter(({ outcome }) => outcome !== 'cannot')
   if (able.length === 0) return EXIT_USAGE
-  return able.every(({ outcome }) => outcome === 'taken') ? EXIT_DONE : EXIT_FAILED
+  if (!able.every(({ outcome }) => outcome === 'taken')) return EXIT_FAILED
+  return able.some(({ target }) => target === 'store') ? EXIT_DONE : EXIT_NOT_STORED
 }
 
 /** Names the token as the gateway's log does, by a short hash. */

@@ -9,7 +9,10 @@ import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logging, silent } from './logging/index.js'
 import {
   type Announcement,
+  acceptDamagedJournal,
   announce,
+  type InspectedJournal,
+  inspectJournal,
   openRevocations,
   type Publisher,
   type Revocable,
@@ -48,6 +51,23 @@ export async function revokeToken(configFile: string, token: string, expiresAt?:
   const { config } = await loadConfig(configFile, process.env)
   const named = revocable(token, Date.now(), expiresAt)
   return named && { ...named, told: await announce(config, named.record, silent) }
+}
+
+/** The journal of a configuration as it can be read now, by whomever it is written. Throws the configuration's problems. */
+export async function damagesOf(configFile: string): Promise<InspectedJournal> {
+  const { config } = await loadConfig(configFile, process.env)
+  return inspectJournal(config)
+}
+
+/**
+ * Accepts what the journal of a configuration has lost. Throws the configuration's problems, or the file system's error.
+ *
+ * @param id the SHA-256 of the damage; any other is not accepted
+ */
+export async function acceptDamage(configFile: string, id: string): Promise<{ path: string; isAccepted: boolean }> {
+  const { config } = await loadConfig(configFile, process.env)
+  const isAccepted = await acceptDamagedJournal(config, id)
+  return { path: config.tokenRevocationConfig.journal.path, isAccepted }
 }
 
 /**

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { check } from './check.js'
 import { demo } from './demo.js'
 import { exitWith } from './exit.js'
+import { acceptDamagedJournal, checkJournal } from './journal.js'
 import { revoke } from './revoke.js'
 import { start } from './start.js'
 
@@ -57,6 +58,18 @@ function program(): Command {
       "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",
     )
     .action(revoke)
+  const journal = mgw.command('journal').description('look after the journal that keeps revocations over restarts')
+  journal
+    .command('check')
+    .description('say whether the journal can be read whole, and what is wrong with it')
+    .addOption(configOption())
+    .action(checkJournal)
+  journal
+    .command('accept-damaged')
+    .description('give up what a damaged journal has lost: tokens that only it knew to be revoked are accepted again')
+    .argument('<sha256>', 'which damage, as mgw journal check, the log and /ready name it; any other asks again')
+    .addOption(configOption())
+    .action(acceptDamagedJournal)
   mgw
     .command('demo')
     .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')

@@ -77,10 +77,20 @@ const persistent = table({
   ),
 }).prefault({})
 
+/** The id of one damaged journal, in hex. */
+const damagedJournal = text
+  .refine((value) => value === '' || /^[0-9a-f]{64}$/.test(value), 'must be the SHA-256 of a damaged journal, in hex')
+  .transform((value) => (value === '' ? undefined : value))
+  .optional()
+
 const journal = table({
   enable: key(bool.prefault(true), 'Whether revocations are kept in a local file across restarts.'),
   path: key(someText.prefault('revocations.journal'), 'The file, below server.stateDirectory.'),
   maxAge: key(duration().prefault('24h'), 'A younger journal makes the list known while no source can be reached.'),
+  acceptDamagedJournal: key(
+    damagedJournal,
+    'The SHA-256 that the log and /ready name: what that one damaged journal has lost is given up. Another one asks again.',
+  ),
 }).prefault({})
 
 export const tokenRevocationConfig = table({

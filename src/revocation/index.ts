@@ -1,4 +1,5 @@
 export { type Announcement, announce } from './announce.js'
+export { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './inspect-journal.js'
 export type { LiveRevocations } from './lookup.js'
 export type { RevocationRecord } from './record.js'
 export {

@@ -31,6 +31,15 @@ export class Readiness {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
+  /** Makes it unknown. Returns whether it was known before. */
+  lose(): boolean {
+    const wasKnown = this.#until > 0
+    this.#until = 0
+    this.#by = ''
+    void this.watch.isKnown
+    return wasKnown
+  }
+
   /** Makes it known until then (by the clock's `elapsed`). Returns whether that is the first time. */
   become(until: number, by: string): boolean {
     const isFirst = this.#until === 0

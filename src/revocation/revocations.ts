@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.js'
-import { describeError, type Logger, type Logging } from '../logging/index.js'
+import type { Logger, Logging } from '../logging/index.js'
 import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
 import { LAST_LISTING, lastListingNote, lastListingOf } from './last-listing.js'
@@ -27,8 +27,7 @@ const STORE_POSITION = 'store position'
 /** What is known of revocations, and how well. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
   readonly entries: { readonly tokens: number; readonly rules: number }
-  /** `error`: why it cannot be used although it is on. */
-  readonly journal: JournalStatus | { readonly enabled: false; readonly error?: string }
+  readonly journal: JournalStatus | { readonly enabled: false }
   /** Absent: there is no store, or none that takes revocations. */
   readonly writeBack?: WriteBackState
 }
@@ -38,7 +37,6 @@ export class Revocations implements LiveRevocations {
   readonly fingerprints: Fingerprinter
   readonly #list: RevocationList
   readonly #journal: Journal | undefined
-  readonly #journalError: string | undefined
   readonly #synchronizer: Synchronizer
   readonly #realtimeStatus: RealtimeStatus
   readonly #writeBack: WriteBack | undefined
@@ -49,7 +47,6 @@ export class Revocations implements LiveRevocations {
     list: RevocationList
     fingerprints: Fingerprinter
     journal: Journal | undefined
-    journalError: string | undefined
     synchronizer: Synchronizer
     realtimeStatus: RealtimeStatus
     writeBack: WriteBack | undefined
@@ -58,7 +55,6 @@ export class Revocations implements LiveRevocations {
     this.fingerprints = parts.fingerprints
     this.#list = parts.list
     this.#journal = parts.journal
-    this.#journalError = parts.journalError
     this.#synchronizer = parts.synchronizer
     this.#realtimeStatus = parts.realtimeStatus
     this.#writeBack = parts.writeBack
@@ -103,7 +99,7 @@ export class Revocations implements LiveRevocations {
     const put = record === undefined ? this.#writeBack?.all() : this.#writeBack?.put(record)
     const disk = this.#journal && Promise.all([this.#journal.flush(), put?.kept])
     const ways = [disk, put?.taken].filter((way) => way !== undefined)
-    if (ways.length === 0 && this.#journalError === undefined) return
+    if (ways.length === 0) return
     const late = () => new Error(`not durable within ${CONFIRMED_WITHIN} ms`)
     try {
       await within<unknown>(CONFIRMED_WITHIN, Promise.any(ways), late)
@@ -139,10 +135,7 @@ export class Revocations implements LiveRevocations {
     return {
       ...this.#synchronizer.state(),
       entries: this.#list.size,
-      journal: this.#journal?.status() ?? {
-        enabled: false,
-        ...(this.#journalError === undefined ? {} : { error: this.#journalError }),
-      },
+      journal: this.#journal?.status() ?? { enabled: false },
       ...(this.#writeBack === undefined ? {} : { writeBack: this.#writeBack.state() }),
     }
   }
@@ -169,7 +162,7 @@ function notDurable(error: unknown): UnconfirmedRevocation {
 
 /**
  * Opens the journal, reads it, and makes the sources; `start()` starts them. Throws `SourceError` for a source that
- * cannot be made; a journal that cannot be used is a warning.
+ * cannot be made; a journal that cannot be written, or read whole, is a warning.
  */
 export async function openRevocations(config: Config, logging: Logging): Promise<Revocations> {
   const { tokenRevocationConfig: settings } = config
@@ -178,7 +171,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const opened = await openStore(config, logging)
   const store = opened?.store
 
-  const { journal, journalError, list, fingerprints, inStepAt, notes } = await openList(config, logger)
+  const { journal, list, fingerprints, inStepAt, notes } = await openList(config, logger)
   const position = notes?.get(STORE_POSITION)
   const sources = sourcesIdentity(config)
   const lastListing = notes && lastListingOf(notes, sources)
@@ -201,6 +194,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
       },
       // Written after the entries that it speaks of, and only if all of them are in the file.
       listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
+      complete: () => journal?.listed(),
     },
     ...(lastListing === undefined ? {} : { lastListing }),
     failurePolicy: settings.failurePolicy,
@@ -210,13 +204,14 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInStepAt: inStepAt }),
     ...(position === undefined ? {} : { journalPosition: position }),
     serveWhileListing: settings.persistent.serveWhileListing,
+    journalLoss: () => lossOf(journal),
     logger,
   })
+  journal?.onDamage(() => synchronizer.journalChanged())
   return new Revocations({
     list,
     fingerprints,
     journal,
-    journalError,
     synchronizer,
     realtimeStatus,
     writeBack: takesRevocations(store)
@@ -239,38 +234,34 @@ function storedIn(journal: Journal | undefined, topic: RealtimeSource): Realtime
   return { ...topic, run: (sink, signal) => topic.run({ ...sink, stored }, signal) }
 }
 
-/** The list with what its journal holds; without one if it is off, or cannot be used. */
+/** What holds the list back, and what an operator can do about it, for people. */
+function lossOf(journal: Journal | undefined): string | undefined {
+  const [damage, ...others] = journal?.damages ?? []
+  if (damage === undefined) return undefined
+  const { id, reason } = damage
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`
+  const remedy =
+    id === undefined ? 'make it readable and restart' : `mgw journal accept-damaged ${id} gives up what is lost`
+  return `the journal is not whole: ${reason}${more}; ${remedy}`
+}
+
+/** The list with what its journal holds; an empty one if it is off. */
 async function openList(config: Config, logger: Logger) {
   const { journal: settings, retention } = config.tokenRevocationConfig
   const { timestampSkew } = config.server
   const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, timestampSkew, retention })
-  let journalError: string | undefined
-  if (settings.enable) {
-    try {
-      const opened = await openJournal({
-        path: settings.path,
-        listOf,
-        logger,
-        now: Date.now(),
-        sources: sourcesIdentity(config),
-      })
-      logger.info('the journal was read', { ...opened.list.size })
-      return { ...opened, journalError }
-    } catch (error) {
-      journalError = describeError(error)
-      logger.warn('the journal cannot be used: what is revoked is forgotten at a restart unless a store has it', {
-        path: settings.path,
-        reason: journalError,
-      })
-    }
+  if (!settings.enable) {
+    const fingerprints = Fingerprinter.random()
+    return { journal: undefined, list: listOf(fingerprints), fingerprints, inStepAt: undefined, notes: undefined }
   }
-  const fingerprints = Fingerprinter.random()
-  return {
-    journal: undefined,
-    journalError,
-    list: listOf(fingerprints),
-    fingerprints,
-    inStepAt: undefined,
-    notes: undefined,
-  }
+  const opened = await openJournal({
+    path: settings.path,
+    listOf,
+    logger,
+    now: Date.now(),
+    sources: sourcesIdentity(config),
+    accepted: settings.acceptDamagedJournal === undefined ? [] : [settings.acceptDamagedJournal],
+  })
+  logger.info('the journal was read', { ...opened.list.size })
+  return opened
 }

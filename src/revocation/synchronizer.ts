@@ -21,6 +21,8 @@ export interface RevocationTarget {
   inStep(at: number, position?: JSONValue): void
   /** The store was listed, and the list has all of it. Not called for a listing that found nothing changed. */
   listed?(last: LastListing): void
+  /** The list holds all of the store, whatever the journal lacks. Called when a listing that counts has succeeded. */
+  complete?(): void
 }
 
 export interface SynchronizerOptions {
@@ -43,6 +45,11 @@ export interface SynchronizerOptions {
   readonly serveWhileListing?: boolean
   /** What the journal knows of the last listing, if the list holds all of it: it was read whole, and is of these sources. */
   readonly lastListing?: LastListing
+  /**
+   * Why the journal may hold less than it once did; `undefined`: it does not. While it does a store's listing alone makes
+   * the list known, and without a store nothing.
+   */
+  readonly journalLoss?: () => string | undefined
   /** Told whenever revocations begin, or cease, to come at once. */
   readonly onRealtime?: (isLive: boolean) => void
   readonly logger: Logger
@@ -78,6 +85,7 @@ export class Synchronizer {
   /** There is no topic, it was subscribed to, or the first attempt has failed: by then, or by hanging for `startupGrace`. */
   #topicTried: boolean
   #graceOver = false
+  #isListed = false
   #cancelInStep: () => void = () => undefined
   #cancelTrust: () => void = () => undefined
 
@@ -91,13 +99,10 @@ export class Synchronizer {
     this.#watch = store?.watch && track(`${store.name} watch`, 'watch')
     this.#topicTried = realtime === undefined
     this.#listings = store && this.#store && this.#listingsOf(store, this.#store)
-    const unguarded = realtime === undefined && store === undefined
-    const always = unguarded
-      ? 'no source is configured'
-      : failurePolicy === 'open'
-        ? 'failurePolicy is "open"'
-        : undefined
-    this.#readiness = new Readiness(always, this.#clock)
+    this.#readiness = new Readiness(
+      failurePolicy === 'open' ? 'failurePolicy is "open"' : this.#unguarded(),
+      this.#clock,
+    )
   }
 
   /** Until when (by the clock's `elapsed`) the list counts as known, unless something renews it; 0 if it never was. */
@@ -143,6 +148,16 @@ export class Synchronizer {
     this.#listings?.request(reason)
   }
 
+  /** To be called when {@link SynchronizerOptions.journalLoss} answers otherwise than before. */
+  journalChanged(): void {
+    const { failurePolicy, logger } = this.#options
+    if (failurePolicy === 'open' || this.#isListed) return
+    if (this.#loss !== undefined && this.#readiness.lose()) logger.warn('the revocation list is not known any more')
+    const unguarded = this.#unguarded()
+    if (unguarded !== undefined) this.#becomeKnown(Number.POSITIVE_INFINITY, unguarded)
+    if (this.#realtime?.status === 'live') this.#subscribed()
+  }
+
   state(): SynchronizerState {
     const { realtime, store } = this.#options
     const sources = [this.#realtime, this.#watch, this.#store].flatMap((tracker) => {
@@ -184,9 +199,14 @@ export class Synchronizer {
 
   #listed({ begunAt, started, isWhole }: SucceededListing): void {
     const { maxStaleness, failurePolicy, target, store } = this.#options
+    if (isWhole) {
+      this.#isListed = true
+      target.complete?.()
+    }
     // Only a listing of all of it starts a new position: what one that caught up may have overlooked is not passed on.
     target.inStep(begunAt, isWhole ? store?.position?.() : undefined)
-    if (failurePolicy === 'open') return
+    // What is new to the store is all that there is to know beside a whole journal.
+    if (failurePolicy === 'open' || (!isWhole && this.#loss !== undefined)) return
     const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : started + maxStaleness
     this.#becomeKnown(until, isWhole ? 'the store was listed' : 'the journal, and what the store has got since')
   }
@@ -198,9 +218,25 @@ export class Synchronizer {
       this.#options.onRealtime?.(status === 'live')
       // Whatever was published before this moment is in the store, or nowhere.
       this.requestListing(`realtime ${status}`)
-      if (status !== 'live' || this.#options.store !== undefined || this.#options.failurePolicy === 'open') return
-      this.#becomeKnown(Number.POSITIVE_INFINITY, 'the topic was subscribed to')
+      if (status === 'live') this.#subscribed()
     })
+  }
+
+  /** Without a store, what a topic delivers from now on is all that there is to know, beside a whole journal. */
+  #subscribed(): void {
+    const { store, failurePolicy } = this.#options
+    if (store !== undefined || failurePolicy === 'open' || this.#loss !== undefined) return
+    this.#becomeKnown(Number.POSITIVE_INFINITY, 'the topic was subscribed to')
+  }
+
+  get #loss(): string | undefined {
+    return this.#options.journalLoss?.()
+  }
+
+  #unguarded(): string | undefined {
+    const { realtime, store } = this.#options
+    const isUnguarded = realtime === undefined && store === undefined && this.#loss === undefined
+    return isUnguarded ? 'no source is configured' : undefined
   }
 
   #watchSink(): RevocationSink {
@@ -251,7 +287,7 @@ export class Synchronizer {
 
   #serveJournal(by: string): void {
     const { journalInStepAt, maxStaleness } = this.#options
-    if (this.#readiness.until > 0 || journalInStepAt === undefined) return
+    if (this.#readiness.until > 0 || journalInStepAt === undefined || this.#loss !== undefined) return
     const left = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInStepAt + maxStaleness - this.#clock.now()
     if (left > 0) this.#becomeKnown(this.#clock.elapsed() + left, by)
   }
@@ -265,12 +301,15 @@ export class Synchronizer {
 
   /** Whether nothing can have been missed up to now. A store without a watch is in step at its listings only. */
   #isInStep(): boolean {
+    if (this.#loss !== undefined) return false
     if (this.#realtime !== undefined && this.#realtime.status !== 'live') return false
     if (this.#listings === undefined) return this.#realtime !== undefined
     return this.#watch?.status === 'live' && this.#listings.isCurrent
   }
 
   #heldBackBy(): string {
+    const loss = this.#loss
+    if (loss !== undefined && this.#store === undefined) return loss
     const waiting = [this.#realtime, this.#store].flatMap((tracker) =>
       tracker === undefined || tracker.status === 'live' ? [] : [tracker.inWords()],
     )

@@ -67,8 +67,8 @@ t.test('a journal that cannot be opened shows in the body and in the log; the ga
   const gateway = await startGateway(t, w.configFile(journal))
   await gateway.known()
   const answer = await readyWhen(gateway, ({ httpStatus }) => httpStatus === 200)
-  t.match(answer.revocations.journal, { enabled: false, error: /EEXIST|ENOTDIR/ })
-  await gateway.process.printed(/WARN.*the journal cannot be used/)
+  t.match(answer.revocations.journal, { enabled: true, owned: false, error: /EEXIST|ENOTDIR/ })
+  await gateway.process.printed(/WARN.*the journal cannot be written yet/)
   t.equal(await gateway.status(await w.token()), 200)
 })
 
@@ -96,6 +96,6 @@ t.test(
 
     limit('unlimited')
     await readyWhen(gateway, ({ revocations }) => revocations.journal.error === undefined)
-    await gateway.process.printed(/the journal is written again/)
+    await gateway.process.printed(/journal writes recovered/)
   },
 )

@@ -168,6 +168,49 @@ t.test('with a topic and no store the list is known once the topic was subscribe
   t.ok(s.isKnown(), 'and stays so')
 })
 
+t.test('a journal that lacks something is no list: a store has to be listed', async (t) => {
+  const loss = { now: 'damaged' as string | undefined }
+  const { clock, topic, store, synchronizer, isKnown, settle } = setUp({
+    journalLoss: () => loss.now,
+    journalInStepAt: 0,
+  })
+  topic().state('live')
+  clock.advance(5_000)
+  await settle()
+  t.notOk(isKnown())
+  const listing = await store.next()
+  listing.resolve([])
+  await settle()
+  t.ok(isKnown())
+  synchronizer.journalChanged()
+  t.ok(isKnown(), 'what is lost later is in the store, too')
+})
+
+t.test('without a store it is no list until an operator accepts the loss', async (t) => {
+  const loss = { now: 'damaged' as string | undefined }
+  const { clock, topic, synchronizer, isKnown, inStep } = setUp({ storeToo: false, journalLoss: () => loss.now })
+  topic().state('live')
+  t.notOk(isKnown())
+  t.equal(synchronizer.state().reason, 'damaged')
+  clock.advance(60_000)
+  t.equal(inStep(), 0, 'nothing vouches for it')
+  loss.now = undefined
+  synchronizer.journalChanged()
+  t.ok(isKnown())
+  loss.now = 'another process has damaged it'
+  synchronizer.journalChanged()
+  t.notOk(isKnown(), 'a loss that is found later counts as well')
+})
+
+t.test('nor without any source', async (t) => {
+  const loss = { now: 'damaged' as string | undefined }
+  const { synchronizer, isKnown } = setUp({ storeToo: false, realtimeToo: false, journalLoss: () => loss.now })
+  t.notOk(isKnown())
+  loss.now = undefined
+  synchronizer.journalChanged()
+  t.ok(isKnown())
+})
+
 t.test('every gap of the topic, and its end, is followed by a listing', async (t) => {
   const s = setUp()
   s.topic().state('live')

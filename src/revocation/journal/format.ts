@@ -1,8 +1,10 @@
 import { crc32 } from 'node:zlib'
 import { SEED_BYTES } from '../fingerprint.js'
 
-/** The file's first bytes; the last of them is the format's version. docs/journal.md describes all of it. */
-const MAGIC = Buffer.from('MGWJRNL\x02', 'latin1')
+const NAME = Buffer.from('MGWJRNL', 'latin1')
+export const VERSION = 2
+/** The file's first bytes. docs/journal.md describes all of it. */
+const MAGIC = Buffer.concat([NAME, Buffer.of(VERSION)])
 /** Magic, the fingerprints' seed, the checksum of both. */
 export const HEADER_BYTES = MAGIC.length + SEED_BYTES + 4
 /** Kind, length of the payload, checksum of both, checksum of the payload. */
@@ -15,7 +17,7 @@ const PAYLOAD_CHECKSUM = 9
 export const MAX_PAYLOAD = 1 << 20
 
 /** What a block holds. The numbers are part of the format. */
-export const BLOCK = { token: 1, rule: 2, inStep: 3, sources: 4, pending: 5, done: 6, note: 7 } as const
+export const BLOCK = { token: 1, rule: 2, inStep: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
 export type BlockKind = keyof typeof BLOCK
 
 export interface Block {
@@ -33,12 +35,42 @@ export function encodeHeader(seed: Buffer): Buffer {
   return Buffer.concat([head, checksum(head)])
 }
 
-/** The seed of a file that begins so; `undefined` if it is no journal of this version, or damaged. */
-export function decodeHeader(header: Buffer): Buffer | undefined {
+/** What a file's first bytes say. */
+export type Header =
+  | {
+      readonly state: 'read'
+      readonly seed: Buffer /** One bit was not as it was written. */
+      readonly repaired: boolean
+    }
+  | { readonly state: 'version'; readonly version: number }
+  | { readonly state: 'damaged' }
+
+/** A header in which one bit has flipped is read as it was written: the checksum leaves no doubt which one. */
+export function decodeHeader(header: Buffer): Header {
+  if (header.length < HEADER_BYTES) return { state: 'damaged' }
+  const seed = seedOf(header)
+  if (seed !== undefined) return { state: 'read', seed, repaired: false }
+  const copy = Buffer.from(header.subarray(0, HEADER_BYTES))
+  for (let bit = 0; bit < HEADER_BYTES * 8; bit++) {
+    flip(copy, bit)
+    const repaired = seedOf(copy)
+    if (repaired !== undefined) return { state: 'read', seed: repaired, repaired: true }
+    flip(copy, bit)
+  }
+  const version = header.readUInt8(NAME.length)
+  const isAnother = header.subarray(0, NAME.length).equals(NAME) && version !== VERSION
+  return isAnother ? { state: 'version', version } : { state: 'damaged' }
+}
+
+function seedOf(header: Buffer): Buffer | undefined {
   const head = header.subarray(0, HEADER_BYTES - 4)
-  if (header.length < HEADER_BYTES || !head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
   if (!checksum(head).equals(header.subarray(HEADER_BYTES - 4, HEADER_BYTES))) return undefined
   return Buffer.from(head.subarray(MAGIC.length))
+}
+
+function flip(bytes: Buffer, bit: number): void {
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
 }
 
 /** Throws a RangeError for a payload above {@link MAX_PAYLOAD}. */
@@ -61,20 +93,33 @@ export function encodeNumbered(number: number, payload: Uint8Array): Buffer {
 /**
  * Reads the block that begins at `at`.
  *
- * @returns the block and where the next one begins; `'more'` if `bytes` end before it does; `'damaged'` otherwise
+ * @returns the block, unless its payload is damaged, and where the next one begins; `'more'` if `bytes` end before it
+ *   does; `'damaged'` if no block begins there
  */
-export function decodeBlock(bytes: Buffer, at: number): { block: Block; end: number } | 'more' | 'damaged' {
+export function decodeBlock(bytes: Buffer, at: number): { block: Block | undefined; end: number } | 'more' | 'damaged' {
   if (bytes.length - at < BLOCK_HEADER_BYTES) return 'more'
-  const number = bytes.readUInt8(at)
-  const length = bytes.readUInt32LE(at + LENGTH)
-  if (length > MAX_PAYLOAD) return 'damaged'
-  const head = crc32(bytes.subarray(at, at + HEAD_CHECKSUM))
-  if (bytes.readUInt32LE(at + HEAD_CHECKSUM) !== head) return 'damaged'
-  const end = at + BLOCK_HEADER_BYTES + length
+  if (!beginsBlock(bytes, at)) return 'damaged'
+  const end = at + BLOCK_HEADER_BYTES + bytes.readUInt32LE(at + LENGTH)
   if (end > bytes.length) return 'more'
   const payload = bytes.subarray(at + BLOCK_HEADER_BYTES, end)
-  if (bytes.readUInt32LE(at + PAYLOAD_CHECKSUM) !== crc32(payload)) return 'damaged'
+  if (bytes.readUInt32LE(at + PAYLOAD_CHECKSUM) !== crc32(payload)) return { block: undefined, end }
+  const number = bytes.readUInt8(at)
   return { block: { kind: KIND_OF.get(number), number, payload: Buffer.from(payload) }, end }
+}
+
+/** Where the first block at `at` or later begins, if its head is whole; else where to look on when more has been read. */
+export function findBlock(bytes: Buffer, at: number): number {
+  const last = bytes.length - BLOCK_HEADER_BYTES
+  let from = at
+  while (from <= last && !beginsBlock(bytes, from)) from++
+  return from
+}
+
+function beginsBlock(bytes: Buffer, at: number): boolean {
+  // What most bytes are not is looked at first: a search asks at each of them.
+  if (bytes[at + LENGTH + 3] !== 0 || bytes[at] === 0) return false
+  if (bytes.readUInt32LE(at + LENGTH) > MAX_PAYLOAD) return false
+  return bytes.readUInt32LE(at + HEAD_CHECKSUM) === crc32(bytes.subarray(at, at + HEAD_CHECKSUM))
 }
 
 function checksum(bytes: Buffer): Buffer {

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { encodeNumbered } from './format.js'
-import { type ByteRange, blocksOf } from './read.js'
+import { encodeBlock, encodeHeader, encodeNumbered } from './format.js'
+import { type Extent, GENERATION_BYTES } from './length-record.js'
+import { piecesOf, type UnknownBlocks } from './read.js'
 
 /** A file that grows by whole blocks: what was cut short is written over by the next attempt. */
 export class JournalFile {
@@ -9,18 +10,34 @@ export class JournalFile {
   #bytes: number
   /** How many names of sources it holds. */
   sources = 0
-  /** Where blocks of kinds that this version does not know stand, among others: they are kept. */
-  unknown: ByteRange | undefined
+  /** They are kept. */
+  unknown: UnknownBlocks | undefined
+
+  /** Its own, so that no other file passes for it; an older version's has {@link NO_GENERATION}. */
+  readonly generation: Buffer
 
   /** @param bytes up to the end of the last whole block */
-  constructor(handle: FileHandle, bytes: number) {
+  constructor(handle: FileHandle, bytes: number, generation: Buffer) {
     this.#handle = handle
     this.#bytes = bytes
+    this.generation = generation
   }
 
-  /** Makes a file, or empties the one that is there. */
-  static async create(path: string): Promise<JournalFile> {
-    return new JournalFile(await open(path, 'w+', 0o600), 0)
+  /** Makes a file that begins as a journal does, or empties the one that is there. */
+  static async create(path: string, seed: Buffer): Promise<JournalFile> {
+    const file = new JournalFile(await open(path, 'w+', 0o600), 0, randomBytes(GENERATION_BYTES))
+    try {
+      await file.append(Buffer.concat([encodeHeader(seed), encodeBlock('generation', file.generation)]))
+      return file
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** How much of it is on disk for certain, once it has been synced. */
+  get extent(): Extent {
+    return { generation: this.generation, length: this.#bytes }
   }
 
   get bytes(): number {
@@ -35,12 +52,14 @@ export class JournalFile {
   async copyUnknown(to: JournalFile): Promise<void> {
     if (this.unknown === undefined) return
     const from = to.bytes
-    for await (const next of blocksOf(this.#handle, this.unknown)) {
-      if (next === 'damaged') throw new Error('blocks of a newer version can no longer be read')
-      const { kind, number, payload } = next.block
-      if (kind === undefined) await to.append(encodeNumbered(number, payload))
+    let count = 0
+    for await (const { block } of piecesOf(this.#handle, this.unknown)) {
+      if (block === undefined || block.kind !== undefined) continue
+      await to.append(encodeNumbered(block.number, block.payload))
+      count++
     }
-    to.unknown = { from, to: to.bytes }
+    if (count < this.unknown.count) throw new Error('blocks of a newer version can no longer be read')
+    to.unknown = { from, to: to.bytes, count }
   }
 
   /** Writes after the last whole block. If that fails the file counts as it was, and the same may be tried again. */
@@ -59,15 +78,5 @@ export class JournalFile {
 
   async close(): Promise<void> {
     await this.#handle.close().catch(() => undefined)
-  }
-}
-
-/** Makes a rename outlive a crash of the machine. */
-export async function syncDirectoryOf(path: string): Promise<void> {
-  const directory = await open(dirname(path), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
   }
 }

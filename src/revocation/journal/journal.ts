@@ -1,24 +1,17 @@
-import type { FileHandle } from 'node:fs/promises'
 import { describeError, type Logger } from '../../logging/index.js'
 import type { Entry, RevocationList } from '../list/index.js'
 import { entryBlocks, type InStepMark, inStepBlocks, markName, sourceBlocks } from './blocks.js'
-import { JournalFile } from './journal-file.js'
+import { DAMAGE_NOTE, type Damage, noteOf } from './damage.js'
 import { type JSONValue, Notes } from './notes.js'
 import { type PendingPut, PendingPuts } from './pending.js'
-import type { ByteRange } from './read.js'
-import { Rewriting } from './rewriting.js'
+import { JournalWriter, type OwnedJournal } from './writer.js'
 
 /** How long entries wait for others to be written with them, ms. */
 const BATCH_DELAY = 10
 /** Entries that wait beyond this are dropped: the list has them, and the file is written anew from it. */
 const MAX_WAITING = 200_000
-/** Milliseconds between two attempts to write anew, while they fail. */
-const RETRY_FIRST = 1_000
-const RETRY_LAST = 60_000
-/** A file below this is not worth compacting, bytes. */
-const COMPACT_ABOVE = 4 << 20
-/** Nor is one that is not that much larger than what it would become. */
-const COMPACT_FACTOR = 2
+/** Milliseconds until what could not be written is tried again. */
+const RETRY_DELAY = 1_000
 /** How long {@link Journal.close} waits for a file that is being written anew, ms. */
 const CLOSE_PATIENCE = 2_000
 
@@ -27,75 +20,96 @@ export interface JournalStatus {
   readonly enabled: true
   readonly path: string
   readonly bytes: number
+  /** Whether this process may write it; if not, `error` says why. */
+  readonly owned: boolean
   /** Entries that are not on disk yet. */
   readonly waiting: number
   /** Why the last attempt to write failed, while it does. */
   readonly error?: string
+  /** What has been lost, and neither been listed since nor accepted. */
+  readonly damage?: readonly Damage[]
+}
+
+export interface JournalParts {
+  readonly path: string
+  readonly seed: Buffer
+  readonly list: RevocationList
+  readonly pending?: PendingPuts
+  readonly notes?: ReadonlyMap<string, JSONValue>
+  readonly logger: Logger
+  /** {@link OpenJournalOptions.sources} */
+  readonly sources: string
+  readonly inStepAt: number | undefined
+  /** What it was read without. */
+  readonly damages?: readonly Damage[]
+  /** Called when it has been closed: gives up what it was opened with. */
+  readonly release: () => Promise<void>
 }
 
 /**
  * Keeps the list on disk: appends each change, in batches that are on disk within 50 ms, and writes the file anew, beside
- * that, when most of it has expired. A file system that fails is reported and tried again; the gateway goes on.
+ * that, when most of it has expired. A file system that fails is reported and tried again; the gateway goes on. Until the
+ * file is {@link own}ed, nothing is written, and {@link flush} rejects.
  */
 export class Journal {
   readonly #path: string
-  readonly #seed: Buffer
   readonly #list: RevocationList
   readonly #pending: PendingPuts
   readonly #notes: Notes
   readonly #logger: Logger
   readonly #release: () => Promise<void>
-  #file: JournalFile
+  readonly #writer: JournalWriter
   #waiting: Entry[] = []
   /** What its marks call the sources that there are now. */
   readonly #markName: Buffer
   #mark: InStepMark | undefined
   #markWritten = true
-  /** The last one all of whose entries have been taken for writing. */
   #markTaken: InStepMark | undefined
-  /** A batch that the file had no room for. */
-  #retained: Buffer | undefined
-  /** The file can't be trusted to take what is appended: its disk failed, or is full. */
-  #broken = false
-  /** How often something was dropped that only the list has, and how many of those times the file has made good. */
-  #drops = 0
-  #restored = 0
-  #rewriting: { readonly file: Rewriting; readonly drops: number } | undefined
-  #retryAt = 0
-  #retryDelay = RETRY_FIRST
+  #damages: readonly Damage[]
+  readonly #accepted = new Set<string>()
+  #isListed = false
+  readonly #damageListeners = new Set<() => void>()
+  #notOwned: string | undefined = 'it has not been opened yet'
   #error: string | undefined
   #closed = false
   #timer: NodeJS.Timeout | undefined
   #writing: Promise<void> | undefined
 
-  constructor(parts: {
-    path: string
-    seed: Buffer
-    list: RevocationList
-    pending?: PendingPuts
-    notes?: ReadonlyMap<string, JSONValue>
-    /** Where blocks of a newer version's kinds stand. */
-    unknown?: ByteRange | undefined
-    logger: Logger
-    file: FileHandle
-    bytes: number
-    /** {@link OpenJournalOptions.sources} */
-    sources: string
-    inStepAt: number | undefined
-    release: () => Promise<void>
-  }) {
-    this.#path = parts.path
-    this.#seed = parts.seed
-    this.#list = parts.list
-    this.#pending = parts.pending ?? new PendingPuts()
-    this.#logger = parts.logger
-    this.#notes = new Notes(parts.notes)
-    this.#file = new JournalFile(parts.file, parts.bytes)
-    this.#file.unknown = parts.unknown
-    this.#markName = markName(parts.seed, parts.sources)
-    this.#mark = parts.inStepAt === undefined ? undefined : { at: parts.inStepAt, of: this.#markName }
+  constructor(parts: JournalParts) {
+    const { path, seed, list, pending, notes, logger, sources, inStepAt, damages = [], release } = parts
+    this.#path = path
+    this.#list = list
+    this.#pending = pending ?? new PendingPuts()
+    this.#logger = logger
+    this.#notes = new Notes(notes)
+    this.#markName = markName(seed, sources)
+    this.#mark = inStepAt === undefined ? undefined : { at: inStepAt, of: this.#markName }
     this.#markTaken = this.#mark
-    this.#release = parts.release
+    this.#damages = damages
+    this.#release = release
+    this.#writer = new JournalWriter({
+      path,
+      seed,
+      list,
+      pending: this.#pending,
+      notes: this.#notes,
+      logger,
+      mark: () => this.#markTaken,
+      wake: () => this.#schedule(0),
+      failed: (error) => this.#failed(error),
+    })
+  }
+
+  /** Writes to this from now on, first of all what has waited. */
+  own(owned: OwnedJournal): void {
+    this.#notOwned = undefined
+    this.#writer.own(owned)
+    this.#schedule(0)
+  }
+
+  /** Says why it can't be owned yet, for people. */
+  set notOwned(reason: string) {
+    this.#notOwned = reason
   }
 
   /** Notes a change of the list. */
@@ -103,7 +117,7 @@ export class Journal {
     if (this.#closed) return
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting = []
-      this.#drops++
+      this.#writer.dropped()
     }
     this.#waiting.push(entry)
     this.#schedule(BATCH_DELAY)
@@ -128,6 +142,39 @@ export class Journal {
     this.#schedule(BATCH_DELAY)
   }
 
+  /** What was lost from the journal and neither been listed since nor accepted: with any, it does not say what is revoked. */
+  get damages(): readonly Damage[] {
+    return this.#damages
+  }
+
+  /** Calls `listener` whenever {@link damages} have changed. */
+  onDamage(listener: () => void): void {
+    this.#damageListeners.add(listener)
+  }
+
+  /** A file was read, and lacks this. */
+  lacks(damages: readonly Damage[]): void {
+    const open = this.#isListed ? [] : damages.filter(({ id }) => id === undefined || !this.#accepted.has(id))
+    if (JSON.stringify(open) === JSON.stringify(this.#damages)) return
+    this.#damages = open
+    // A new file says from the beginning what it lacks, but not before it holds what has been listed that it lacks nothing.
+    if (open.length > 0) this.#notes.assert(DAMAGE_NOTE, noteOf(open))
+    this.note(DAMAGE_NOTE, noteOf(open))
+    for (const listener of this.#damageListeners) listener()
+  }
+
+  /** An operator accepts these losses, by their ids; those of other files go on to count. */
+  accept(ids: readonly string[]): void {
+    for (const id of ids) this.#accepted.add(id)
+    this.lacks(this.#damages)
+  }
+
+  /** A store was listed: what was lost is known again. */
+  listed(): void {
+    this.#isListed = true
+    this.lacks([])
+  }
+
   /** The revocations that an older version kept here for a store. */
   get pendingPuts(): readonly PendingPut[] {
     return this.#pending.all
@@ -136,7 +183,7 @@ export class Journal {
   /** The store has it, or nobody needs it any more. */
   putDone({ number }: PendingPut): void {
     if (this.#closed) return
-    if (this.#pending.done(number)) this.#drops++
+    if (this.#pending.done(number)) this.#writer.dropped()
     this.#schedule(BATCH_DELAY)
   }
 
@@ -144,30 +191,45 @@ export class Journal {
   async flush(): Promise<void> {
     await this.#writing
     await this.#write()
-    if (this.#error !== undefined) throw new Error(`the journal cannot be written: ${this.#error}`)
-    if (this.#isIncomplete) throw new Error('the journal is being written anew: more came at once than waits for it')
+    const why = this.#notOwned ?? this.#error
+    if (why !== undefined) throw new Error(`the journal cannot be written: ${why}`)
+    if (this.#writer.isIncomplete) {
+      throw new Error('the journal is being written anew: more came at once than waits for it')
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#closed
   }
 
   status(): JournalStatus {
-    const { bytes } = this.#file
-    const status = { enabled: true as const, path: this.#path, bytes, waiting: this.#waiting.length }
-    return this.#error === undefined ? status : { ...status, error: this.#error }
+    const error = this.#notOwned ?? this.#error
+    return {
+      enabled: true,
+      path: this.#path,
+      bytes: this.#writer.bytes,
+      owned: this.#notOwned === undefined,
+      waiting: this.#waiting.length,
+      ...(error === undefined ? {} : { error }),
+      ...(this.#damages.length === 0 ? {} : { damage: this.#damages }),
+    }
   }
 
   /** Writes what waits, and gives the file up. */
   async close(): Promise<void> {
-    await this.flush().catch((error) => this.#logger.error('the journal was closed with entries unwritten', error))
-    if (!this.#broken && (await this.#rewriting?.file.isWrittenWithin(CLOSE_PATIENCE))) await this.#write()
-    if (!this.#broken && this.#hasWaiting()) await this.#write() // what had to wait for the new file
+    await this.flush().catch((error) => {
+      if (this.#hasWaiting()) this.#logger.error('journal closed with unwritten entries', error)
+    })
+    if (await this.#writer.isWrittenWithin(CLOSE_PATIENCE)) await this.#write()
+    if (!this.#writer.isBroken && this.#hasWaiting()) await this.#write() // what had to wait for the new file
     this.#closed = true
     clearTimeout(this.#timer)
-    await this.#rewriting?.file.abandon()
-    await this.#file.close()
+    await this.#writer.close()
     await this.#release()
   }
 
   #schedule(delay: number): void {
-    if (this.#timer !== undefined || this.#closed) return
+    if (this.#timer !== undefined || this.#closed || this.#notOwned !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       void this.#write()
@@ -185,17 +247,17 @@ export class Journal {
   }
 
   #hasWaiting(): boolean {
-    const hasNotes = this.#notes.isWaiting && !this.#isIncomplete
+    const hasNotes = this.#notes.isWaiting && !this.#writer.isIncomplete
     return this.#waiting.length > 0 || !this.#markWritten || this.#pending.hasUnwritten || hasNotes
   }
 
   async #writeAll(): Promise<void> {
+    if (this.#notOwned !== undefined) return
     try {
-      if (this.#broken) await this.#mend()
-      await this.#appendWaiting()
-      if (this.#rewriting?.file.isWritten) await this.#adopt()
-      else if (this.#isIncomplete || this.#isWorthCompacting()) this.#beginRewriting()
-      if (this.#error !== undefined) this.#logger.info('the journal is written again')
+      await this.#writer.mend()
+      if (this.#hasWaiting()) await this.#writeBatch()
+      await this.#writer.advance()
+      if (this.#error !== undefined) this.#logger.info('journal writes recovered')
       this.#error = undefined
     } catch (error) {
       this.#failed(error)
@@ -205,106 +267,25 @@ export class Journal {
   #failed(error: unknown): void {
     if (this.#error === undefined) this.#logger.error('the journal cannot be written; trying again', error)
     this.#error = describeError(error)
-    this.#schedule(RETRY_FIRST)
+    this.#schedule(RETRY_DELAY)
   }
 
-  async #appendWaiting(): Promise<void> {
-    if (this.#hasWaiting()) await this.#appendBatch(this.#takeBatch())
-  }
-
-  #takeBatch(): Buffer {
+  #writeBatch(): Promise<void> {
+    const file = this.#writer.file
+    if (file === undefined) throw new TypeError('a journal is mended before it is appended to')
     const entries = this.#waiting
     this.#waiting = []
     const puts = this.#pending.takeUnwritten()
-    const facts = Buffer.concat([...sourceBlocks(this.#list.sources, this.#file), ...entryBlocks(entries), ...puts])
-    this.#rewriting?.file.add(facts)
-    // A file that lacks what was dropped holds less than a mark or a note would say.
-    const marks = this.#markWritten || this.#isIncomplete ? [] : inStepBlocks(this.#mark)
-    const notes = this.#isIncomplete ? [] : this.#notes.takeWaiting()
+    const facts = Buffer.concat([...sourceBlocks(this.#list.sources, file), ...entryBlocks(entries), ...puts])
+    return this.#writer.append(facts, Buffer.concat(this.#takeMarks()))
+  }
+
+  /** A file that lacks what was dropped holds less than a mark or a note would say: notes wait for a whole one. */
+  #takeMarks(): Buffer[] {
+    const { isIncomplete } = this.#writer
+    const marks = this.#markWritten || isIncomplete ? [] : inStepBlocks(this.#mark)
     this.#markWritten = true
     this.#markTaken = this.#mark
-    return Buffer.concat([facts, ...marks, ...notes])
-  }
-
-  async #appendBatch(batch: Buffer): Promise<void> {
-    this.#retained = batch
-    try {
-      await this.#file.append(batch)
-      this.#retained = undefined
-      // After a sync that failed nobody knows what of the file is on disk: only a new one is sure.
-      await this.#file.sync()
-      this.#broken = false
-    } catch (error) {
-      this.#broken = true
-      throw error
-    }
-  }
-
-  /** Room may have come for what the file could not take; else, or if its disk failed, a new file is written. */
-  async #mend(): Promise<void> {
-    const isTooEarly = performance.now() < this.#retryAt
-    try {
-      if (this.#retained === undefined) throw new Error(this.#error)
-      await this.#appendBatch(this.#retained)
-    } catch (error) {
-      if (isTooEarly) throw error
-      this.#beginRewriting()
-      await this.#adopt()
-    }
-  }
-
-  get #isIncomplete(): boolean {
-    return this.#drops > this.#restored
-  }
-
-  #isWorthCompacting(): boolean {
-    const { tokens, rules } = this.#list.size
-    const bytes = this.#file.bytes - this.#file.unknownBytes
-    return bytes > COMPACT_ABOVE && bytes > COMPACT_FACTOR * (tokens * 16 + rules * 24 + COMPACT_ABOVE / 4)
-  }
-
-  #beginRewriting(): void {
-    if (this.#rewriting !== undefined || performance.now() < this.#retryAt) return
-    const file = new Rewriting({
-      path: this.#path,
-      seed: this.#seed,
-      list: this.#list,
-      pending: this.#pending,
-      notes: this.#notes,
-      old: this.#file,
-    })
-    this.#rewriting = { file, drops: this.#drops }
-    file.written.then(
-      () => this.#schedule(0),
-      (error) => this.#abandon(file).then(() => this.#failed(error)),
-    )
-  }
-
-  /** Goes on with the new file. */
-  async #adopt(): Promise<void> {
-    if (this.#rewriting === undefined) return
-    const { file, drops } = this.#rewriting
-    const old = this.#file
-    try {
-      this.#file = await file.finish(drops === this.#drops ? this.#markTaken : undefined)
-    } catch (error) {
-      if (file.isInPlace) this.#broken = true
-      await this.#abandon(file)
-      throw error
-    }
-    this.#rewriting = undefined
-    this.#restored = drops
-    this.#retryDelay = RETRY_FIRST
-    this.#retained = undefined
-    this.#broken = false
-    await old.close()
-  }
-
-  async #abandon(file: Rewriting): Promise<void> {
-    if (this.#rewriting?.file !== file) return
-    this.#rewriting = undefined
-    this.#retryAt = performance.now() + this.#retryDelay
-    this.#retryDelay = Math.min(2 * this.#retryDelay, RETRY_LAST)
-    await file.abandon()
+    return isIncomplete ? marks : [...marks, ...this.#notes.takeWaiting()]
   }
 }

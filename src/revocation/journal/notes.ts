@@ -38,6 +38,12 @@ export class Notes {
     this.#waiting.set(name, value)
   }
 
+  /** As {@link set}, for what is true of any file: a new one says it from the beginning. */
+  assert(name: string, value: JSONValue): void {
+    this.#taken.set(name, value)
+    this.#waiting.set(name, value)
+  }
+
   /** The blocks of what waits; they count as written. */
   takeWaiting(): Buffer[] {
     const blocks = [...this.#waiting].map(([name, value]) => encodeNote(name, value))

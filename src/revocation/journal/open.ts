@@ -1,17 +1,16 @@
-import { constants } from 'node:fs'
-import { copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { describeError, type Logger } from '../../logging/index.js'
-import { Fingerprinter } from '../fingerprint.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from '../../logging/index.js'
+import type { Fingerprinter } from '../fingerprint.js'
 import type { RevocationList } from '../list/index.js'
-import { markName, readMark } from './blocks.js'
-import { type Block, encodeHeader } from './format.js'
+import { DAMAGE_NOTE, noteOf, readAccepted } from './damage.js'
 import { Journal } from './journal.js'
-import { syncDirectoryOf } from './journal-file.js'
-import { lock } from './lock.js'
-import { type JSONValue, readNote } from './notes.js'
-import { PendingPuts } from './pending.js'
-import { type Contents, readJournal } from './read.js'
+import { JournalLocked } from './lock.js'
+import { Loading, type SeededList } from './loading.js'
+import type { JSONValue } from './notes.js'
+import { Ownership } from './ownership.js'
+import { readSnapshot, type Snapshot } from './snapshot.js'
+import { takeJournal } from './take.js'
+import { isFirstStart } from './wholeness.js'
 
 export interface OpenJournalOptions {
   readonly path: string
@@ -22,11 +21,9 @@ export interface OpenJournalOptions {
   readonly now: number
   /** What tells the sources from others: a mark that the list was in step speaks of them alone. */
   readonly sources: string
+  /** Ids of damaged files whose loss an operator has accepted. */
+  readonly accepted?: readonly string[]
 }
-
-const MARGIN = 86_400_000
-/** How far a mark may lie ahead of the clock and still tell the file's age, ms. */
-const MARK_TOLERANCE = 60_000
 
 export interface OpenedJournal {
   readonly journal: Journal
@@ -38,156 +35,112 @@ export interface OpenedJournal {
   readonly notes: ReadonlyMap<string, JSONValue>
 }
 
+/** How long a first start waits for the journal of another process that has just begun one, ms, and how often it looks. */
+const FIRST_JOURNAL_TIMEOUT = 5_000
+const FIRST_JOURNAL_INTERVAL = 50
+/** How often a journal is read again that another process may be replacing meanwhile. */
+const ATTEMPTS = 3
+/** How often an operator's word is looked for while it is needed, ms. */
+const ACCEPTED_INTERVAL = 1_000
+
 /**
- * Opens a journal, or makes one, and reads it into a list. A torn tail is cut off; a file that is not a journal is set
- * aside, and so is a copy of one that is damaged, with a warning. Throws `JournalLocked` or the file system's error.
+ * Reads a journal into a list, whoever may write it, and owns it: now, or as soon as it can be had. What another process
+ * has appended by then is read, too. Never rejects: {@link Journal.status} says why it is not owned,
+ * {@link Journal.damages} what could not be read.
  */
 export async function openJournal(options: OpenJournalOptions): Promise<OpenedJournal> {
   const { path, logger } = options
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const release = await lock(path)
-  try {
-    await rm(`${path}.new`, { force: true }) // of a process that ended while it wrote the file anew
-    const opened = await openLocked(options)
-    const { file, loaded } = opened
-    const journal = new Journal({
-      path,
-      seed: loaded.fingerprints.seed,
-      list: loaded.list,
-      pending: loaded.pending,
-      notes: loaded.notes,
-      unknown: opened.unknown,
-      logger,
-      file,
-      bytes: opened.bytes,
-      sources: options.sources,
-      inStepAt: loaded.inStepAt,
-      release,
-    })
-    loaded.list.onChange((entry) => journal.append(entry))
-    const { list, fingerprints, inStepAt, notes } = loaded
-    return { journal, list, fingerprints, inStepAt, notes }
-  } catch (error) {
-    await release()
-    throw error
+  let opened: { readonly journal: Journal; readonly into: SeededList } | undefined
+  let underLock: Snapshot | undefined
+  let loading: Loading | undefined
+  let reason = ''
+  const ownership = new Ownership({
+    path,
+    take: async () => {
+      if (opened === undefined) return
+      loading = new Loading(options, opened.into)
+      const snapshot = underLock ?? (await readSnapshot(path, loading))
+      underLock = undefined
+      await takeOver(opened.journal, path, snapshot, logger)
+    },
+    failed: (why) => {
+      if (reason === '') {
+        logger.warn('the journal cannot be written yet: what is revoked is not durable; trying again', {
+          path,
+          reason: why,
+        })
+      }
+      reason = why
+      if (opened !== undefined) opened.journal.notOwned = why
+    },
+  })
+  const claimed = await ownership.claim().then(
+    () => 'locked' as const,
+    (error) => (error instanceof JournalLocked ? 'in use' : 'not writable'),
+  )
+  const snapshot = await readAtStart(options, claimed)
+  if (claimed === 'locked') underLock = snapshot
+  const { journal, ...read } = journalOf(options, snapshot, () => ownership.close())
+  opened = { journal, into: snapshot.loading.into }
+  read.list.onChange((entry) => {
+    if (loading?.isTaking !== true) journal.append(entry)
+  })
+  journal.onDamage(() => void ownership.attempt())
+  watchAccepted(path, journal)
+  if (isFirstStart(snapshot.found)) logger.warn('no journal found: nothing is known of earlier revocations', { path })
+  // One that is made now is there when this resolves; one that has to be replaced may be large.
+  if ((await ownership.attempt()) && snapshot.found.contents === undefined) await journal.flush().catch(() => undefined)
+  return { journal, ...read }
+}
+
+/** Another process may be about to make the journal, or to put a new file in its place, while it is read. */
+async function readAtStart(
+  options: OpenJournalOptions,
+  claimed: 'locked' | 'in use' | 'not writable',
+): Promise<Snapshot> {
+  const deadline = performance.now() + FIRST_JOURNAL_TIMEOUT
+  for (let attempt = 1; ; ) {
+    const snapshot = await readSnapshot(options.path, new Loading(options, options.listOf))
+    const isFirst = isFirstStart(snapshot.found)
+    if (claimed !== 'in use' || (snapshot.damage === undefined && !isFirst)) return snapshot
+    if (isFirst ? performance.now() > deadline : attempt++ === ATTEMPTS) return snapshot
+    await sleep(FIRST_JOURNAL_INTERVAL)
   }
 }
 
-async function openLocked(options: OpenJournalOptions) {
-  const { path, logger } = options
-  const file = await openFile(path)
-  try {
-    const loading = new Loading(options)
-    const contents = await readJournal(
-      file,
-      (seed) => loading.begin(seed),
-      (block) => loading.take(block),
-    )
-    if (contents.state !== 'read') return await startAnew(file, contents, options)
-    if (contents.damaged) await keepDamaged(path, logger)
-    await file.truncate(contents.validBytes)
-    const loaded = loading.loaded()
-    // Entries are lost that the list had when it was last in step.
-    if (contents.damaged) {
-      loaded.inStepAt = undefined
-      loaded.notes.clear()
-    }
-    return { file, bytes: contents.validBytes, unknown: contents.unknown, loaded }
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+function journalOf(options: OpenJournalOptions, { loading, damages }: Snapshot, release: () => Promise<void>) {
+  const { path, logger, sources, accepted = [] } = options
+  const { list, fingerprints } = loading.into
+  const isWhole = damages.length === 0
+  // Of a file that lacks something, nothing is believed that stands for all of it.
+  const inStepAt = isWhole ? loading.inStepAt : undefined
+  const notes = new Map(isWhole ? loading.notes : [[DAMAGE_NOTE, noteOf(damages)]])
+  const { pending } = loading
+  const parts = { path, seed: fingerprints.seed, list, pending, notes, logger, sources, inStepAt, damages }
+  const journal = new Journal({ ...parts, release })
+  journal.accept(accepted)
+  for (const { id, reason } of journal.damages) logger.error('the journal is not whole', { path, reason, id })
+  return { journal, list, fingerprints, inStepAt, notes: without(DAMAGE_NOTE, notes) }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-  await file.chmod(0o600)
-  return file
+async function takeOver(journal: Journal, path: string, snapshot: Snapshot, logger: Logger): Promise<void> {
+  const { found, loading, damage, damages } = snapshot
+  journal.lacks(loading.hasOtherSeed ? [...journal.damages, ...damages] : damages)
+  const isUnreadable = damage !== undefined && (damage.id === undefined || found.contents?.header.state === 'version')
+  // Whoever can read it may come back: it is left alone until what it holds is known otherwise, or given up.
+  if (isUnreadable && journal.damages.length > 0) throw new Error(damage.reason)
+  journal.own(await takeJournal(path, snapshot, logger))
 }
 
-async function startAnew(old: FileHandle, contents: Contents, options: OpenJournalOptions) {
-  const { path, logger } = options
-  let file = old
-  if (contents.state === 'foreign') {
-    const aside = `${path}.foreign-${options.now}`
-    await rename(path, aside)
-    await old.close()
-    logger.warn('a file that is not a journal of this version was set aside', { path, aside })
-    file = await openFile(path)
-  }
-  const loading = new Loading(options)
-  loading.begin(Fingerprinter.random().seed)
-  const loaded = loading.loaded()
-  const header = encodeHeader(loaded.fingerprints.seed)
-  await file.truncate(0)
-  await file.write(header, 0, header.length, 0)
-  await file.sync()
-  await syncDirectoryOf(path)
-  return { file, bytes: header.length, unknown: undefined, loaded }
+/** Asks for an operator's word while it is needed. */
+function watchAccepted(path: string, journal: Journal): void {
+  const timer = setInterval(() => {
+    if (journal.isClosed) clearInterval(timer)
+    else if (journal.damages.length > 0) void readAccepted(path).then((ids) => journal.accept(ids))
+  }, ACCEPTED_INTERVAL)
+  timer.unref()
 }
 
-/** What cannot be read is kept for whoever wants to look; what can be read is used, also when there is no room for both. */
-async function keepDamaged(path: string, logger: Logger): Promise<void> {
-  const aside = `${path}.damaged-${Date.now()}`
-  try {
-    await copyFile(path, aside, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
-    logger.warn('the journal is damaged: what stands before the damage is used, a copy was set aside', { path, aside })
-  } catch (error) {
-    await rm(aside, { force: true }).catch(() => undefined)
-    const reason = describeError(error)
-    logger.warn('the journal is damaged: what stands before the damage is used, no copy could be made', {
-      path,
-      reason,
-    })
-  }
-}
-
-/** Puts blocks into a list. */
-class Loading {
-  readonly #options: OpenJournalOptions
-  #loaded: { list: RevocationList; fingerprints: Fingerprinter } | undefined
-  #translation: Uint8Array | undefined
-  #inStepAt: number | undefined
-  readonly #notes = new Map<string, JSONValue>()
-  readonly #pending = new PendingPuts()
-
-  constructor(options: OpenJournalOptions) {
-    this.#options = options
-  }
-
-  begin(seed: Buffer): void {
-    const fingerprints = new Fingerprinter(seed)
-    this.#loaded = { fingerprints, list: this.#options.listOf(fingerprints) }
-  }
-
-  take({ kind, payload }: Block): void {
-    const { list } = this.loaded()
-    if (kind === 'token' || kind === 'rule') {
-      list.import({ kind, bytes: payload }, this.#translation, this.#options.now - MARGIN)
-    } else if (kind === 'inStep') {
-      this.#takeMark(payload)
-    } else if (kind === 'pending') {
-      this.#pending.load(payload)
-    } else if (kind === 'done') {
-      this.#pending.loadDone(payload)
-    } else if (kind === 'note') {
-      readNote(payload, this.#notes)
-    } else if (kind === 'sources') {
-      const names: unknown = JSON.parse(payload.toString('utf8'))
-      if (Array.isArray(names)) this.#translation = list.sources.translation(names.map(String))
-    }
-  }
-
-  #takeMark(payload: Buffer): void {
-    const { now, sources } = this.#options
-    const mark = readMark(payload)
-    if (mark === undefined || !mark.of.equals(markName(this.loaded().fingerprints.seed, sources))) return
-    // The clock was ahead then, or is behind now: the file's age is not known.
-    this.#inStepAt = mark.at > now + MARK_TOLERANCE ? undefined : Math.min(mark.at, now)
-  }
-
-  loaded() {
-    if (this.#loaded === undefined) throw new TypeError('a journal begins with its seed')
-    return { ...this.#loaded, inStepAt: this.#inStepAt, notes: this.#notes, pending: this.#pending }
-  }
+function without<Value>(name: string, values: ReadonlyMap<string, Value>): ReadonlyMap<string, Value> {
+  return new Map([...values].filter(([other]) => other !== name))
 }

@@ -2,8 +2,9 @@ import { rename, rm } from 'node:fs/promises'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { RevocationList } from '../list/index.js'
 import { type InStepMark, inStepBlocks, sourceBlocks } from './blocks.js'
-import { encodeBlock, encodeHeader } from './format.js'
-import { JournalFile, syncDirectoryOf } from './journal-file.js'
+import { encodeBlock } from './format.js'
+import { JournalFile } from './journal-file.js'
+import type { Extent, LengthRecord } from './length-record.js'
 import type { Notes } from './notes.js'
 import type { PendingPuts } from './pending.js'
 
@@ -15,7 +16,14 @@ export interface RewritingParts {
   readonly pending: PendingPuts
   readonly notes: Notes
   /** The file that it is to replace: what this version does not know is copied from there. */
-  readonly old: JournalFile
+  readonly old: JournalFile | undefined
+}
+
+/** What {@link Rewriting.finish} needs. */
+export interface Finish {
+  readonly mark: InStepMark | undefined
+  readonly record: LengthRecord
+  readonly inPlace: Extent | undefined
 }
 
 /** A new file beside the old one, written in slices from the list, while the old one goes on taking what is new. */
@@ -50,33 +58,31 @@ export class Rewriting {
     return this.#isWritten
   }
 
-  /** The old file's name is the new one's now. */
-  get isInPlace(): boolean {
-    return this.#isInPlace
-  }
-
   /** Blocks that were appended to the old file, or should have been, since this began. */
   add(blocks: Uint8Array): void {
     this.#added.push(blocks)
   }
 
   /**
-   * Puts the new file in the old one's place. Nothing may be appended to the old one meanwhile.
+   * Puts the new file in the old one's place. Nothing may be appended to the old one meanwhile. The directory has yet to be
+   * synced, and the length record to be told that the old one is gone.
    *
    * @param mark when the list was last in step with its sources, if the file will hold all of that moment
+   * @param inPlace what the length record says of the old one
    */
-  async finish(mark: InStepMark | undefined): Promise<JournalFile> {
+  async finish({ mark, record, inPlace }: Finish): Promise<JournalFile> {
     await this.written
-    const { path, pending, notes } = this.#parts
+    const { path, seed, pending, notes } = this.#parts
     const file = this.#file
     if (file === undefined || !this.#isWritten) throw new TypeError('not written')
     await this.#writeAdded(file)
     for (const block of pending.export()) await file.append(block)
     for (const block of [...inStepBlocks(mark), ...notes.export()]) await file.append(block)
     await file.sync()
+    // Whichever of the two a crash leaves in place, the record speaks of it.
+    await record.write({ seed, current: inPlace, next: file.extent })
     await rename(this.#beside, path)
     this.#isInPlace = true
-    await syncDirectoryOf(path)
     return file
   }
 
@@ -90,10 +96,9 @@ export class Rewriting {
 
   async #write(): Promise<void> {
     const { seed, list, old } = this.#parts
-    const file = await JournalFile.create(this.#beside)
+    const file = await JournalFile.create(this.#beside, seed)
     this.#file = file
-    await file.append(encodeHeader(seed))
-    await old.copyUnknown(file)
+    await old?.copyUnknown(file)
     for (const { kind, bytes } of list.export()) {
       await file.append(Buffer.concat([...sourceBlocks(list.sources, file), encodeBlock(kind, bytes)]))
       await this.#writeAdded(file)

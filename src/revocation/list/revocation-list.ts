@@ -160,13 +160,14 @@ export class RevocationList {
   }
 
   /**
-   * Enters a block of another list with the same seed; tells no listener.
+   * Enters a block of another list with the same seed.
    *
    * @param translation from the block's numbers of sources to ours ({@link SourceNames.translation})
    * @param unexpiredAt leaves out what has expired by this moment (epoch ms)
+   * @param tell whether listeners are told of what changes; they must not change the list meanwhile
    * @returns how many entries changed
    */
-  import({ kind, bytes }: EntryBlock, translation?: Uint8Array, unexpiredAt = 0): number {
+  import({ kind, bytes }: EntryBlock, translation?: Uint8Array, unexpiredAt = 0, tell = false): number {
     const words = toWords(bytes)
     const width = ENTRY_WORDS[kind]
     const unit = unitOf(unexpiredAt)
@@ -176,7 +177,9 @@ export class RevocationList {
       if (!isKept(words[at + 2] as number, unit)) continue
       for (let i = 0; i < width; i++) scratch[i] = words[at + i] as number
       if (translation !== undefined) translateSource(scratch, translation)
-      if (this.#join(kind, scratch, 0)) changes++
+      if (!this.#join(kind, scratch, 0)) continue
+      changes++
+      if (tell) this.#changed(kind, { hi: (scratch[0] as number) | 0, lo: (scratch[1] as number) | 0 })
     }
     return changes
   }

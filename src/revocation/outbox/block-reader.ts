@@ -1,4 +1,4 @@
-import { type Block, decodeBlock } from '../journal/format.js'
+import { type Block, decodeBlock, findBlock } from '../journal/format.js'
 
 /** Takes whole blocks out of a file's bytes, in order, and steps over what is damaged: what follows it is read. */
 export class BlockReader {
@@ -23,14 +23,14 @@ export class BlockReader {
     for (;;) {
       const next = decodeBlock(this.#bytes, this.#at)
       if (next === 'more') return undefined
-      if (next !== 'damaged') {
+      if (next !== 'damaged' && next.block !== undefined) {
         this.#isDamaged = false
         this.#at = next.end
         return next.block
       }
       if (!this.#isDamaged) this.#damages++
       this.#isDamaged = true
-      this.#at++
+      this.#at = next === 'damaged' ? findBlock(this.#bytes, this.#at + 1) : next.end
     }
   }
 }

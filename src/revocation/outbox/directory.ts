@@ -1,6 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncDirectoryOf } from '../journal/journal-file.js'
+import { syncDirectoryOf } from '../journal/sync-directory.js'
 import { lock } from '../journal/lock.js'
 import { Segment } from './segment.js'
 

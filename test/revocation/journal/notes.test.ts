@@ -1,8 +1,8 @@
-import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { decodeBlock, encodeNumbered, HEADER_BYTES } from '../../../src/revocation/journal/format.js'
-import { HOUR, has, NOW, names, open } from './opened-journal.js'
+import { HOUR, has, NOW, names, older, open, read } from './opened-journal.js'
 
 /** No version has used it. */
 const NEWER_KIND = 77
@@ -31,14 +31,14 @@ t.test('a note stands after what was appended before it: a file that is cut has 
     await journal.flush()
   }
   await journal.close()
-  const bytes = readFileSync(path)
+  const bytes = older(readFileSync(path))
   for (let cut = HEADER_BYTES; cut <= bytes.length; cut++) {
     const torn = join(directory, 'torn')
     writeFileSync(torn, bytes.subarray(0, cut))
-    const opened = await open(torn)
-    const noted = opened.notes.get('position') ?? 0
-    if (opened.list.size.tokens < Number(noted)) t.fail(`cut at ${cut}: ${noted} are noted, not all of them are there`)
-    await opened.journal.close()
+    const { loading, damages } = await read(torn)
+    const noted = loading.notes.get('position') ?? 0
+    const there = loading.into.list.size.tokens
+    if (damages.length > 0 || there < Number(noted)) t.fail(`cut at ${cut}: ${noted} are noted, ${there} are there`)
   }
   t.pass(`${bytes.length} cuts`)
 })
@@ -52,7 +52,7 @@ t.test('a note waits while entries are missing from the file, and outlives its r
   for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
   journal.note('after', true)
   await t.rejects(journal.flush())
-  writeFileSync(`${path}.killed`, readFileSync(path))
+  for (const suffix of ['', '.length']) copyFileSync(`${path}${suffix}`, `${path}.killed${suffix}`)
   await journal.close()
   const killed = await open(`${path}.killed`)
   t.same([...killed.notes.keys()], ['before'])
@@ -121,7 +121,7 @@ function unknownPayloads(file: Buffer): Buffer[] {
   for (let at = HEADER_BYTES; at < file.length; ) {
     const next = decodeBlock(file, at)
     if (typeof next === 'string') throw new Error(next)
-    if (next.block.number === NEWER_KIND) payloads.push(next.block.payload)
+    if (next.block?.number === NEWER_KIND) payloads.push(next.block.payload)
     at = next.end
   }
   return payloads

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Secret } from '../config/index.js'
 import { describeError, type Logger } from '../logging/index.js'
 import { type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
+import { readSmallBody, type SmallBodyFailure } from '../server/index.js'
 import { readRevocationRequest } from './revocation-request.js'
 
 export interface RevocationsOptions {
@@ -11,6 +12,8 @@ export interface RevocationsOptions {
   /** Enters a revocation; resolves when it is durable and in force, in every worker; rejects with `UnconfirmedRevocation`. */
   readonly revoke: (record: RevocationRecord) => Promise<void>
   readonly logger: Logger
+  /** Milliseconds until the whole body of a request must be here. Default 10 s. */
+  readonly bodyTimeout?: number
 }
 
 /** An answer of the admin listener. */
@@ -29,6 +32,13 @@ const UNCONFIRMED = {
 
 /** Bytes of a body: the longest token, and room for what stands around it. */
 const MAX_BODY = 80_000
+/** Milliseconds until the whole body must be here. */
+const BODY_TIMEOUT = 10_000
+const UNREAD: Readonly<Record<SmallBodyFailure, AdminAnswer>> = {
+  'body-too-large': { status: 413, body: { error: 'Payload Too Large' } },
+  'body-too-slow': { status: 408, body: { error: 'Request Timeout' } },
+  'client-left': { status: 400, body: { error: 'Bad Request' } },
+}
 
 /**
  * `POST /revocations`: an operator revokes a token, or what was issued to a subject, a client or a session. 204 when it is
@@ -40,16 +50,16 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
     return {
       status: 401,
       body: { error: 'Unauthorized' },
-      headers: { 'www-authenticate': 'Bearer', connection: 'close' },
+      headers: { 'www-authenticate': 'Bearer' },
     }
   }
   if (req.method !== 'POST') return { status: 405, body: { error: 'Method Not Allowed' }, headers: { allow: 'POST' } }
   if (req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json') {
     return badRequest('the content type must be application/json')
   }
-  const text = await readBody(req)
-  if (text === undefined) return { status: 413, body: { error: 'Payload Too Large' }, headers: { connection: 'close' } }
-  const read = readRevocationRequest(text, Date.now())
+  const body = await readSmallBody(req, { maxBytes: MAX_BODY, timeout: options.bodyTimeout ?? BODY_TIMEOUT })
+  if (!Buffer.isBuffer(body)) return UNREAD[body]
+  const read = readRevocationRequest(body.toString('utf8'), Date.now())
   if ('problem' in read) return badRequest(read.problem)
   try {
     await options.revoke(read)
@@ -70,20 +80,6 @@ function authorized({ headers }: IncomingMessage, token: Secret): boolean {
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
-}
-
-/** `undefined` for a body that is too large. Rejects when the client leaves. */
-async function readBody(req: IncomingMessage): Promise<string | undefined> {
-  if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) return undefined
-  const chunks: Buffer[] = []
-  let length = 0
-  // Not destroyed on the way out: the answer has to go first.
-  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > MAX_BODY) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function badRequest(problem: string): AdminAnswer {

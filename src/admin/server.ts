@@ -1,6 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../logging/index.js'
+import { answerWhole, type ListenerLimits, listen } from '../server/index.js'
 import { type AdminAnswer, answerRevocation, type RevocationsOptions } from './revocations.js'
 
 /** What `/ready` says. The status code alone decides: 200 exactly when protected APIs are served. */
@@ -30,64 +30,68 @@ export interface AdminServer {
  * Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const server = createServer((req, res) => answer(req, res, options))
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(options.port, options.host, resolve)
+  const { host, port, logger } = options
+  const listener = await listen({
+    host,
+    port,
+    limits: LIMITS,
+    onRequest: (req, res) => answer(req, res, options),
+    onError: (error) => logger.error('admin listener error', error),
   })
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  return { port: listener.port, close: () => listener.close(0) }
+}
+
+/** Those of the other listeners, by their defaults; `timeout` in milliseconds. */
+const LIMITS: ListenerLimits = {
+  maxHeaderSize: 12_288,
+  maxUriLength: 4_096,
+  timeout: 120_000,
+  keepAlive: true,
+  maxPipelinedRequests: 10,
 }
 
 function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions): void {
   const path = req.url?.split('?', 1)[0]
   if (path === '/revocations') {
     answerRevocation(req, options.revocations).then(
-      (answer) => send(res, answer),
+      (answer) => send(req, res, answer),
       (error: unknown) => {
         // The client left in the middle of it.
         if (res.destroyed) return
         options.logger.error('a revocation could not be taken in', error)
-        send(res, { status: 500, body: { error: 'Internal Server Error' } })
+        send(req, res, { status: 500, body: { error: 'Internal Server Error' } })
       },
     )
     return
   }
   if (req.method !== 'GET' && req.method !== 'HEAD') {
-    json(res, 405, { error: 'Method Not Allowed' })
+    json(req, res, 405, { error: 'Method Not Allowed' })
     return
   }
   switch (path) {
     case '/live':
-      json(res, 200, { status: 'alive' })
+      json(req, res, 200, { status: 'alive' })
       return
     case '/health':
-      json(res, 200, { status: 'healthy' })
+      json(req, res, 200, { status: 'healthy' })
       return
     case '/ready': {
       const { ready, detail } = options.readiness()
-      json(res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', ...detail })
+      json(req, res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', ...detail })
       return
     }
     default:
-      json(res, 404, { error: 'Not Found' })
+      json(req, res, 404, { error: 'Not Found' })
   }
 }
 
-function send(res: ServerResponse, { status, body, headers = {} }: AdminAnswer): void {
+function send(req: IncomingMessage, res: ServerResponse, { status, body, headers = {} }: AdminAnswer): void {
   if (res.destroyed) return
-  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value)
-  if (body === undefined) res.writeHead(status, { 'cache-control': 'no-store' }).end()
-  else json(res, status, body)
+  const all = ['cache-control', 'no-store', ...Object.entries(headers).flat()]
+  if (body === undefined) return answerWhole(req, res, status, all, '')
+  answerWhole(req, res, status, ['content-type', 'application/json', ...all], `${JSON.stringify(body, undefined, 2)}\n`)
 }
 
-function json(res: ServerResponse, status: number, body: object): void {
-  res.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-  res.end(`${JSON.stringify(body, undefined, 2)}\n`)
+function json(req: IncomingMessage, res: ServerResponse, status: number, body: object): void {
+  send(req, res, { status, body })
 }

@@ -19,6 +19,11 @@ export interface JwtAuthenticatorOptions {
   readonly fingerprints: Fingerprinter
 }
 
+interface Flight {
+  readonly generation: number
+  readonly outcome: Promise<Authenticated | Refused>
+}
+
 /**
  * Verifies JWTs (RFC 7519, by jose) of the configured issuers and remembers those that it verified, keyed by the exact
  * credential, until the earlier of their `exp` and the cache's own limit. docs/tokens.md lists what is accepted.
@@ -27,6 +32,8 @@ export class JwtAuthenticator implements CachingAuthenticator {
   readonly #options: JwtAuthenticatorOptions
   readonly #issuers: ReadonlyMap<string, readonly JwtIssuer[]>
   readonly #verified: LRUCache<string, Authenticated>
+  /** Tokens that are being verified: requests that come with the same one meanwhile wait for it. */
+  readonly #flights = new Map<string, Flight>()
   #generation = 0
 
   /** Throws `ClaimMappingError` for a claim mapping that cannot be honoured. */
@@ -42,13 +49,26 @@ export class JwtAuthenticator implements CachingAuthenticator {
   }
 
   authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused> {
-    return this.known(credential, now) ?? this.#verify(credential, now)
+    return this.known(credential, now) ?? this.#verifyOnce(credential, now)
   }
 
   /** Forgets what was verified, and what is being verified: some of the keys that did it are not valid any more. */
   forgetVerified(): void {
     this.#generation++
     this.#verified.clear()
+  }
+
+  #verifyOnce(credential: string, now: number): Promise<Authenticated | Refused> {
+    const generation = this.#generation
+    const underWay = this.#flights.get(credential)
+    // One that began before keys were dropped may use a key that is not valid any more.
+    if (underWay?.generation === generation) return underWay.outcome
+    const outcome = this.#verify(credential, now).finally(() => {
+      if (this.#flights.get(credential) === flight) this.#flights.delete(credential)
+    })
+    const flight: Flight = { generation, outcome }
+    this.#flights.set(credential, flight)
+    return outcome
   }
 
   async #verify(credential: string, now: number): Promise<Authenticated | Refused> {

@@ -6,6 +6,8 @@ import { closeFrame, WebSocketFrames } from './web-socket-frames.js'
 
 /** Milliseconds that a refused client has until its Close frame must have left; then it is reset. */
 const CLOSE_WITHIN = 100
+/** Milliseconds in which a client must have taken what is left for it once its upstream is gone. */
+const FINISH_WITHIN = 120_000
 
 /**
  * The client's socket as http-proxy sees it. All that goes to the client passes through here, so this knows where
@@ -78,14 +80,15 @@ export class UpgradeClientSide extends Duplex {
     if (this.#frames.atBoundary) this.#sendClose()
   }
 
-  /** The upstream is gone: sends what is left to send, within `timeout` ms (0: however long it takes), and closes. */
+  /** The upstream is gone: sends what is left to send, within `timeout` ms (0 or more: 120 s), and closes. */
   finish(timeout: number): void {
     if (this.#closing !== undefined || this.#released) return
     this.#discard()
     if (this.#socket.closed) this.destroy()
     else if (this.#socket.writableFinished) this.#linger()
     else {
-      if (this.#socket instanceof Socket && timeout > 0) this.#socket.setTimeout(timeout, () => this.reset())
+      // Not a time without traffic: a client that goes on sending and takes nothing would never be without.
+      this.#expire(timeout > 0 ? Math.min(timeout, FINISH_WITHIN) : FINISH_WITHIN, () => this.reset())
       this.#socket.once('finish', () => this.#linger())
     }
   }

@@ -4,3 +4,5 @@ export { type Listener, type ListenerLimits, type ListenerOptions, type Listener
 export type { ListenerRole } from './received-request.js'
 export { RequestHandler, type RequestHandlerOptions } from './request-handler.js'
 export { RevokeEndpoint, type RevokeEndpointOptions, type RevokeOutcome } from './revoke-endpoint.js'
+export { readSmallBody, type SmallBodyFailure } from './small-body.js'
+export { answerWhole } from './whole-answer.js'

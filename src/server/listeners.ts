@@ -9,7 +9,7 @@ import {
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { SecureVersion } from 'node:tls'
-import { closeBehind, isBodyPending, takeNoMore } from '../proxy/index.js'
+import { closeBehind, isBodyPending, takeNoMore, writeResponse } from '../proxy/index.js'
 import { limitPipelining } from './pipelining.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrade-requests.js'
@@ -53,7 +53,8 @@ export interface ListenerOptions {
   /** A listener without it speaks plain HTTP. */
   readonly tls?: ListenerTls
   readonly onRequest: RequestListener
-  readonly onUpgrade: UpgradeListener
+  /** Absent: a request for a WebSocket is a bare 404. */
+  readonly onUpgrade?: UpgradeListener
   /** Told of what goes wrong once it is open, such as a connection that could not be accepted. It goes on. */
   readonly onError?: (error: Error) => void
 }
@@ -103,7 +104,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.maxHeadersCount = 0 // beyond a number of its own Node leaves headers out; their size is limited
   server.on('clientError', answerUnreadable)
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
-  const upgraded = onUpgrade(server, options.onUpgrade)
+  const upgraded = onUpgrade(server, options.onUpgrade ?? refuseUpgrade)
   await opened(server, options)
   server.on('error', (error) => options.onError?.(error))
   return {
@@ -134,6 +135,8 @@ function opened(server: Server, { port, host }: ListenerOptions): Promise<void> 
     })
   })
 }
+
+const refuseUpgrade: UpgradeListener = (_, socket) => writeResponse(socket, 404, [], '')
 
 function hasHost({ headers, httpVersionMinor }: IncomingMessage): boolean {
   return headers.host !== undefined || httpVersionMinor === 0

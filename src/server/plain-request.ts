@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { closeBehind, type Exchange, forward, isBodyPending } from '../proxy/index.js'
+import { type Exchange, forward } from '../proxy/index.js'
 import {
   answerHeaders,
   type ListenerRole,
@@ -9,6 +9,7 @@ import {
   type UpstreamHooks,
   type Upstreams,
 } from './received-request.js'
+import { answerWhole } from './whole-answer.js'
 
 /** A request that is answered by a response. */
 export class PlainRequest implements ReceivedRequest {
@@ -30,20 +31,9 @@ export class PlainRequest implements ReceivedRequest {
     this.#server = server
   }
 
-  /**
-   * A request whose body is still to come loses its connection afterwards: what follows on it cannot be told from the
-   * rest of that body.
-   */
   respond(status: number, headers: readonly string[], body: string | Buffer): void {
-    const res = this.#res
-    if (res.headersSent || res.destroyed) return
-    const all = answerHeaders(headers, this.#server)
-    if (isBodyPending(this.req)) {
-      all.push('connection', 'close')
-      closeBehind(this.req, res)
-    }
-    res.writeHead(status, all)
-    res.end(this.req.method === 'HEAD' ? undefined : body)
+    if (this.#res.headersSent || this.#res.destroyed) return
+    answerWhole(this.req, this.#res, status, answerHeaders(headers, this.#server), body)
   }
 
   forward(upstreams: Upstreams, upstream: OutgoingRequest, hooks: UpstreamHooks): Exchange {

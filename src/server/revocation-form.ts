@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type Fault, faults } from '../faults/index.js'
+import { readSmallBody } from './small-body.js'
 
 /** What is posted to a revocation endpoint (RFC 7009 §2.1): as it came, and the token that it names. */
 export interface RevocationForm {
@@ -30,7 +31,7 @@ export async function readRevocationForm(
   const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== FORM || req.headers['content-encoding'] !== undefined) return refused(faults.badRequest, 'content-type')
   if (countOf(req.rawHeaders, 'authorization') > 1) return refused(faults.badRequest, 'two-credentials')
-  const body = await readBody(req, timeout)
+  const body = await readSmallBody(req, { maxBytes: MAX_BYTES, timeout })
   if (!Buffer.isBuffer(body)) return refused(FAULT_OF[body], body)
   const tokens = new URLSearchParams(body.toString('utf8')).getAll('token')
   if (tokens.length > 1 || new URLSearchParams(query).has('token')) return refused(faults.badRequest, 'two-tokens')
@@ -42,33 +43,6 @@ const FAULT_OF = {
   'body-too-slow': faults.requestTimeout,
   'client-left': faults.badRequest,
 } as const
-
-async function readBody(req: IncomingMessage, timeout: number): Promise<Buffer | keyof typeof FAULT_OF> {
-  if (Number(req.headers['content-length'] ?? 0) > MAX_BYTES) return 'body-too-large'
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = []
-    let length = 0
-    const end = (outcome: Buffer | keyof typeof FAULT_OF) => {
-      clearTimeout(timer)
-      resolve(outcome)
-    }
-    // Not destroyed: the answer has to go out first.
-    const stop = (why: 'body-too-large' | 'body-too-slow') => {
-      req.pause()
-      end(why)
-    }
-    // The listener's own time-out starts anew with every byte.
-    const timer = setTimeout(stop, timeout, 'body-too-slow')
-    req.on('data', (chunk: Buffer) => {
-      length += chunk.length
-      if (length <= MAX_BYTES) chunks.push(chunk)
-      else stop('body-too-large')
-    })
-    req.on('end', () => end(Buffer.concat(chunks)))
-    req.on('error', () => end('client-left'))
-    req.on('close', () => end('client-left'))
-  })
-}
 
 function countOf(rawHeaders: readonly string[], name: string): number {
   return rawHeaders.filter((part, i) => i % 2 === 0 && part.toLowerCase() === name).length

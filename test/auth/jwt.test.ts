@@ -317,6 +317,31 @@ t.test('what a key verified that is dropped meanwhile is not remembered', async 
   t.equal(auth.known(token, NOW), undefined)
 })
 
+t.test('requests that come at once with a token verify it once', async (t) => {
+  let asked = 0
+  let give: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    give = resolve
+  })
+  const key = async () => {
+    asked++
+    await held
+    return rsa.publicKey
+  }
+  const auth = authenticator([issuer({ keys: { key } })])
+  const [token, forged] = [await signed(), `${(await signed()).slice(0, -6)}AAAAAA`]
+  const first = Array.from({ length: 20 }, () => auth.authenticate(token, NOW))
+  auth.forgetVerified()
+  const second = Array.from({ length: 20 }, () => auth.authenticate(token, NOW))
+  const refused = Array.from({ length: 20 }, () => auth.authenticate(forged, NOW))
+  give()
+  for (const outcome of [...first, ...second]) t.equal(await reasonOf(outcome), 'accepted')
+  for (const outcome of refused) t.equal(await reasonOf(outcome), 'signature')
+  t.equal(asked, 3, 'again after keys were dropped')
+  t.equal(await reasonOf(auth.authenticate(forged, NOW)), 'signature')
+  t.equal(asked, 4, 'a refusal is not remembered')
+})
+
 t.test('a fixed key serves the algorithms that are made for it', async (t) => {
   const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey
   t.strictSame(new FixedKey(p384).algorithms, ['ES384'])

@@ -27,7 +27,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   auth: ['revocation', 'certificates', 'faults', 'http-client', 'logging', 'config'],
   revocation: ['http-client', 'logging', 'config'],
   proxy: ['http-client', 'faults', 'logging', 'config'],
-  admin: ['revocation', 'auth', 'logging', 'config'],
+  admin: ['revocation', 'auth', 'server', 'logging', 'config'],
   'http-client': ['logging', 'config'],
   certificates: ['logging', 'config'],
   faults: [],

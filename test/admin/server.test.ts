@@ -1,0 +1,67 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t, { type Test } from 'tap'
+import { startAdmin } from '../../src/admin/index.js'
+import { Secret } from '../../src/config/index.js'
+import { silent } from '../../src/logging/index.js'
+import type { RevocationRecord } from '../../src/revocation/index.js'
+import { exchangeRaw } from '../support/servers.js'
+
+const TOKEN = 'the-admins-own'
+
+async function admin(t: Test, bodyTimeout = 60_000) {
+  const revoked: RevocationRecord[] = []
+  const logger = silent('test')
+  const { port, close } = await startAdmin({
+    host: '127.0.0.1',
+    port: 0,
+    readiness: () => ({ ready: true, detail: {} }),
+    revocations: {
+      token: new Secret(TOKEN),
+      revoke: async (record) => {
+        revoked.push(record)
+      },
+      logger,
+      bodyTimeout,
+    },
+    logger,
+  })
+  t.teardown(() => close())
+  return { port, revoked }
+}
+
+const head = (body: number, more = '') =>
+  `POST /revocations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${body}\r\n${more}\r\n`
+
+t.test('a body that does not come whole in time is a 408, and nothing is revoked', async (t) => {
+  const { port, revoked } = await admin(t, 50)
+  const socket = connect(port, '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text
+  })
+  socket.write(`${head(100)}{"jti":"a"`)
+  await once(socket, 'close')
+  t.match(answer, /^HTTP\/1\.1 408 [\s\S]*\r\nconnection: close\r\n/i)
+  t.strictSame(revoked, [])
+})
+
+t.test('a body that is refused while it comes does not cost its client the answer', async (t) => {
+  const { port } = await admin(t)
+  t.match(await exchangeRaw(port, head(1_000_000) + 'x'.repeat(1_000_000)), /^HTTP\/1\.1 413 /)
+})
+
+t.test('nothing behind an upgrade that is declined is read as a request; what cannot be read is a 400', async (t) => {
+  const { port, revoked } = await admin(t)
+  const body = '{"jti":"a"}'
+  const h2c = 'GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n'
+  const answers = await exchangeRaw(port, h2c + head(body.length) + body)
+  t.match(answers, /^HTTP\/1\.1 200 [\s\S]*"alive"[^H]*$/)
+  t.strictSame(revoked, [])
+  const webSocket = h2c.replace('h2c', 'websocket')
+  t.match(await exchangeRaw(port, webSocket + head(body.length) + body), /^HTTP\/1\.1 404 /)
+  t.strictSame(revoked, [])
+  t.match(await exchangeRaw(port, 'NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 /)
+  t.match(await exchangeRaw(port, head(body.length, 'Connection: close\r\n') + body), /^HTTP\/1\.1 204 /)
+  t.equal(revoked.length, 1)
+})

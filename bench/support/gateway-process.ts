@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface GatewayProcess {
   /** A resource that needs a token. */
   readonly url: string
+  /** With a channel for messages, which the gateway itself does not use. */
+  readonly child: ChildProcess
   end(): Promise<void>
 }
 
@@ -13,26 +15,31 @@ export interface GatewayProcessOptions {
   /** Of the tokens; it serves `/jwks`, and is the upstream too. */
   readonly issuer: string
   readonly directory: string
-  /** The body of `[tokenRevocationConfig.persistent]`. */
-  readonly persistent: string
+  /** The body of `[tokenRevocationConfig.persistent]`; none by default. */
+  readonly persistent?: string
+  /** For `node`, before its script. */
+  readonly nodeOptions?: readonly string[]
 }
 
 /** Starts `mgw start` with one worker on free ports, and waits until it knows its list. */
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const child = spawn(process.execPath, ['bin/mgw.js', 'start', '-c', configure(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const script = [...(options.nodeOptions ?? []), 'bin/mgw.js', 'start', '-c', configure(options)]
+  const child: ChildProcess = spawn(process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+  if (child.stdout === null) throw new Error('the gateway has no standard output')
   let output = ''
   child.stdout.setEncoding('utf8')
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     output += chunk
-    if (output.includes('list is known') && output.includes('gateway is started')) break
+    // Without a source of revocations the list is known from the start, and nothing says so.
+    const known = options.persistent === undefined || output.includes('list is known')
+    if (known && output.includes('gateway is started')) break
   }
   child.stdout.resume()
   const port = /gateway is started http=(\d+)/.exec(output)?.[1]
   if (port === undefined) throw new Error(`the gateway did not start:\n${output}`)
   return {
     url: `http://127.0.0.1:${port}/things/thing`,
+    child,
     async end() {
       child.kill('SIGTERM')
       await once(child, 'close')
@@ -40,7 +47,7 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   }
 }
 
-function configure({ directory, issuer, persistent }: GatewayProcessOptions): string {
+function configure({ directory, issuer, persistent = '' }: GatewayProcessOptions): string {
   mkdirSync(join(directory, 'api_definitions'), { recursive: true })
   writeFileSync(
     join(directory, 'api_definitions', 'things.yaml'),

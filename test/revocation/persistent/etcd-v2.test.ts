@@ -40,7 +40,12 @@ t.test("the seed's commands, and what else may be in the store", { skip }, async
   await etcd.ctl(2, 'set', 'jti-records/subject/alice', '{"revokedBefore":1628175421481}')
   await etcd.ctl(2, 'set', 'jti-records/planet/mars', '{"revokedBefore":1628175421481}')
   for (const path of ['/v2/keys/jti/', '/v2/keys/jti']) {
-    const found = await listed(storeOf(t, etcd.url + path))
+    const store = storeOf(t, etcd.url + path)
+    const found = await listed(store)
+    t.match(store.malformed?.(), {
+      malformed: { 'bad-record': 1 },
+      malformedAt: { 'bad-record': /^key \d of records$/ },
+    })
     t.strictSame(
       found.sort((a, b) => a.id.localeCompare(b.id)),
       [

@@ -1,4 +1,4 @@
-import { describeError, type Logger } from '../../../logging/index.js'
+import { describeError, type Logger, type MalformedReport } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../record.js'
 import type { JoinedWatch } from '../joined-watch.js'
 import { StoreError } from '../store-error.js'
@@ -25,6 +25,11 @@ export class EtcdV2Beside {
 
   get inUse(): boolean {
     return this.#inUse
+  }
+
+  /** What it holds that could not be read. */
+  malformed(): MalformedReport | undefined {
+    return this.#store.malformed?.()
   }
 
   /**

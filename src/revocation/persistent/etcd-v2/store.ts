@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../../config/secret.js'
-import { type Logging, silent } from '../../../logging/index.js'
+import { type Logging, type MalformedListing, silent } from '../../../logging/index.js'
 import type { PersistentStore, RevocationRecord, RevocationSink } from '../../record.js'
 import type { EtcdEndpoint } from '../etcd-endpoint.js'
+import { countUnreadable, type EtcdProblem, etcdMalformed } from '../etcd-malformed.js'
 import { readRecord, readRootToken, readToken, recordsPrefix } from '../etcd-records.js'
 import { noteListing, type Revisions } from '../etcd-revisions.js'
 import { startPace } from '../pace.js'
@@ -131,29 +132,37 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
   }
   // The v3 API has users of its own, and says itself what is wrong with one.
   let authenticationKnown = !options.username || options.root === true
+  const malformed = etcdMalformed(log)
   async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
     if (!authenticationKnown && (await authenticationIsOff(etcd, signal))) {
       log.warn('etcd has authentication off: the configured user name is not used')
     }
     authenticationKnown = true
+    const bad = malformed.listing()
     for (const [at, each] of etcd.directories.entries()) {
-      yield* listDirectory(etcd, each, at === 0, { listTimeout, maxBytes }, signal)
+      yield* listDirectory(etcd, each, at === 0, { listTimeout, maxBytes, bad }, signal)
     }
+    bad.end()
   }
   return {
     name: 'etcd',
     list,
     look: (signal) => look(etcd, endpoint.prefix, signal),
     watch: (sink, signal) => watchDirectories(etcd, sink, signal),
+    malformed: () => malformed.report(),
     put: (record) => putRecord(etcd, endpoint.prefix, record, options.retention ?? RETENTION),
   }
+}
+
+type ListingLimits = Required<Pick<EtcdV2Options, 'listTimeout' | 'maxBytes'>> & {
+  readonly bad: MalformedListing<EtcdProblem>
 }
 
 async function* listDirectory(
   etcd: EtcdV2,
   directory: Directory,
   isFirst: boolean,
-  { listTimeout: timeout, maxBytes }: Required<Pick<EtcdV2Options, 'listTimeout' | 'maxBytes'>>,
+  { listTimeout: timeout, maxBytes, bad }: ListingLimits,
   signal: AbortSignal,
 ): AsyncIterable<RevocationRecord> {
   const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
@@ -176,10 +185,13 @@ async function* listDirectory(
       return
     }
     if (answer.status !== 200) throw statusError(server, answer.status)
+    let index = 0
     for await (const leaves of readListing(answer.body)) {
       for (const leaf of leaves) {
         const record = directory.read(leaf, now)
         if (record !== undefined) yield record
+        else countUnreadable(bad, directory.name, index)
+        index++
         if (pace.due()) await pace.turn()
       }
       if (pace.due()) await pace.turn()

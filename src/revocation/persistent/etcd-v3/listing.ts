@@ -1,5 +1,6 @@
 import type { JSONValue } from '../../journal/notes.js'
 import type { RevocationRecord } from '../../record.js'
+import { countUnreadable, type EtcdMalformed } from '../etcd-malformed.js'
 import { noteListing, type Revisions } from '../etcd-revisions.js'
 import type { EtcdV2Beside } from '../etcd-v2/beside.js'
 import { startPace } from '../pace.js'
@@ -20,6 +21,7 @@ export interface ListingSource {
   readonly v2: EtcdV2Beside | undefined
   /** The user may read the tokens, but not the records beside them. */
   unreadable(): void
+  readonly malformed: EtcdMalformed
   /** Told of how many records there are. */
   listed(count: number): void
 }
@@ -47,17 +49,21 @@ export async function* listAll(
   const pace = startPace()
   const now = Date.now()
   const listV2 = source.v2?.look(signal)
+  const malformed = source.malformed.listing()
   let count = 0
   for (const range of source.ranges) {
+    let index = 0
     try {
       for await (const keys of readRange(range.start, range.end, (...given) => pages.read(...given))) {
         survey.take(range, keys)
         for (const { key, value } of keys) {
           const record = range.read(key, value, now)
-          if (record !== undefined) {
+          if (record === undefined) countUnreadable(malformed, range.name, index)
+          else {
             count++
             yield record
           }
+          index++
           if (pace.due()) await pace.turn()
         }
       }
@@ -71,6 +77,7 @@ export async function* listAll(
       yield record
     }
   }
+  malformed.end()
   source.listed(count)
   read({ cluster: pages.cluster, revision: pages.hasMoved ? undefined : pages.revision })
 }

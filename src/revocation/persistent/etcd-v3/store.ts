@@ -2,12 +2,13 @@ import type { Secret } from '../../../config/secret.js'
 import { type Logger, type Logging, silent } from '../../../logging/index.js'
 import type { PersistentStore, RevocationSink } from '../../record.js'
 import type { EtcdEndpoint } from '../etcd-endpoint.js'
+import { bothReports, countUnreadable, type EtcdMalformed, etcdMalformed } from '../etcd-malformed.js'
 import { recordsPrefix } from '../etcd-records.js'
 import type { Revisions } from '../etcd-revisions.js'
 import type { EtcdV2Beside } from '../etcd-v2/beside.js'
 import { JoinedWatch } from '../joined-watch.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
-import { keyRanges } from './key-range.js'
+import { type KeyRange, keyRanges } from './key-range.js'
 import { type Listed, type ListingSource, listAll, listSince } from './listing.js'
 import { Login } from './login.js'
 import { type Position, Survey } from './position.js'
@@ -63,11 +64,13 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     warned = true
   }
   const listed = warnOfNothing(endpoint.prefix, log)
+  const malformed = etcdMalformed(log)
+  const watched = ranges.map((range) => counting(range, malformed))
   const watch = (sink: RevocationSink, signal: AbortSignal) =>
-    watchRanges({ connect, ranges, revisions, unreadable }, sink, signal)
+    watchRanges({ connect, ranges: watched, revisions, unreadable }, sink, signal)
   const { v2 } = options
   const { prefix } = endpoint
-  const source: ListingSource = { connection, prefix, ranges, revisions, unreadable, listed, v2 }
+  const source: ListingSource = { connection, prefix, ranges, revisions, unreadable, malformed, listed, v2 }
   let position: Position | undefined
   return {
     name: 'etcd',
@@ -82,6 +85,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     catchUp: (from, heard, signal) => listSince(source, from, heard, signal),
     watch: v2 === undefined ? watch : (sink, signal) => watchBoth(watch, v2, sink, signal),
     put: (record) => putRecord(connection, endpoint.prefix, record, retention),
+    malformed: () => bothReports(malformed.report(), v2?.malformed()),
     close: () => connection.close(),
   }
 }
@@ -94,6 +98,16 @@ async function watchBoth(
 ): Promise<void> {
   const joined = new JoinedWatch(sink)
   await Promise.all([watchV3(joined.join().sink, signal), v2.follow(joined, signal)])
+}
+
+/** The same range, whose keys are counted that can't be read. */
+function counting(range: KeyRange, malformed: EtcdMalformed): KeyRange {
+  const read: KeyRange['read'] = (key, value, now) => {
+    const record = range.read(key, value, now)
+    if (record === undefined) countUnreadable(malformed, range.name)
+    return record
+  }
+  return { ...range, read }
 }
 
 /** Nothing at all is what a wrong prefix looks like, too: said once, until there was something. */

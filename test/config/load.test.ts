@@ -216,6 +216,11 @@ t.test('risky settings are warned of', async (t) => {
   )
   t.match(read('[admin]\nhost = "0.0.0.0"\ntoken = "t"').warnings, [{ path: 'admin.host', message: /unencrypted/ }])
   t.same(read('[admin]\nhost = "127.0.0.1"\ntoken = "t"').warnings, [])
+  const serving = '[tokenRevocationConfig.persistent]\nserveWhileListing = true\nenablePersistentStorageRetrieval ='
+  t.match(read(`${serving} true`).warnings, [
+    { path: 'tokenRevocationConfig.persistent.serveWhileListing', message: /revoked while the gateway was down/ },
+  ])
+  t.same(read(`${serving} false`).warnings, [], 'there is no store to wait for')
 })
 
 t.test('what WSO2’s page on revoked tokens shows is read unedited under its headers', async (t) => {

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readFile, rename } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { SubjectAltNameEntry } from 'selfsigned'
@@ -42,7 +42,7 @@ export async function ensureSelfSigned(
   const cert = await read(certFile)
   const key = await read(keyFile)
   if (cert !== undefined && key !== undefined && usable(cert, key, hosts, now)) {
-    await chmod(keyFile, 0o600)
+    if (((await stat(keyFile)).mode & 0o777) !== 0o600) await chmod(keyFile, 0o600) // a read-only disk refuses it
     return { certFile, keyFile, cert, key, created: false }
   }
   if (cert !== undefined) await rename(certFile, `${certFile}.old`)

@@ -25,7 +25,10 @@ export async function takeJournal(path: string, snapshot: Snapshot, logger: Logg
     }
     if (found.contents === undefined) return { file: undefined, record, inPlace: undefined, mustReplace: true }
     const file = await writable(path, found.contents)
-    return { file, record, inPlace: file.extent, mustReplace: needsRepair(found.contents) }
+    const { lost, validBytes } = found.contents
+    // What is recorded must not reach beyond bytes that a crash has left: they would become damage.
+    const inPlace = { generation: file.generation, length: Math.min(validBytes, lost?.from ?? validBytes) }
+    return { file, record, inPlace, mustReplace: needsRepair(found.contents) }
   } catch (error) {
     await record.close()
     throw error

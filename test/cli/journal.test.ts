@@ -1,0 +1,44 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { jtiOf, startGateway, world } from '../support/gateway.js'
+import { mgw } from '../support/mgw.js'
+
+const NO_STORE = { persistent: 'enablePersistentStorageRetrieval = false' }
+
+async function journal(t: Test, ...args: string[]) {
+  const run = mgw(t, ['journal', ...args])
+  return { status: await run.ended(), output: run.output() }
+}
+
+t.test('without a store a damaged journal is 503 until an operator gives up what it has lost', async (t) => {
+  const w = await world(t)
+  const path = join(w.directory, 'revocations.journal')
+  const file = w.configFile(`[tokenRevocationConfig.journal]\n  path = ${JSON.stringify(path)}`, NO_STORE)
+  const [revoked, control] = [await w.token(), await w.token()]
+  const first = await startGateway(t, file)
+  await first.known()
+  w.broker.publish('tokenRevocation', { revokedToken: jtiOf(revoked), ttl: '3600' })
+  while ((await first.status(revoked)) !== 401);
+  await first.process.end()
+  t.match(await journal(t, 'check', '-c', file), { status: 0, output: /whole, 1 tokens and 0 rules/ })
+
+  const bytes = readFileSync(path)
+  bytes[70] = (bytes[70] ?? 0) ^ 1
+  writeFileSync(path, bytes)
+  const checked = await journal(t, 'check', '-c', file)
+  t.match(checked, { status: 1, output: /not whole/ })
+  const [id = ''] = /[0-9a-f]{64}/.exec(checked.output) ?? []
+  const second = await startGateway(t, file)
+  await second.process.printed(/the journal is not whole/)
+  t.equal(await second.status(control), 503)
+  const ready = await fetch(`${second.admin}/ready`)
+  t.equal(ready.status, 503)
+  t.match(await ready.text(), new RegExp(`mgw journal accept-damaged ${id}`))
+
+  t.match(await journal(t, 'accept-damaged', '0'.repeat(64), '-c', file), { status: 2, output: /no damage with/ })
+  t.equal(await second.status(control), 503)
+  t.match(await journal(t, 'accept-damaged', id, '-c', file), { status: 0, output: /accepted/ })
+  await second.known()
+  t.equal(await second.status(control), 200)
+})

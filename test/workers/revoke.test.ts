@@ -80,7 +80,14 @@ t.test(
     const [first, second] = [await w.token(), await w.token()]
     const revoke = (token: string) => gateway.call(`${gateway.https}/revoke`, form({ token }))
 
-    const unanswered = revoke(first)
+    const good = await w.token()
+  const confirmed = revoke(good)
+  const confirm = await keyManager.asked()
+  confirm()
+  t.equal((await confirmed).status, 200, 'a primary that answers confirms it')
+  t.equal(await gateway.fresh(good), 401)
+
+  const unanswered = revoke(first)
     const answer = await keyManager.asked()
     primary.kill('SIGSTOP')
     answer()

@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parseConfig } from '../../src/config/index.js'
@@ -48,3 +48,72 @@ t.test('when a durable subscription accepts a revocation, it is in the journal',
     await copy.journal.close()
   }
 })
+
+/** A module whose store takes revocations when `globalThis[key]` says so. */
+const STORE = (key: string) => `export const createStore = () => ({
+  name: 'a store',
+  async *list() {},
+  async put() { if (globalThis[${JSON.stringify(key)}] !== true) throw new Error('away') },
+})`
+
+t.test(
+  'what came through the gateway is confirmed when disk or store have it, and the disk what the store has not',
+  async (t) => {
+    const directory = t.testdir({ 'revocations.outbox': 'where the outbox cannot be made' })
+    const key = `takes-${process.pid}`
+    writeFileSync(join(directory, 'store.mjs'), STORE(key))
+    const of = (journal: boolean) => `[server]
+  stateDirectory = ${JSON.stringify(directory)}
+[tokenRevocationConfig.persistent]
+  enablePersistentStorageRetrieval = true
+  type = "mine"
+  module = "store.mjs"
+[tokenRevocationConfig.journal]
+  enable = ${journal}
+  path = ${JSON.stringify(join(directory, 'revocations.journal'))}
+`
+    const start = async (journal: boolean) => {
+      const { config } = parseConfig(of(journal), join(directory, 'micro-gw.conf'), {})
+      const revocations = await openRevocations(config, silent)
+      revocations.start()
+      await revocations.known()
+      return revocations
+    }
+    const token = (id: string) => ({ kind: 'token' as const, id, expiresAt: Date.now() + 3_600_000 })
+    const unconfirmed = { name: 'UnconfirmedRevocation', code: 'ERR_REVOCATION_NOT_DURABLE' }
+
+    const [withJournal, without] = [await start(true), await start(false)]
+    await Promise.all([
+      t.rejects(withJournal.revokeHere(token('one')), unconfirmed, 'no sibling would learn of it'),
+      t.rejects(without.revokeHere(token('two')), unconfirmed, 'nothing has it but memory'),
+    ])
+    for (const revocations of [withJournal, without])
+      t.equal(revocations.state().entries.tokens, 1, 'it is on the list')
+    rmSync(join(directory, 'revocations.outbox'))
+    await withJournal.revokeHere(token('three'))
+    await withJournal.revokeHere(undefined)
+    Reflect.set(globalThis, key, true)
+    t.teardown(() => Reflect.deleteProperty(globalThis, key))
+    await without.revokeHere(token('four'))
+    await withJournal.close()
+    await without.close()
+  },
+)
+
+t.test(
+  'where the operator wants neither journal nor store, memory is all there is, and a warning says so',
+  async (t) => {
+    const directory = t.testdir()
+    const { config } = parseConfig(
+      '[tokenRevocationConfig.journal]\n  enable = false\n',
+      join(directory, 'micro-gw.conf'),
+      {},
+    )
+    const lines: string[] = []
+    const revocations = await openRevocations(config, () => ({ ...silent('test'), warn: (text) => lines.push(text) }))
+    t.match(lines.join(), /a restart forgets what was revoked through the gateway/)
+    await revocations.revokeHere({ kind: 'token', id: 'one', expiresAt: undefined })
+    t.equal(revocations.state().entries.tokens, 1)
+    await revocations.close()
+  },
+)

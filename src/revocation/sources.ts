@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/index.js'
 import { createHttpClient, type HttpClient, type HttpClientOptions } from '../http-client/index.js'
-import type { Logging } from '../logging/index.js'
+import { type Logging, silent } from '../logging/index.js'
+import { readAuthorities } from './authorities.js'
 import { gatewayName } from './gateway-name.js'
 import { eventHubStore } from './persistent/event-hub.js'
 import { chooseStore, type StoreChoice } from './persistent/store-choice.js'
@@ -57,7 +58,7 @@ function brokersOf(realtime: Config['tokenRevocationConfig']['realtime']): strin
 /** The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
 export async function openTopic(config: Config, logging: Logging): Promise<RealtimeSource | undefined> {
   const { realtime } = config.tokenRevocationConfig
-  return withTopic(config, async (provider, options) =>
+  return withTopic(config, logging, async (provider, options) =>
     realtimeSource(
       provider,
       {
@@ -74,7 +75,7 @@ export async function openTopic(config: Config, logging: Logging): Promise<Realt
 
 /** What publishes to the topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
 export function openPublisher(config: Config): Promise<TopicPublisher | undefined> {
-  return withTopic(config, async (provider, options) => ({
+  return withTopic(config, silent, async (provider, options) => ({
     name: `${options.topic} over ${PROTOCOL_NAMES[provider.protocol]}`,
     publish: (text) => publish(provider, options, text),
   }))
@@ -89,13 +90,14 @@ export interface TopicPublisher {
 
 async function withTopic<Made>(
   config: Config,
+  logging: Logging,
   make: (provider: Provider, options: PublishOptions) => Promise<Made>,
 ): Promise<Made | undefined> {
   const { realtime } = config.tokenRevocationConfig
   if (!realtime.enableRealtimeMessageRetrieval) return undefined
   try {
     const provider = providerOf(realtime)
-    const tls = await material(realtime)
+    const tls = await material(realtime, logging)
     const { verifyHostname } = config.httpClients
     return await make(provider, {
       topic: realtime.jmsConnectionTopic,
@@ -125,7 +127,11 @@ export async function openStore(config: Config, logging: Logging): Promise<OpenS
   try {
     const { verifyHostname, disableSslVerification } = config.httpClients
     const choice = chooseStore({ type: persistent.type, endpointURL: persistent.endpointURL })
-    const opened = createHttpClient({ ...(await material(persistent)), verifyHostname, disableSslVerification })
+    const opened = createHttpClient({
+      ...(await material(persistent, logging)),
+      verifyHostname,
+      disableSslVerification,
+    })
     client = opened
     const store = await storeOf(choice, config, opened, logging)
     return { store, close: () => Promise.all([store.close?.(), opened.destroy()]) }
@@ -173,7 +179,7 @@ async function storeOf(
   // It says nothing of a user name that is not needed: the v3 API does.
   const beside = etcdV2Store({ ...login, endpoint, client, retention, root: true, logging })
   const v2 = new EtcdV2Beside(beside, logging('TokenRevocation'))
-  return etcdV3Store({ ...login, ...(await material(persistent)), endpoint, retention, v2, logging })
+  return etcdV3Store({ ...login, ...(await material(persistent, silent)), endpoint, retention, v2, logging })
 }
 
 /** gRPC has no way to trust less: what asks for that has no effect, and who set it must hear why etcd is not reached. */
@@ -191,15 +197,27 @@ function warnOfStrictTls({ httpClients }: Config, logging: Logging): void {
 }
 
 /** Certificates and keys in PEM, from the files that a section names. */
-async function material(section: {
-  readonly caFile?: string | undefined
-  readonly certFile?: string | undefined
-  readonly keyFile?: string | undefined
-}): Promise<Pick<HttpClientOptions, 'cert' | 'key'> & { ca?: string[] }> {
+async function material(
+  section: {
+    readonly caFile?: string | undefined
+    readonly certFile?: string | undefined
+    readonly keyFile?: string | undefined
+  },
+  logging: Logging,
+): Promise<Pick<HttpClientOptions, 'cert' | 'key'> & { ca?: string[] }> {
   const read = (file: string) => readFile(file, 'utf8')
   return {
-    ...(section.caFile === undefined ? {} : { ca: [await read(section.caFile)] }),
+    ...(section.caFile === undefined ? {} : { ca: await authorities(section.caFile, logging) }),
     ...(section.certFile === undefined ? {} : { cert: await read(section.certFile) }),
     ...(section.keyFile === undefined ? {} : { key: await read(section.keyFile) }),
   }
+}
+
+async function authorities(file: string, logging: Logging): Promise<string[]> {
+  const { certificates, damaged } = readAuthorities(await readFile(file, 'utf8'))
+  if (damaged.length > 0) {
+    const fields = { file, damaged: damaged.join(', '), trusted: certificates.length }
+    logging('TokenRevocation').warn('certificates of caFile cannot be read; the others are trusted', fields)
+  }
+  return [...certificates]
 }

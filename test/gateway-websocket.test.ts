@@ -140,7 +140,12 @@ t.test('WebSockets through a gateway', async (t) => {
       handshake(`Authorization: Bearer ${jwt}`, 'Content-Length: 3'),
       handshake(`Authorization: Bearer ${jwt}`).replace('Upgrade: websocket', 'Upgrade: h2c, websocket'),
     ]) {
-      t.match(await exchangeRaw(gateway.port, request), /^HTTP\/1.1 400 .*\r\n(?:.+\r\n)*connection: close\r\n/i)
+      const before = w.arrived.length
+      const behind = 'GET /sockets/v1/open HTTP/1.1\r\nHost: x\r\n\r\n'
+      const answers = await exchangeRaw(gateway.port, request + behind.repeat(2))
+      t.match(answers, /^HTTP\/1.1 400 .*\r\n(?:.+\r\n)*connection: close\r\n/i)
+      t.equal(answers.split('HTTP/1.1 ').length, 2, 'nothing behind it is answered')
+      t.equal(w.arrived.length, before)
     }
   })
 

@@ -80,7 +80,7 @@ export class UpgradeClientSide extends Duplex {
     if (this.#frames.atBoundary) this.#sendClose()
   }
 
-  /** The upstream is gone: sends what is left to send, within `timeout` ms (0 or more: 120 s), and closes. */
+  /** The upstream is gone: sends what is left to send, within `timeout` ms, at most 120 s (0: 120 s), and closes. */
   finish(timeout: number): void {
     if (this.#closing !== undefined || this.#released) return
     this.#discard()

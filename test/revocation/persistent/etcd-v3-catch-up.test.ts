@@ -7,7 +7,7 @@ import { etcdV3Store } from '../../../src/revocation/persistent/etcd-v3/store.js
 import { PositionLost } from '../../../src/revocation/persistent/position-lost.js'
 import type { PersistentStore } from '../../../src/revocation/record.js'
 import { type EtcdServer, etcdMissing, startEtcd } from '../../services/etcd.js'
-import { failure, idsOf, listed } from './contract.js'
+import { failure, idsOf, listed, startWatch } from './contract.js'
 
 const skip = etcdMissing()
 
@@ -25,7 +25,14 @@ t.test('what was revoked since the position comes, and little else', { skip }, a
   for (const id of ['new-1', 'new-2', 'old-7', 'alice']) t.ok(found.includes(id), id)
   t.ok(found.length <= 5, 'and the newest of the old ones, by which the store is recognised')
   t.match(await etcd.ctl(3, 'get', 'jti/'), /no token/, 'what was put to see the end of the history')
-  t.notOk((await idsOf(storeOf(t, etcd.url))).includes(''), 'is no token')
+  const sibling = storeOf(t, etcd.url)
+  const watch = startWatch(t, sibling)
+  await watch?.until(() => watch.states.includes('live'))
+  t.notOk((await idsOf(sibling)).includes(''), 'is no token')
+  await caughtUp(t, etcd, position)
+  await etcd.ctl(3, 'put', 'jti/behind-the-mark', 'true')
+  await watch?.until(() => watch.ids.has('behind-the-mark'))
+  t.strictSame(Object.keys(sibling.malformed?.()?.malformed ?? {}), [], 'and nothing unreadable either')
   const many = Array.from({ length: 5_000 }, (_, n) => `later-${n}`)
   await putMany(t, etcd, many)
   const all = new Set(await caughtUp(t, etcd, position))

@@ -2,7 +2,7 @@ import type { RevocationRecord, RevocationSink } from '../../record.js'
 import { PositionLost } from '../position-lost.js'
 import { StoreError } from '../store-error.js'
 import type { EtcdConnection } from './connection.js'
-import type { KeyRange } from './key-range.js'
+import { type KeyRange, MARK } from './key-range.js'
 import type { ListingSource } from './listing.js'
 import { isAnchor, newestAnchor, type Position } from './position.js'
 import { type WatchPlace, WatchStream } from './watch-stream.js'
@@ -70,8 +70,7 @@ export async function* readHistory(
 /** Returns the mark's revision. */
 async function putMark(connection: EtcdConnection, { start: key }: KeyRange, signal: AbortSignal): Promise<bigint> {
   const lease = await connection.call((etcd) => etcd.leaseClient.leaseGrant({ TTL: MARK_TTL }), signal)
-  const value = Buffer.from('no token: a gateway has started')
-  const { header } = await connection.call((etcd) => etcd.kv.put({ key, value, lease: lease.ID }), signal)
+  const { header } = await connection.call((etcd) => etcd.kv.put({ key, value: MARK, lease: lease.ID }), signal)
   return BigInt(header.revision)
 }
 

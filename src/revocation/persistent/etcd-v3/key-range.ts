@@ -10,6 +10,14 @@ export interface KeyRange {
   read(key: Buffer, value: Buffer, now: number): RevocationRecord | undefined
 }
 
+/** What a gateway that starts puts as the value of the prefix itself, for a minute: it names no token. */
+export const MARK = Buffer.from('no token: a gateway has started')
+
+/** Whether a key is such a mark, and not one that somebody meant to be read. */
+export function isMark({ start }: KeyRange, key: Buffer, value: Buffer): boolean {
+  return key.length === start.length && value.equals(MARK)
+}
+
 /** Beyond every key. */
 const LAST = Buffer.of(0xff, 0xff)
 

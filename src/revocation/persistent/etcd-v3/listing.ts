@@ -8,7 +8,7 @@ import { PositionLost } from '../position-lost.js'
 import type { EtcdConnection } from './connection.js'
 import { failureOf } from './failure.js'
 import { readHistory } from './history.js'
-import type { KeyRange } from './key-range.js'
+import { isMark, type KeyRange } from './key-range.js'
 import { isAnchor, oldestAnchor, type Position, partsOf, readPosition, type Survey } from './position.js'
 import { type KeyValue, type Page, readRange } from './range.js'
 
@@ -58,11 +58,10 @@ export async function* listAll(
         survey.take(range, keys)
         for (const { key, value } of keys) {
           const record = range.read(key, value, now)
-          if (record === undefined) countUnreadable(malformed, range.name, index)
-          else {
+          if (record !== undefined) {
             count++
             yield record
-          }
+          } else if (!isMark(range, key, value)) countUnreadable(malformed, range.name, index)
           index++
           if (pace.due()) await pace.turn()
         }

@@ -8,7 +8,7 @@ import type { Revisions } from '../etcd-revisions.js'
 import type { EtcdV2Beside } from '../etcd-v2/beside.js'
 import { JoinedWatch } from '../joined-watch.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
-import { type KeyRange, keyRanges } from './key-range.js'
+import { isMark, type KeyRange, keyRanges } from './key-range.js'
 import { type Listed, type ListingSource, listAll, listSince } from './listing.js'
 import { Login } from './login.js'
 import { type Position, Survey } from './position.js'
@@ -104,7 +104,7 @@ async function watchBoth(
 function counting(range: KeyRange, malformed: EtcdMalformed): KeyRange {
   const read: KeyRange['read'] = (key, value, now) => {
     const record = range.read(key, value, now)
-    if (record === undefined) countUnreadable(malformed, range.name)
+    if (record === undefined && !isMark(range, key, value)) countUnreadable(malformed, range.name)
     return record
   }
   return { ...range, read }

@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'writes nothing back',
     promise: 'write-back',
     file: 'revocation/write-back.js',
-    find: 'await within(PUT_TIMEOUT, store.put(put.record), tooLate);',
-    replace: '',
+    find: 'await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate);\n            if (this.#outage',
+    replace: 'if (this.#outage',
     caughtBy: { chaos: ['etcd cut'], sees: /is not in etcd in time/ },
   },
   {
@@ -77,6 +77,72 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'setImmediate(() => process.exit(1));',
     replace: '',
     caughtBy: { chaos: ['primary killed'], sees: /left \d orphans/ },
+  },
+  {
+    name: 'what waited for the store is not read after a restart',
+    promise: 'waiting for the store',
+    file: 'revocation/write-back.js',
+    find: 'this.#waiting?.open();',
+    replace: '',
+    caughtBy: {
+      test: 'revocation/write-back',
+      title: 'what the store has not taken outlives kill -9, and what it refuses holds no other back then either',
+    },
+  },
+  {
+    name: 'what is beyond the memory is not read from the disk',
+    promise: 'waiting for the store',
+    file: 'revocation/write-back.js',
+    find: 'void outbox.read(most - present)',
+    replace: 'void Promise.resolve([])',
+    caughtBy: {
+      test: 'revocation/write-back',
+      title: 'more than memory holds came while the store was away: all of them reach it when it is back',
+    },
+  },
+  {
+    name: 'the journal is taken for the list while the store answers',
+    promise: 'restart',
+    file: 'revocation/synchronizer.js',
+    find: 'if (rest > 0) {',
+    replace: 'if (false) {',
+    caughtBy: {
+      test: 'revocation/catch-up',
+      title: 'the journal is not taken for the list while the store answers, however little is new in it',
+    },
+  },
+  {
+    name: 'an etcd that was restored is taken for the one of before',
+    promise: 'restart',
+    file: 'revocation/persistent/etcd-v3/position.js',
+    find: 'return anchors.some(([other, at]) => at === modified && other === named);',
+    replace: 'return true;',
+    caughtBy: {
+      test: 'revocation/persistent/etcd-v3-catch-up',
+      title: 'of an etcd that was restored from a snapshot nothing is missed, or it is listed',
+    },
+  },
+  {
+    name: 'one bad entry of the event hub hides those behind it',
+    promise: 'one bad element',
+    file: 'revocation/persistent/event-hub.js',
+    find: "if (typeof record === 'string')",
+    replace: "if (typeof record === 'string') return; if (false)",
+    caughtBy: {
+      test: 'revocation/persistent/event-hub',
+      title: 'an entry that cannot be read hides none of the others; it is counted, named by its place, and said once',
+    },
+  },
+  {
+    name: 'a path is judged as it is spelt, whatever its upstream makes of it',
+    promise: 'open beside secured',
+    file: 'apis/second-look.js',
+    find: 'return lookedAt.length === 0 ? undefined',
+    replace: 'return lookedAt.length >= 0 ? undefined',
+    caughtBy: {
+      test: 'apis/second-look',
+      title: 'a path that is declared otherwise than it is spelt needs what is declared, too',
+    },
   },
   {
     name: 'a slow store is listed a twentieth of the time, topic or not',

@@ -24,7 +24,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.once('exit', () => sandbox.remove())
 
 const rows: (readonly [mutant: string, by: string, verdict: string])[] = []
-const healthy = new Map<string, boolean>()
+/** What the build does without any mutant, by what is run. */
+const unbroken = new Map<string, Promise<Ran>>()
 for (const mutant of chosen) {
   const verdict = await judge(mutant).catch((error: unknown) =>
     error instanceof Error ? error.message : String(error),
@@ -38,9 +39,11 @@ console.log(`${rows.length} mutants, ${survivors.length} not caught`)
 process.exitCode = survivors.length === 0 ? 0 : 1
 
 async function judge(mutant: Mutant): Promise<string> {
-  const by = describe(mutant.caughtBy)
-  if (!healthy.has(by)) healthy.set(by, !sees(mutant.caughtBy, await run(mutant.caughtBy)))
-  if (healthy.get(by) === false) return 'NOT JUDGED: red without it'
+  const { caughtBy } = mutant
+  const program = 'test' in caughtBy ? caughtBy.test : describe(caughtBy)
+  if (!unbroken.has(program)) unbroken.set(program, run(caughtBy))
+  const before = await unbroken.get(program)
+  if (before === undefined || sees(caughtBy, before)) return 'NOT JUDGED: red without it'
   const undo = applyMutant(mutant, sandbox.root)
   try {
     return sees(mutant.caughtBy, await run(mutant.caughtBy)) ? 'caught' : 'SURVIVED'

@@ -44,8 +44,8 @@ export const MUTANTS: readonly Mutant[] = [
     find: "each.reject(notEnforced('a worker has not acknowledged the revocation and may still serve'));",
     replace: 'each.resolve();',
     caughtBy: {
-      test: 'workers/revoke',
-      title: 'while a worker stands still nobody is told that a token is revoked, until that worker can serve no more',
+      test: 'revocation/replication/enforced',
+      title: 'one that may serve and does not acknowledge is a failure, and so is a gateway that stops',
     },
   },
   {
@@ -57,6 +57,58 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: {
       test: 'admin/revocations',
       title: 'while the disk is full it is 503, and 204 only for what is refused after kill -9',
+    },
+  },
+  {
+    name: 'a journal that cannot be owned is not read',
+    promise: 'unwritable journal',
+    file: 'revocation/journal/open.js',
+    find: 'await readSnapshot(options.path, new Loading',
+    replace: "await readSnapshot(claimed === 'locked' ? options.path : `${options.path}.none`, new Loading",
+    caughtBy: {
+      test: 'revocation/journal/ownership',
+      title: 'where nothing can be written, what is there is read; it is written once it can be',
+    },
+  },
+  {
+    name: 'a journal on a disk that cannot be written to is not read',
+    promise: 'unwritable journal',
+    file: 'revocation/journal/open.js',
+    find: 'await readSnapshot(options.path, new Loading',
+    replace: "await readSnapshot(claimed === 'locked' ? options.path : `${options.path}.none`, new Loading",
+    caughtBy: { chaos: ['disk read-only'], sees: /it had refused it/ },
+  },
+  {
+    name: 'a damaged journal is believed',
+    promise: 'unreadable journal',
+    file: 'revocation/journal/open.js',
+    find: 'const isWhole = damages.length === 0;',
+    replace: 'const isWhole = true;',
+    caughtBy: {
+      test: 'revocation/journal/damage',
+      title: 'what can be read of a damaged journal is used; no mark or note of it is believed',
+    },
+  },
+  {
+    name: 'a journal that lacks something is a list',
+    promise: 'unreadable journal',
+    file: 'revocation/synchronizer.js',
+    find: 'get #loss() {',
+    replace: 'get #loss() { return undefined;',
+    caughtBy: {
+      test: 'revocation/synchronizer',
+      title: 'a journal that lacks something is no list: a store has to be listed',
+    },
+  },
+  {
+    name: 'a store that was emptied is not spoken of',
+    promise: 'empty answer',
+    file: 'revocation/last-listing.js',
+    find: 'records === 0 && before >= MANY_RECORDS',
+    replace: 'false',
+    caughtBy: {
+      test: 'revocation/synchronizer',
+      title: 'a store that held many records and holds none is warned of, also after a restart; what it held stays',
     },
   },
   {
@@ -203,5 +255,24 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const SHORTEST_MODULUS = 2_048;',
     replace: 'const SHORTEST_MODULUS = 512;',
     caughtBy: { test: 'auth/judged-key', title: 'what no token should be verified with is told apart, and why' },
+  },
+  {
+    name: 'a body may come as slowly as it likes',
+    promise: 'connection ends',
+    file: 'gateway/serving.js',
+    find: 'return minBodyRate === 0 ?',
+    replace: 'return minBodyRate >= 0 ?',
+    caughtBy: {
+      test: 'server/slow-clients',
+      title: 'a body that stops, or drips, is a 408, and its upstream request is aborted',
+    },
+  },
+  {
+    name: 'a cache of tokens grows without bound',
+    promise: 'memory',
+    file: 'auth/token-cache.js',
+    find: 'max: capacity,\n        maxSize: capacity * AVERAGE_LENGTH,',
+    replace: 'max: 1_000 * capacity, maxSize: 1_000 * capacity * AVERAGE_LENGTH,',
+    caughtBy: { test: 'auth/opaque', title: 'the caches are bounded, and strangers’ tokens push no active one out' },
   },
 ]

@@ -64,7 +64,7 @@ export const MUTANTS: readonly Mutant[] = [
     promise: 'unwritable journal',
     file: 'revocation/journal/open.js',
     find: 'await readSnapshot(options.path, new Loading',
-    replace: "await readSnapshot(claimed === 'locked' ? options.path : `${options.path}.none`, new Loading",
+    replace: "await readSnapshot(options.path + (claimed === 'locked' ? '' : '.none'), new Loading",
     caughtBy: {
       test: 'revocation/journal/ownership',
       title: 'where nothing can be written, what is there is read; it is written once it can be',
@@ -75,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
     promise: 'unwritable journal',
     file: 'revocation/journal/open.js',
     find: 'await readSnapshot(options.path, new Loading',
-    replace: "await readSnapshot(claimed === 'locked' ? options.path : `${options.path}.none`, new Loading",
+    replace: "await readSnapshot(options.path + (claimed === 'locked' ? '' : '.none'), new Loading",
     caughtBy: { chaos: ['disk read-only'], sees: /it had refused it/ },
   },
   {

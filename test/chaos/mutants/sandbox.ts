@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises'
@@ -63,7 +63,15 @@ export class Sandbox {
     await Promise.race([closed, setTimeoutPromise(END_LIMIT)])
   }
 
+  /** Ends what an interrupted test has left running, too: whatever has this place in its command. */
   remove(): void {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      try {
+        if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.root)) process.kill(Number(pid), 'SIGKILL')
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
     rmSync(this.root, { recursive: true, force: true })
   }
 }

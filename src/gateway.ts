@@ -155,7 +155,7 @@ function openAdmin(
     startAdmin({
       host,
       port,
-      revocations: { token: admin.token, revoke, logger: logging('Admin') },
+      revocations: { token: admin.token, now: () => revocations.notBefore, revoke, logger: logging('Admin') },
       logger: logging('Admin'),
       readiness: () => {
         const state = revocations.state()

@@ -23,7 +23,7 @@ export function listOfTokens(): Structure<TokenIdentity> {
   return {
     insert: (id) => list.add({ kind: 'token', id, expiresAt: EXPIRES_AT }, 'topic', NOW),
     probe: (id) => identify({ kind: 'opaque', token: id }, {}, fingerprints),
-    has: (identity) => list.find(identity, NOW) !== undefined,
+    has: (identity) => list.find(identity) !== undefined,
     get bytes() {
       return list.bytes
     },
@@ -36,7 +36,7 @@ export function listOfRules(): Structure<TokenIdentity> {
   return {
     insert: (id) => list.add({ kind: 'subject', id, revokedBefore: NOW, expiresAt: undefined }, 'topic', NOW),
     probe: (id) => identify({ kind: 'opaque', token: 'x' }, claims(id), fingerprints),
-    has: (identity) => list.find(identity, NOW) !== undefined,
+    has: (identity) => list.find(identity) !== undefined,
     get bytes() {
       return list.bytes
     },

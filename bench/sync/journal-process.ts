@@ -74,8 +74,7 @@ async function measure(count: number): Promise<Measured> {
 
 function check({ list, fingerprints }: Awaited<ReturnType<typeof openJournal>>, count: number): void {
   if (list.size.tokens !== count) throw new Error(`the list has ${list.size.tokens} of ${count} revocations`)
-  const refuses = (token: string) =>
-    list.find(identify({ kind: 'opaque', token }, {}, fingerprints), Date.now()) !== undefined
+  const refuses = (token: string) => list.find(identify({ kind: 'opaque', token }, {}, fingerprints)) !== undefined
   for (let i = 0; i < LOOKUPS; i++) {
     if (!refuses(id(Math.floor((i / LOOKUPS) * count)))) throw new Error('a revoked token would pass')
   }

@@ -36,7 +36,14 @@ async function primary(): Promise<void> {
   list.sources.index('bench')
   const logger = silent('bench')
   const realtimeStatus = new RealtimeStatus()
-  const publisher = new Publisher({ list, seed: fingerprints.seed, remaining: () => Infinity, realtimeStatus, logger })
+  const publisher = new Publisher({
+    list,
+    seed: fingerprints.seed,
+    remaining: () => Infinity,
+    moments: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    realtimeStatus,
+    logger,
+  })
   const child = fork(fileURLToPath(import.meta.url), [], { serialization: 'advanced' })
   let longest = 0
   let longestCpu = 0

@@ -11,6 +11,8 @@ export interface RevocationsOptions {
   readonly token: Secret
   /** Enters a revocation; resolves when it is durable and in force, in every worker; rejects with `UnconfirmedRevocation`. */
   readonly revoke: (record: RevocationRecord) => Promise<void>
+  /** The present moment, or one after it (epoch ms): a rule that names none means all tokens that were issued by now. */
+  readonly now: () => number
   readonly logger: Logger
   /** Milliseconds until the whole body of a request must be here. Default 10 s. */
   readonly bodyTimeout?: number
@@ -59,7 +61,7 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   }
   const body = await readSmallBody(req, { maxBytes: MAX_BODY, timeout: options.bodyTimeout ?? BODY_TIMEOUT })
   if (!Buffer.isBuffer(body)) return UNREAD[body]
-  const read = readRevocationRequest(body.toString('utf8'), Date.now())
+  const read = readRevocationRequest(body.toString('utf8'), options.now())
   if ('problem' in read) return badRequest(read.problem)
   try {
     await options.revoke(read)

@@ -57,7 +57,7 @@ export class Jwks implements VerificationKeys {
 
   constructor(options: JwksOptions) {
     this.#options = options
-    this.#now = options.now ?? Date.now
+    this.#now = options.now ?? (() => performance.now()) // no clock that is set
     this.#usableKeys = new UsableKeys(options.logger, { url: describeTarget(options.url) })
   }
 

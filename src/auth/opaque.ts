@@ -86,7 +86,8 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
 
   known(credential: string, now: number): Authenticated | undefined {
     const known = this.#active.get(credential)
-    if (known === undefined || now >= known.authenticated.usableUntil) return undefined
+    // Also where the clock went back behind the answer: nobody knows how old that is.
+    if (known === undefined || now >= known.authenticated.usableUntil || now < known.askedAt) return undefined
     return this.#realtimeDown && now >= known.askedAt + REALTIME_DOWN_LIFETIME ? undefined : known.authenticated
   }
 

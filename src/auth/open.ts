@@ -1,7 +1,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { findCertificate, readPublicKey, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
-import type { HttpClient } from '../http-client/index.js'
+import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { Fingerprinter } from '../revocation/fingerprint.js'
 import type { Authenticator } from './authenticator.js'
@@ -26,9 +26,16 @@ type IssuerConfig = Config['jwtTokenConfig'][number]
 /** Everything that a configuration says about credentials. Throws what is wrong with keys, secrets and claim mappings. */
 export async function openAuthentication(
   config: Config,
-  parts: { readonly client: HttpClient; readonly fingerprints: Fingerprinter; readonly logging: Logging },
+  parts: {
+    readonly client: HttpClient
+    readonly fingerprints: Fingerprinter
+    readonly logging: Logging
+    /** Told what time issuers' answers say it is. */
+    readonly witness?: Witness
+  },
 ): Promise<OpenedAuthentication> {
-  const { client, fingerprints, logging } = parts
+  const { client, fingerprints, logging, witness } = parts
+  const keysClient = witness === undefined ? client : observeDates(client, witness)
   const limits = {
     timestampSkew: config.server.timestampSkew,
     cacheCapacity: config.caching.tokenCacheCapacity,
@@ -39,7 +46,7 @@ export async function openAuthentication(
   const jwks = (url: string) =>
     new Jwks({
       url,
-      client,
+      client: keysClient,
       logger: logging('JWTAuthProvider'),
       onKeysDropped: () => holder.jwt?.forgetVerified(),
     })

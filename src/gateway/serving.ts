@@ -59,7 +59,12 @@ export async function serve(
   }
   try {
     const { fingerprints } = revocations
-    const { authenticator, realtime } = await openAuthentication(config, { client, fingerprints, logging })
+    const { authenticator, realtime } = await openAuthentication(config, {
+      client,
+      fingerprints,
+      logging,
+      witness: (server, date) => revocations.witness(server, date),
+    })
     revocations.onRealtime(realtime)
     const upstreams = { client, upgrade: upgradeOptions(config, clientOptions) }
     handler = requestHandler(inputs, upstreams, revocations, authenticator, revokeHere, logging)
@@ -135,8 +140,7 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
   ])
   let total = 0
   revocations.onChange((entry) => {
-    const now = Date.now()
-    const ended = open.end(entry, (identity) => revocations.find(identity, now) !== undefined, reason)
+    const ended = open.end(entry, (identity) => revocations.find(identity) !== undefined, reason)
     if (ended === 0) return
     total += ended
     log.info('open requests of a revoked token were ended', { requests: ended, sinceStart: total })

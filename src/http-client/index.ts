@@ -8,3 +8,4 @@ export {
   sharedTls,
   tlsOptions,
 } from './client.js'
+export { observeDates, type Witness } from './dates.js'

@@ -16,8 +16,13 @@ export interface Revocation {
 export interface RevocationLookup {
   /** Whether the list is known. While it is not, nothing can be said of any token. Cheap to ask, and free of allocation. */
   readonly isKnown: boolean
+  /**
+   * A token that ended before this (epoch ms) has ended, whatever the clock says now: what revoked it may be forgotten.
+   * -Infinity while nothing is certain.
+   */
+  readonly endedBefore: number
   /** Synchronous, and free of allocation when the token is not revoked. */
-  find(token: TokenIdentity, now: number): Revocation | undefined
+  find(token: TokenIdentity): Revocation | undefined
   /** The token was refused: what revokes it is kept for as long as the token may be presented. */
   refused(token: TokenIdentity, now: number): void
 }
@@ -33,6 +38,8 @@ export interface LiveRevocations extends RevocationLookup {
    * {@link isKnown} before it.
    */
   onUnknown(listener: () => void): void
+  /** A server that is trusted said what time it is (epoch ms). */
+  witness(server: string, date: number): void
   /**
    * Calls `listener` whenever revocations begin, or cease, to come at once by a topic; now, if they do already. Without
    * a topic they never do.

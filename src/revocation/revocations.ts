@@ -1,10 +1,12 @@
 import type { Config } from '../config/index.js'
 import type { Logger, Logging } from '../logging/index.js'
+import { systemClock } from './clock.js'
 import { Fingerprinter } from './fingerprint.js'
 import { type Journal, type JournalStatus, openJournal } from './journal/index.js'
 import { LAST_LISTING, lastListingNote, lastListingOf } from './last-listing.js'
 import { type Entry, RevocationList, sweepExpired } from './list/index.js'
 import type { LiveRevocations, Revocation } from './lookup.js'
+import { NotedMoments } from './noted-moments.js'
 import { RealtimeStatus } from './realtime-status.js'
 import type { RealtimeSource, RevocationRecord } from './record.js'
 import { Publisher } from './replication/index.js'
@@ -12,17 +14,19 @@ import { openStore, openTopic, sourcesIdentity, takesRevocations } from './sourc
 import { Synchronizer, type SynchronizerState } from './synchronizer.js'
 import type { TokenIdentity } from './token-id.js'
 import { OutboxDirectory } from './outbox/index.js'
+import { readMoments, TrustedClock } from './trusted-clock.js'
 import { UnconfirmedRevocation } from './unconfirmed.js'
 import { within } from './within.js'
 import { WriteBack, type WriteBackState } from './write-back.js'
 
-/** How often expired entries are looked for, and for how long at a time (ms). */
 /** How long a revocation that came through the gateway may wait for the disk or the store, ms. */
 const CONFIRMED_WITHIN = 5_000
 /** What the list calls the source of revocations that came through the gateway itself. */
 const HERE = 'gateway'
 /** The journal's note of how far the store was read. */
 const STORE_POSITION = 'store position'
+/** The journal's note of the moments by which the list is swept. */
+const CLOCK_NOTE = 'clock'
 
 /** What is known of revocations, and how well. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
@@ -41,6 +45,8 @@ export class Revocations implements LiveRevocations {
   readonly #realtimeStatus: RealtimeStatus
   readonly #writeBack: WriteBack | undefined
   readonly #release: () => Promise<unknown>
+  readonly #trustedClock: TrustedClock
+  readonly #moments: NotedMoments
   #stopSweeping = () => {}
 
   constructor(parts: {
@@ -50,6 +56,7 @@ export class Revocations implements LiveRevocations {
     synchronizer: Synchronizer
     realtimeStatus: RealtimeStatus
     writeBack: WriteBack | undefined
+    trustedClock: TrustedClock
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
@@ -58,6 +65,8 @@ export class Revocations implements LiveRevocations {
     this.#synchronizer = parts.synchronizer
     this.#realtimeStatus = parts.realtimeStatus
     this.#writeBack = parts.writeBack
+    this.#trustedClock = parts.trustedClock
+    this.#moments = new NotedMoments(parts.trustedClock, (moments) => parts.journal?.note(CLOCK_NOTE, { ...moments }))
     this.#release = parts.release
   }
 
@@ -69,8 +78,21 @@ export class Revocations implements LiveRevocations {
     this.#synchronizer.watch.onUnknown(listener)
   }
 
-  find(token: TokenIdentity, now: number): Revocation | undefined {
-    return this.#list.find(token, now)
+  get endedBefore(): number {
+    return this.#trustedClock.latest
+  }
+
+  /** The present moment, or one after it, as far as can be told (epoch ms). */
+  get notBefore(): number {
+    return this.#trustedClock.notBefore
+  }
+
+  witness(server: string, date: number): void {
+    this.#trustedClock.witness(server, date)
+  }
+
+  find(token: TokenIdentity): Revocation | undefined {
+    return this.#list.find(token)
   }
 
   refused(token: TokenIdentity, now: number): void {
@@ -111,7 +133,11 @@ export class Revocations implements LiveRevocations {
   start(): void {
     this.#synchronizer.start()
     this.#writeBack?.start()
-    this.#stopSweeping = sweepExpired(() => this.#list)
+    this.#moments.start()
+    this.#stopSweeping = sweepExpired(
+      () => this.#list,
+      () => this.#moments.sweptBy(),
+    )
   }
 
   known(): Promise<void> {
@@ -125,6 +151,8 @@ export class Revocations implements LiveRevocations {
       seed: this.fingerprints.seed,
       remaining: () => this.#synchronizer.knownUntil - performance.now(),
       realtimeStatus: this.#realtimeStatus,
+      moments: () => this.#moments.sweptBy(),
+      witness: (server, date) => this.witness(server, date),
       logger,
     })
     void this.known().then(() => publisher.heartbeat())
@@ -143,6 +171,7 @@ export class Revocations implements LiveRevocations {
   /** Stops the sources and writes what the journal still holds back. */
   async close(): Promise<void> {
     this.#stopSweeping()
+    this.#moments.stop()
     await this.#synchronizer.stop()
     await this.#writeBack?.stop()
     await this.#journal?.close()
@@ -168,10 +197,17 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const { tokenRevocationConfig: settings } = config
   const logger = logging('TokenRevocation')
   const topic = await openTopic(config, logging)
-  const opened = await openStore(config, logging)
+  const holder: { clock?: TrustedClock } = {}
+  const opened = await openStore(config, logging, (server, date) => holder.clock?.witness(server, date))
   const store = opened?.store
 
-  const { journal, list, fingerprints, inStepAt, notes } = await openList(config, logger)
+  const { journal, list, fingerprints, inStepAt, notes } = await openList(
+    config,
+    logger,
+    () => holder.clock?.retained ?? Date.now(),
+  )
+  const trustedClock = new TrustedClock(systemClock, readMoments(notes?.get(CLOCK_NOTE)), inStepAt)
+  holder.clock = trustedClock
   const position = notes?.get(STORE_POSITION)
   const sources = sourcesIdentity(config)
   const lastListing = notes && lastListingOf(notes, sources)
@@ -220,9 +256,11 @@ export async function openRevocations(config: Config, logging: Logging): Promise
           journal,
           directory: settings.journal.enable ? outboxOf(settings.journal.path) : undefined,
           retention: settings.retention,
+          earliest: () => trustedClock.moments().earliest,
           logger,
         })
       : undefined,
+    trustedClock,
     release: async () => opened?.close(),
   })
 }
@@ -246,10 +284,11 @@ function lossOf(journal: Journal | undefined): string | undefined {
 }
 
 /** The list with what its journal holds; an empty one if it is off. */
-async function openList(config: Config, logger: Logger) {
+async function openList(config: Config, logger: Logger, retained: () => number) {
   const { journal: settings, retention } = config.tokenRevocationConfig
   const { timestampSkew } = config.server
-  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, timestampSkew, retention })
+  const listOf = (fingerprints: Fingerprinter) =>
+    new RevocationList({ fingerprints, timestampSkew, retention, retained })
   if (!settings.enable) {
     const fingerprints = Fingerprinter.random()
     return { journal: undefined, list: listOf(fingerprints), fingerprints, inStepAt: undefined, notes: undefined }

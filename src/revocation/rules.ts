@@ -1,5 +1,5 @@
 import type { Fingerprint } from './fingerprint.js'
-import { ENTRY_WORDS, isKept, readRevokedBefore } from './list/entry.js'
+import { ENTRY_WORDS, readRevokedBefore } from './list/entry.js'
 import { SegmentedTable } from './list/segmented-table.js'
 import type { TokenIdentity } from './token-id.js'
 
@@ -15,21 +15,20 @@ export class Rules {
   readonly table = new SegmentedTable(ENTRY_WORDS.rule, SEGMENTS)
 
   /**
-   * The rule by which a token is revoked: the token was issued (`iat`) before the rule's moment, and the rule is kept
-   * beyond `unit`. Allocates nothing if there is none.
+   * The rule by which a token is revoked: the token was issued (`iat`) before the rule's moment. Allocates nothing if there
+   * is none.
    */
-  find(token: TokenIdentity, unit: number): MatchedRule | undefined {
+  find(token: TokenIdentity): MatchedRule | undefined {
     const { subjects, sessions, clients, issuedAt } = token
-    for (const subject of subjects) if (this.#revokes(subject, issuedAt, unit)) return { by: 'subject', ...subject }
-    for (const session of sessions) if (this.#revokes(session, issuedAt, unit)) return { by: 'session', ...session }
-    for (const client of clients) if (this.#revokes(client, issuedAt, unit)) return { by: 'client', ...client }
+    for (const subject of subjects) if (this.#revokes(subject, issuedAt)) return { by: 'subject', ...subject }
+    for (const session of sessions) if (this.#revokes(session, issuedAt)) return { by: 'session', ...session }
+    for (const client of clients) if (this.#revokes(client, issuedAt)) return { by: 'client', ...client }
     return undefined
   }
 
-  #revokes({ hi, lo }: Fingerprint, issuedAt: number, unit: number): boolean {
+  #revokes({ hi, lo }: Fingerprint, issuedAt: number): boolean {
     const segment = this.table.segmentOf(lo)
     const at = segment.find(hi, lo)
-    if (at < 0 || !isKept(segment.words[at + 2] as number, unit)) return false
-    return readRevokedBefore(segment.words, at) > issuedAt
+    return at >= 0 && readRevokedBefore(segment.words, at) > issuedAt
   }
 }

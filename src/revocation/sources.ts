@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config/index.js'
-import { createHttpClient, type HttpClient, type HttpClientOptions } from '../http-client/index.js'
+import {
+  createHttpClient,
+  type HttpClient,
+  type HttpClientOptions,
+  observeDates,
+  type Witness,
+} from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
 import { gatewayName } from './gateway-name.js'
@@ -119,8 +125,11 @@ function providerOf(realtime: Config['tokenRevocationConfig']['realtime']): Prov
   })
 }
 
-/** The store that `[tokenRevocationConfig.persistent]` names, if it is enabled. Throws {@link SourceError}. */
-export async function openStore(config: Config, logging: Logging): Promise<OpenStore | undefined> {
+/**
+ * The store that `[tokenRevocationConfig.persistent]` names, if it is enabled; `witness` is told what time its answers say it is.
+ * Throws {@link SourceError}.
+ */
+export async function openStore(config: Config, logging: Logging, witness?: Witness): Promise<OpenStore | undefined> {
   const { persistent } = config.tokenRevocationConfig
   if (!persistent.enablePersistentStorageRetrieval) return undefined
   let client: HttpClient | undefined
@@ -133,7 +142,8 @@ export async function openStore(config: Config, logging: Logging): Promise<OpenS
       disableSslVerification,
     })
     client = opened
-    const store = await storeOf(choice, config, opened, logging)
+    const calls = witness === undefined ? opened : observeDates(opened, witness)
+    const store = await storeOf(choice, config, calls, logging)
     return { store, close: () => Promise.all([store.close?.(), opened.destroy()]) }
   } catch (cause) {
     await client?.destroy()

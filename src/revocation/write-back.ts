@@ -20,6 +20,8 @@ export interface WriteBackOptions {
   readonly journal?: PendingKeeper | undefined
   /** Milliseconds after which a revocation whose end is unknown is not tried any more. */
   readonly retention: number
+  /** A moment (epoch ms) that it is not before: a token that ended by then has ended. By default the clock's. */
+  readonly earliest?: () => number
   readonly logger: Logger
   readonly clock?: Clock
   /** How many may wait in memory without being on disk. Default 10,000. */
@@ -356,7 +358,7 @@ export class WriteBack {
   }
 
   #isOver({ record, at }: PendingPut): boolean {
-    return this.#clock.now() > (record.expiresAt ?? at + this.#options.retention)
+    return (this.#options.earliest?.() ?? this.#clock.now()) > (record.expiresAt ?? at + this.#options.retention)
   }
 }
 

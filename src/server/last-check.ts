@@ -28,10 +28,10 @@ export class LastCheck {
 
   refusal(request: ReceivedRequest, { identity, api }: Caller): Refused | undefined {
     if (!this.#revocations.isKnown) return NOT_SYNCHRONISED
-    const now = Date.now()
-    const revocation = this.#revocations.find(identity, now)
+    const revocation = this.#revocations.find(identity)
     this.#log.lookedUp(request, revocation)
     if (revocation === undefined) return undefined
+    const now = Date.now()
     this.#revocations.refused(identity, now)
     this.#log.revoked(request, api, identity, revocation, now)
     return REVOKED

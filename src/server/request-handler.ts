@@ -193,7 +193,7 @@ export class RequestHandler {
     if (bearer.kind === 'missing') return this.#answers.refuse(request, faults.missingCredentials, 'missing')
     if (bearer.kind === 'malformed') return this.#answers.refuse(request, faults.invalidCredentials, 'malformed')
     this.#log.authentication(request, 'Processing request with the Authentication handler chain')
-    const outcome = authenticator.authenticate(bearer.credential, Date.now())
+    const outcome = authenticator.authenticate(bearer.credential, Math.max(Date.now(), revocations.endedBefore))
     if (!(outcome instanceof Promise)) return this.#authenticated(request, outcome, next)
     outcome.then(
       (late) => this.#answers.guarded(request, () => this.#authenticated(request, late, next)),

@@ -22,6 +22,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
         revoked.push(record)
       },
       logger,
+      now: Date.now,
       bodyTimeout,
     },
     logger,

@@ -23,6 +23,7 @@ t.test('a list that has become unknown while a token was judged lets nothing lea
   const refused: TokenIdentity[] = []
   const list = {
     isKnown: true,
+    endedBefore: 0,
     revocation: undefined as Revocation | undefined,
     find: () => list.revocation,
     refused: (token: TokenIdentity) => refused.push(token),

@@ -182,8 +182,12 @@ export interface RunningGateway {
   known(): Promise<unknown>
 }
 
-export async function startGateway(t: Pick<Test, 'teardown'>, configFile: string): Promise<RunningGateway> {
-  const process = mgw(t, ['start', '-c', configFile])
+export async function startGateway(
+  t: Pick<Test, 'teardown'>,
+  configFile: string,
+  env: Record<string, string> = {},
+): Promise<RunningGateway> {
+  const process = mgw(t, ['start', '-c', configFile], env)
   const [, httpPort, httpsPort, adminPort, tokenPort] = await process.printed(
     /the gateway is started http=(\d+) https=(\d+) admin=(\d+)(?: token=(\d+))?.*\n/,
   )

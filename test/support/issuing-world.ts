@@ -26,11 +26,14 @@ export interface IssuingWorldOptions {
   readonly persistent?: string
   /** Further lines of `[listenerConfig]`. */
   readonly listener?: string
+  /** The gateway's environment. */
+  readonly env?: Record<string, string>
 }
 
 /** A gateway whose issuer is the test itself: tokens of any algorithm, of subjects and sessions of their own. */
 export interface IssuingWorld extends Issuer {
   readonly gateway: RunningGateway
+  readonly configFile: string
   /** Publishes on the topic whose or which token is revoked; a session, of which no event is known, is told the gateway. */
   revoke(by: By, issued: Issued): Promise<void>
   /** `POST /revocations`. */
@@ -46,6 +49,7 @@ export async function issuingWorld(
     more = '',
     persistent = '',
     listener = '',
+    env = {},
   }: IssuingWorldOptions = {},
 ): Promise<IssuingWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-issuing-'))
@@ -62,7 +66,7 @@ export async function issuingWorld(
     file,
     config({ origin, issuer: issuer.name, broker: broker.port, workers, persistent, listener }) + more,
   )
-  const gateway = await startGateway(t, file)
+  const gateway = await startGateway(t, file, env)
   await gateway.known()
   const post = async (body: object) => {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' }
@@ -72,6 +76,7 @@ export async function issuingWorld(
   return {
     ...issuer,
     gateway,
+    configFile: file,
     post,
     async revoke(by, issued) {
       const event = eventOf(by, issued)
@@ -103,7 +108,7 @@ function eventOf(by: By, issued: Issued): Record<string, string | number> | unde
   }
 }
 
-interface Addresses extends Required<Omit<IssuingWorldOptions, 'upstream' | 'more'>> {
+interface Addresses extends Required<Omit<IssuingWorldOptions, 'upstream' | 'more' | 'env'>> {
   readonly origin: string
   readonly issuer: string
   readonly broker: number

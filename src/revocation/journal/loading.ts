@@ -6,8 +6,6 @@ import { type JSONValue, readNote } from './notes.js'
 import { PendingPuts } from './pending.js'
 import type { Reader } from './read.js'
 
-/** What expired before that is left out: not what expired later, for the clock may be ahead. Milliseconds. */
-const MARGIN = 86_400_000
 /** How far a mark may lie ahead of the clock and still tell the file's age, ms. */
 const MARK_TOLERANCE = 60_000
 
@@ -71,9 +69,8 @@ export class Loading implements Reader {
 
   take({ kind, payload }: Block, afterLoss: boolean): void {
     if (kind === 'token' || kind === 'rule') {
-      const unexpiredAt = this.#options.now - MARGIN
       this.#isTaking = true
-      this.into.list.import({ kind, bytes: payload }, this.#translation, unexpiredAt, this.#isInUse)
+      this.into.list.import({ kind, bytes: payload }, this.#translation, this.#isInUse)
       this.#isTaking = false
     } else if (kind === 'sources') {
       this.#takeSources(payload)

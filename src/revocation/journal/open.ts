@@ -17,7 +17,7 @@ export interface OpenJournalOptions {
   /** Makes the list that the journal is of, once its seed is known. */
   readonly listOf: (fingerprints: Fingerprinter) => RevocationList
   readonly logger: Logger
-  /** Epoch ms. What expired a day before is left out: not later, for the clock may be ahead. */
+  /** Epoch ms. Nothing is left out by it: it may be wrong. */
   readonly now: number
   /** What tells the sources from others: a mark that the list was in step speaks of them alone. */
   readonly sources: string

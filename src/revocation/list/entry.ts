@@ -58,9 +58,14 @@ export function unitOf(now: number): number {
   return Math.floor(now / KEPT_UNIT)
 }
 
-/** Whether word 2 says that an entry is kept beyond a unit. */
-export function isKept(word: number, unit: number): boolean {
-  return word >>> SOURCE_BITS > unit
+/** The unit until whose end an entry is kept, of its word 2. */
+export function keptUnit(word: number): number {
+  return word >>> SOURCE_BITS
+}
+
+/** Whether this unit stands for all that are later than an entry can say: nobody knows when it ends. */
+export function isLastUnit(unit: number): boolean {
+  return unit === LAST_UNIT
 }
 
 /** Writes an entry's words. */

@@ -7,7 +7,6 @@ import {
   ENTRY_WORDS,
   type Entry,
   type EntryBlock,
-  isKept,
   readEntry,
   SOURCE_BITS,
   SOURCE_MASK,
@@ -28,6 +27,8 @@ const BLOCK_ENTRIES = 4096
 
 export interface RevocationListOptions extends Retention {
   readonly fingerprints: Fingerprinter
+  /** The time that retention is counted by (epoch ms); by default the `now` that comes with each record. */
+  readonly retained?: () => number
 }
 
 /**
@@ -73,7 +74,7 @@ export class RevocationList {
    * @returns how many entries are new, or revoke more or for longer: 0 for what was known
    */
   add(record: RevocationRecord, source: string, now: number): number {
-    const until = keptUntil(believedExpiry(record.expiresAt, now), now, this.#options)
+    const until = keptUntil(believedExpiry(record.expiresAt, now), this.#retained(now), this.#options)
     const common = { keptUntil: until, learntAt: now, source: this.sources.index(source) }
     if (record.kind !== 'token') {
       const { revokedBefore } = record
@@ -97,16 +98,14 @@ export class RevocationList {
   }
 
   /**
-   * Why a token is refused; `undefined` if nothing revokes it. Allocates nothing in that case.
-   *
-   * @param now epoch ms
+   * Why a token is refused; `undefined` if nothing revokes it. Allocates nothing in that case. What is in the list revokes,
+   * whatever the clock says: only {@link sweep} takes anything off it.
    */
-  find(token: TokenIdentity, now: number): Revocation | undefined {
-    const unit = unitOf(now)
+  find(token: TokenIdentity): Revocation | undefined {
     for (const id of token.ids) {
-      if (isKept(this.#tokens.read(id.hi, id.lo, 2), unit)) return this.#revocation(id.by, this.#tokens, id)
+      if (this.#tokens.read(id.hi, id.lo, 2) !== 0) return this.#revocation(id.by, this.#tokens, id)
     }
-    const rule = this.#rules.find(token, unit)
+    const rule = this.#rules.find(token)
     return rule && this.#revocation(rule.by, this.#rules.table, rule)
   }
 
@@ -115,27 +114,28 @@ export class RevocationList {
    * source knew is the token's own; without one it is put off, once a day. Returns whether anything changed.
    */
   touch(token: TokenIdentity, now: number): boolean {
-    const until = keptUntil(token.expiresAt, now, this.#options)
-    const unit = unitOf(now)
+    const until = keptUntil(token.expiresAt, this.#retained(now), this.#options)
     let changed = false
-    for (const id of token.ids) if (this.#prolong('token', this.#tokens, id, unit, until)) changed = true
-    const rule = this.#rules.find(token, unit)
-    if (rule !== undefined && this.#prolong('rule', this.#rules.table, rule, unit, until)) changed = true
+    for (const id of token.ids) if (this.#prolong('token', this.#tokens, id, until)) changed = true
+    const rule = this.#rules.find(token)
+    if (rule !== undefined && this.#prolong('rule', this.#rules.table, rule, until)) changed = true
     return changed
   }
 
   /**
    * Removes entries that have expired, for about `budget` ms; the next call goes on where this one ended.
    *
+   * @param now a moment (epoch ms) that it is not before: tokens whose end was known are measured by it
+   * @param retained the time that retention is counted by
    * @returns how many it removed, and whether it came to the end of the list: the next call begins anew
    */
-  sweep(now: number, budget: number): { removed: number; finished: boolean } {
-    const unit = unitOf(now)
+  sweep(now: number, budget: number, retained = now): { removed: number; finished: boolean } {
+    const expired = { unit: unitOf(now), retainedUnit: unitOf(retained) }
     const started = performance.now()
     const tables = [this.#tokens, this.#rules.table]
     let removed = 0
     do {
-      removed += inOneTable(tables, this.#swept, (table, index) => table.sweepSegment(index, unit)) ?? 0
+      removed += inOneTable(tables, this.#swept, (table, index) => table.sweepSegment(index, expired)) ?? 0
       this.#swept = (this.#swept + 1) % tables.reduce((sum, table) => sum + table.segments, 0)
     } while (this.#swept !== 0 && performance.now() - started < budget)
     return { removed, finished: this.#swept === 0 }
@@ -163,18 +163,15 @@ export class RevocationList {
    * Enters a block of another list with the same seed.
    *
    * @param translation from the block's numbers of sources to ours ({@link SourceNames.translation})
-   * @param unexpiredAt leaves out what has expired by this moment (epoch ms)
    * @param tell whether listeners are told of what changes; they must not change the list meanwhile
    * @returns how many entries changed
    */
-  import({ kind, bytes }: EntryBlock, translation?: Uint8Array, unexpiredAt = 0, tell = false): number {
+  import({ kind, bytes }: EntryBlock, translation?: Uint8Array, tell = false): number {
     const words = toWords(bytes)
     const width = ENTRY_WORDS[kind]
-    const unit = unitOf(unexpiredAt)
     const scratch = this.#scratch
     let changes = 0
     for (let at = 0; at + width <= words.length; at += width) {
-      if (!isKept(words[at + 2] as number, unit)) continue
       for (let i = 0; i < width; i++) scratch[i] = words[at + i] as number
       if (translation !== undefined) translateSource(scratch, translation)
       if (!this.#join(kind, scratch, 0)) continue
@@ -182,6 +179,10 @@ export class RevocationList {
       if (tell) this.#changed(kind, { hi: (scratch[0] as number) | 0, lo: (scratch[1] as number) | 0 })
     }
     return changes
+  }
+
+  #retained(now: number): number {
+    return this.#options.retained?.() ?? now
   }
 
   #join(kind: Entry['kind'], from: Uint32Array, at: number): boolean {
@@ -192,10 +193,10 @@ export class RevocationList {
     return join(segment.words, slot, from, at, table.width)
   }
 
-  #prolong(kind: Entry['kind'], table: SegmentedTable, name: Fingerprint, unit: number, until: number): boolean {
+  #prolong(kind: Entry['kind'], table: SegmentedTable, name: Fingerprint, until: number): boolean {
     const segment = table.segmentOf(name.lo)
     const at = segment.find(name.hi, name.lo)
-    if (at < 0 || !isKept(segment.words[at + 2] as number, unit)) return false
+    if (at < 0) return false
     return this.addEntry({ ...readEntry(kind, segment.words, at), keptUntil: until })
   }
 

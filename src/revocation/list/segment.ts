@@ -1,6 +1,7 @@
 import { coprimeTo } from './coprime.js'
 import { elasticWords, resized } from './elastic-words.js'
-import { ENTRY_WORDS, isKept } from './entry.js'
+import { ENTRY_WORDS } from './entry.js'
+import { type Expired, isKept } from './retention.js'
 
 /** A segment grows when it is fuller than this. */
 const MAX_LOAD = 0.875
@@ -78,15 +79,15 @@ export class Segment {
     }
   }
 
-  /** Removes what has expired by `unit`, and gives memory back if much has. Returns how many were removed. */
-  removeExpired(unit: number): number {
-    const kept = this.#countKept(unit)
+  /** Removes what has expired, and gives memory back if much has. Returns how many were removed. */
+  removeExpired(expired: Expired): number {
+    const kept = this.#countKept(expired)
     const removed = this.count - kept
     if (removed === 0) return 0
     if (kept === 0) this.#clear()
     else {
       if (kept < this.#room / 2) this.#setLevel(this.#levelFor(kept))
-      this.#close(unit)
+      this.#close(expired)
     }
     return removed
   }
@@ -130,11 +131,11 @@ export class Segment {
     return at
   }
 
-  #countKept(unit: number): number {
+  #countKept(expired: Expired): number {
     const { words } = this
     const { length } = words
     let kept = 0
-    for (let at = 2; at < length; at += this.#width) if (isKept(words[at] as number, unit)) kept++
+    for (let at = 2; at < length; at += this.#width) if (isKept(words[at] as number, expired)) kept++
     return kept
   }
 
@@ -151,8 +152,8 @@ export class Segment {
     this.#overflow = Math.min(OVERFLOW_MOST, OVERFLOW_LEAST + (this.#capacity >>> 4))
   }
 
-  /** Leaves out what has expired by `unit` and moves the rest down, to where it belongs with a capacity that did not grow. */
-  #close(unit: number): void {
+  /** Leaves out what has expired and moves the rest down, to where it belongs with a capacity that did not grow. */
+  #close(expired: Expired): void {
     const { words } = this
     const { length } = words
     const width = this.#width
@@ -161,7 +162,7 @@ export class Segment {
     for (let from = 0; from < length; from += width) {
       const kept = words[from + 2] as number
       if (kept === 0) continue
-      if (isKept(kept, unit)) {
+      if (isKept(kept, expired)) {
         const to = Math.max(this.#home(words[from] as number), free)
         free = to + width
         this.count++

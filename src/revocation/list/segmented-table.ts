@@ -1,3 +1,4 @@
+import type { Expired } from './retention.js'
 import { Segment } from './segment.js'
 
 /**
@@ -33,9 +34,9 @@ export class SegmentedTable {
     return this.#segments.length
   }
 
-  /** Removes what has expired by `unit` from one segment; returns how many. */
-  sweepSegment(index: number, unit: number): number {
-    return this.#segments[index]?.removeExpired(unit) ?? 0
+  /** Removes what has expired from one segment; returns how many. */
+  sweepSegment(index: number, expired: Expired): number {
+    return this.#segments[index]?.removeExpired(expired) ?? 0
   }
 
   /** A copy of one segment's entries, packed. */

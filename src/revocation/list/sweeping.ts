@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../clock.js'
-import { SettledTime } from '../settled-time.js'
+import type { Moments } from '../trusted-clock.js'
 import type { RevocationList } from './revocation-list.js'
 
 const INTERVAL = 1_000
@@ -8,15 +8,19 @@ const BUDGET = 2
 
 /**
  * Removes, in slices, what has expired from the list that there is at the time, if any. Returns what ends it.
- * When something has expired is told by {@link SettledTime}.
+ *
+ * @param moments by which it has; `undefined` while that is not known
  */
-export function sweepExpired(list: () => RevocationList | undefined, clock: Clock = systemClock): () => void {
-  const time = new SettledTime(clock)
+export function sweepExpired(
+  list: () => RevocationList | undefined,
+  moments: () => Moments | undefined,
+  clock: Clock = systemClock,
+): () => void {
   let stop = () => {}
   const schedule = () => {
     stop = clock.after(INTERVAL, () => {
-      const now = time.now()
-      if (now > 0) list()?.sweep(now, BUDGET)
+      const by = moments()
+      if (by !== undefined) list()?.sweep(by.earliest, BUDGET, by.retained)
       schedule()
     })
   }

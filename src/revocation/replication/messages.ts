@@ -1,5 +1,6 @@
 import type { EntryBlock } from '../list/index.js'
 import type { TokenIdentity } from '../token-id.js'
+import type { Moments } from '../trusted-clock.js'
 
 /**
  * What the primary tells a worker, over a channel that keeps the order and loses nothing while both live.
@@ -31,6 +32,8 @@ export interface Lease {
   readonly knownUntil: number
   /** When this was said. Both are milliseconds of the machine's monotonic clock, which all processes share. */
   readonly saidAt: number
+  /** By which the list is swept, and tokens have ended. */
+  readonly moments: Moments
 }
 
 /** What a worker tells the primary. */
@@ -39,6 +42,8 @@ export type WorkerMessage =
   | { readonly type: 'ack'; readonly n: number; readonly sequence: number }
   /** Tokens that were refused, so that what revokes them is kept for as long as they are presented. */
   | { readonly type: 'refused'; readonly tokens: readonly TokenIdentity[] }
+  /** A server said what time it is: `ahead` (ms) of the monotonic clock. */
+  | { readonly type: 'date'; readonly server: string; readonly ahead: number }
 
 /** A worker that has heard nothing for so long (ms) does not guess. */
 export const LEASE = 5_000

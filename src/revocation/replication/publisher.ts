@@ -1,6 +1,7 @@
 import type { Logger } from '../../logging/index.js'
 import { type Entry, type EntryBlock, encodeEntries, type RevocationList } from '../list/index.js'
 import type { RealtimeStatus } from '../realtime-status.js'
+import type { Moments } from '../trusted-clock.js'
 import { PendingEnforcements } from './enforcements.js'
 import { Follower, type FollowerLimits, type FollowerStatus, type Leader, LIMITS } from './follower.js'
 import { LEASE, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
@@ -21,6 +22,10 @@ export interface PublisherOptions {
   /** For how long the list is known yet, ms; Infinity for ever. */
   readonly remaining: () => number
   readonly realtimeStatus: RealtimeStatus
+  /** By which the list is swept. */
+  readonly moments: () => Moments
+  /** Told what time workers heard that it is. */
+  readonly witness?: (server: string, date: number) => void
   readonly logger: Logger
   readonly limits?: FollowerLimits
   /** Monotonic milliseconds. */
@@ -65,7 +70,7 @@ export class Publisher {
       lease: () => {
         const saidAt = now()
         const remaining = options.remaining()
-        return { knownUntil: remaining > 0 ? saidAt + remaining : 0, saidAt }
+        return { knownUntil: remaining > 0 ? saidAt + remaining : 0, saidAt, moments: options.moments() }
       },
       get isLive() {
         return options.realtimeStatus.isLive
@@ -102,6 +107,7 @@ export class Publisher {
           follower?.acknowledge(message.n, message.sequence)
           this.#settle()
         } else if (message.type === 'refused') this.#refused(message.tokens)
+        else if (message.type === 'date') this.#options.witness?.(message.server, message.ahead + this.#leader.now())
         else if (follower === undefined) hello()
       },
       status: () => follower?.status(),

@@ -11,6 +11,7 @@ import { KnownWatch } from '../known-watch.js'
 import type { LiveRevocations, Revocation } from '../lookup.js'
 import { RealtimeStatus } from '../realtime-status.js'
 import type { TokenIdentity } from '../token-id.js'
+import type { Moments } from '../trusted-clock.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
 /** Refused tokens wait so long (ms) for others to be told with them, and no more than this many do. */
@@ -45,6 +46,7 @@ export class Replica implements LiveRevocations {
   /** When the list ceases to be known unless the primary says otherwise, by the clock that all processes share. */
   #knownUntil = 0
   #orphaned = false
+  #moments: Moments | undefined
   #refused: TokenIdentity[] = []
   #telling: NodeJS.Timeout | undefined
 
@@ -52,7 +54,10 @@ export class Replica implements LiveRevocations {
     this.#options = options
     this.#now = options.now ?? monotonic
     this.#watch = new KnownWatch(() => this.#knownUntil - this.#now())
-    this.#stopSweeping = sweepExpired(() => this.#content?.list)
+    this.#stopSweeping = sweepExpired(
+      () => this.#content?.list,
+      () => this.#moments,
+    )
   }
 
   /** Asks for the list. Resolves when this one equals the primary's at some sequence number. */
@@ -85,8 +90,16 @@ export class Replica implements LiveRevocations {
     this.#setKnownUntil(0)
   }
 
-  find(token: TokenIdentity, now: number): Revocation | undefined {
-    return this.#filled().list.find(token, now)
+  get endedBefore(): number {
+    return this.#moments?.latest ?? Number.NEGATIVE_INFINITY
+  }
+
+  witness(server: string, date: number): void {
+    this.#options.send({ type: 'date', server, ahead: date - this.#now() })
+  }
+
+  find(token: TokenIdentity): Revocation | undefined {
+    return this.#filled().list.find(token)
   }
 
   refused(token: TokenIdentity, now: number): void {
@@ -162,14 +175,15 @@ export class Replica implements LiveRevocations {
     if (this.#content !== undefined) return
     const fingerprints = new Fingerprinter(seed)
     const { timestampSkew, retention } = this.#options
-    this.#content = { fingerprints, list: new RevocationList({ fingerprints, timestampSkew, retention }) }
+    const retained = () => this.#moments?.retained ?? Date.now()
+    this.#content = { fingerprints, list: new RevocationList({ fingerprints, timestampSkew, retention, retained }) }
   }
 
   /** The first snapshot is entered fast; later entries one by one, so that those who listen end open requests. */
   #enter(block: EntryBlock): void {
     const { list } = this.#filled()
     if (!this.#primedOnce) {
-      list.import(block, this.#translation, Date.now())
+      list.import(block, this.#translation)
       return
     }
     for (const entry of decodeEntries(block)) {
@@ -177,7 +191,8 @@ export class Replica implements LiveRevocations {
     }
   }
 
-  #renew({ knownUntil, saidAt }: Lease): void {
+  #renew({ knownUntil, saidAt, moments }: Lease): void {
+    this.#moments = moments
     if (!this.#orphaned) this.#setKnownUntil(Math.min(knownUntil, saidAt + LEASE))
   }
 

@@ -68,7 +68,7 @@ t.test('rules too', async (t) => {
   await first.journal.close()
   const second = await open(path)
   const token = identify({ kind: 'opaque', token: 'x' }, { sub: 'alice', iat: NOW / 1000 - 1 }, second.fingerprints)
-  t.match(second.list.find(token, NOW), { by: 'subject', source: 'hub' })
+  t.match(second.list.find(token), { by: 'subject', source: 'hub' })
   await second.journal.close()
 })
 
@@ -137,7 +137,7 @@ t.test('a new file vouches for no moment whose entries it has not got', async (t
   await copy.journal.close()
 })
 
-t.test('what has long expired is not read, and when most of it has the file is written anew', async (t) => {
+t.test('all is read, for the clock may be wrong; when most of it was swept the file is written anew', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
   for (const id of names(600_000)) first.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
@@ -146,6 +146,8 @@ t.test('what has long expired is not read, and when most of it has the file is w
   await first.journal.close()
   const before = statSync(path).size
   const later = await open(path, NOW + 30 * HOUR)
+  t.equal(later.list.size.tokens, 600_001)
+  while (!later.list.sweep(NOW + 30 * HOUR, 1_000).finished);
   t.equal(later.list.size.tokens, 1)
   t.equal(later.inStepAt, NOW)
   later.list.add({ kind: 'token', id: 'new', expiresAt: NOW + 60 * HOUR }, 'hub', NOW)

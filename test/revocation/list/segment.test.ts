@@ -19,7 +19,7 @@ function put({ segment, entries }: Model, hi: number, lo: number, units: number)
 
 function sweep({ segment, entries }: Model, unit: number): number {
   for (const [key, { units }] of entries) if (units <= unit) entries.delete(key)
-  return segment.removeExpired(unit)
+  return segment.removeExpired({ unit, retainedUnit: unit })
 }
 
 function agrees({ segment, entries }: Model): boolean {

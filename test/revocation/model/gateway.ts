@@ -77,7 +77,7 @@ export class ModelGateway {
 
   enforces(id: string): boolean {
     const token = identify({ kind: 'opaque', token: id }, {}, this.#fingerprints)
-    return this.#list.find(token, this.#clock.now()) !== undefined
+    return this.#list.find(token) !== undefined
   }
 
   /** Removes what has expired, as happens all the time. */

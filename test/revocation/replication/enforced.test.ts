@@ -19,6 +19,7 @@ function primary(t: Test, limits?: { entries: number; messages: number }) {
     list,
     seed: fingerprints.seed,
     remaining: () => Number.POSITIVE_INFINITY,
+    moments: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
     realtimeStatus: new RealtimeStatus(),
     logger: silent('test'),
     now,
@@ -190,7 +191,11 @@ t.test('a replica claims no sequence number before it has the whole list', async
     await setImmediate()
     t.match(said.at(-1), { type: 'ack', n: message.n, sequence }, text)
   }
-  const lease = { knownUntil: Number.POSITIVE_INFINITY, saidAt: 1_000 }
+  const lease = {
+    knownUntil: Number.POSITIVE_INFINITY,
+    saidAt: 1_000,
+    moments: { earliest: 0, retained: 0, latest: 0 },
+  }
   await claims({ n: 1, type: 'begin', seed: fingerprints.seed }, 0, 'nothing yet')
   await claims({ n: 2, type: 'delta', blocks: [], sequence: 7 }, 0, 'what came before it is not here')
   await claims({ n: 3, type: 'end', sequence: 8, ...lease }, 8, 'now it is')

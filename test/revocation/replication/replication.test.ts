@@ -11,10 +11,12 @@ import type { RevocationRecord } from '../../../src/revocation/record.js'
 import { Publisher, Replica } from '../../../src/revocation/replication/index.js'
 import { LEASE, type PrimaryMessage, type WorkerMessage } from '../../../src/revocation/replication/messages.js'
 import type { TokenIdentity } from '../../../src/revocation/token-id.js'
+import type { Moments } from '../../../src/revocation/trusted-clock.js'
 
 const fingerprints = new Fingerprinter(Buffer.from('01234567'))
 const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
 const FAR = Date.now() + 3_600_000
+const MOMENTS = (): Moments => ({ earliest: 0, retained: Date.now(), latest: 0 })
 
 function token(n: number, expiresAt: number | undefined = FAR): RevocationRecord {
   return { kind: 'token', id: `token-${n}`, expiresAt }
@@ -37,15 +39,25 @@ interface Options {
   readonly limits?: { entries: number; messages: number }
   readonly now?: () => number
   readonly remaining?: () => number
+  readonly moments?: () => Moments
+  readonly witness?: (server: string, date: number) => void
 }
 
 /** A primary, and a worker that gets a message when it is told to. */
 function pair(t: { teardown(action: () => void): void }, options: Options = {}) {
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const { remaining = () => Number.POSITIVE_INFINITY, ...others } = options
+  const { remaining = () => Number.POSITIVE_INFINITY, moments = MOMENTS, ...others } = options
   const realtimeStatus = new RealtimeStatus()
   const logger = silent('t')
-  const publisher = new Publisher({ list, seed: fingerprints.seed, remaining, realtimeStatus, logger, ...others })
+  const publisher = new Publisher({
+    list,
+    seed: fingerprints.seed,
+    remaining,
+    moments,
+    realtimeStatus,
+    logger,
+    ...others,
+  })
   const down: PrimaryMessage[] = []
   const up: WorkerMessage[] = []
   const subscription = publisher.subscribe('1', (message) => down.push(structuredClone(message)))
@@ -102,7 +114,7 @@ t.test('a new worker gets the whole list, and says so', async (t) => {
   await following
   t.strictSame(contents(p.replica.list), contents(p.list))
   t.ok(p.replica.isKnown)
-  t.match(p.replica.find(identity(7), Date.now()), { by: 'jti', source: 'hub' })
+  t.match(p.replica.find(identity(7)), { by: 'jti', source: 'hub' })
   t.match(p.subscription.status(), { state: 'in step', acknowledged: 20_001, lag: { entries: 0, ms: 0 } })
 })
 
@@ -275,6 +287,34 @@ t.test(
   },
 )
 
+t.test(
+  'a replica sweeps, keeps and counts tokens as ended by the primary’s moments, never by its own clock',
+  async (t) => {
+    const heard: [string, number][] = []
+    let now = 5_000
+    const retained = Date.UTC(2020, 0)
+    const p = pair(t, {
+      now: () => now,
+      moments: () => ({ earliest: 1, retained, latest: 2 }),
+      witness: (server, date) => heard.push([server, date]),
+    })
+    p.list.add(token(1, 1_000), 'hub', 500) // ended long ago, by any clock
+    void p.replica.follow()
+    await p.settle()
+    t.ok(p.replica.find(identity(1)), 'nothing of a snapshot is left out')
+    t.equal(p.replica.endedBefore, 2)
+    p.replica.list.add({ kind: 'token', id: 'token-2', expiresAt: undefined }, 'hub', Date.now())
+    const until = [...p.replica.list.export()]
+      .flatMap((block) => [...decodeEntries(block)])
+      .map((entry) => entry.keptUntil)
+    t.equal(Math.max(...until), retained + 2 * RETENTION.retention)
+    p.replica.witness('https://issuer', 1_700_000_000_000)
+    now += 700 // it is under way
+    await p.settle()
+    t.strictSame(heard, [['https://issuer', 1_700_000_000_700]])
+  },
+)
+
 t.test('a refused token prolongs what revokes it, in the primary and everywhere', async (t) => {
   const p = pair(t)
   p.list.add(token(1, Date.now() + 1_000), 'hub', Date.now())
@@ -293,7 +333,7 @@ t.test('a refused token prolongs what revokes it, in the primary and everywhere'
 t.test('over a real channel: many changes while the list is being sent', async (t) => {
   const { port1, port2 } = new MessageChannel()
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const known = { remaining: () => Number.POSITIVE_INFINITY, realtimeStatus: new RealtimeStatus() }
+  const known = { remaining: () => Number.POSITIVE_INFINITY, moments: MOMENTS, realtimeStatus: new RealtimeStatus() }
   const options = { list, seed: fingerprints.seed, ...known }
   const publisher = new Publisher({ ...options, logger: createLogging({ level: 'silent', format: 'json' })('t') })
   const subscription = publisher.subscribe('1', (message) => port1.postMessage(message))

@@ -1,0 +1,29 @@
+import t from 'tap'
+import { call, createHttpClient, observeDates } from '../../src/http-client/index.js'
+import { httpServer } from '../support/servers.js'
+
+t.test('the Date of each answer is handed on, with its Age, and the server that it is of', async (t) => {
+  const dates: (string | undefined)[] = ['Tue, 15 Nov 1994 08:12:31 GMT', undefined, 'yesterday']
+  const { origin } = await httpServer(t, (req, res) => {
+    res.sendDate = false
+    const [, which = '0', age] = /(\d)(?:\/(.*))?$/.exec(req.url ?? '') ?? []
+    const date = dates[Number(which)]
+    if (date !== undefined) res.setHeader('date', date)
+    if (age !== undefined) res.setHeader('age', age)
+    res.writeHead(which === '0' ? 503 : 200).end('body')
+  })
+  const client = createHttpClient()
+  t.teardown(() => client.destroy())
+  const heard: [string, number][] = []
+  const observed = observeDates(client, (server, date) => heard.push([server, date]))
+  for (const path of ['/0', '/1', '/2', '/0/60', '/0/x']) {
+    const answer = await call(observed, { url: origin + path, timeout: 5_000, maxBytes: 100 })
+    t.equal(answer.body.toString(), 'body')
+  }
+  const date = Date.UTC(1994, 10, 15, 8, 12, 31)
+  t.strictSame(heard, [
+    [origin, date],
+    [origin, date + 60_000],
+    [origin, date],
+  ])
+})

@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import t from 'tap'
+import { type BodyFailure, RequestBody } from '../../src/proxy/request-body.js'
+
+const PACE = { bytesPerSecond: 1_000_000_000, grace: 50 }
+
+/** A body that comes as the test pushes it; who takes it reads nothing yet. */
+function upload() {
+  const req = new IncomingMessage(new Socket())
+  let tell: (failure: BodyFailure) => void = () => undefined
+  const failed = new Promise<BodyFailure>((resolve) => {
+    tell = resolve
+  })
+  const failures: BodyFailure[] = []
+  const body = new RequestBody(
+    req,
+    { maxBytes: Number.POSITIVE_INFINITY, pace: PACE },
+    {
+      mayGoOn: () => true,
+      failed: (failure) => {
+        failures.push(failure)
+        tell(failure)
+      },
+    },
+  )
+  return { req, body, failed, failures }
+}
+
+t.test('only the time in which the client is waited for counts', async (t) => {
+  const held = upload()
+  held.req.push(Buffer.alloc(100_000))
+  held.body.read(0) // the upstream asks once, and takes nothing
+  const slow = upload()
+  slow.body.resume()
+  t.equal(await slow.failed, 'body-too-slow')
+  const again = upload()
+  again.body.resume()
+  t.equal(await again.failed, 'body-too-slow')
+  t.strictSame(held.failures, [], 'its upstream was slow, not its client')
+  held.body.resume()
+  t.equal(await held.failed, 'body-too-slow', 'its client is waited for now')
+})
+
+t.test('the request lives on when its body is let go', async (t) => {
+  const { req, body } = upload()
+  body.destroy()
+  await once(body, 'close')
+  t.notOk(req.destroyed)
+  t.ok(req.isPaused())
+  t.equal(req.listenerCount('data'), 0)
+})

@@ -2,11 +2,28 @@ import { randomUUID } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** A name of this gateway's own that outlives restarts and crashes: made once, kept in `file`. */
+/** There is no name yet, and none can be kept. */
+export class NameNotKept extends Error {
+  override readonly name = 'NameNotKept'
+  readonly code = 'ERR_GATEWAY_NAME'
+}
+
+/**
+ * A name of this gateway's own that outlives restarts and crashes: made once, kept in `file`. Throws {@link NameNotKept}
+ * where nothing can be written, and the file system's error for a name that cannot be read.
+ */
 export async function gatewayName(file: string): Promise<string> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const kept = await nameIn(file)
   if (kept !== undefined && kept !== '') return kept
+  try {
+    return await keepName(file, kept)
+  } catch (cause) {
+    throw new NameNotKept('the name of this gateway cannot be kept', { cause })
+  }
+}
+
+async function keepName(file: string, kept: string | undefined): Promise<string> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   // What a crash has left empty is no name.
   if (kept === '') await rm(file, { force: true })
   const name = `mgw-${randomUUID()}`

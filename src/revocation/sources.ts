@@ -8,9 +8,9 @@ import {
   observeDates,
   type Witness,
 } from '../http-client/index.js'
-import { type Logging, silent } from '../logging/index.js'
+import { describeError, type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
-import { gatewayName } from './gateway-name.js'
+import { gatewayName, NameNotKept } from './gateway-name.js'
 import { eventHubStore } from './persistent/event-hub.js'
 import { chooseStore, type StoreChoice } from './persistent/store-choice.js'
 import { type Provider, ProviderUrlError, readProvider, realtimeSource } from './realtime/index.js'
@@ -69,14 +69,25 @@ export async function openTopic(config: Config, logging: Logging): Promise<Realt
       provider,
       {
         ...options,
-        // A durable subscription is one gateway's: its name outlives restarts with the rest of its state.
-        ...(realtime.durableSubscription
-          ? { durable: true, clientId: await gatewayName(join(config.server.stateDirectory, 'gateway-name')) }
-          : {}),
+        ...(realtime.durableSubscription ? await durableAs(config, logging) : {}),
       },
       logging,
     ),
   )
+}
+
+/** A durable subscription is one gateway's: its name outlives restarts with the rest of its state. */
+async function durableAs({ server }: Config, logging: Logging) {
+  try {
+    return { durable: true, clientId: await gatewayName(join(server.stateDirectory, 'gateway-name')) }
+  } catch (error) {
+    if (!(error instanceof NameNotKept)) throw error
+    // There has been none: no broker keeps anything for it. Another name at each start would leave queues behind.
+    logging('TokenRevocation').warn('the subscription is not durable: server.stateDirectory cannot be written', {
+      reason: describeError(error),
+    })
+    return {}
+  }
 }
 
 /** What publishes to the topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */

@@ -27,3 +27,8 @@ t.test('a file that a crash has left empty counts as absent', async (t) => {
 t.test('what can not be read is an error, and no other name', async (t) => {
   await t.rejects(gatewayName(`${t.testdir({ 'gateway-name': {} })}/gateway-name`), { code: 'EISDIR' })
 })
+
+t.test('where no name can be kept there is none', async (t) => {
+  // A name as long as the file system has leaves no room for the file that is written beside it.
+  await t.rejects(gatewayName(join(t.testdir(), 'x'.repeat(255))), { code: 'ERR_GATEWAY_NAME' })
+})

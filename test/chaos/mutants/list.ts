@@ -112,6 +112,28 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a clock that jumped ahead is believed at once',
+    promise: 'clock',
+    file: 'revocation/trusted-clock.js',
+    find: 'if (elapsed - this.#claimed.since < probation)',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'revocation/trusted-clock',
+      title: 'a jump ahead is believed after as long as it is, from an hour to a day; one back at once',
+    },
+  },
+  {
+    name: 'retention is counted by the clock',
+    promise: 'clock',
+    file: 'revocation/trusted-clock.js',
+    find: 'retained: this.#retained + elapsed,',
+    replace: 'retained: this.#clock.now(),',
+    caughtBy: {
+      test: 'revocation/trusted-clock',
+      title: 'retention is counted by what elapses: neither a clock that is set nor a restart moves it',
+    },
+  },
+  {
     name: 'workers serve on without their primary',
     promise: 'lease',
     file: 'revocation/replication/replica.js',

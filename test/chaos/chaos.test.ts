@@ -18,7 +18,7 @@ t.test('whatever is killed, frozen or cut: no revocation is lost, and none is ta
   const outcome = await runChaos({
     seed,
     journal: true,
-    faults: ['etcd cut', 'gateway killed', 'broker killed', 'worker killed', 'etcd frozen'],
+    faults: ['etcd cut', 'gateway damaged', 'broker killed', 'primary killed', 'worker frozen'],
     print: (line) => told.push(line),
   })
   const { logs, ...figures } = outcome

@@ -272,7 +272,9 @@ class Run {
     }
     await Promise.all([broker.kill(), etcd.kill(), ...sites.map(({ gateway }) => gateway.kill())])
     await Promise.all(sites.map((site) => site.start(false)))
-    if (!(await this.#knownBy(ALONE_WITHIN))) {
+    // One whose clock was set has a journal from the future, which does not stand in for a store: it may stay at 503.
+    const unset = sites.filter(({ clock }) => clock === undefined)
+    if (!(await within(ALONE_WITHIN, () => unset.every(({ record }) => record.knows)))) {
       ledger.violated('a gateway that starts alone does not know its list', performance.now())
     }
     await this.#askForAll()
@@ -287,6 +289,7 @@ class Run {
     await this.#clients.askFor(
       (name) => this.#revoked.filter(({ jti }) => enforced.get(name)?.has(jti)),
       (name, token) => {
+        if (!ledger.of(name).knows) return // it says so, or has been found not to
         const what = `${name} does not refuse ${ledger.describe(token)} any more`
         ledger.violated(what, performance.now(), token)
       },

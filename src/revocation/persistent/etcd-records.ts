@@ -92,12 +92,13 @@ export function saysAsMuch(existing: RevocationRecord | undefined, record: Revoc
 }
 
 /**
- * Seconds until a written record may vanish from the store, or `undefined` when it needs no keeping.
- * The margin outlives the clock skew that gateways grant to an expired token; `retention` (ms) is for an unknown end.
+ * Seconds until a written record may vanish from the store. The margin outlives the clock skew that gateways grant to an
+ * expired token; `retention` (ms) is for an unknown end, and for one that has passed already: whoever hands over such
+ * a record may have the better clock, and what is not written is learnt by no other gateway.
  */
-export function secondsToKeep(record: RevocationRecord, now: number, retention: number): number | undefined {
+export function secondsToKeep(record: RevocationRecord, now: number, retention: number): number {
   const left = record.expiresAt === undefined ? retention : record.expiresAt + KEEP_MARGIN - now
-  return left <= 0 ? undefined : Math.ceil(left / 1000)
+  return Math.ceil((left > 0 ? left : retention) / 1000)
 }
 
 /** Milliseconds beyond a token's end: skews of up to four minutes, and the minute that gateways add. */

@@ -71,7 +71,7 @@ t.test('a put key ends a while after its token, and one that somebody keeps for 
   t.equal(lives[0], Number.POSITIVE_INFINITY)
   t.ok(Number(lives[1]) > 3_600 && Number(lives[1]) <= 3_900, 'longer than any skew')
   t.ok(Number(lives[2]) > 29 * 86_400, 'retention')
-  t.equal(lives[3], undefined)
+  t.ok(Number(lives[3]) > 29 * 86_400, 'retention: the clock may be ahead')
 })
 
 t.test('a login: needed, refused, for some of the keys only, and lost with a restart', { skip }, async (t) => {

@@ -29,7 +29,6 @@ export async function putRecord(
   retention: number,
 ): Promise<void> {
   const ttl = secondsToKeep(record, Date.now(), retention)
-  if (ttl === undefined) return
   const plain = record.kind !== 'token' || canBeKey(record.id)
   const written = plain ? writeRecord(record) : writeEncodedToken(record)
   if ((await write(etcd, prefix, record, written, ttl)) === 'no key') {

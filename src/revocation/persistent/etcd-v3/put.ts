@@ -22,7 +22,6 @@ export async function putRecord(
 ): Promise<void> {
   const now = Date.now()
   const ttl = secondsToKeep(record, now, retention)
-  if (ttl === undefined) return
   const { place, rest, value } = writeRecord(record)
   const key = Buffer.from((place === 'tokens' ? prefix : recordsPrefix(prefix)) + rest)
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

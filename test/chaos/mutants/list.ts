@@ -164,17 +164,6 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: 'what is beyond the memory is not read from the disk',
-    promise: 'waiting for the store',
-    file: 'revocation/write-back.js',
-    find: 'void outbox.read(most - present)',
-    replace: 'void Promise.resolve([])',
-    caughtBy: {
-      test: 'revocation/write-back',
-      title: 'more than memory holds came while the store was away: all of them reach it when it is back',
-    },
-  },
-  {
     name: 'the journal is taken for the list while the store answers',
     promise: 'restart',
     file: 'revocation/synchronizer.js',

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 
 /** `| fault | promise | file: "beginning of a title" |` */
-const ROW = /^\|[^|]+\|[^|]+\| ([\w./-]+): "([^"]*)" \|$/
+const ROW = /^\|[^|]+\|[^|]+\| ([\w./-]+): "([^"]*)" *\|$/
 const page = readFileSync('docs/what-is-promised.md', 'utf8')
 
 t.test('each promise of docs/what-is-promised.md names a test that exists', async (t) => {

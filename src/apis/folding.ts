@@ -12,7 +12,9 @@ const BEYOND_ASCII = /[^ -~]/
 export function foldCase(text: string): string {
   if (!BEYOND_ASCII.test(text)) return text.toLowerCase()
   // There and back: the Kelvin sign has only a lower case, the long s only an upper one; a final sigma is a sigma.
-  return text.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ')
+  const folded = text.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ')
+  // İ alone: an i and a dot above in the whole of Unicode, an i for who maps each character to one (Java, Go, C).
+  return folded.replaceAll('i\u0307', 'i')
 }
 
 /** Whether a segment of the (decoded) path has blanks around it or dots behind it. */

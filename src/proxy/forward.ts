@@ -226,9 +226,13 @@ class UpstreamExchange implements Exchange, Dispatcher.DispatchHandler {
   #awaitClient(): void {
     const { clientTimeout = 0 } = this.#upstream
     if (clientTimeout === 0) return
-    const reason = 'the client takes nothing of the response'
+    // Until its turn has come, behind earlier ones of the connection, there is nothing that the client could take.
+    const inTurn = this.#res.socket !== null
     clearTimeout(this.#stalled)
-    this.#stalled = setTimeout(() => this.#stop('client-left', new Error(reason)), clientTimeout)
+    this.#stalled = setTimeout(() => {
+      if (inTurn) this.#stop('client-left', new Error('the client takes nothing of the response'))
+      else this.#awaitClient()
+    }, clientTimeout)
   }
 
   #mayGoOn(): boolean {

@@ -328,6 +328,24 @@ t.test('a client that takes nothing of its response loses it, whatever it goes o
   await aborted
 })
 
+t.test('a response that waits for an earlier one of its connection is not cut off', async (t) => {
+  const { origin } = await httpServer(t, (req, res) => {
+    if (req.url === '/large') return void res.end(Buffer.alloc(1_000_000, 'x'))
+    let left = 20
+    const timer = setInterval(() => {
+      res.write('.')
+      if (--left === 0) res.end('over')
+    }, 20)
+    res.on('close', () => clearInterval(timer))
+  })
+  const via = await proxy(t, origin, { clientTimeout: 100 })
+  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nHost: a\r\n${more}\r\n`
+  const answers = await exchangeRaw(via.port, get('/long') + get('/large', 'Connection: close\r\n'))
+  t.match(answers, 'over')
+  t.match(answers, 'x'.repeat(1_000))
+  t.strictSame(via.failures, [])
+})
+
 t.test('an upstream that cannot be reached gives way to the next, for any method, with its body', async (t) => {
   const { origin } = await httpServer(t, (req, res) => void req.pipe(res))
   let starts = 0

@@ -20,7 +20,13 @@ export async function readSmallBody(
     let length = 0
     const end = (outcome: Buffer | SmallBodyFailure) => {
       clearTimeout(timer)
+      req.off('data', take) // it would hold back what is to be dropped, or keep it
       resolve(outcome)
+    }
+    const take = (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= maxBytes) chunks.push(chunk)
+      else stop('body-too-large')
     }
     // Not destroyed: the answer has to go out first.
     const stop = (why: 'body-too-large' | 'body-too-slow') => {
@@ -29,11 +35,7 @@ export async function readSmallBody(
     }
     // The listener's own time-out starts again with every byte.
     const timer = setTimeout(stop, timeout, 'body-too-slow')
-    req.on('data', (chunk: Buffer) => {
-      length += chunk.length
-      if (length <= maxBytes) chunks.push(chunk)
-      else stop('body-too-large')
-    })
+    req.on('data', take)
     req.on('end', () => end(Buffer.concat(chunks)))
     req.on('error', () => end('client-left'))
     req.on('close', () => end('client-left'))

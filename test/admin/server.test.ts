@@ -52,6 +52,18 @@ t.test('a body that is refused while it comes does not cost its client the answe
   t.match(await exchangeRaw(port, head(1_000_000) + 'x'.repeat(1_000_000)), /^HTTP\/1\.1 413 /)
 })
 
+t.test('a chunked body that is refused is read to its end all the same', async (t) => {
+  const { port } = await admin(t)
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+  t.teardown(() => socket.destroy())
+  const bytes = 8_000_000
+  const start = head(0).replace('Content-Length: 0', 'Transfer-Encoding: chunked')
+  socket.write(`${start}${bytes.toString(16)}\r\n${'x'.repeat(100_000)}`)
+  t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 413 /)
+  const failure = await new Promise((resolve) => socket.write(Buffer.alloc(bytes - 100_000, 'x'), resolve))
+  t.notOk(failure, 'the rest was read')
+})
+
 t.test('nothing behind an upgrade that is declined is read as a request; what cannot be read is a 400', async (t) => {
   const { port, revoked } = await admin(t)
   const body = '{"jti":"a"}'

@@ -5,7 +5,12 @@ import { Fingerprinter } from '../../../src/revocation/fingerprint.js'
 import { RevocationList } from '../../../src/revocation/list/index.js'
 import { RealtimeStatus } from '../../../src/revocation/realtime-status.js'
 import { Publisher, Replica } from '../../../src/revocation/replication/index.js'
-import { LEASE, type PrimaryMessage, type WorkerMessage } from '../../../src/revocation/replication/messages.js'
+import {
+  LEASE,
+  monotonicBeginning,
+  type PrimaryMessage,
+  type WorkerMessage,
+} from '../../../src/revocation/replication/messages.js'
 
 const fingerprints = new Fingerprinter(Buffer.from('01234567'))
 const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
@@ -114,6 +119,19 @@ t.test('a worker that stands still may serve until its lease is over, and only t
   t.notOk(worker.replica.isKnown)
   p.publisher.heartbeat()
   await asked.promise
+})
+
+t.test('a process that is held up while it reads the clock that all share is not late by that', async (t) => {
+  let now = 1_000
+  const heldUp = [100, 0.1, 30]
+  const machine = () => {
+    const read = now
+    now += heldUp.shift() ?? 10 // behind the look at the machine's clock, before that at its own
+    return read
+  }
+  t.ok(Math.abs(monotonicBeginning(machine, () => now - 900) - 900) < 0.1)
+  const other = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+  t.ok(monotonicBeginning() >= other - 0.1, 'not later than one look')
 })
 
 t.test('one that may serve and does not acknowledge is a failure, and so is a gateway that stops', async (t) => {

@@ -38,8 +38,8 @@ export class PlainRequest implements ReceivedRequest {
 
   forward(upstreams: Upstreams, upstream: OutgoingRequest, hooks: UpstreamHooks): Exchange {
     const { client, maxBodyBytes, bodyPace, clientTimeout } = upstreams
-    const limits = { maxBodyBytes, bodyPace, clientTimeout }
-    const request = { ...upstream, ...limits, responseHeaders: this.cors, ownCors: this.ownCors }
+    const { cors: responseHeaders, ownCors } = this
+    const request = { ...upstream, maxBodyBytes, bodyPace, clientTimeout, responseHeaders, ownCors }
     return forward(client, request, this.req, this.#res, hooks)
   }
 }

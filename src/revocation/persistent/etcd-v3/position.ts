@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { JSONValue } from '../../journal/notes.js'
-import type { KeyRange } from './key-range.js'
+import { isMark, type KeyRange } from './key-range.js'
 import { type KeyValue, sharedBytes } from './range.js'
 
 /**
@@ -40,9 +40,10 @@ export class Survey {
 
   /** Takes the next keys of a directory; they come in order. */
   take(directory: KeyRange, keys: readonly KeyValue[]): void {
-    for (const { key, mod_revision } of keys) {
+    for (const { key, value, mod_revision } of keys) {
       const modified = Number(mod_revision)
-      if (modified > this.#floor) this.#anchor(key, modified)
+      // Every gateway that starts puts the same mark, in any history: nothing is told by it.
+      if (modified > this.#floor && !isMark(directory, key, value)) this.#anchor(key, modified)
     }
     this.#parts[directory.name].take(directory, keys)
   }

@@ -33,6 +33,9 @@ export interface ListingsOptions extends ListingPaceOptions {
   changed(): void
 }
 
+/** Of so many attempts in a row that fail to catch up, the last lists all instead. */
+const CATCH_UPS_A_LISTING = 4
+
 /** The list has all that the store held when a listing began. */
 export interface SucceededListing {
   /** Epoch ms. */
@@ -168,9 +171,9 @@ export class Listings {
       tracker.set('live', this.#memory.emptied)
       const what = isUnchanged ? 'nothing has changed' : isWhole ? 'listed' : 'caught up'
       logger.debug(what, { store: store.name, records, ms: Math.round(ms) })
-      if (counted && !isWhole) {
+      if (counted) {
         this.#position = undefined
-        this.#again = true
+        if (!isWhole) this.#again = true
       }
       const { last } = this.#memory
       succeeded({ begunAt, started, counted, isWhole, ...(isListed && last !== undefined ? { last } : {}) })
@@ -188,6 +191,8 @@ export class Listings {
     const { store, logger, signal, apply } = this.#options
     const position = this.#position
     if (position === undefined || store.catchUp === undefined) return undefined
+    // What keeps it from being caught up with need not keep it from being listed.
+    if ((this.#pace.failures + 1) % CATCH_UPS_A_LISTING === 0) return undefined
     try {
       return await applyListing(store.catchUp(position, onProgress, signal), apply, onProgress)
     } catch (error) {

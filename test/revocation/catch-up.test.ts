@@ -126,6 +126,24 @@ t.test('a store that fails while it is caught up with has told nothing', async (
   t.equal((await next()).kind, 'catch up', 'the position is as good as before')
 })
 
+t.test('a store that can be listed, but never caught up with, is listed', async (t) => {
+  const { next, settle, isKnown, clock, readings } = setUp({ startupGrace: 600_000 })
+  const kinds: string[] = []
+  while (kinds.length < 8 && !kinds.includes('list')) {
+    while (readings.length === 0) {
+      clock.advance(100)
+      await settle()
+    }
+    const reading = await next()
+    kinds.push(reading.kind)
+    if (reading.kind === 'list') reading.end('meanwhile')
+    else reading.fail(new Error('too much at once'))
+  }
+  await settle()
+  t.ok(kinds.includes('list'), kinds.join(', '))
+  t.ok(isKnown())
+})
+
 t.test('only what began after the topic was tried makes the list known', async (t) => {
   const { next, settle, isKnown, sinks, synchronizer } = setUp({ topicToo: true })
   synchronizer.requestListing('asked for')

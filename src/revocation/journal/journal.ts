@@ -14,6 +14,7 @@ const MAX_WAITING = 200_000
 const RETRY_DELAY = 1_000
 /** How long {@link Journal.close} waits for a file that is being written anew, ms. */
 const CLOSE_PATIENCE = 2_000
+const CLOSED = 'the journal has been closed'
 
 /** How the journal stands, for people. */
 export interface JournalStatus {
@@ -189,9 +190,11 @@ export class Journal {
 
   /** Resolves when all that was appended is on disk; rejects if it cannot be brought there now. */
   async flush(): Promise<void> {
+    // What came later was not taken, and nothing may be written any more to what may be another process's by now.
+    if (this.#closed) throw new Error(CLOSED)
     await this.#writing
     await this.#write()
-    const why = this.#notOwned ?? this.#error
+    const why = this.#notOwned ?? this.#error ?? (this.#closed && this.#waiting.length > 0 ? CLOSED : undefined)
     if (why !== undefined) throw new Error(`the journal cannot be written: ${why}`)
     if (this.#writer.isIncomplete) {
       throw new Error('the journal is being written anew: more came at once than waits for it')
@@ -224,6 +227,7 @@ export class Journal {
     if (!this.#writer.isBroken && this.#hasWaiting()) await this.#write() // what had to wait for the new file
     this.#closed = true
     clearTimeout(this.#timer)
+    await this.#writing
     await this.#writer.close()
     await this.#release()
   }
@@ -252,7 +256,7 @@ export class Journal {
   }
 
   async #writeAll(): Promise<void> {
-    if (this.#notOwned !== undefined) return
+    if (this.#notOwned !== undefined || this.#closed) return
     try {
       await this.#writer.mend()
       if (this.#hasWaiting()) await this.#writeBatch()

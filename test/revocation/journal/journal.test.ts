@@ -61,6 +61,14 @@ t.test('what was appended is there after a restart, with where it came from', as
   await opened.journal.close()
 })
 
+t.test('nothing is on disk that comes when the journal has been closed', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const { journal, list } = await open(path)
+  await journal.close()
+  list.add({ kind: 'token', id: 'late', expiresAt: NOW + HOUR }, 'gateway', NOW)
+  await t.rejects(journal.flush(), /closed/)
+})
+
 t.test('rules too', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)

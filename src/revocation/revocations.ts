@@ -256,7 +256,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
           journal,
           directory: settings.journal.enable ? outboxOf(settings.journal.path) : undefined,
           retention: settings.retention,
-          earliest: () => trustedClock.moments().earliest,
+          moments: () => trustedClock.moments(),
           logger,
         })
       : undefined,

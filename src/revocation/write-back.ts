@@ -4,6 +4,7 @@ import type { PendingPut } from './journal/index.js'
 import { Outbox, type OutboxDirectory, type OutboxStatus, Unsent } from './outbox/index.js'
 import { StoreError } from './persistent/store-error.js'
 import type { PersistentStore, RevocationRecord } from './record.js'
+import type { Moments } from './trusted-clock.js'
 import { within } from './within.js'
 
 /** The part of an older version's journal that keeps what a store has not taken. */
@@ -20,8 +21,8 @@ export interface WriteBackOptions {
   readonly journal?: PendingKeeper | undefined
   /** Milliseconds after which a revocation whose end is unknown is not tried any more. */
   readonly retention: number
-  /** A moment (epoch ms) that it is not before: a token that ended by then has ended. By default the clock's. */
-  readonly earliest?: () => number
+  /** By which tokens count as ended, and retention is counted. By default the clock. */
+  readonly moments?: () => Pick<Moments, 'earliest' | 'retained'>
   readonly logger: Logger
   readonly clock?: Clock
   /** How many may wait in memory without being on disk. Default 10,000. */
@@ -134,7 +135,7 @@ export class WriteBack {
 
   /** Puts a record to the store, now or later. */
   put(record: RevocationRecord): PutOutcome {
-    return this.#add(record, this.#clock.now())
+    return this.#add(record, this.#moments().retained)
   }
 
   /** What becomes of all that were put before. */
@@ -358,7 +359,14 @@ export class WriteBack {
   }
 
   #isOver({ record, at }: PendingPut): boolean {
-    return (this.#options.earliest?.() ?? this.#clock.now()) > (record.expiresAt ?? at + this.#options.retention)
+    const { earliest, retained } = this.#moments()
+    return record.expiresAt === undefined ? retained > at + this.#options.retention : earliest > record.expiresAt
+  }
+
+  /** A clock that is set must not end what still waits. */
+  #moments(): Pick<Moments, 'earliest' | 'retained'> {
+    const now = this.#clock.now()
+    return this.#options.moments?.() ?? { earliest: now, retained: now }
   }
 }
 

@@ -46,6 +46,8 @@ export class GatewayRecord {
   readonly #endedAt = new Map<number, number>()
   /** Told as revoked, and so kept by the journal or the store. */
   readonly told = new Map<string, number>()
+  /** Those of them that the store alone may have kept: nothing could be written to the disk. */
+  readonly #toldByStore = new Set<string>()
   /** First refusals. */
   readonly refused = new Map<string, number>()
   /** When the broker delivered it, over a connection that stayed whole until it was in force. */
@@ -93,12 +95,12 @@ export class GatewayRecord {
     this.note(now, 'drains')
   }
 
-  /** Its journal is gone, or damaged: what no store has may be lost. */
-  journalLost(now: number, how: string, isDurable: (token: string) => boolean): void {
+  /** Its journal is gone, or damaged: what no store has may be lost. A header that is damaged can be mended. */
+  journalLost(now: number, how: string, isDurable: (token: string) => boolean, mayStandIn = false): void {
     for (const token of this.told.keys()) if (!isDurable(token)) this.told.delete(token)
     this.refused.clear()
     this.delivered.clear()
-    this.#hasJournal = false
+    this.#hasJournal = mayStandIn && (this.#hasJournal || this.knows)
     this.knownAt = Number.POSITIVE_INFINITY
     this.note(now, `journal ${how}`)
   }
@@ -228,7 +230,8 @@ export class GatewayRecord {
   /** Why a request with this token, sent at `at`, has to be refused, if it has to. `durableAt`: when etcd had it. */
   mustRefuse(token: string, life: number, at: number, durableAt: number | undefined): string | undefined {
     const told = this.told.get(token)
-    if (told !== undefined && at >= told) return `it had said "revoked" ${ago(at, told)}`
+    const isByStore = this.#toldByStore.has(token)
+    if (told !== undefined && at >= told && !isByStore) return `it had said "revoked" ${ago(at, told)}`
     if (this.stoodStill(at)) return undefined
     const refused = this.refused.get(token)
     if (refused !== undefined && at >= refused + ENFORCED_AFTER) return `it had refused it ${ago(at, refused)}`
@@ -236,6 +239,15 @@ export class GatewayRecord {
     if (delivered !== undefined && at >= delivered + HEARD_WITHIN) {
       return `the broker had delivered it ${ago(at, delivered)}`
     }
+    return this.#storeDemands(life, at, isByStore ? told : durableAt)
+  }
+
+  /** Told as revoked, and kept by its journal as well. */
+  get toldForGood(): string[] {
+    return [...this.told.keys()].filter((token) => !this.#toldByStore.has(token))
+  }
+
+  #storeDemands(life: number, at: number, durableAt: number | undefined): string | undefined {
     if (durableAt === undefined || life !== this.life) return undefined
     if (durableAt < this.#spawnedAt && this.#wasInReach(at)) return 'etcd, in reach, had it before this life began'
     const inReach = Math.max(durableAt, this.#paths.etcd.wholeSince, this.#listenedAt)
@@ -256,7 +268,9 @@ export class GatewayRecord {
     this.#endedAt.set(this.life, until)
     this.#standstills.end(now)
     const { from, until: writableAt } = this.#unwritable
-    this.#forgetSince((now < writableAt + WRITES_AGAIN_WITHIN ? Math.min(now, from) : now) - ENFORCED_AFTER)
+    const wrote = now >= writableAt + WRITES_AGAIN_WITHIN
+    this.#forgetSince((wrote ? now : Math.min(now, from)) - ENFORCED_AFTER)
+    if (!wrote) for (const [token, at] of this.told) if (at >= from) this.#toldByStore.add(token)
   }
 
   /** Gives up what counts from `since` on: it may have been in memory only. */

@@ -113,8 +113,11 @@ async function onGateway(world: World, site: Site, fault: PlannedFault): Promise
       if (what === 'replaced') {
         site.journal.clear()
         record.journalLost(performance.now(), 'lost', isDurable)
-      } else if (what === 'damaged' && site.journal.flip(fault.where)) {
-        record.journalLost(performance.now(), 'damaged', isDurable)
+      } else if (what === 'damaged') {
+        const where = site.journal.flip(fault.where)
+        if (where !== undefined) {
+          record.journalLost(performance.now(), `damaged (${where})`, isDurable, where === 'header')
+        }
       }
       // A gateway that can know nothing must be seen to say so.
       return () => site.start(fault.held || what !== 'killed')

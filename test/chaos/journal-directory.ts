@@ -78,22 +78,22 @@ export class JournalDirectory {
     if (status !== 0) throw new Error(`the disk could not be remounted ${how}`)
   }
 
-  /** Flips a bit of the journal: in the header for a `place` below 0.3, else that far into its first half. */
-  flip(place: number): boolean {
+  /** Flips a bit of the journal: in the header for a `place` below 0.3, else that far into its first half. Says where. */
+  flip(place: number): 'header' | 'blocks' | undefined {
     const path = this.#in(JOURNAL)
     let bytes: Buffer
     try {
       bytes = readFileSync(path)
     } catch {
-      return false
+      return undefined
     }
     // What was not synced may be torn, and is no damage: that is the end of the file.
     const half = Math.floor(bytes.length / 2)
     const at = place < 0.3 ? Math.floor((place / 0.3) * HEADER) : Math.floor(((place - 0.3) / 0.7) * half)
-    if (at >= half) return false
+    if (at >= half) return undefined
     bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at)
     writeFileSync(path, bytes)
-    return true
+    return at < HEADER ? 'header' : 'blocks'
   }
 
   /** A new disk. */

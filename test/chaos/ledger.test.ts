@@ -61,18 +61,37 @@ t.test('a refusal counts only when its time has passed before the gateway was ki
   }
 })
 
-t.test('what was refused while nothing could be written counts no more after a kill, what was told does', async (t) => {
-  const { ledger, gateway, answer, passes, restart, found } = opened()
-  ledger.published('two', '/revoke', 20)
-  answer({ at: 100 })
-  gateway.diskUnwritable(120, 'has no room')
-  ledger.told('A', 1, 'two', 130)
-  gateway.diskWritable(9_000)
-  restart(10_000)
-  passes(LATER)
+t.test(
+  'what was refused while nothing could be written counts no more after a kill; what was told is the store’s',
+  async (t) => {
+    for (const reach of ['in reach', 'cut off']) {
+      const { ledger, gateway, answer, passes, restart, found } = opened()
+      ledger.published('two', '/revoke', 20)
+      answer({ at: 100 })
+      gateway.diskUnwritable(120, 'has no room')
+      ledger.told('A', 1, 'two', 130)
+      gateway.diskWritable(9_000)
+      restart(10_000)
+      if (reach === 'cut off') gateway.cutOff('etcd', 10_000)
+      passes(LATER)
+      t.same(found(), [], reach)
+      passes(LATER, 'two')
+      if (reach === 'in reach') t.match(found(), [/two \(revoked by \/revoke\) pass .*: etcd, in reach, had/])
+      else t.same(found(), [], 'only the store can tell, and it cannot be asked')
+      t.same(ledger.notInEtcd, ['two'])
+    }
+  },
+)
+
+t.test('a header that is damaged may be mended: the journal may stand in', async (t) => {
+  const { gateway, answer, found } = opened()
+  gateway.killed(100)
+  gateway.journalLost(100, 'damaged (header)', () => false, true)
+  gateway.spawned(200)
+  gateway.cutOff('etcd', 200)
+  gateway.listening(210)
+  answer({ token: 'control', status: 200, at: 200 + GRACE })
   t.same(found(), [])
-  passes(LATER, 'two')
-  t.match(found(), [/two \(revoked by \/revoke\) pass .*: it had said "revoked"/])
 })
 
 t.test('what a gateway told as revoked passes no more from that moment on, whatever stands still', async (t) => {

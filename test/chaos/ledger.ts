@@ -140,9 +140,9 @@ export class Ledger {
 
   /** What this gateway must refuse from now on, whatever happens to it. */
   enforced(name: string, now: number): string[] {
-    const { refused, told } = this.of(name)
+    const { refused, toldForGood } = this.of(name)
     const old = [...refused].flatMap(([token, at]) => (at + ENFORCED_AFTER <= now ? [token] : []))
-    return [...new Set([...old, ...told.keys()])]
+    return [...new Set([...old, ...toldForGood])]
   }
 
   /** Whether this gateway enforces something that it can have learnt from the topic only. */

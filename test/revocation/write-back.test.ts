@@ -27,6 +27,7 @@ const token = (id: string, expiresAt: number | undefined = NOW + HOUR): Revocati
   expiresAt,
 })
 
+const endless = (id: string): RevocationRecord => ({ kind: 'token', id, expiresAt: undefined })
 const tokens = (count: number) => Array.from({ length: count }, (_, i) => token(`t${i}`))
 
 /** A store that takes what it is told to take. */
@@ -105,6 +106,28 @@ t.test('one that the store never takes holds no other back, and is given up when
   clock.advance(30_000)
   await settled()
   t.match(back.state(), { waiting: 0, written: 20, dropped: 20 })
+})
+
+t.test('a clock that is set right ends nothing whose end is unknown: that is counted by what elapses', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  store.isAway = true
+  const moments = { earliest: 0, retained: NOW - 40 * 24 * HOUR }
+  const back = writeBack(store, clock, { moments: () => moments })
+  back.start()
+  back.put(endless('learnt 40 days early'))
+  await settled()
+  moments.earliest = NOW
+  store.isAway = false
+  clock.advance(5_000)
+  await settled()
+  t.strictSame(store.taken, ['learnt 40 days early'])
+  store.isAway = true
+  back.put(endless('for too long'))
+  await settled()
+  moments.retained += 25 * HOUR
+  clock.advance(5_000)
+  await settled()
+  t.match(back.state(), { waiting: 0, written: 1, dropped: 1 }, 'as long as retention, it waits')
 })
 
 t.test('a store that refuses all is asked at a bounded pace, and gets all soon after it takes one', async (t) => {

@@ -5,6 +5,8 @@ import { LEASE, type Lease, type PrimaryMessage, type PrimaryWord } from './mess
 const WINDOW = 8
 /** The longest that they keep the primary at a time, ms. A collection of garbage may fall into it, and takes a few more. */
 const SLICE = 1
+/** For how long what a worker began within its lease may be under way, ms: a look at the list, and the write that follows. */
+const PASSING = 250
 
 export interface FollowerLimits {
   /** Entries that may be under way to a worker: beyond that it is primed anew instead. */
@@ -63,7 +65,7 @@ export class Follower {
   #sources = 0
   #told: { n: number; lease: Lease } | undefined
   #agreed: Lease | undefined
-  /** Until when the worker may serve by what it was told; monotonic ms. */
+  /** Until when something may leave the worker by what it was told; monotonic ms. */
   #leaseEnds = 0
   #snapshot: Iterator<EntryBlock> | undefined
   #later: NodeJS.Immediate | undefined
@@ -202,7 +204,7 @@ export class Follower {
   /** The word that was just said lets the worker serve for a while. */
   #lend(lease: Lease): void {
     this.#told = { n: this.#sent, lease }
-    this.#leaseEnds = lease.saidAt + LEASE
+    this.#leaseEnds = lease.saidAt + LEASE + PASSING
   }
 
   #tellSources(): void {

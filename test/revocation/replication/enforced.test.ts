@@ -118,6 +118,10 @@ t.test('a worker that stands still may serve until its lease is over, and only t
   p.time.now = saidAt + LEASE
   t.notOk(worker.replica.isKnown)
   p.publisher.heartbeat()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting', 'what it looked up a moment ago may be on its way')
+  p.time.now = saidAt + LEASE + 250
+  p.publisher.heartbeat()
   await asked.promise
 })
 

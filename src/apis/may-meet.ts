@@ -1,4 +1,5 @@
 import type { Api } from './api.js'
+import { decodeLiteral } from './decode.js'
 import { foldCase, foldLiteral } from './folding.js'
 
 /**
@@ -10,5 +11,5 @@ export function mayMeet(one: Api, other: Api): boolean {
 }
 
 function foldedBase({ basePath }: Api): string {
-  return basePath.replace(/[^/]+/g, (segment) => foldLiteral(foldCase(segment), false))
+  return basePath.replace(/[^/]+/g, (segment) => foldLiteral(foldCase(decodeLiteral(segment)), false))
 }

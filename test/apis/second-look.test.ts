@@ -125,6 +125,8 @@ t.test('APIs whose base paths read alike, or lie below one another, have a say i
   t.equal(needs(below, 'GET /Admin/users'), 'token')
   t.equal(needs(below, 'GET /admin.json'), 'token')
   t.equal(needs(below, 'GET /administer'), 'open')
+  const escaped = new RouteTable([demandingApi('/caf%C3%A9', 'open GET /*'), demandingApi('/CAF%C3%89', 'GET /*')])
+  t.equal(needs(escaped, 'GET /caf%C3%A9/menu'), 'token')
 })
 
 t.test('an API whose upstream is strict is asked for what is declared, and no more', async (t) => {

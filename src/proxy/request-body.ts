@@ -20,7 +20,7 @@ export interface BodyLimits {
 export type BodyFailure = 'body-too-large' | 'body-too-slow' | 'client-left'
 
 export interface BodyHooks {
-  /** Asked before each part is passed on. False: it is dropped, and whoever said so destroys the body. */
+  /** Asked before each part is passed on, and before the end. False: it is dropped, and whoever said so destroys the body. */
   readonly mayGoOn: () => boolean
   /** Called once, if the body will not come whole. */
   readonly failed: (failure: BodyFailure, reason: Error) => void
@@ -59,6 +59,11 @@ export class RequestBody extends Readable {
     this.on('error', ignore)
   }
 
+  /** What waited here for a slow upstream is asked about once more. */
+  override read(size?: number): unknown {
+    return this.#hooks.mayGoOn() ? super.read(size) : null
+  }
+
   override _read(): void {
     if (this.#limits.pace !== undefined && this.#waitingSince === undefined) {
       this.#waitingSince = performance.now()
@@ -86,6 +91,7 @@ export class RequestBody extends Readable {
 
   #end(): void {
     clearTimeout(this.#timer)
+    if (!this.#hooks.mayGoOn()) return // without its end the upstream does not take it for whole
     this.#letGo()
     this.push(null)
   }

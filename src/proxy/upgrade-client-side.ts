@@ -108,6 +108,12 @@ export class UpgradeClientSide extends Duplex {
     return this
   }
 
+  /** What waited here for a slow upstream is asked about once more. */
+  override read(size?: number): unknown {
+    if (!this.#released && (this.#closing !== undefined || !this.#mayGoOn())) return null
+    return super.read(size)
+  }
+
   override _read(): void {
     if (!this.#released) this.#socket.resume()
   }

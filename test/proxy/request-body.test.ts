@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { type BodyFailure, RequestBody } from '../../src/proxy/request-body.js'
 
 const PACE = { bytesPerSecond: 1_000_000_000, grace: 50 }
 
 /** A body that comes as the test pushes it; who takes it reads nothing yet. */
-function upload() {
+function upload(mayGoOn = () => true) {
   const req = new IncomingMessage(new Socket())
   let tell: (failure: BodyFailure) => void = () => undefined
   const failed = new Promise<BodyFailure>((resolve) => {
@@ -18,7 +19,7 @@ function upload() {
     req,
     { maxBytes: Number.POSITIVE_INFINITY, pace: PACE },
     {
-      mayGoOn: () => true,
+      mayGoOn,
       failed: (failure) => {
         failures.push(failure)
         tell(failure)
@@ -50,4 +51,28 @@ t.test('the request lives on when its body is let go', async (t) => {
   t.notOk(req.destroyed)
   t.ok(req.isPaused())
   t.equal(req.listenerCount('data'), 0)
+})
+
+t.test('what may not go on does not go on later either: not its end, nor what waited for its upstream', async (t) => {
+  let known = true
+  for (const [name, come] of [
+    ['end', () => undefined],
+    ['rest', (req: IncomingMessage) => req.push('held back')],
+  ] as const) {
+    known = true
+    const { req, body } = upload(() => known)
+    const taken: string[] = []
+    body.on('data', (chunk: Buffer) => taken.push(String(chunk))).on('end', () => taken.push('end'))
+    req.push('first')
+    await setImmediate()
+    body.pause() // its upstream is slow
+    come(req)
+    await setImmediate()
+    known = false
+    if (name === 'end') req.push(null)
+    body.resume()
+    await setImmediate()
+    t.strictSame(taken, ['first'], name)
+    body.destroy()
+  }
 })

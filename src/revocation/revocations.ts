@@ -238,6 +238,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     maxStaleness: settings.maxStaleness,
     refreshInterval: settings.persistent.refreshInterval,
     ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInStepAt: inStepAt }),
+    isJournalRecent: () => inStepAt !== undefined && trustedClock.notBefore - inStepAt <= settings.journal.maxAge,
     ...(position === undefined ? {} : { journalPosition: position }),
     serveWhileListing: settings.persistent.serveWhileListing,
     journalLoss: () => lossOf(journal),

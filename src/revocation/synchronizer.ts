@@ -39,6 +39,8 @@ export interface SynchronizerOptions {
   readonly refreshInterval: number
   /** When the journal was last in step with the sources (epoch ms), if that is recent enough to be believed. */
   readonly journalInStepAt?: number
+  /** Asked when it is to be taken for the list: whether that is recent enough still. The clock may have been set since. */
+  readonly isJournalRecent?: () => boolean
   /** How far the store was read then: it is caught up with from there, and listed after that. */
   readonly journalPosition?: JSONValue
   /** Whether a journal that is recent enough makes the list known at once. What was revoked since then is missing in it. */
@@ -286,8 +288,9 @@ export class Synchronizer {
   }
 
   #serveJournal(by: string): void {
-    const { journalInStepAt, maxStaleness } = this.#options
+    const { journalInStepAt, isJournalRecent, maxStaleness } = this.#options
     if (this.#readiness.until > 0 || journalInStepAt === undefined || this.#loss !== undefined) return
+    if (isJournalRecent?.() === false) return
     const left = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInStepAt + maxStaleness - this.#clock.now()
     if (left > 0) this.#becomeKnown(this.#clock.elapsed() + left, by)
   }

@@ -100,6 +100,55 @@ t.test(
   },
 )
 
+t.test('a journal that looks fresh by a clock that is days behind is not taken for the list', async (t) => {
+  const directory = t.testdir()
+  const key = `asked-${process.pid}`
+  let asked = () => {}
+  let isAway = false
+  const alive = setInterval(() => undefined, 1_000) // a gateway's timers keep no process alive
+  t.teardown(() => clearInterval(alive))
+  Reflect.set(globalThis, key, () => {
+    asked()
+    if (isAway) throw new Error('away')
+  })
+  t.teardown(() => Reflect.deleteProperty(globalThis, key))
+  const list = `async *list() { globalThis[${JSON.stringify(key)}]() }`
+  writeFileSync(join(directory, 'store.mjs'), `export const createStore = () => ({ name: 'a store', ${list} })`)
+  const text = `[server]
+  stateDirectory = ${JSON.stringify(directory)}
+[tokenRevocationConfig]
+  startupGrace = "200ms"
+[tokenRevocationConfig.persistent]
+  enablePersistentStorageRetrieval = true
+  type = "mine"
+  module = "store.mjs"
+`
+  const start = async () => {
+    const revocations = await openRevocations(parseConfig(text, join(directory, 'micro-gw.conf'), {}).config, silent)
+    t.teardown(() => revocations.close())
+    revocations.start()
+    return revocations
+  }
+  const first = await start()
+  await first.known()
+  await first.close()
+  isAway = true
+  const second = await start()
+  await second.known()
+  t.match(second.state().reason, /the journal/)
+  await second.close()
+
+  const third = await start()
+  third.witness('https://issuer.example', Date.now() + 3 * 24 * 3_600_000)
+  const begun = performance.now()
+  while (performance.now() - begun < 500) {
+    await new Promise<void>((resolve) => {
+      asked = resolve
+    })
+  }
+  t.notOk(third.isKnown, 'the source of another date knows better')
+})
+
 t.test(
   'where the operator wants neither journal nor store, memory is all there is, and a warning says so',
   async (t) => {

@@ -12,7 +12,7 @@ const MAX_UNWRITTEN = 2 * MAX_PENDING
 export interface PendingPut {
   /** Its name in the file. */
   readonly number: number
-  /** Epoch ms when it was learnt. */
+  /** When it was learnt, by the time that retention is counted by (epoch ms); an older version's clock. */
   readonly at: number
   readonly record: RevocationRecord
 }

@@ -175,7 +175,7 @@ function outOfReach({ unreadable }: ListingSource, range: KeyRange, error: unkno
   unreadable()
 }
 
-/** Reads pages at the revision of the first one, which it notes for the watch. */
+/** Reads pages at the revision of the first one, which it notes for the watch; at a later one when that is compacted away. */
 class Pages {
   readonly #source: ListingSource
   readonly #signal: AbortSignal
@@ -211,7 +211,8 @@ class Pages {
       const request = { key: start, range_end: end, limit: size, revision: revision ?? 0, min_mod_revision: since }
       try {
         const { header, kvs, more, count } = await connection.call((etcd) => etcd.kv.range(request), this.#signal)
-        if (this.#revision === undefined) noteListing(revisions, BigInt(header.revision))
+        // Of a later one the keys are not read that stand before where it goes on.
+        if (this.#revision === undefined && !this.hasMoved) noteListing(revisions, BigInt(header.revision))
         this.#revision ??= header.revision
         this.cluster = header.cluster_id
         return { keys: kvs, more, count: Number(count) }

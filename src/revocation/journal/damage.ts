@@ -42,7 +42,7 @@ export async function damageId(journal: string): Promise<string> {
   for (const path of [journal, lengthRecordOf(journal)]) bytes += await hashFile(path, hash)
   // Every empty file looks alike: one that is accepted must not stand for the next.
   if (bytes === 0) {
-    const { ino, mtimeMs } = await stat(journal)
+    const { ino, mtimeMs } = await stat(journal).catch(() => stat(lengthRecordOf(journal)))
     hash.update(`${ino} ${mtimeMs}`)
   }
   return hash.digest('hex')

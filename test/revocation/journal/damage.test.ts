@@ -28,6 +28,17 @@ function spoil(path: string, at: number): void {
   writeFileSync(path, bytes)
 }
 
+t.test('a journal that is gone beside a length record without a byte can be accepted, too', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  writeFileSync(`${path}.length`, '')
+  const { journal } = await open(path)
+  const [damage] = journal.damages
+  t.match(damage, { id: /^[0-9a-f]{64}$/, reason: /the journal is missing/ })
+  journal.accept([damage?.id ?? ''])
+  t.strictSame(journal.damages, [])
+  await journal.close()
+})
+
 t.test('what can be read of a damaged journal is used; no mark or note of it is believed', async (t) => {
   const path = await damaged(t)
   const content = readFileSync(path)

@@ -115,6 +115,9 @@ export class Segment {
           this.#missing()
         }
       }
+    } catch (error) {
+      // What has been taken out is not read again; what could not be read is.
+      if (found.length === 0) throw error
     } finally {
       await handle.close()
     }

@@ -1,4 +1,5 @@
 import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { silent } from '../../../src/logging/index.js'
@@ -41,6 +42,27 @@ function killed(path: string, name: string): string {
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, i) => `t${i}`)
+
+t.test('a file that fails while it is read loses nothing of what came before', async (t) => {
+  const path = join(t.testdir(), 'outbox')
+  const { outbox } = await open(t, path)
+  const ids = names(300).map((name) => `${name}-${'x'.repeat(2_000)}`)
+  await append(outbox, ids)
+  const handle = await openFile(path.concat('/waiting-1'))
+  const proto = Object.getPrototypeOf(handle) as typeof handle
+  await handle.close()
+  const { read } = proto
+  t.teardown(() => Object.assign(proto, { read }))
+  let calls = 0
+  Object.assign(proto, {
+    read(this: typeof handle, ...given: Parameters<typeof read>) {
+      return ++calls === 2 ? Promise.reject(new Error('EIO')) : read.apply(this, given)
+    },
+  })
+  const found = [...idsOf(await outbox.read(1_000)), ...idsOf(await outbox.read(1_000))]
+  t.ok(calls > 2)
+  t.strictSame(found, ids)
+})
 
 t.test('what was appended is read back in order, a part at a time, also after kill -9', async (t) => {
   const path = join(t.testdir(), 'outbox')

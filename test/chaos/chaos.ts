@@ -48,7 +48,12 @@ for (let run = 0; run < runs; run++) {
     ...(chosen === undefined ? {} : { faults: chosen }),
     print: (line: string) => values.verbose && console.log(`  ${line}`),
   }
-  const outcome = await runChaos(options, t)
+  const outcome = await runChaos(options, t).catch((error: unknown) => {
+    // A port that another program took between two starts, say: that run says nothing, and is made again.
+    console.error(`seed ${options.seed} could not be run, and is tried again:`, error)
+    t = new Teardowns()
+    return runChaos(options, t)
+  })
   faults += outcome.faults
   revocations += outcome.revocations.all
   report(outcome)

@@ -164,6 +164,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'what waits is given up when the clock is set right',
+    promise: 'waiting for the store',
+    file: 'revocation/write-back.js',
+    find: 'retained > at + this.#options.retention',
+    replace: 'earliest > at + this.#options.retention',
+    caughtBy: {
+      test: 'revocation/write-back',
+      title: 'a clock that is set right ends nothing whose end is unknown: that is counted by what elapses',
+    },
+  },
+  {
     name: 'the journal is taken for the list while the store answers',
     promise: 'restart',
     file: 'revocation/synchronizer.js',

@@ -225,11 +225,14 @@ class Run {
       for (const way of WAYS) if (way !== 'mgw revoke') await this.#revokeNext(way, this.#random)
     }
     await Promise.all(this.#entering)
-    // What a gateway promised, and a write whose answer was lost, is in etcd all the same.
-    await within(WRITTEN_BACK_WITHIN, async () => {
-      await this.#seeWhatIsHeld()
-      return ledger.notInEtcd.length === 0
-    })
+    // What a gateway promised, and a write whose answer was lost, is in etcd all the same; a flood as long as it flows.
+    for (let [before, held] = [-1, await this.#seeWhatIsHeld()]; before < held && ledger.notInEtcd.length > 0; ) {
+      before = held
+      await within(WRITTEN_BACK_WITHIN, async () => {
+        held = await this.#seeWhatIsHeld()
+        return ledger.notInEtcd.length === 0
+      })
+    }
     const names = sites.map(({ gateway }) => gateway.name)
     const isSettled = () => names.every((name) => ledger.of(name).knows && ledger.missing(name).length === 0)
     const settled = await within(LISTED_WITHIN + HEARD_WITHIN, async () => {
@@ -249,9 +252,12 @@ class Run {
     return settled ? Math.round(now - begin) : undefined
   }
 
-  async #seeWhatIsHeld(): Promise<void> {
+  /** Resolves to how many keys etcd has. */
+  async #seeWhatIsHeld(): Promise<number> {
     const { writer, ledger } = this.#world
-    for (const token of await writer.held('jti/')) ledger.acknowledged(token, performance.now())
+    const held = await writer.held('jti/')
+    for (const token of held) ledger.acknowledged(token, performance.now())
+    return held.length
   }
 
   /** What the ledger still waits for at a gateway, and a control. */

@@ -90,7 +90,8 @@ t.test(
     for (const revocations of [withJournal, without])
       t.equal(revocations.state().entries.tokens, 1, 'it is on the list')
     rmSync(join(directory, 'revocations.outbox'))
-    await withJournal.revokeHere(token('three'))
+    // An attempt to open the outbox that began before may still fail, and 'three' with it.
+    await withJournal.revokeHere(token('three')).catch(() => withJournal.revokeHere(token('three')))
     await withJournal.revokeHere(undefined)
     Reflect.set(globalThis, key, true)
     t.teardown(() => Reflect.deleteProperty(globalThis, key))

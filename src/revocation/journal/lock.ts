@@ -8,6 +8,8 @@ export class JournalLocked extends Error {
 }
 
 const ATTEMPTS = 3
+/** Taking over is done under a claim, which a process may leave behind that dies of all moments then; and so on, so deep. */
+const DEEPEST = 2
 /** What a file system answers that has no hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
 
@@ -20,22 +22,46 @@ const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
  */
 export async function lock(path: string): Promise<() => Promise<void>> {
   const file = `${path}.lock`
-  const mine = `${process.pid} ${await beginOf(process.pid)}`
+  if (await claim(file, `${process.pid} ${await beginOf(process.pid)}`)) return () => rm(file, { force: true })
+  throw new JournalLocked(`${path} is in use by another process`)
+}
+
+async function claim(file: string, mine: string, depth = 0): Promise<boolean> {
   // The claim is whole from the moment it has its name: nobody reads half of it and takes its owner for dead.
   const draft = `${file}.${randomUUID()}`
   try {
     await writeFile(draft, mine, { mode: 0o600 })
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (await links(draft, file)) return () => rm(file, { force: true })
-      const owner = await readFile(file, 'utf8').catch(() => undefined)
+      if (await links(draft, file)) return true
+      const owner = await ownerOf(file)
       if (owner === undefined) continue
-      if (await isAlive(owner)) break
-      await removeIf(file, owner)
+      if (depth > DEEPEST || (await isAlive(owner))) return false
+      if (await takeOver(file, owner, draft, mine, depth)) return true
     }
+    return false
   } finally {
     await rm(draft, { force: true })
   }
-  throw new JournalLocked(`${path} is in use by another process`)
+}
+
+/**
+ * Puts `draft` in the place of a dead owner's claim. One process at a time may look whether that is still there, and do so:
+ * whoever removed it without that might remove the claim of one that was faster.
+ */
+async function takeOver(file: string, owner: string, draft: string, mine: string, depth: number): Promise<boolean> {
+  const guard = `${file}.takeover`
+  if (!(await claim(guard, mine, depth + 1))) return false
+  try {
+    if ((await ownerOf(file)) !== owner) return false
+    await rename(draft, file)
+    return true
+  } finally {
+    await rm(guard, { force: true })
+  }
+}
+
+function ownerOf(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch(() => undefined)
 }
 
 /** Gives a file a second name, unless something has it. */
@@ -49,19 +75,6 @@ async function links(draft: string, file: string): Promise<boolean> {
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false
     throw error
-  }
-}
-
-/** Removes a dead owner's claim, and puts back what turns out to be somebody else's: they may have been faster. */
-async function removeIf(file: string, owner: string): Promise<void> {
-  const removed = `${file}.${randomUUID()}`
-  try {
-    await rename(file, removed)
-    if ((await readFile(removed, 'utf8')) !== owner) await links(removed, file)
-  } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error
-  } finally {
-    await rm(removed, { force: true })
   }
 }
 

@@ -41,6 +41,8 @@ export class GatewayRecord {
   #startedInReach = false
   /** When nothing could be written to its disk, last. */
   #unwritable = { from: Number.POSITIVE_INFINITY, until: Number.NEGATIVE_INFINITY }
+  /** When its primary was stopped, last. */
+  #stoppedAt = Number.NEGATIVE_INFINITY
   readonly #paths = { broker: new ConnectionPath(), etcd: new ConnectionPath() }
   readonly #standstills = new Standstills()
   readonly #endedAt = new Map<number, number>()
@@ -109,6 +111,7 @@ export class GatewayRecord {
   stopped(what: Stopped, now: number): void {
     if (what === 'all') this.up = false
     if (what !== 'worker') {
+      this.#stoppedAt = now
       this.#forgetSince(now - ENFORCED_AFTER)
       this.cutOff('broker', now)
       this.cutOff('etcd', now)
@@ -120,6 +123,9 @@ export class GatewayRecord {
 
   resumed(what: Stopped, now: number): void {
     if (what !== 'worker') {
+      // What the disk had not taken before is written from now on.
+      const { from, until } = this.#unwritable
+      if (this.#stoppedAt < until + WRITES_AGAIN_WITHIN) this.#unwritable = { from, until: Math.max(until, now) }
       this.reconnected('broker', now)
       this.reconnected('etcd', now)
     }

@@ -83,6 +83,18 @@ t.test(
   },
 )
 
+t.test('a primary that stands still writes nothing of what its disk could not take before', async (t) => {
+  const { gateway, answer, passes, restart, found } = opened()
+  gateway.diskUnwritable(50, 'has no room')
+  answer({ at: 100 })
+  gateway.diskWritable(1_000)
+  gateway.stopped('primary', 1_001)
+  gateway.resumed('primary', 20_000)
+  restart(20_010)
+  passes(LATER)
+  t.same(found(), [])
+})
+
 t.test('a header that is damaged may be mended: the journal may stand in', async (t) => {
   const { gateway, answer, found } = opened()
   gateway.killed(100)

@@ -1,25 +1,17 @@
 import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
+import { type Announcement, announce } from './gateway/announce.js'
 import { type Inputs, readInputs } from './gateway/inputs.js'
+import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { opened as openedListener } from './gateway/listen-failure.js'
+import { openRevocations, type Revocations } from './gateway/revocations.js'
 import { listenerCertificate, serve, tryKeys } from './gateway/serving.js'
 import { workerCount } from './gateway/worker-count.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logging, silent } from './logging/index.js'
-import {
-  type Announcement,
-  acceptDamagedJournal,
-  announce,
-  type InspectedJournal,
-  inspectJournal,
-  openRevocations,
-  type Publisher,
-  type Revocable,
-  type RevocationRecord,
-  type Revocations,
-  revocable,
-} from './revocation/index.js'
+import type { Publisher } from './replication/index.js'
+import { type Revocable, type RevocationRecord, revocable } from './revocation/index.js'
 
 export interface Gateway {
   readonly httpPort: number

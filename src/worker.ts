@@ -4,7 +4,7 @@ import { isWorkersMessage, type ToPrimary, type ToWorker } from './gateway/messa
 import { PendingHandovers } from './gateway/pending-handovers.js'
 import { type Serving, serve } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
-import { Replica } from './revocation/index.js'
+import { Replica } from './replication/index.js'
 
 /** A worker: a replica of the primary's list, and listeners. Started by the primary, with the configuration's file. */
 async function work(configFile: string): Promise<void> {

@@ -10,7 +10,7 @@ import { createVerifier } from 'fast-jwt'
 import { SignJWT } from 'jose'
 import { FixedKey } from '../../src/auth/fixed-key.js'
 import { isRefused, JwtAuthenticator } from '../../src/auth/index.js'
-import { Fingerprinter } from '../../src/revocation/fingerprint.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
 import { median } from '../support/statistics.js'
 
 const ISSUER = 'https://issuer.example'

@@ -1,6 +1,6 @@
-import { Fingerprinter } from '../../src/revocation/fingerprint.js'
-import { RevocationList } from '../../src/revocation/list/index.js'
-import { identify, type TokenIdentity } from '../../src/revocation/token-id.js'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
+import { identify, type TokenIdentity } from '../../src/token/identity.js'
 
 /** When tokens are revoked, and until when they are, epoch ms. */
 export const NOW = Date.UTC(2026, 0, 1)

@@ -1,10 +1,10 @@
 /* Writes a journal, or opens one, in a process that does nothing else. Run by journal.ts. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
+import { openJournal } from '../../src/journal/index.js'
 import { silent } from '../../src/logging/index.js'
-import { openJournal } from '../../src/revocation/journal/index.js'
-import { RevocationList } from '../../src/revocation/list/index.js'
-import { identify } from '../../src/revocation/token-id.js'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { identify } from '../../src/token/identity.js'
 
 export interface Measured {
   readonly seconds: number

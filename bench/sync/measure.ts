@@ -1,10 +1,10 @@
 /* One cold listing, in a process that does nothing else. Run by listing.ts. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { createHttpClient } from '../../src/http-client/index.js'
-import { etcdEndpoint } from '../../src/revocation/persistent/etcd-endpoint.js'
-import { etcdV3Store } from '../../src/revocation/persistent/etcd-v3/store.js'
-import { eventHubStore } from '../../src/revocation/persistent/event-hub.js'
-import type { PersistentStore } from '../../src/revocation/record.js'
+import { etcdEndpoint } from '../../src/sources/persistent/etcd/endpoint.js'
+import { etcdV3Store } from '../../src/sources/persistent/etcd-v3/store.js'
+import { eventHubStore } from '../../src/sources/persistent/event-hub/store.js'
+import type { PersistentStore } from '../../src/sources/source.js'
 
 export interface Measured {
   readonly seconds: number

@@ -3,10 +3,10 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { silent } from '../../src/logging/index.js'
-import { Fingerprinter } from '../../src/revocation/fingerprint.js'
-import { RevocationList } from '../../src/revocation/list/index.js'
+import { type PrimaryMessage, Publisher, Replica, type WorkerMessage } from '../../src/replication/index.js'
 import { RealtimeStatus } from '../../src/revocation/realtime-status.js'
-import { type PrimaryMessage, Publisher, Replica, type WorkerMessage } from '../../src/revocation/replication/index.js'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
 
 const ENTRIES = Number(process.env.ENTRIES ?? 5_000_000)
 const RETENTION = { timestampSkew: 0, retention: 86_400_000 }

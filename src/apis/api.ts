@@ -1,4 +1,4 @@
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 
 /** How a client may reach an API: the plain listener, the TLS one, or both. */
 export type Transport = 'http' | 'https'

@@ -1,4 +1,4 @@
-import { Secret } from '../config/secret.js'
+import { Secret } from '../config/index.js'
 import type { BasicCredentials, Endpoint, Endpoints } from './api.js'
 import type { DefinitionNode } from './definition-node.js'
 import { parseEndpointUrl } from './endpoint-url.js'

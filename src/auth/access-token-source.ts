@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'
 import { type ClientAuthentication, type IssuedToken, requestToken } from './token-request.js'
 

@@ -1,5 +1,5 @@
 import type { Fault } from '../faults/index.js'
-import type { TokenIdentity } from '../revocation/token-id.js'
+import type { TokenIdentity } from '../token/index.js'
 
 /** Who a request comes from, as its token says. */
 export interface Authenticated {

@@ -1,6 +1,5 @@
-import { readCredential } from '../revocation/token-id.js'
-import type { Authenticated, Authenticator, Refused } from './authenticator.js'
-import { isRefused } from './authenticator.js'
+import { readCredential } from '../token/index.js'
+import { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
 import type { JwtAuthenticator } from './jwt.js'
 import { EXPIRED, isUnverified, OPAQUE } from './jwt-refusals.js'
 import type { OpaqueAuthenticator } from './opaque.js'

@@ -1,6 +1,5 @@
 import { faults } from '../faults/index.js'
-import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { type Credential, identify, isExpiry } from '../revocation/token-id.js'
+import { type Credential, type Fingerprinter, identify, isExpiry } from '../token/index.js'
 import type { Authenticated, Refused } from './authenticator.js'
 import { type Claims, keyTypeOf, scopesOf } from './claims.js'
 import { IntrospectionError } from './introspection.js'

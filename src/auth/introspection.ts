@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, call } from '../http-client/index.js'
 import { describeTarget } from '../logging/index.js'
-import { readObject } from '../revocation/token-id-json.js'
+import { readObject } from '../token/index.js'
 import type { Claims } from './claims.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'
 

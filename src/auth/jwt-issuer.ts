@@ -1,5 +1,5 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
-import { type CompactJwt, isExpiry, isNumericDate } from '../revocation/token-id.js'
+import { type CompactJwt, isExpiry, isNumericDate } from '../token/index.js'
 import { type ClaimMapping, checkMappings } from './claims.js'
 import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-keys.js'
 

@@ -1,7 +1,6 @@
 import type { JWTPayload } from 'jose'
 import type { LRUCache } from 'lru-cache'
-import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { type CompactJwt, identify, readCredential } from '../revocation/token-id.js'
+import { type CompactJwt, type Fingerprinter, identify, readCredential } from '../token/index.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import { basicCredentials } from '../http-client/index.js'
 import { AccessTokenSource, type Grant } from './access-token-source.js'
 import { type ClientAuthentication, KeyManagerCredentialsError } from './token-request.js'

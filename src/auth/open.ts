@@ -3,7 +3,7 @@ import { findCertificate, readPublicKey, readTrustStore } from '../certificates/
 import type { Config } from '../config/index.js'
 import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
-import type { Fingerprinter } from '../revocation/fingerprint.js'
+import type { Fingerprinter } from '../token/index.js'
 import type { Authenticator } from './authenticator.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
 import { FixedKey, FixedKeyError } from './fixed-key.js'

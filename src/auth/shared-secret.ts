@@ -1,5 +1,5 @@
 import type { JWSHeaderParameters } from 'jose'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import type { VerificationKeys } from './verification-keys.js'
 
 /** RFC 7518 §3.2: a key of at least the hash's length, in bytes. */

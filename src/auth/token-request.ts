@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
-import { Secret } from '../config/secret.js'
+import { Secret } from '../config/index.js'
 import { basicCredentials, call } from '../http-client/index.js'
 import { describeTarget } from '../logging/index.js'
-import { readObject } from '../revocation/token-id-json.js'
+import { readObject } from '../token/index.js'
 
 /** Where a client's credentials go (`credentialBearer`): a Basic header, the form, or nowhere. */
 export type ClientAuthentication = 'AUTH_HEADER_BEARER' | 'POST_BODY_BEARER' | 'NO_BEARER'

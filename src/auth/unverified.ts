@@ -1,6 +1,5 @@
 import { faults } from '../faults/index.js'
-import type { Fingerprinter } from '../revocation/fingerprint.js'
-import { identify, readCredential } from '../revocation/token-id.js'
+import { type Fingerprinter, identify, readCredential } from '../token/index.js'
 import type { Authenticated, Refused } from './authenticator.js'
 
 /**

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import { CertificateError } from './error.js'
 import { pemEntries } from './pem.js'
 

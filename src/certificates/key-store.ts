@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import { type CertificateEntry, type Entries, type KeyEntry, readEntries } from './entries.js'
 import { CertificateError, isAlias, namingFile, unknownAlias, wrongPassword } from './error.js'
 

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import type { Entries, KeyEntry } from './entries.js'
 import { CertificateError } from './error.js'
 

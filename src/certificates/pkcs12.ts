@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import { type Asn1, damaged, encodeDer, integer, octets, oid, parseDer, part, parts, text } from './der.js'
 import type { CertificateEntry, Entries, KeyEntry } from './entries.js'
 import { CertificateError, wrongPassword } from './error.js'

@@ -1,4 +1,4 @@
-import type { Secret } from '../config/secret.js'
+import type { Secret } from '../config/index.js'
 import { readEntries } from './entries.js'
 import { CertificateError, isAlias, named, namingFile, unknownAlias } from './error.js'
 

@@ -1,4 +1,5 @@
-import type { PrimaryMessage, RevocationRecord, UnconfirmedCode, WorkerMessage } from '../revocation/index.js'
+import type { PrimaryMessage, WorkerMessage } from '../replication/index.js'
+import type { RevocationRecord, UnconfirmedCode } from '../revocation/index.js'
 
 /** Why the primary could not confirm a revocation. Holds no secret. */
 export interface HandoverFailure {

@@ -12,8 +12,7 @@ import {
 } from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
 import { type BodyPace, OpenRequests, type UpgradeOptions } from '../proxy/index.js'
-import { Fingerprinter } from '../revocation/fingerprint.js'
-import type { LiveRevocations, RevocationRecord, TokenIdentity } from '../revocation/index.js'
+import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import {
   KeyManagerEndpoints,
   LIST_NOT_KNOWN,
@@ -24,6 +23,7 @@ import {
   RequestHandler,
   RevokeEndpoint,
 } from '../server/index.js'
+import { Fingerprinter, type TokenIdentity } from '../token/index.js'
 import type { Inputs } from './inputs.js'
 import { opened } from './listen-failure.js'
 import { workerCount } from './worker-count.js'

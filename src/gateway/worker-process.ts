@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../logging/index.js'
-import type { FollowerStatus, Publisher, RevocationRecord } from '../revocation/index.js'
+import type { FollowerStatus, Publisher } from '../replication/index.js'
+import type { RevocationRecord } from '../revocation/index.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
 

@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../logging/index.js'
-import type { Publisher, RevocationRecord } from '../revocation/index.js'
+import type { Publisher } from '../replication/index.js'
+import type { RevocationRecord } from '../revocation/index.js'
 import { CrashPause } from './crash-pause.js'
 import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
 

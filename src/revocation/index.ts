@@ -1,15 +1,12 @@
-export { type Announcement, announce } from './announce.js'
-export { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './inspect-journal.js'
-export type { LiveRevocations } from './lookup.js'
-export type { RevocationRecord } from './record.js'
-export {
-  type FollowerStatus,
-  type PrimaryMessage,
-  type Publisher,
-  Replica,
-  type WorkerMessage,
-} from './replication/index.js'
+export { decodeEntries, type Entry, type EntryBlock, encodeEntries } from './entry.js'
+export type { JSONValue } from './json-value.js'
+export type { LiveRevocations, Revocation, RevocationLookup } from './lookup.js'
+export { RealtimeStatus } from './realtime-status.js'
+export type { RevocationRecord, RuleRevocation, TokenRevocation } from './record.js'
+export type { Retention } from './retention.js'
 export { type Revocable, revocable } from './revocable.js'
-export { openRevocations, Revocations, type RevocationsState } from './revocations.js'
-export type { TokenIdentity } from './token-id.js'
+export { RevocationList } from './revocation-list.js'
+export type { SourceNames } from './source-names.js'
+export { sweepExpired } from './sweeping.js'
 export { type UnconfirmedCode, UnconfirmedRevocation } from './unconfirmed.js'
+export { entityRule, expiryInstant, instant } from './wso2-fields.js'

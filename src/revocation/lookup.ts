@@ -1,6 +1,5 @@
-import type { Fingerprinter } from './fingerprint.js'
-import type { Entry } from './list/entry.js'
-import type { TokenIdentity } from './token-id.js'
+import type { Fingerprinter, TokenIdentity } from '../token/index.js'
+import type { Entry } from './entry.js'
 
 /** Why a token is refused. */
 export interface Revocation {

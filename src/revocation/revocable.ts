@@ -1,5 +1,5 @@
+import { readCredential } from '../token/index.js'
 import type { TokenRevocation } from './record.js'
-import { readCredential } from './token-id.js'
 import { expiryInstant } from './wso2-fields.js'
 
 /** A token as a source would name it, and by which of its names. */

@@ -1,7 +1,6 @@
-import type { Fingerprint } from './fingerprint.js'
-import { ENTRY_WORDS, readRevokedBefore } from './list/entry.js'
-import { SegmentedTable } from './list/segmented-table.js'
-import type { TokenIdentity } from './token-id.js'
+import type { Fingerprint, TokenIdentity } from '../token/index.js'
+import { ENTRY_WORDS, readRevokedBefore } from './entry.js'
+import { SegmentedTable } from './segmented-table.js'
 
 const SEGMENTS = 64
 

@@ -2,7 +2,7 @@ import { type Endpoint, type Match, type Resource, upstreamPath } from '../apis/
 import type { Authenticated } from '../auth/index.js'
 import { faults } from '../faults/index.js'
 import { requestHeaders, type UpstreamTarget } from '../proxy/index.js'
-import type { TokenIdentity } from '../revocation/token-id.js'
+import type { TokenIdentity } from '../token/index.js'
 import { DispatchedRequest, type Dispatching } from './dispatched-request.js'
 import type { KeyManagerEndpoint } from './key-manager.js'
 import type { Target } from './path.js'

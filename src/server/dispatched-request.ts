@@ -1,7 +1,7 @@
 import type { Refused } from '../auth/index.js'
 import { type Fault, faults } from '../faults/index.js'
 import type { Exchange, OpenRequests } from '../proxy/index.js'
-import type { TokenIdentity } from '../revocation/token-id.js'
+import type { TokenIdentity } from '../token/index.js'
 import type { Answers } from './answers.js'
 import { type Caller, type LastCheck, LIST_NOT_KNOWN, NOT_SYNCHRONISED } from './last-check.js'
 import type { OutgoingRequest, ReceivedRequest, UpstreamFailure, UpstreamHooks, Upstreams } from './received-request.js'

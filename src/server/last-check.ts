@@ -1,7 +1,7 @@
 import type { Refused } from '../auth/index.js'
 import { faults } from '../faults/index.js'
-import type { RevocationLookup } from '../revocation/lookup.js'
-import type { TokenIdentity } from '../revocation/token-id.js'
+import type { RevocationLookup } from '../revocation/index.js'
+import type { TokenIdentity } from '../token/index.js'
 import type { ReceivedRequest } from './received-request.js'
 import type { RequestLog } from './request-log.js'
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/index.js'
-import type { Revocation } from '../revocation/lookup.js'
-import type { TokenIdentity } from '../revocation/token-id.js'
+import type { Revocation } from '../revocation/index.js'
+import type { TokenIdentity } from '../token/index.js'
 import { LineLimit } from './line-limit.js'
 
 /**

@@ -1,5 +1,5 @@
 import type { Api, Endpoint, Endpoints, Resource } from '../apis/index.js'
-import { Secret } from '../config/secret.js'
+import { Secret } from '../config/index.js'
 import { basicCredentials } from '../http-client/index.js'
 import { EndpointTurns } from '../proxy/index.js'
 

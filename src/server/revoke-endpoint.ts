@@ -5,9 +5,7 @@ import { type Fault, faults } from '../faults/index.js'
 import { type Answer, CallError, type HttpClient, openCall } from '../http-client/index.js'
 import { describeError, type Logger } from '../logging/index.js'
 import { requestHeaders, responseHeaders } from '../proxy/index.js'
-import type { TokenRevocation } from '../revocation/record.js'
-import { type Revocable, revocable } from '../revocation/revocable.js'
-import { UnconfirmedRevocation } from '../revocation/unconfirmed.js'
+import { type Revocable, revocable, type TokenRevocation, UnconfirmedRevocation } from '../revocation/index.js'
 import { readRevocationForm } from './revocation-form.js'
 
 export interface RevokeEndpointOptions {

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
-import { jtiOf, type RunningGateway, startGateway, world } from '../support/gateway.js'
 import { fileSizeLimitMissing, limitFileSize } from '../support/file-size-limit.js'
+import { jtiOf, type RunningGateway, startGateway, world } from '../support/gateway.js'
 import { startCluster } from '../workers/cluster.js'
 
 const OFF = { realtime: 'enableRealtimeMessageRetrieval = false', persistent: '' }

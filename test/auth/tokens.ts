@@ -3,9 +3,9 @@ import { type CryptoKey, exportJWK, type JWK, type JWTHeaderParameters, SignJWT 
 import { JwtAuthenticator, type JwtAuthenticatorOptions } from '../../src/auth/jwt.js'
 import type { JwtIssuer } from '../../src/auth/jwt-issuer.js'
 import type { VerificationKeys } from '../../src/auth/verification-keys.js'
-import { Fingerprinter } from '../../src/revocation/fingerprint.js'
-import { RevocationList } from '../../src/revocation/list/index.js'
-import type { TokenIdentity } from '../../src/revocation/token-id.js'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
+import type { TokenIdentity } from '../../src/token/identity.js'
 
 export const NOW = 1_800_000_000_000
 export const ISSUER = 'https://issuer.example'

@@ -1,5 +1,5 @@
 import { main } from '../../src/cli/main.js'
-import { Synchronizer } from '../../src/revocation/synchronizer.js'
+import { Synchronizer } from '../../src/sync/synchronizer.js'
 
 /** A program: `mgw` that lists its store until the list is known and never again, gaps or not. The checker must see it. */
 

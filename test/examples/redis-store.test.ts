@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { createClient } from 'redis'
 import t from 'tap'
-import { moduleStore } from '../../src/revocation/persistent/module.js'
-import { failure, idsOf, listed, startWatch, testContract, token } from '../revocation/persistent/contract.js'
+import { moduleStore } from '../../src/sources/persistent/module/store.js'
 import { redisMissing, startRedis } from '../services/redis.js'
+import { failure, idsOf, listed, startWatch, testContract, token } from '../sources/persistent/contract.js'
 
 /** As a user's configuration names it; tests run from dist/. */
 const FILE = fileURLToPath(new URL('../../../examples/redis-store/redis-store.js', import.meta.url))

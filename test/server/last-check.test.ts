@@ -2,10 +2,10 @@ import t from 'tap'
 import { faults } from '../../src/faults/index.js'
 import { silent } from '../../src/logging/index.js'
 import type { Revocation } from '../../src/revocation/lookup.js'
-import type { TokenIdentity } from '../../src/revocation/token-id.js'
 import { LastCheck } from '../../src/server/last-check.js'
 import type { ReceivedRequest } from '../../src/server/received-request.js'
 import { RequestLog } from '../../src/server/request-log.js'
+import type { TokenIdentity } from '../../src/token/identity.js'
 
 const identity: TokenIdentity = {
   ids: [],

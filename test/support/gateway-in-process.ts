@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Gateway, startGateway } from '../../src/gateway.js'
 import { silent } from '../../src/logging/index.js'
-import { addressed, type RunningGateway } from './gateway.js'
 import { ISSUER, rsa, signed } from '../auth/tokens.js'
+import { addressed, type RunningGateway } from './gateway.js'
 
 /**
  * A gateway in this process with one API, that accepts tokens of {@link accessToken} and hears of revocations from

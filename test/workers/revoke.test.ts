@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { form } from '../support/https-client.js'
 import { startGateway, type World, world } from '../support/gateway.js'
+import { form } from '../support/https-client.js'
 import { httpServer } from '../support/servers.js'
 import { startCluster } from './cluster.js'
 

@@ -1,6 +1,6 @@
 import { createServer, type Socket } from 'node:net'
 import rhea from 'rhea'
-import type { Secret } from '../../config/secret.js'
+import type { Secret } from '../../config/index.js'
 import { type Logging, silent } from '../../logging/index.js'
 import { LOOPBACK, listen } from '../listen.js'
 import { sameSecret } from '../same-secret.js'

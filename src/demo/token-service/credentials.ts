@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Secret } from '../../config/secret.js'
+import type { Secret } from '../../config/index.js'
 import { sameSecret } from '../same-secret.js'
 
 /** A name and the password that proves it. */

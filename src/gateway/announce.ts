@@ -1,0 +1,75 @@
+import type { Config } from '../config/index.js'
+import { describeError, type Logging } from '../logging/index.js'
+import type { TokenRevocation } from '../revocation/index.js'
+import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRevocations } from '../sources/index.js'
+import { MAX_ID_LENGTH, revocationEvent } from '../sources/message/index.js'
+import { within } from '../time/index.js'
+
+/** What became of a revocation at one place. */
+export interface Announcement {
+  readonly target: 'store' | 'topic'
+  /** Which one, for people. */
+  readonly name: string
+  /** `cannot`: revocations cannot be put there at all. */
+  readonly outcome: 'taken' | 'failed' | 'cannot'
+  /** Why it failed. Holds no secret. */
+  readonly reason?: string
+}
+
+/** Milliseconds that a store may take. */
+const PUT_TIMEOUT = 20_000
+
+/**
+ * Puts a revocation to the configured store and publishes it to the configured topic, at the same time. One that fails
+ * does not keep the other from it. Empty if neither is configured. Throws `SourceError` for a source that cannot be made.
+ */
+export async function announce(config: Config, record: TokenRevocation, logging: Logging): Promise<Announcement[]> {
+  const store = await openStore(config, logging)
+  try {
+    return await tell(store, await openPublisher(config), record)
+  } finally {
+    await store?.close()
+  }
+}
+
+function tell(
+  store: OpenStore | undefined,
+  topic: TopicPublisher | undefined,
+  record: TokenRevocation,
+): Promise<Announcement[]> {
+  const told: Promise<Announcement>[] = []
+  if (store !== undefined) {
+    const target = { target: 'store', name: store.store.name } as const
+    const { store: opened } = store
+    if (takesRevocations(opened))
+      told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(record), tooLate)))
+    else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
+  }
+  if (topic !== undefined) {
+    told.push(attempt({ target: 'topic', name: topic.name }, record, () => publish(topic, record)))
+  }
+  return Promise.all(told)
+}
+
+function tooLate(): Error {
+  return new Error(`no answer within ${PUT_TIMEOUT} ms`)
+}
+
+async function publish(topic: TopicPublisher, record: TokenRevocation): Promise<void> {
+  // Gateways would drop it without a word to us.
+  if (record.id.length > MAX_ID_LENGTH) throw new Error(`a topic carries ids of up to ${MAX_ID_LENGTH} characters`)
+  await topic.publish(revocationEvent(record))
+}
+
+async function attempt(
+  target: Pick<Announcement, 'target' | 'name'>,
+  { id }: TokenRevocation,
+  tell: () => Promise<void>,
+): Promise<Announcement> {
+  try {
+    await tell()
+    return { ...target, outcome: 'taken' }
+  } catch (error) {
+    return { ...target, outcome: 'failed', reason: describeError(error).replaceAll(id, '[token]') }
+  }
+}

@@ -1,0 +1,129 @@
+import { crc32 } from 'node:zlib'
+import { SEED_BYTES } from '../token/index.js'
+
+const NAME = Buffer.from('MGWJRNL', 'latin1')
+export const VERSION = 2
+/** The file's first bytes. docs/journal.md describes all of it. */
+const MAGIC = Buffer.concat([NAME, Buffer.of(VERSION)])
+/** Magic, the fingerprints' seed, the checksum of both. */
+export const HEADER_BYTES = MAGIC.length + SEED_BYTES + 4
+/** Kind, length of the payload, checksum of both, checksum of the payload. */
+const BLOCK_HEADER_BYTES = 1 + 4 + 4 + 4
+const LENGTH = 1
+/** Of its own: a length that is damaged must not pass for the one of a block that was cut short. */
+const HEAD_CHECKSUM = 5
+const PAYLOAD_CHECKSUM = 9
+/** No block is written larger; a length above it is damage, and is not believed. */
+export const MAX_PAYLOAD = 1 << 20
+
+/** What a block holds. The numbers are part of the format. */
+export const BLOCK = { token: 1, rule: 2, inStep: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
+export type BlockKind = keyof typeof BLOCK
+
+export interface Block {
+  /** `undefined`: whole, but of a newer version. */
+  readonly kind: BlockKind | undefined
+  /** The kind's number in the file. */
+  readonly number: number
+  readonly payload: Buffer
+}
+
+const KIND_OF = new Map(Object.entries(BLOCK).map(([kind, number]) => [number as number, kind as BlockKind]))
+
+export function encodeHeader(seed: Buffer): Buffer {
+  const head = Buffer.concat([MAGIC, seed])
+  return Buffer.concat([head, checksum(head)])
+}
+
+/** What a file's first bytes say. */
+export type Header =
+  | {
+      readonly state: 'read'
+      readonly seed: Buffer /** One bit was not as it was written. */
+      readonly repaired: boolean
+    }
+  | { readonly state: 'version'; readonly version: number }
+  | { readonly state: 'damaged' }
+
+/** A header in which one bit has flipped is read as it was written: the checksum leaves no doubt which one. */
+export function decodeHeader(header: Buffer): Header {
+  if (header.length < HEADER_BYTES) return { state: 'damaged' }
+  const seed = seedOf(header)
+  if (seed !== undefined) return { state: 'read', seed, repaired: false }
+  const copy = Buffer.from(header.subarray(0, HEADER_BYTES))
+  for (let bit = 0; bit < HEADER_BYTES * 8; bit++) {
+    flip(copy, bit)
+    const repaired = seedOf(copy)
+    if (repaired !== undefined) return { state: 'read', seed: repaired, repaired: true }
+    flip(copy, bit)
+  }
+  const version = header.readUInt8(NAME.length)
+  const isAnother = header.subarray(0, NAME.length).equals(NAME) && version !== VERSION
+  return isAnother ? { state: 'version', version } : { state: 'damaged' }
+}
+
+function seedOf(header: Buffer): Buffer | undefined {
+  const head = header.subarray(0, HEADER_BYTES - 4)
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  if (!checksum(head).equals(header.subarray(HEADER_BYTES - 4, HEADER_BYTES))) return undefined
+  return Buffer.from(head.subarray(MAGIC.length))
+}
+
+function flip(bytes: Buffer, bit: number): void {
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+}
+
+/** Throws a RangeError for a payload above {@link MAX_PAYLOAD}. */
+export function encodeBlock(kind: BlockKind, payload: Uint8Array): Buffer {
+  return encodeNumbered(BLOCK[kind], payload)
+}
+
+/** As {@link encodeBlock}, for a block whose kind may be a newer version's. */
+export function encodeNumbered(number: number, payload: Uint8Array): Buffer {
+  if (payload.length > MAX_PAYLOAD) throw new RangeError('a block of the journal is too large')
+  const block = Buffer.alloc(BLOCK_HEADER_BYTES + payload.length)
+  block.writeUInt8(number, 0)
+  block.writeUInt32LE(payload.length, LENGTH)
+  block.writeUInt32LE(crc32(block.subarray(0, HEAD_CHECKSUM)), HEAD_CHECKSUM)
+  block.writeUInt32LE(crc32(payload), PAYLOAD_CHECKSUM)
+  block.set(payload, BLOCK_HEADER_BYTES)
+  return block
+}
+
+/**
+ * Reads the block that begins at `at`.
+ *
+ * @returns the block, unless its payload is damaged, and where the next one begins; `'more'` if `bytes` end before it
+ *   does; `'damaged'` if no block begins there
+ */
+export function decodeBlock(bytes: Buffer, at: number): { block: Block | undefined; end: number } | 'more' | 'damaged' {
+  if (bytes.length - at < BLOCK_HEADER_BYTES) return 'more'
+  if (!beginsBlock(bytes, at)) return 'damaged'
+  const end = at + BLOCK_HEADER_BYTES + bytes.readUInt32LE(at + LENGTH)
+  if (end > bytes.length) return 'more'
+  const payload = bytes.subarray(at + BLOCK_HEADER_BYTES, end)
+  if (bytes.readUInt32LE(at + PAYLOAD_CHECKSUM) !== crc32(payload)) return { block: undefined, end }
+  const number = bytes.readUInt8(at)
+  return { block: { kind: KIND_OF.get(number), number, payload: Buffer.from(payload) }, end }
+}
+
+/** Where the first block at `at` or later begins, if its head is whole; else where to look on when more has been read. */
+export function findBlock(bytes: Buffer, at: number): number {
+  const last = bytes.length - BLOCK_HEADER_BYTES
+  let from = at
+  while (from <= last && !beginsBlock(bytes, from)) from++
+  return from
+}
+
+function beginsBlock(bytes: Buffer, at: number): boolean {
+  // What most bytes are not is looked at first: a search asks at each of them.
+  if (bytes[at + LENGTH + 3] !== 0 || bytes[at] === 0) return false
+  if (bytes.readUInt32LE(at + LENGTH) > MAX_PAYLOAD) return false
+  return bytes.readUInt32LE(at + HEAD_CHECKSUM) === crc32(bytes.subarray(at, at + HEAD_CHECKSUM))
+}
+
+function checksum(bytes: Buffer): Buffer {
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32LE(crc32(bytes))
+  return sum
+}

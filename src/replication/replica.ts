@@ -1,0 +1,217 @@
+import {
+  decodeEntries,
+  type Entry,
+  type EntryBlock,
+  type LiveRevocations,
+  RealtimeStatus,
+  type Retention,
+  type Revocation,
+  RevocationList,
+  sweepExpired,
+} from '../revocation/index.js'
+import { KnownWatch, type Moments, systemClock } from '../time/index.js'
+import { Fingerprinter, type TokenIdentity } from '../token/index.js'
+import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
+
+/** Refused tokens wait so long (ms) for others to be told with them, and no more than this many do. */
+const REFUSED_DELAY = 100
+const MAX_REFUSED = 1_000
+
+export interface ReplicaOptions extends Retention {
+  /** To the primary. */
+  readonly send: (message: WorkerMessage) => void
+  /** Monotonic milliseconds, of the same clock as the primary's. */
+  readonly now?: () => number
+}
+
+/**
+ * A worker's copy of the primary's list. It counts as known for as long as the primary's does, while it is in step and
+ * has heard of the primary within 5 s.
+ */
+export class Replica implements LiveRevocations {
+  readonly #options: ReplicaOptions
+  readonly #now: () => number
+  readonly #realtimeStatus = new RealtimeStatus()
+  readonly #stopSweeping: () => void
+  #onPrimed: (() => void)[] = []
+  #content: { list: RevocationList; fingerprints: Fingerprinter } | undefined
+  #translation: Uint8Array | undefined
+  #primed = false
+  #primedOnce = false
+  #sequence = 0
+  #last = 0
+  #acknowledging: NodeJS.Immediate | undefined
+  readonly #watch: KnownWatch
+  /** When the list ceases to be known unless the primary says otherwise, by the clock that all processes share. */
+  #knownUntil = 0
+  #orphaned = false
+  #moments: Moments | undefined
+  #refused: TokenIdentity[] = []
+  #telling: NodeJS.Timeout | undefined
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options
+    this.#now = options.now ?? monotonic
+    this.#watch = new KnownWatch(() => this.#knownUntil - this.#now())
+    this.#stopSweeping = sweepExpired(
+      () => this.#content?.list,
+      () => this.#moments,
+      systemClock,
+    )
+  }
+
+  /** Asks for the list. Resolves when this one equals the primary's at some sequence number. */
+  follow(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onPrimed.push(resolve)
+      this.#options.send({ type: 'hello' })
+    })
+  }
+
+  get fingerprints(): Fingerprinter {
+    return this.#filled().fingerprints
+  }
+
+  get list(): RevocationList {
+    return this.#filled().list
+  }
+
+  get isKnown(): boolean {
+    return this.#watch.isKnown
+  }
+
+  onUnknown(listener: () => void): void {
+    this.#watch.onUnknown(listener)
+  }
+
+  /** The primary is gone: the list is not known any more, now and for good. */
+  orphan(): void {
+    this.#orphaned = true
+    this.#setKnownUntil(0)
+  }
+
+  get endedBefore(): number {
+    return this.#moments?.latest ?? Number.NEGATIVE_INFINITY
+  }
+
+  witness(server: string, date: number): void {
+    this.#options.send({ type: 'date', server, ahead: date - this.#now() })
+  }
+
+  find(token: TokenIdentity): Revocation | undefined {
+    return this.#filled().list.find(token)
+  }
+
+  refused(token: TokenIdentity, now: number): void {
+    // One that is not told now is told at its next request: only what changes something here is worth telling.
+    if (this.#refused.length >= MAX_REFUSED || !this.#filled().list.touch(token, now)) return
+    this.#refused.push(token)
+    this.#telling ??= setTimeout(() => this.#tellRefused(), REFUSED_DELAY)
+  }
+
+  onChange(listener: (entry: Entry) => void): () => void {
+    return this.#filled().list.onChange(listener)
+  }
+
+  onRealtime(listener: (isLive: boolean) => void): void {
+    this.#realtimeStatus.onChange(listener)
+  }
+
+  /** Takes what the primary said. */
+  receive(message: PrimaryMessage): void {
+    this.#take(message)
+    this.#last = message.n
+    this.#acknowledging ??= setImmediate(() => {
+      this.#acknowledging = undefined
+      this.#options.send({ type: 'ack', n: this.#last, sequence: this.#sequence })
+    })
+  }
+
+  close(): void {
+    this.#stopSweeping()
+    this.#watch.close()
+    clearTimeout(this.#telling)
+    clearImmediate(this.#acknowledging)
+  }
+
+  #take(message: PrimaryMessage): void {
+    switch (message.type) {
+      case 'begin':
+        this.#begin(message.seed)
+        break
+      case 'sources':
+        this.#translation = this.list.sources.translation(message.names)
+        break
+      case 'block':
+        this.#enter(message.block)
+        break
+      case 'delta':
+        for (const block of message.blocks) this.#enter(block)
+        // Before the end of a snapshot it says nothing of what came before it.
+        if (this.#primed) this.#sequence = message.sequence
+        break
+      case 'end':
+        this.#primed = true
+        this.#primedOnce = true
+        this.#sequence = message.sequence
+        this.#renew(message)
+        for (const resolve of this.#onPrimed.splice(0)) resolve()
+        break
+      case 'realtime':
+        this.#realtimeStatus.set(message.isLive)
+        break
+      case 'alive':
+        this.#renew(message)
+        break
+      case 'stale':
+        this.#primed = false
+        this.#setKnownUntil(0)
+        this.#realtimeStatus.set(false)
+        break
+    }
+  }
+
+  #begin(seed: Uint8Array): void {
+    if (this.#content !== undefined) return
+    const fingerprints = new Fingerprinter(seed)
+    const { timestampSkew, retention } = this.#options
+    const retained = () => this.#moments?.retained ?? Date.now()
+    this.#content = { fingerprints, list: new RevocationList({ fingerprints, timestampSkew, retention, retained }) }
+  }
+
+  /** The first snapshot is entered fast; later entries one by one, so that those who listen end open requests. */
+  #enter(block: EntryBlock): void {
+    const { list } = this.#filled()
+    if (!this.#primedOnce) {
+      list.import(block, this.#translation)
+      return
+    }
+    for (const entry of decodeEntries(block)) {
+      list.addEntry({ ...entry, source: this.#translation?.[entry.source] ?? entry.source })
+    }
+  }
+
+  #renew({ knownUntil, saidAt, moments }: Lease): void {
+    this.#moments = moments
+    if (!this.#orphaned) this.#setKnownUntil(Math.min(knownUntil, saidAt + LEASE))
+  }
+
+  /** Looks before and after: what ended with one lease does not go on because there is another. */
+  #setKnownUntil(moment: number): void {
+    void this.isKnown
+    this.#knownUntil = moment
+    void this.isKnown
+  }
+
+  #tellRefused(): void {
+    this.#telling = undefined
+    const tokens = this.#refused
+    this.#refused = []
+    this.#options.send({ type: 'refused', tokens })
+  }
+
+  #filled() {
+    if (this.#content === undefined) throw new TypeError('a replica is asked after its first snapshot')
+    return this.#content
+  }
+}

@@ -1,7 +1,0 @@
-export { accept, type Damage } from './damage.js'
-export { Journal, type JournalStatus } from './journal.js'
-export { type OpenedJournal, type OpenJournalOptions, openJournal } from './open.js'
-export type { JSONValue } from './notes.js'
-export type { PendingPut } from './pending.js'
-export { Loading } from './loading.js'
-export { readSnapshot } from './snapshot.js'

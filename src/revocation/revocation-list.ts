@@ -1,0 +1,236 @@
+import { canonicalIds, type Fingerprint, type Fingerprinter, type TokenIdentity } from '../token/index.js'
+import {
+  ENTRY_WORDS,
+  type Entry,
+  type EntryBlock,
+  readEntry,
+  SOURCE_BITS,
+  SOURCE_MASK,
+  toBytes,
+  toWords,
+  unitOf,
+  writeEntry,
+} from './entry.js'
+import { join } from './join.js'
+import type { Revocation } from './lookup.js'
+import type { RevocationRecord } from './record.js'
+import { believedExpiry, keptUntil, type Retention } from './retention.js'
+import { Rules } from './rules.js'
+import { SegmentedTable } from './segmented-table.js'
+import { SourceNames } from './source-names.js'
+
+/** Of 20 million tokens a segment holds 20,000, in 400 KB. */
+const TOKEN_SEGMENTS = 1024
+/** Entries of a block that {@link RevocationList.export} yields, at most. */
+const BLOCK_ENTRIES = 4096
+
+export interface RevocationListOptions extends Retention {
+  readonly fingerprints: Fingerprinter
+  /** The time that retention is counted by (epoch ms); by default the `now` that comes with each record. */
+  readonly retained?: () => number
+}
+
+/**
+ * What is revoked: tokens, and rules about subjects, clients and sessions. A join of facts that only add up: whatever the
+ * order in which they come, and however often, they make the same list, and nothing but time takes one off it.
+ * Kept in typed arrays outside of the JavaScript heap: 16 bytes and some free space a token, whatever its id's length.
+ */
+export class RevocationList {
+  readonly sources = new SourceNames()
+  readonly #options: RevocationListOptions
+  readonly #tokens = new SegmentedTable(ENTRY_WORDS.token, TOKEN_SEGMENTS)
+  readonly #rules = new Rules()
+  readonly #listeners = new Set<(entry: Entry) => void>()
+  readonly #scratch = new Uint32Array(ENTRY_WORDS.rule)
+  #swept = 0
+
+  constructor(options: RevocationListOptions) {
+    if (!(options.retention > 0)) throw new TypeError('retention must be above 0')
+    if (!(options.timestampSkew >= 0)) throw new TypeError('timestampSkew must not be negative')
+    this.#options = options
+  }
+
+  /** How many tokens and rules there are, those that have expired and were not swept yet among them. */
+  get size(): { readonly tokens: number; readonly rules: number } {
+    return { tokens: this.#tokens.size, rules: this.#rules.table.size }
+  }
+
+  /** Bytes of memory that the entries take. */
+  get bytes(): number {
+    return this.#tokens.bytes + this.#rules.table.bytes
+  }
+
+  /** Calls `listener`, synchronously, with each entry that {@link add}, {@link addEntry} or {@link touch} changed. */
+  onChange(listener: (entry: Entry) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /**
+   * Enters what a source says.
+   *
+   * @param source its name
+   * @returns how many entries are new, or revoke more or for longer: 0 for what was known
+   */
+  add(record: RevocationRecord, source: string, now: number): number {
+    const until = keptUntil(believedExpiry(record.expiresAt, now), this.#retained(now), this.#options)
+    const common = { keptUntil: until, learntAt: now, source: this.sources.index(source) }
+    if (record.kind !== 'token') {
+      const { revokedBefore } = record
+      const name = this.#options.fingerprints.of(record.kind, record.id)
+      return this.addEntry({ kind: 'rule', ...name, ...common, revokedBefore }) ? 1 : 0
+    }
+    let changes = 0
+    for (const id of canonicalIds(record.id)) {
+      const name = this.#options.fingerprints.of('token', id)
+      if (this.addEntry({ kind: 'token', ...name, ...common })) changes++
+    }
+    return changes
+  }
+
+  /** Enters an entry of another list with the same seed. Returns whether it revokes more, or for longer, than was known. */
+  addEntry(entry: Entry): boolean {
+    writeEntry(entry, this.#scratch, 0)
+    const changed = this.#join(entry.kind, this.#scratch, 0)
+    if (changed) this.#changed(entry.kind, entry)
+    return changed
+  }
+
+  /**
+   * Why a token is refused; `undefined` if nothing revokes it. Allocates nothing in that case. What is in the list revokes,
+   * whatever the clock says: only {@link sweep} takes anything off it.
+   */
+  find(token: TokenIdentity): Revocation | undefined {
+    for (const id of token.ids) {
+      if (this.#tokens.read(id.hi, id.lo, 2) !== 0) return this.#revocation(id.by, this.#tokens, id)
+    }
+    const rule = this.#rules.find(token)
+    return rule && this.#revocation(rule.by, this.#rules.table, rule)
+  }
+
+  /**
+   * Keeps what revokes a token for as long as the token may be presented: call it when one is refused. An end that no
+   * source knew is the token's own; without one it is put off, once a day. Returns whether anything changed.
+   */
+  touch(token: TokenIdentity, now: number): boolean {
+    const until = keptUntil(token.expiresAt, this.#retained(now), this.#options)
+    let changed = false
+    for (const id of token.ids) if (this.#prolong('token', this.#tokens, id, until)) changed = true
+    const rule = this.#rules.find(token)
+    if (rule !== undefined && this.#prolong('rule', this.#rules.table, rule, until)) changed = true
+    return changed
+  }
+
+  /**
+   * Removes entries that have expired, for about `budget` ms; the next call goes on where this one ended.
+   *
+   * @param now a moment (epoch ms) that it is not before: tokens whose end was known are measured by it
+   * @param retained the time that retention is counted by
+   * @returns how many it removed, and whether it came to the end of the list: the next call begins anew
+   */
+  sweep(now: number, budget: number, retained = now): { removed: number; finished: boolean } {
+    const expired = { unit: unitOf(now), retainedUnit: unitOf(retained) }
+    const started = performance.now()
+    const tables = [this.#tokens, this.#rules.table]
+    let removed = 0
+    do {
+      removed += inOneTable(tables, this.#swept, (table, index) => table.sweepSegment(index, expired)) ?? 0
+      this.#swept = (this.#swept + 1) % tables.reduce((sum, table) => sum + table.segments, 0)
+    } while (this.#swept !== 0 && performance.now() - started < budget)
+    return { removed, finished: this.#swept === 0 }
+  }
+
+  /**
+   * All entries, in blocks of a bounded length. The list may change between two of them: an entry that is entered
+   * meanwhile is in a block that follows, or it was told to {@link onChange}'s listeners, or both.
+   */
+  *export(): Generator<EntryBlock> {
+    for (const [kind, table] of [
+      ['token', this.#tokens],
+      ['rule', this.#rules.table],
+    ] as const) {
+      for (let index = 0; index < table.segments; index++) {
+        const words = table.packSegment(index)
+        const step = BLOCK_ENTRIES * table.width
+        for (let at = 0; at < words.length; at += step)
+          yield { kind, bytes: toBytes(words.subarray(at, Math.min(at + step, words.length))) }
+      }
+    }
+  }
+
+  /**
+   * Enters a block of another list with the same seed.
+   *
+   * @param translation from the block's numbers of sources to ours ({@link SourceNames.translation})
+   * @param tell whether listeners are told of what changes; they must not change the list meanwhile
+   * @returns how many entries changed
+   */
+  import({ kind, bytes }: EntryBlock, translation?: Uint8Array, tell = false): number {
+    const words = toWords(bytes)
+    const width = ENTRY_WORDS[kind]
+    const scratch = this.#scratch
+    let changes = 0
+    for (let at = 0; at + width <= words.length; at += width) {
+      for (let i = 0; i < width; i++) scratch[i] = words[at + i] as number
+      if (translation !== undefined) translateSource(scratch, translation)
+      if (!this.#join(kind, scratch, 0)) continue
+      changes++
+      if (tell) this.#changed(kind, { hi: (scratch[0] as number) | 0, lo: (scratch[1] as number) | 0 })
+    }
+    return changes
+  }
+
+  #retained(now: number): number {
+    return this.#options.retained?.() ?? now
+  }
+
+  #join(kind: Entry['kind'], from: Uint32Array, at: number): boolean {
+    const table = kind === 'token' ? this.#tokens : this.#rules.table
+    const [hi, lo] = [from[at] as number, from[at + 1] as number]
+    const segment = table.segmentOf(lo)
+    const slot = segment.place(hi, lo)
+    return join(segment.words, slot, from, at, table.width)
+  }
+
+  #prolong(kind: Entry['kind'], table: SegmentedTable, name: Fingerprint, until: number): boolean {
+    const segment = table.segmentOf(name.lo)
+    const at = segment.find(name.hi, name.lo)
+    if (at < 0) return false
+    return this.addEntry({ ...readEntry(kind, segment.words, at), keptUntil: until })
+  }
+
+  #changed(kind: Entry['kind'], { hi, lo }: Fingerprint): void {
+    if (this.#listeners.size === 0) return
+    const segment = (kind === 'token' ? this.#tokens : this.#rules.table).segmentOf(lo)
+    const entry = readEntry(kind, segment.words, segment.find(hi, lo))
+    for (const listener of this.#listeners) listener(entry)
+  }
+
+  #revocation(by: Revocation['by'], table: SegmentedTable, { hi, lo }: Fingerprint): Revocation {
+    return {
+      by,
+      source: this.sources.name(table.read(hi, lo, 2) & SOURCE_MASK),
+      learntAt: table.read(hi, lo, 3) * 1000,
+    }
+  }
+}
+
+/** Numbers the segments of several tables as if they were one's. */
+function inOneTable<T>(
+  tables: readonly SegmentedTable[],
+  index: number,
+  act: (table: SegmentedTable, index: number) => T,
+): T | undefined {
+  let rest = index
+  for (const table of tables) {
+    if (rest < table.segments) return act(table, rest)
+    rest -= table.segments
+  }
+  return undefined
+}
+
+function translateSource(words: Uint32Array, translation: Uint8Array): void {
+  const word = words[2] as number
+  const ours = translation[word & SOURCE_MASK] ?? SOURCE_MASK
+  words[2] = (((word >>> SOURCE_BITS) << SOURCE_BITS) | ours) >>> 0
+}

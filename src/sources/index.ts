@@ -1,0 +1,9 @@
+export {
+  type OpenStore,
+  openPublisher,
+  openStore,
+  openTopic,
+  sourcesIdentity,
+  type TopicPublisher,
+  takesRevocations,
+} from './open.js'

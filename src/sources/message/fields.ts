@@ -1,0 +1,59 @@
+import type { MalformedReason } from './reading.js'
+import { utf8 } from './scalar.js'
+import type { TopicMessage } from './topic-message.js'
+
+/** What is read of a body, in characters or bytes: the longest real event, a JWT in JSON, is far shorter. */
+export const MAX_BODY_LENGTH = 64 * 1024
+
+/** The named values of a message. A `Map`, because a name such as `__proto__` comes from outside. */
+export type Fields = ReadonlyMap<string, unknown>
+
+/**
+ * Finds the fields of a message: those of its map body, else of its JSON text (flat, or under `event.payloadData`;
+ * bytes that are UTF-8 count as text), else its properties, which is how ActiveMQ's REST interface passes a form on.
+ * When none of them speaks of a token, the answer is the reason, by preference what is wrong with the body.
+ */
+export function messageFields(message: TopicMessage): Fields | MalformedReason {
+  const body = bodyFields(message)
+  if (typeof body !== 'string' && speaks(body)) return body
+  if (message.properties !== undefined && speaks(message.properties)) return message.properties
+  return typeof body === 'string' ? body : 'no-token'
+}
+
+/** The fields of a JSON object in `text`, or what is wrong with it. */
+export function jsonFields(text: string): Fields | MalformedReason {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return 'not-json'
+  }
+  return toFields(value) ?? 'not-an-object'
+}
+
+function bodyFields({ map, text, bytes }: TopicMessage): Fields | MalformedReason {
+  if (map !== undefined) return map
+  if (text !== undefined) return textFields(text)
+  if (bytes === undefined) return 'no-token'
+  if (bytes.length > MAX_BODY_LENGTH) return 'too-long'
+  const decoded = utf8(bytes)
+  return decoded === undefined ? 'not-json' : textFields(decoded)
+}
+
+function textFields(text: string): Fields | MalformedReason {
+  if (text.length > MAX_BODY_LENGTH) return 'too-long'
+  if (text.trim() === '') return 'no-token'
+  const fields = jsonFields(text)
+  if (typeof fields === 'string') return fields
+  return toFields(toFields(fields.get('event'))?.get('payloadData')) ?? fields
+}
+
+/** Whether the fields are those of an event at all: a body without them leaves the word to the properties. */
+function speaks(fields: Fields): boolean {
+  return fields.has('revokedToken') || fields.has('type')
+}
+
+function toFields(value: unknown): Fields | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  return new Map(Object.entries(value))
+}

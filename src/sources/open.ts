@@ -1,0 +1,250 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Config } from '../config/index.js'
+import {
+  createHttpClient,
+  type HttpClient,
+  type HttpClientOptions,
+  observeDates,
+  type Witness,
+} from '../http-client/index.js'
+import { describeError, type Logging, silent } from '../logging/index.js'
+import { readAuthorities } from './authorities.js'
+import { gatewayName, NameNotKept } from './gateway-name.js'
+import { chooseStore, eventHubStore, type StoreChoice } from './persistent/index.js'
+import {
+  PROTOCOL_NAMES,
+  type Provider,
+  ProviderUrlError,
+  type PublishOptions,
+  publish,
+  readProvider,
+  realtimeSource,
+} from './realtime/index.js'
+import type { PersistentStore, RealtimeSource } from './source.js'
+
+/** A configured source that cannot be made. `problems` has the key's path and what is wrong; nothing secret. */
+export class SourceError extends Error {
+  override readonly name = 'SourceError'
+  readonly code = 'ERR_REVOCATION_SOURCE'
+  readonly problems: readonly { readonly path: string; readonly message: string }[]
+
+  constructor(path: string, cause: unknown) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    super(`${path}: ${message}`, { cause })
+    this.problems = [{ path, message }]
+  }
+}
+
+/** A store, and what is to be closed with it. */
+export interface OpenStore {
+  readonly store: PersistentStore
+  close(): Promise<unknown>
+}
+
+/** A listing of the hub may take this long and be this large: a million entries are about 100 MB. */
+const LIST_TIMEOUT = 300_000
+const LIST_MAX_BYTES = 4 * 2 ** 30
+
+/**
+ * What tells one set of sources from another, with nothing secret: what a list held of one says nothing of another.
+ * The same for the same topic of the same brokers and the same place of the same store.
+ */
+export function sourcesIdentity({ tokenRevocationConfig: { realtime, persistent } }: Config): string {
+  const topic = realtime.enableRealtimeMessageRetrieval ? [realtime.jmsConnectionTopic, ...brokersOf(realtime)] : []
+  const { type, endpointURL, module } = persistent
+  const store = persistent.enablePersistentStorageRetrieval ? [type, endpointURL ?? '', module ?? ''] : []
+  return JSON.stringify({ topic, store })
+}
+
+/** None of a URL that makes no sense: nothing comes from it, either. */
+function brokersOf(realtime: Config['tokenRevocationConfig']['realtime']): string[] {
+  try {
+    const { protocol, vhost = '', brokers } = providerOf(realtime)
+    return [protocol, vhost, ...brokers.map(({ host, port }) => `${host}:${port}`).sort()]
+  } catch {
+    return []
+  }
+}
+
+/** The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
+export async function openTopic(config: Config, logging: Logging): Promise<RealtimeSource | undefined> {
+  const { realtime } = config.tokenRevocationConfig
+  return withTopic(config, logging, async (provider, options) =>
+    realtimeSource(
+      provider,
+      {
+        ...options,
+        ...(realtime.durableSubscription ? await durableAs(config, logging) : {}),
+      },
+      logging,
+    ),
+  )
+}
+
+/** A durable subscription is one gateway's: its name outlives restarts with the rest of its state. */
+async function durableAs({ server }: Config, logging: Logging) {
+  try {
+    return { durable: true, clientId: await gatewayName(join(server.stateDirectory, 'gateway-name')) }
+  } catch (error) {
+    if (!(error instanceof NameNotKept)) throw error
+    // There has been none: no broker keeps anything for it. Another name at each start would leave queues behind.
+    logging('TokenRevocation').warn('the subscription is not durable: server.stateDirectory cannot be written', {
+      reason: describeError(error),
+    })
+    return {}
+  }
+}
+
+/** What publishes to the topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
+export function openPublisher(config: Config): Promise<TopicPublisher | undefined> {
+  return withTopic(config, silent, async (provider, options) => ({
+    name: `${options.topic} over ${PROTOCOL_NAMES[provider.protocol]}`,
+    publish: (text) => publish(provider, options, text),
+  }))
+}
+
+/** Publishes to one topic; see {@link publish}. */
+export interface TopicPublisher {
+  /** The topic and the protocol, for people. */
+  readonly name: string
+  publish(text: string): Promise<void>
+}
+
+async function withTopic<Made>(
+  config: Config,
+  logging: Logging,
+  make: (provider: Provider, options: PublishOptions) => Promise<Made>,
+): Promise<Made | undefined> {
+  const { realtime } = config.tokenRevocationConfig
+  if (!realtime.enableRealtimeMessageRetrieval) return undefined
+  try {
+    const provider = providerOf(realtime)
+    const tls = await material(realtime, logging)
+    const { verifyHostname } = config.httpClients
+    return await make(provider, {
+      topic: realtime.jmsConnectionTopic,
+      // Only a false one is passed on: the URL may say more of it, and what is given here wins.
+      tls: verifyHostname ? tls : { ...tls, verifyHostname },
+    })
+  } catch (cause) {
+    const where = cause instanceof ProviderUrlError ? '.jmsConnectionProviderUrl' : ''
+    throw new SourceError(`tokenRevocationConfig.realtime${where}`, cause)
+  }
+}
+
+function providerOf(realtime: Config['tokenRevocationConfig']['realtime']): Provider {
+  return readProvider({
+    factory: realtime.jmsConnectioninitialContextFactory ?? '',
+    url: realtime.jmsConnectionProviderUrl,
+    username: realtime.jmsConnectionUsername,
+    password: realtime.jmsConnectionPassword,
+  })
+}
+
+/**
+ * The store that `[tokenRevocationConfig.persistent]` names, if it is enabled; `witness` is told what time its answers say it is.
+ * Throws {@link SourceError}.
+ */
+export async function openStore(config: Config, logging: Logging, witness?: Witness): Promise<OpenStore | undefined> {
+  const { persistent } = config.tokenRevocationConfig
+  if (!persistent.enablePersistentStorageRetrieval) return undefined
+  let client: HttpClient | undefined
+  try {
+    const { verifyHostname, disableSslVerification } = config.httpClients
+    const choice = chooseStore({ type: persistent.type, endpointURL: persistent.endpointURL })
+    const opened = createHttpClient({
+      ...(await material(persistent, logging)),
+      verifyHostname,
+      disableSslVerification,
+    })
+    client = opened
+    const calls = witness === undefined ? opened : observeDates(opened, witness)
+    const store = await storeOf(choice, config, calls, logging)
+    return { store, close: () => Promise.all([store.close?.(), opened.destroy()]) }
+  } catch (cause) {
+    await client?.destroy()
+    throw new SourceError('tokenRevocationConfig.persistent', cause)
+  }
+}
+
+/** Whether revocations can be put to a store: WSO2's event hub only lists its own. */
+export function takesRevocations<Store extends PersistentStore>(
+  store: Store | undefined,
+): store is Store & Required<Pick<PersistentStore, 'put'>> {
+  return store?.put !== undefined
+}
+
+/** What is not needed is not loaded: etcd's client alone takes longer than all the rest of a start. */
+async function storeOf(
+  choice: StoreChoice,
+  config: Config,
+  client: HttpClient,
+  logging: Logging,
+): Promise<PersistentStore> {
+  const { persistent, retention } = config.tokenRevocationConfig
+  const login = { username: persistent.username, password: persistent.password }
+  if (choice.kind === 'event-hub') {
+    const limits = { timeout: LIST_TIMEOUT, maxBytes: LIST_MAX_BYTES, retention }
+    return eventHubStore({ ...login, ...limits, endpointUrl: choice.endpointUrl, client, logging })
+  }
+  if (choice.kind === 'module') {
+    const { moduleStore } = await import('./persistent/module/store.js')
+    if (persistent.module === undefined) throw new Error('module: name the JavaScript file that exports createStore')
+    const section = { ...persistent, password: persistent.password.reveal(), ...persistent.options }
+    return moduleStore({ file: persistent.module, section, logging })
+  }
+  const { endpoint } = choice
+  if (endpoint.api === 'v2') {
+    const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
+    return etcdV2Store({ ...login, endpoint, client, retention, logging })
+  }
+  if (endpoint.servers.some((server) => server.startsWith('https:'))) warnOfStrictTls(config, logging)
+  const { etcdV3Store } = await import('./persistent/etcd-v3/store.js')
+  const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
+  const { EtcdV2Beside } = await import('./persistent/etcd-v2/beside.js')
+  // It says nothing of a user name that is not needed: the v3 API does.
+  const beside = etcdV2Store({ ...login, endpoint, client, retention, root: true, logging })
+  const v2 = new EtcdV2Beside(beside, logging('TokenRevocation'))
+  return etcdV3Store({ ...login, ...(await material(persistent, silent)), endpoint, retention, v2, logging })
+}
+
+/** gRPC has no way to trust less: what asks for that has no effect, and who set it must hear why etcd is not reached. */
+function warnOfStrictTls({ httpClients }: Config, logging: Logging): void {
+  const { warn } = logging('TokenRevocation')
+  if (httpClients.disableSslVerification) {
+    warn(
+      "httpClients.disableSslVerification has no effect on etcd's v3 API: name the authority that signed its certificate in tokenRevocationConfig.persistent.caFile",
+    )
+  } else if (!httpClients.verifyHostname) {
+    warn(
+      "httpClients.verifyHostname = false has no effect on etcd's v3 API: write a host name that is in its certificate into tokenRevocationConfig.persistent.endpointURL",
+    )
+  }
+}
+
+/** Certificates and keys in PEM, from the files that a section names. */
+async function material(
+  section: {
+    readonly caFile?: string | undefined
+    readonly certFile?: string | undefined
+    readonly keyFile?: string | undefined
+  },
+  logging: Logging,
+): Promise<Pick<HttpClientOptions, 'cert' | 'key'> & { ca?: string[] }> {
+  const read = (file: string) => readFile(file, 'utf8')
+  return {
+    ...(section.caFile === undefined ? {} : { ca: await authorities(section.caFile, logging) }),
+    ...(section.certFile === undefined ? {} : { cert: await read(section.certFile) }),
+    ...(section.keyFile === undefined ? {} : { key: await read(section.keyFile) }),
+  }
+}
+
+async function authorities(file: string, logging: Logging): Promise<string[]> {
+  const { certificates, damaged } = readAuthorities(await readFile(file, 'utf8'))
+  if (damaged.length > 0) {
+    const fields = { file, damaged: damaged.join(', '), trusted: certificates.length }
+    logging('TokenRevocation').warn('certificates of caFile cannot be read; the others are trusted', fields)
+  }
+  return [...certificates]
+}

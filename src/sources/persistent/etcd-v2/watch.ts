@@ -1,0 +1,211 @@
+import { setTimeout as delayed } from 'node:timers/promises'
+import { describeError } from '../../../logging/index.js'
+import { type RevocationSink, StoreError } from '../../source.js'
+import { noteGap, noteWatch } from '../etcd/revisions.js'
+import { ERROR, type EtcdAnswer, errorCode, readJson, statusError } from './connection.js'
+import { keyPath } from './keys.js'
+import { leavesOf } from './listing.js'
+import type { Directory, EtcdV2 } from './store.js'
+
+const FIRST_DELAY = 100
+const MAX_DELAY = 2_000
+const MAX_EVENT = 4 * 1024 * 1024
+/** The root tells of every program's keys: after so many times that etcd had forgotten some first, it is not watched. */
+const MAX_OUTRUN = 3
+/** What happened to a key that stands for a revocation; the others take one out, which un-revokes nothing. */
+const WRITES = new Set(['set', 'create', 'update', 'compareAndSwap'])
+
+/**
+ * Watches until `signal` aborts, by one long poll at a time for each directory, reconnecting by itself. It begins where
+ * the last listing stopped, and goes on where it was cut. Asks for a listing after each reconnection, and when etcd,
+ * which remembers 1,000 events, has forgotten some.
+ */
+export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signal: AbortSignal): Promise<void> {
+  const watch = (directories: readonly Directory[]) => {
+    const live = new Liveness(etcd, directories.length, sink)
+    return Promise.all(directories.map((directory) => new DirectoryWatch(etcd, directory, sink, live).run(signal)))
+  }
+  const [root, ...others] = etcd.directories
+  if (root?.name !== 'root') return void (await watch(etcd.directories))
+  // Whoever may watch the root sees all of it by one poll, and each event once.
+  const read: Directory['read'] = (leaf, now) => {
+    for (const each of etcd.directories) {
+      const record = each.read(leaf, now)
+      if (record !== undefined) return record
+    }
+    return undefined
+  }
+  const [outcome] = await watch([{ ...root, read }])
+  if (outcome === 'given up') await watch(others)
+}
+
+/** Several polls make one state: live when all are, and a gap when one is cut. */
+class Liveness {
+  readonly #etcd: EtcdV2
+  readonly #sink: RevocationSink
+  readonly #from = new Map<Directory, number>()
+  readonly #count: number
+  #wasLive = false
+
+  /** @param count how many directories are watched */
+  constructor(etcd: EtcdV2, count: number, sink: RevocationSink) {
+    this.#etcd = etcd
+    this.#count = count
+    this.#sink = sink
+  }
+
+  /** The directory is watched from an index on. */
+  up(directory: Directory, from: number): void {
+    if (this.#from.has(directory)) return
+    this.#from.set(directory, from)
+    if (this.#from.size < this.#count) return
+    this.#sink.state('live')
+    noteWatch(this.#etcd.revisions, BigInt(Math.max(...this.#from.values())), (reason) => this.#sink.resync(reason))
+    if (this.#wasLive) this.#sink.resync('the watch of etcd was interrupted')
+    this.#wasLive = true
+  }
+
+  down(directory: Directory, error: unknown): void {
+    this.#from.delete(directory)
+    noteGap(this.#etcd.revisions)
+    this.#sink.state(this.#wasLive ? 'gap' : 'failed', describeError(error))
+  }
+}
+
+class DirectoryWatch {
+  readonly #etcd: EtcdV2
+  readonly #directory: Directory
+  readonly #sink: RevocationSink
+  readonly #live: Liveness
+  /** The first index that has not been seen; `undefined` for whatever comes next. */
+  #from: number | undefined
+  #outrun = 0
+  /** Why a listing is needed as soon as the watch stands again. */
+  #missed: string | undefined
+
+  constructor(etcd: EtcdV2, directory: Directory, sink: RevocationSink, live: Liveness) {
+    this.#etcd = etcd
+    this.#directory = directory
+    this.#sink = sink
+    this.#live = live
+  }
+
+  /** Ends with the signal, or when a directory can't be watched without which it goes on. */
+  async run(signal: AbortSignal): Promise<'aborted' | 'given up'> {
+    const { listed } = this.#etcd.revisions
+    this.#from = listed === undefined ? undefined : Number(listed) + 1
+    let delay = FIRST_DELAY
+    while (!signal.aborted) {
+      try {
+        if ((await this.#poll(signal)) === 'given up') return 'given up'
+        delay = FIRST_DELAY
+      } catch (error) {
+        if (signal.aborted) break
+        this.#live.down(this.#directory, error)
+        // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
+        await delayed((delay / 2) * (1 + Math.random()), undefined, { signal }).catch(() => undefined)
+        delay = Math.min(MAX_DELAY, delay * 2)
+      }
+    }
+    return 'aborted'
+  }
+
+  /** One long poll: until an event comes, or `pollTimeout`. */
+  async #poll(signal: AbortSignal): Promise<'polled' | 'given up'> {
+    const { timeout, pollTimeout } = this.#etcd
+    const poll = new AbortController()
+    const abort = () => poll.abort()
+    signal.addEventListener('abort', abort, { once: true })
+    let timer = setTimeout(abort, timeout)
+    try {
+      const answer = await this.#ask(poll.signal)
+      if (answer.status !== 200) return await this.#refused(answer)
+      if (answer.index === undefined) throw new StoreError('ERR_STORE_ANSWER', 'etcd answered without its index')
+      if (!this.#stands(answer.index)) return 'polled'
+      clearTimeout(timer)
+      timer = setTimeout(abort, pollTimeout)
+      await this.#wait(answer, answer.index, poll.signal)
+      return 'polled'
+    } catch (error) {
+      if (!poll.signal.aborted) throw error
+      throw new StoreError('ERR_STORE_UNREACHABLE', `etcd did not answer within ${timeout} ms`)
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+      poll.abort()
+    }
+  }
+
+  #ask(signal: AbortSignal): Promise<EtcdAnswer> {
+    const { connection, timeout, pollTimeout } = this.#etcd
+    const from = this.#from === undefined ? '' : `&waitIndex=${this.#from}`
+    return connection.open({
+      path: `${keyPath(this.#directory.path)}?wait=true&recursive=true${from}`,
+      timeout: 2 * timeout + pollTimeout, // the poll's own timers end it first
+      maxBytes: MAX_EVENT,
+      signal,
+    })
+  }
+
+  /** etcd has the watch, and was at `index` then. Says whether its answer is worth waiting for. */
+  #stands(index: number): boolean {
+    if (this.#from !== undefined && this.#from > index + 1) {
+      // An etcd without its data counts anew, and would be silent until it has come as far.
+      this.#missed = 'etcd has lost its data'
+      this.#from = undefined
+      return false
+    }
+    this.#from ??= index + 1
+    this.#live.up(this.#directory, this.#from)
+    if (this.#missed !== undefined) this.#sink.resync(this.#missed)
+    this.#missed = undefined
+    return true
+  }
+
+  async #wait(answer: EtcdAnswer, index: number, signal: AbortSignal): Promise<void> {
+    let event: unknown
+    try {
+      event = await readJson(answer.body, answer.server)
+    } catch (error) {
+      if (!signal.aborted) throw error
+      // No event in time. etcd had looked for one up to that index, and has waited for later ones since.
+      this.#from = Math.max(this.#from ?? 0, index + 1)
+      return
+    }
+    this.#event(event)
+  }
+
+  #event(json: unknown): void {
+    if (typeof json !== 'object' || json === null || !('node' in json) || !('action' in json)) throw noEvent()
+    const { node, action } = json
+    const index = typeof node === 'object' && node !== null && 'modifiedIndex' in node ? node.modifiedIndex : undefined
+    if (typeof index !== 'number') throw noEvent()
+    if (typeof action === 'string' && WRITES.has(action)) {
+      for (const leaf of leavesOf(node)) {
+        const record = this.#directory.read(leaf, Date.now())
+        if (record !== undefined) this.#sink.revoked(record)
+      }
+    }
+    this.#from = index + 1
+  }
+
+  async #refused({ status, server, body }: EtcdAnswer): Promise<'polled' | 'given up'> {
+    const json = await readJson(body, server)
+    if (errorCode(json) === ERROR.INDEX_CLEARED) {
+      this.#missed = 'etcd has forgotten what the watch had to read'
+      this.#from = undefined
+      if (this.#directory.name !== 'root' || ++this.#outrun < MAX_OUTRUN) return 'polled'
+      this.#etcd.outrun()
+      return 'given up'
+    }
+    const error = statusError(server, status)
+    if (this.#directory.name === 'tokens' || error.code !== 'ERR_STORE_CREDENTIALS') throw error
+    this.#etcd.unreadable(this.#directory)
+    if (this.#directory.name !== 'root') this.#live.up(this.#directory, 0)
+    return 'given up'
+  }
+}
+
+function noEvent(): StoreError {
+  return new StoreError('ERR_STORE_ANSWER', 'etcd answered with no event')
+}

@@ -1,0 +1,63 @@
+import { StoreError } from '../../source.js'
+
+/** What a failed call to etcd means for the next one. */
+export type Failure =
+  /** The server, or the way to it: another server may do. */
+  | 'unreachable'
+  /** The token of the login is not valid any more: log in again. */
+  | 'login'
+  /** User and password are refused. */
+  | 'credentials'
+  /** The user may not do this. */
+  | 'permission'
+  /** There is a user, but the server has authentication off. */
+  | 'authentication-off'
+  /** The revision is not kept any more. */
+  | 'compacted'
+  /** The answer is longer than we take. */
+  | 'too-long'
+  | 'refused'
+
+/** By etcd's own words, which have not changed since 3.0: etcd3's classes hide gRPC's codes and do not tell these apart. */
+const WORDS: readonly (readonly [string, Failure])[] = [
+  ['required revision has been compacted', 'compacted'],
+  ['required revision is a future revision', 'compacted'],
+  ['authentication is not enabled', 'authentication-off'],
+  ['invalid auth token', 'login'],
+  ['user name is empty', 'login'],
+  ['revision of auth store is old', 'login'],
+  ['revision in header is old', 'login'],
+  ['invalid user ID or password', 'credentials'],
+  ['user name not found', 'credentials'],
+  ['permission denied', 'permission'],
+  ['message larger than max', 'too-long'],
+]
+
+/** gRPC's codes, as its messages begin, of what another server or another attempt may do better. */
+const UNREACHABLE = /^(?:1|2|4|13|14) [A-Z_]+:|deadline|ECONN|no leader|too many requests|request timed out/i
+
+/** Tells what a call's failure means; also for the {@link StoreError} that was made of it. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof StoreError) return failureOf(error.cause)
+  const message = error instanceof Error ? error.message : String(error)
+  for (const [words, failure] of WORDS) if (message.includes(words)) return failure
+  return UNREACHABLE.test(message) ? 'unreachable' : 'refused'
+}
+
+/** The error that the store's caller sees. */
+export function etcdError(server: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause
+  switch (failureOf(cause)) {
+    case 'credentials':
+    case 'login':
+      return new StoreError('ERR_STORE_CREDENTIALS', `etcd at ${server} refuses the user name or the password`, {
+        cause,
+      })
+    case 'permission':
+      return new StoreError('ERR_STORE_CREDENTIALS', `the user of etcd at ${server} may not use these keys`, { cause })
+    case 'unreachable':
+      return new StoreError('ERR_STORE_UNREACHABLE', `etcd at ${server} could not be called`, { cause })
+    default:
+      return new StoreError('ERR_STORE_STATUS', `etcd at ${server} answered with an error`, { cause })
+  }
+}

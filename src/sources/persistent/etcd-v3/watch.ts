@@ -1,0 +1,120 @@
+import { setTimeout } from 'node:timers/promises'
+import { describeError } from '../../../logging/index.js'
+import type { RevocationSink } from '../../source.js'
+import { noteGap, noteWatch, type Revisions } from '../etcd/revisions.js'
+import { type ConnectionOptions, EtcdConnection } from './connection.js'
+import type { KeyRange } from './key-range.js'
+import { type WatchPlace, WatchStream } from './watch-stream.js'
+
+export interface WatchOptions {
+  readonly connect: ConnectionOptions
+  readonly ranges: readonly KeyRange[]
+  readonly revisions: Revisions
+  /** The user may watch the tokens, but not the records beside them. */
+  unreadable(): void
+}
+
+const FIRST_DELAY = 100
+const MAX_DELAY = 2_000
+/** Streams in a row that ended before anything came: what they were to resume from may be what ends them. */
+const MAX_BARREN = 2
+
+/**
+ * Watches until `signal` aborts, reconnecting by itself. It begins where the last listing stopped, and goes on where it
+ * was cut. Asks for a listing after each reconnection, and whenever it can't go on where it was.
+ */
+export async function watchRanges(options: WatchOptions, sink: RevocationSink, signal: AbortSignal): Promise<void> {
+  const watch = new Watch(options, sink, signal)
+  let delay = FIRST_DELAY
+  while (!signal.aborted) {
+    try {
+      const stream = await watch.begin()
+      delay = FIRST_DELAY
+      await watch.follow(stream)
+    } catch (error) {
+      if (signal.aborted) break
+      sink.state(watch.wasLive ? 'gap' : 'failed', describeError(error))
+    }
+    // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
+    await setTimeout((delay / 2) * (1 + Math.random()), undefined, { signal }).catch(() => undefined)
+    delay = Math.min(MAX_DELAY, delay * 2)
+  }
+  watch.close()
+}
+
+class Watch {
+  readonly #options: WatchOptions
+  readonly #sink: RevocationSink
+  readonly #signal: AbortSignal
+  readonly #connection: EtcdConnection
+  readonly #places: readonly WatchPlace[]
+  #barren = 0
+  wasLive = false
+
+  constructor(options: WatchOptions, sink: RevocationSink, signal: AbortSignal) {
+    this.#options = options
+    this.#sink = sink
+    this.#signal = signal
+    this.#connection = new EtcdConnection(options.connect) // its own: a call that fails must not end the watch
+    this.#places = options.ranges.map((range) => ({ range, from: undefined }))
+  }
+
+  /** Connects, and tells the sink once nothing is missed any more. */
+  async begin(): Promise<WatchStream> {
+    const { revisions, unreadable, connect } = this.#options
+    const present = await this.#presentRevision()
+    if (this.#barren >= MAX_BARREN) for (const place of this.#places) place.from = undefined
+    const start = (this.wasLive ? present : (revisions.listed ?? present)) + 1n
+    let lost = false
+    for (const place of this.#places) {
+      place.from ??= start
+      if (place.from <= present + 1n) continue
+      lost = true // an etcd without its data counts anew, and would be silent until it has come as far
+      place.from = present + 1n
+    }
+    const stream = await WatchStream.open(this.#connection, this.#sink, unreadable)
+    try {
+      const from = this.#places[0]?.from ?? start
+      await stream.watch(this.#places, connect.timeout)
+      this.#live(from, lost)
+      return stream
+    } catch (error) {
+      stream.close()
+      throw error
+    }
+  }
+
+  /** Throws when the stream ends; ends it with the signal. */
+  async follow(stream: WatchStream): Promise<void> {
+    const abort = () => stream.close()
+    this.#signal.addEventListener('abort', abort, { once: true })
+    if (this.#signal.aborted) abort()
+    try {
+      await stream.ended
+    } finally {
+      this.#signal.removeEventListener('abort', abort)
+      stream.close()
+      this.#barren = stream.progressed ? 0 : this.#barren + 1
+      noteGap(this.#options.revisions)
+    }
+  }
+
+  close(): void {
+    void this.#connection.close()
+  }
+
+  #live(from: bigint, lost: boolean): void {
+    this.#sink.state('live')
+    noteWatch(this.#options.revisions, from, (reason) => this.#sink.resync(reason))
+    if (lost) this.#sink.resync('etcd has lost its data')
+    else if (this.wasLive) this.#sink.resync('the watch of etcd was interrupted')
+    this.wasLive = true
+  }
+
+  /** A call, which unlike a stream also logs in again when the login has ended. */
+  async #presentRevision(): Promise<bigint> {
+    const key = this.#options.ranges[0]?.start ?? Buffer.of(0)
+    const { header } = await this.#connection.call((etcd) => etcd.kv.range({ key, count_only: true }), this.#signal)
+    return BigInt(header.revision)
+  }
+}

@@ -1,0 +1,128 @@
+import { expiryInstant, instant, type RevocationRecord } from '../../../revocation/index.js'
+
+/*
+ * What is where in etcd, in both of its APIs, for the prefix `jti/`:
+ *
+ *   jti/<id>                          a revoked token; any value. One that is written here is {"expiresAt":1628175421481}
+ *   jti-records/subject/<id>          a rule: {"revokedBefore":1628175421481,"expiresAt":1628175421481}; also client and session
+ *   jti-records/token/<id>            a token whose id the v2 API can't have as a key; value as above
+ *
+ *   <id>                              v2 only, where it is looked at beside v3: what `etcdctl set <id> <ttl>` leaves in the root
+ *
+ * Everything after the prefix is a token's id, so rules can't be under it: no name is free there. In the directory
+ * beside it ids are percent-encoded, so that the v2 API, which cleans paths and hides names that start with `_`,
+ * keeps them. `expiresAt` may be missing everywhere: unknown. Other members are ignored.
+ */
+
+/** A record as it is written: below which of the two directories, the key's rest, and the value. */
+export interface WrittenRecord {
+  readonly place: 'tokens' | 'records'
+  readonly rest: string
+  readonly value: string
+}
+
+const KINDS = ['token', 'subject', 'client', 'session'] as const
+
+/** Longer values were not written here; they are not read. */
+const MAX_VALUE_LENGTH = 256
+/** No token's id is longer; etcd itself takes 1.5 MB. */
+const MAX_ID_LENGTH = 64 * 1024
+
+/** The directory of the records that can't be below the prefix: `jti/` → `jti-records/`. */
+export function recordsPrefix(prefix: string): string {
+  return `${prefix.slice(0, -1)}-records/`
+}
+
+/** A record as both APIs take it: tokens below the prefix, rules beside it. */
+export function writeRecord(record: RevocationRecord): WrittenRecord {
+  const value = JSON.stringify(
+    record.kind === 'token'
+      ? { expiresAt: record.expiresAt }
+      : { revokedBefore: record.revokedBefore, expiresAt: record.expiresAt },
+  )
+  if (record.kind === 'token') return { place: 'tokens', rest: record.id, value }
+  return { place: 'records', rest: encodedKey(record), value }
+}
+
+/** A token below the directory of records, for an id that can't be a key below the prefix. */
+export function writeEncodedToken(record: RevocationRecord): WrittenRecord {
+  return { ...writeRecord(record), place: 'records', rest: encodedKey(record) }
+}
+
+/** The token that a key below the prefix names; `undefined` for one that names none. `value` may be anything. */
+export function readToken(id: string, value: string, now: number): RevocationRecord | undefined {
+  if (id === '' || id.length > MAX_ID_LENGTH) return undefined
+  return { kind: 'token', id, expiresAt: expiryInstant(parseValue(value).expiresAt, now) }
+}
+
+/** What `etcdctl set <jti> <ttl>`, WSO2 and this gateway write as a value. */
+const TOKEN_VALUE = /^(?:\d{1,20}|true|\{.*\})$/s
+/** Random names, as tokens' are: UUIDs, hexadecimal, base64url, JWTs. Words with no digit in them belong to something else. */
+const RANDOM_NAME = /^(?=.*\d)[\w.~+=-]{20,}$/
+
+/**
+ * The token that a key in the root of the v2 API names; `undefined` for one of another program's, which neither has a
+ * value that is written for tokens nor looks like a token's name.
+ */
+export function readRootToken(id: string, value: string, now: number): RevocationRecord | undefined {
+  if (id.includes('/') || !(TOKEN_VALUE.test(value) || RANDOM_NAME.test(id))) return undefined
+  return readToken(id, value, now)
+}
+
+/** The record that a key below the directory of records names; `undefined` for what was not written by the rules above. */
+export function readRecord(rest: string, value: string, now: number): RevocationRecord | undefined {
+  const slash = rest.indexOf('/')
+  const kind = KINDS.find((name) => name === rest.slice(0, slash))
+  const id = decodeId(rest.slice(slash + 1))
+  if (kind === undefined || id === undefined || id === '') return undefined
+  if (kind === 'token') return readToken(id, value, now)
+  const { revokedBefore, expiresAt } = parseValue(value)
+  const before = instant(revokedBefore)
+  if (before === undefined) return undefined
+  return { kind, id, revokedBefore: before, expiresAt: expiryInstant(expiresAt, now) }
+}
+
+/** Whether what a key already says makes writing `record` needless: the later moments win, an unknown end is no later. */
+export function saysAsMuch(existing: RevocationRecord | undefined, record: RevocationRecord): boolean {
+  if (existing === undefined) return false
+  if (existing.kind !== 'token' && record.kind !== 'token' && existing.revokedBefore < record.revokedBefore)
+    return false
+  return (existing.expiresAt ?? 0) >= (record.expiresAt ?? 0)
+}
+
+/**
+ * Seconds until a written record may vanish from the store. The margin outlives the clock skew that gateways grant to an
+ * expired token; `retention` (ms) is for an unknown end, and for one that has passed already: whoever hands over such
+ * a record may have the better clock, and what is not written is learnt by no other gateway.
+ */
+export function secondsToKeep(record: RevocationRecord, now: number, retention: number): number {
+  const left = record.expiresAt === undefined ? retention : record.expiresAt + KEEP_MARGIN - now
+  return Math.ceil((left > 0 ? left : retention) / 1000)
+}
+
+/** Milliseconds beyond a token's end: skews of up to four minutes, and the minute that gateways add. */
+const KEEP_MARGIN = 5 * 60_000
+
+function encodedKey({ kind, id }: RevocationRecord): string {
+  // A leading `_` would hide the key, and `.` or `..` would vanish, in the v2 API.
+  const encoded = encodeURIComponent(Buffer.from(id).toString()).replace(/^[_.]/, (c) => (c === '_' ? '%5F' : '%2E'))
+  return `${kind}/${encoded}`
+}
+
+function decodeId(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded)
+  } catch {
+    return undefined
+  }
+}
+
+/** A value's members if it was written by the rules above; any other value says nothing. */
+function parseValue(value: string): { revokedBefore?: unknown; expiresAt?: unknown } {
+  if (!value.startsWith('{') || value.length > MAX_VALUE_LENGTH) return {}
+  try {
+    return JSON.parse(value) as object
+  } catch {
+    return {}
+  }
+}

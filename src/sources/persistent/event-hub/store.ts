@@ -1,0 +1,148 @@
+import type { Dispatcher } from 'undici'
+import type { Secret } from '../../../config/index.js'
+import { basicCredentials, CallError, openCall } from '../../../http-client/index.js'
+import {
+  describeTarget,
+  type Logging,
+  MalformedElements,
+  type MalformedListing,
+  silent,
+} from '../../../logging/index.js'
+import type { RevocationRecord } from '../../../revocation/index.js'
+import { type ListingContext, type PersistentStore, StoreError } from '../../source.js'
+import { startPace } from '../pace.js'
+import { Patience } from '../patience.js'
+import { readHubAnswer } from './answer.js'
+import { type HubEntryProblem, hubRecord } from './entry.js'
+import { conditionOf, markOf } from './mark.js'
+
+export interface EventHubOptions {
+  /** Up to and without `/revokedjwt`: `https://localhost:9443/internal/data/v1`. */
+  readonly endpointUrl: string
+  /** Basic authentication; none if empty or absent. */
+  readonly username?: string
+  readonly password?: Secret
+  readonly client: Dispatcher
+  /** Milliseconds until a listing must be read whole, the time that its consumer takes included. */
+  readonly timeout: number
+  /** Milliseconds without a sign of the hub after which a listing is given up; more for a hub that needs more. Default 10 s. */
+  readonly idleTimeout?: number
+  /** Bytes that a listing may have. */
+  readonly maxBytes: number
+  /** Milliseconds for which the list keeps a revocation whose token's end is not known. Default 30 days. */
+  readonly retention?: number
+  readonly logging?: Logging
+}
+
+const RETENTION = 30 * 24 * 3_600_000
+/** However often a hub says that nothing has changed: after so long (ms), its entries are listed, and renewed. */
+const MARK_LIFE = 3_600_000
+/** So many times as long as a mark lives, what was listed outlives its own end: until it is listed again. */
+const KEPT_BEYOND = 2
+
+/**
+ * WSO2's event hub (`type = "default"`): `GET {endpointUrl}/revokedjwt`, in both of its shapes.
+ * It has no changes to watch and takes none: revocations are put there by the key manager.
+ * A listing throws {@link StoreError} unless it was read whole: what it yielded until then is true all the same.
+ *
+ * A hub that sends a strong `ETag`, or a `Last-Modified` that can be relied on, is asked for its list only if that has
+ * changed. A 304 then is as good as the list: nothing in it was left out as unreadable, nothing of it ends in the meantime.
+ */
+export function eventHubStore(options: EventHubOptions): PersistentStore {
+  const { client, timeout, maxBytes } = options
+  const url = listUrl(options.endpointUrl)
+  const { username = '' } = options
+  const headers = {
+    accept: 'application/json',
+    ...(username === '' ? {} : { authorization: basicCredentials(username, options.password?.reveal() ?? '') }),
+  }
+  const markLife = Math.min(MARK_LIFE, (options.retention ?? RETENTION) / KEPT_BEYOND)
+  const patience = new Patience(timeout, options.idleTimeout)
+  const malformed = new MalformedElements<HubEntryProblem>({
+    logger: (options.logging ?? silent)('TokenRevocation'),
+    warning: 'the event hub returned unreadable entries',
+  })
+
+  async function* list(signal: AbortSignal, context?: ListingContext): AsyncIterable<RevocationRecord> {
+    signal.throwIfAborted()
+    const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
+    try {
+      const asked = { url, username, at: Date.now() }
+      const condition = conditionOf(context?.since, asked, markLife)
+      const started = performance.now()
+      const answer = await openCall(client, {
+        url,
+        headers: { ...headers, ...condition },
+        timeout,
+        idleTimeout: patience.ms,
+        maxBytes,
+        signal: AbortSignal.any([signal, ended.signal]),
+      })
+      const took = performance.now() - started
+      patience.rewarded(took)
+      if (answer.status === 304 && Object.keys(condition).length > 0) {
+        for await (const _ of answer.body); // there is none; the connection is free then
+        context?.unchanged()
+        return
+      }
+      requireSuccess(url, answer.status)
+      const mark = markOf(answer.headers, asked, took)
+      const unreadable = malformed.listing()
+      yield* records(answer.body, unreadable, mark === undefined ? 0 : KEPT_BEYOND * markLife)
+      if (mark !== undefined && unreadable.isEmpty) context?.mark(mark)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') patience.lost()
+      throw error instanceof StoreError ? error : unreachable(url, error)
+    } finally {
+      ended.abort()
+    }
+  }
+  return { name: 'event hub', list, malformed: () => malformed.report() }
+}
+
+/** The records of an answer. What can't be read is counted, and hides nothing of what follows it. */
+async function* records(
+  body: AsyncIterable<Uint8Array>,
+  malformed: MalformedListing<HubEntryProblem>,
+  keepBeyond: number,
+): AsyncIterable<RevocationRecord> {
+  const now = Date.now()
+  const pace = startPace()
+  for await (const read of readHubAnswer(body)) {
+    for (const elements of read) {
+      const { list, from } = elements
+      if ('problem' in elements) {
+        malformed.count(elements.problem, `${list}[${from}]`)
+        continue
+      }
+      for (const [index, value] of elements.values.entries()) {
+        const record = hubRecord(list, value, now, keepBeyond)
+        if (typeof record === 'string') malformed.count(record, `${list}[${from + index}]`)
+        else yield record
+        if (pace.due()) await pace.turn()
+      }
+    }
+    if (pace.due()) await pace.turn()
+  }
+  malformed.end()
+}
+
+function listUrl(endpointUrl: string): string {
+  if (!URL.canParse(endpointUrl) || !/^https?:/i.test(endpointUrl)) {
+    throw new StoreError('ERR_STORE_CONFIG', 'endpointURL of the event hub must be an http or https URL')
+  }
+  const url = new URL(endpointUrl)
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/revokedjwt`
+  return url.href
+}
+
+function requireSuccess(url: string, status: number): void {
+  if (status >= 200 && status < 300) return
+  const code = status === 401 || status === 403 ? 'ERR_STORE_CREDENTIALS' : 'ERR_STORE_STATUS'
+  throw new StoreError(code, `${describeTarget(url)} answered ${status}`)
+}
+
+function unreachable(url: string, cause: unknown): StoreError {
+  return new StoreError('ERR_STORE_UNREACHABLE', `${describeTarget(url)} could not be listed`, { cause })
+}

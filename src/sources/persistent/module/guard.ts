@@ -1,0 +1,200 @@
+import { setTimeout as delayed } from 'node:timers/promises'
+import { describeError, type Logger, MalformedElements, scrub } from '../../../logging/index.js'
+import type { RevocationRecord } from '../../../revocation/index.js'
+import { within } from '../../../time/index.js'
+import { type PersistentStore, type RevocationSink, type SourceStatus, StoreError } from '../../source.js'
+import { startPace } from '../pace.js'
+import { checkedRecord, type RecordProblem } from './record.js'
+
+export interface GuardOptions {
+  /** Names the store in errors. */
+  readonly file: string
+  /** Milliseconds within which the next record of a listing must come. */
+  readonly recordTimeout: number
+  /** Milliseconds until a listing must be whole. */
+  readonly listTimeout: number
+  readonly log: Logger
+}
+
+const STATES: ReadonlySet<SourceStatus> = new Set(['connecting', 'live', 'gap', 'failed'])
+const MAX_TEXT = 200
+const FIRST_DELAY = 1_000
+const MAX_DELAY = 30_000
+/** Milliseconds that a store's `close` may take. */
+const CLOSE_TIMEOUT = 2_000
+
+type Malformed = MalformedElements<RecordProblem>
+
+/** The same store, but nothing that it delivers passes unchecked, and it can neither hang a listing nor end its watch. */
+export function guardStore(store: PersistentStore, options: GuardOptions): PersistentStore {
+  const { name } = store
+  let wasListed = false
+  const malformed: Malformed = new MalformedElements({
+    logger: options.log,
+    warning: 'the custom store returned invalid records',
+  })
+  return {
+    name,
+    list: (signal) => {
+      wasListed = true
+      return guardedList(store, options, malformed, signal)
+    },
+    malformed: () => malformed.report(),
+    ...(store.watch === undefined
+      ? {}
+      : { watch: (sink, signal) => guardedWatch(store, malformed, sink, signal, () => wasListed) }),
+    ...(store.put === undefined ? {} : { put: (record) => guardedPut(store, options, record) }),
+    ...(store.close === undefined ? {} : { close: () => guardedClose(store, options) }),
+  }
+}
+
+async function* guardedList(
+  store: PersistentStore,
+  options: GuardOptions,
+  malformed: Malformed,
+  signal: AbortSignal,
+): AsyncIterable<RevocationRecord> {
+  signal.throwIfAborted()
+  const own = new AbortController() // tells the store that nobody reads on
+  const pace = startPace()
+  const steps = new Steps(options, signal)
+  const bad = malformed.listing()
+  let iterator: AsyncIterator<unknown> | undefined
+  try {
+    iterator = iteratorOf(store.list(own.signal), options.file)
+    for (let index = 0; ; index++) {
+      const { done, value } = await steps.next(iterator)
+      if (done === true) break
+      const { record, problem } = checkedRecord(value)
+      if (problem !== undefined) bad.count(problem, `record ${index}`)
+      if (record !== undefined) yield record
+      if (pace.due()) await pace.turn()
+    }
+    bad.end()
+  } catch (cause) {
+    signal.throwIfAborted()
+    if (cause instanceof StoreError) throw cause
+    throw new StoreError('ERR_STORE_UNREACHABLE', `the list of the store module ${options.file} failed`, { cause })
+  } finally {
+    steps.end()
+    own.abort()
+    // Not awaited: a store that hangs would hang the listing that has given it up.
+    Promise.resolve(iterator?.return?.()).catch(() => undefined)
+  }
+}
+
+function iteratorOf(iterable: unknown, file: string): AsyncIterator<unknown> {
+  if (typeof iterable === 'object' && iterable !== null && Symbol.asyncIterator in iterable) {
+    return (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+  }
+  throw new StoreError('ERR_STORE_MODULE', `the store module ${file} has a list(signal) that returns no async iterable`)
+}
+
+/** The steps of a listing, each within its time and all of them within theirs. */
+class Steps {
+  readonly #signal: AbortSignal
+  readonly #timers: readonly [step: NodeJS.Timeout, all: NodeJS.Timeout]
+  readonly #aborted = () => this.#stop(this.#signal.reason)
+  #reject: (reason: unknown) => void = () => undefined
+  #stopped: { readonly reason: unknown } | undefined
+
+  constructor({ file, recordTimeout, listTimeout }: GuardOptions, signal: AbortSignal) {
+    const late = (what: string, ms: number) => () =>
+      this.#stop(new StoreError('ERR_STORE_UNREACHABLE', `the store module ${file}: ${what} within ${ms} ms`))
+    this.#signal = signal
+    this.#timers = [
+      setTimeout(late('no record came', recordTimeout), recordTimeout),
+      setTimeout(late('the list did not end', listTimeout), listTimeout),
+    ]
+    signal.addEventListener('abort', this.#aborted, { once: true })
+  }
+
+  next(iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+    this.#timers[0].refresh()
+    return new Promise((resolve, reject) => {
+      if (this.#stopped !== undefined) return reject(this.#stopped.reason)
+      this.#reject = reject
+      iterator.next().then(resolve, reject)
+    })
+  }
+
+  end(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#signal.removeEventListener('abort', this.#aborted)
+  }
+
+  #stop(reason: unknown): void {
+    this.#stopped = { reason }
+    this.#reject(reason)
+  }
+}
+
+/**
+ * Begins the watch again when it ends by itself, and has the store listed for what was missed: then, and once more when
+ * the watch stands, which it shows by the first thing that it says. A listing may have ended before that.
+ */
+async function guardedWatch(
+  store: PersistentStore,
+  malformed: Malformed,
+  sink: RevocationSink,
+  signal: AbortSignal,
+  wasListed: () => boolean,
+): Promise<void> {
+  for (let delay = FIRST_DELAY; !signal.aborted; delay = Math.min(MAX_DELAY, delay * 2)) {
+    let cause: unknown
+    let stands = false
+    const began = () => {
+      if (!stands && wasListed()) sink.resync("the watch of a store of one's own began after a listing")
+      stands = true
+    }
+    try {
+      await store.watch?.(checkedSink(sink, malformed, began), signal)
+    } catch (error) {
+      cause = error
+    }
+    if (signal.aborted) return
+    sink.state('gap', cause === undefined ? 'its watch ended' : describeError(cause))
+    await delayed(delay, undefined, { signal }).catch(() => undefined)
+    if (!signal.aborted) sink.resync("the watch of a store of one's own ended")
+  }
+}
+
+/** @param stands called, after the fact, with each sign that the watch stands */
+function checkedSink(sink: RevocationSink, malformed: Malformed, stands: () => void): RevocationSink {
+  return {
+    revoked(value) {
+      const { record, problem } = checkedRecord(value)
+      if (problem !== undefined) malformed.count(problem)
+      if (record !== undefined) sink.revoked(record)
+      stands()
+    },
+    state(status, detail) {
+      if (!STATES.has(status)) return
+      sink.state(status, detail === undefined ? undefined : shortened(detail))
+      if (status === 'live') stands()
+    },
+    resync: (reason) => sink.resync(shortened(reason)),
+  }
+}
+
+function shortened(text: unknown): string {
+  return scrub(String(text)).slice(0, MAX_TEXT)
+}
+
+async function guardedPut(store: PersistentStore, { file }: GuardOptions, record: RevocationRecord): Promise<void> {
+  try {
+    await store.put?.(record)
+  } catch (cause) {
+    if (cause instanceof StoreError) throw cause
+    throw new StoreError('ERR_STORE_UNREACHABLE', `the put of the store module ${file} failed`, { cause })
+  }
+}
+
+async function guardedClose(store: PersistentStore, { file, log }: GuardOptions): Promise<void> {
+  const closing = (async () => store.close?.())()
+  try {
+    await within(CLOSE_TIMEOUT, closing, () => new Error(`not within ${CLOSE_TIMEOUT} ms`))
+  } catch (error) {
+    log.warn("a store of one's own could not be closed", { file, reason: describeError(error) })
+  }
+}

@@ -1,0 +1,51 @@
+import type { RevocationRecord } from '../../../revocation/index.js'
+
+const RULES = ['subject', 'client', 'session'] as const
+/** No token's id is longer. */
+const MAX_ID_LENGTH = 64 * 1024
+
+/**
+ * What is wrong with a record of a custom store. The words are stable: metrics and logs carry them.
+ * - `not-an-object`: null, a string, a number
+ * - `no-id`: no `id` of 1 to 65,536 characters
+ * - `bad-kind`: a `kind` that is none of `token`, `subject`, `client` and `session`
+ * - `bad-expiry`: an `expiresAt` that is neither epoch milliseconds nor absent; the record is taken without it
+ * - `bad-time`: a rule whose `revokedBefore` is not epoch milliseconds
+ */
+export type RecordProblem = 'not-an-object' | 'no-id' | 'bad-kind' | 'bad-expiry' | 'bad-time'
+
+/** What a value is good for: a record, a problem that leaves it none, or both. */
+export interface CheckedRecord {
+  readonly record?: RevocationRecord
+  readonly problem?: RecordProblem
+}
+
+/**
+ * Takes what a custom store says for a record, or says why it is none. Only what is known is copied, so that nothing
+ * else gets in. An expiry that can't be read is unknown: what it stands with is revoked in any case. Never throws,
+ * whatever the object's members do when they are read.
+ */
+export function checkedRecord(value: unknown): CheckedRecord {
+  if (typeof value !== 'object' || value === null) return { problem: 'not-an-object' }
+  try {
+    return readRecord(value)
+  } catch {
+    return { problem: 'not-an-object' } // a getter, or a proxy, that throws
+  }
+}
+
+function readRecord(value: object): CheckedRecord {
+  const { kind, id, expiresAt: expiry, revokedBefore } = value as Readonly<Record<string, unknown>>
+  if (typeof id !== 'string' || id === '' || id.length > MAX_ID_LENGTH) return { problem: 'no-id' }
+  const expiresAt = isInstant(expiry) ? expiry : undefined
+  const doubt = expiry === undefined || expiry === null || isInstant(expiry) ? {} : ({ problem: 'bad-expiry' } as const)
+  if (kind === 'token') return { record: { kind, id, expiresAt }, ...doubt }
+  const rule = RULES.find((name) => name === kind)
+  if (rule === undefined) return { problem: 'bad-kind' }
+  if (!isInstant(revokedBefore)) return { problem: 'bad-time' }
+  return { record: { kind: rule, id, revokedBefore, expiresAt }, ...doubt }
+}
+
+function isInstant(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0
+}

@@ -1,0 +1,86 @@
+import { pathToFileURL } from 'node:url'
+import { type Logging, silent } from '../../../logging/index.js'
+import { within } from '../../../time/index.js'
+import { type PersistentStore, StoreError } from '../../source.js'
+import { guardStore } from './guard.js'
+
+export interface ModuleStoreOptions {
+  /** Absolute path of the module. */
+  readonly file: string
+  /** Its section of the configuration, which `createStore` gets as it is. */
+  readonly section: Readonly<Record<string, unknown>>
+  /** Milliseconds until `createStore` must have made the store. Default 10 s. */
+  readonly timeout?: number
+  /** Milliseconds within which the next record of a listing must come. Default 30 s. */
+  readonly recordTimeout?: number
+  /** Milliseconds until a listing must be whole. Default 10 min. */
+  readonly listTimeout?: number
+  readonly logging?: Logging
+}
+
+const TIMEOUT = 10_000
+const RECORD_TIMEOUT = 30_000
+const LIST_TIMEOUT = 600_000
+
+/**
+ * Loads a store of one's own: a module, ESM or CommonJS, that exports `createStore(section)`, which returns a
+ * {@link PersistentStore} or a promise of one. What it delivers is checked record by record: what is none is left out,
+ * and counted.
+ * Throws {@link StoreError} `ERR_STORE_MODULE`, which names the file and what was expected.
+ */
+export async function moduleStore(options: ModuleStoreOptions): Promise<PersistentStore> {
+  const { file, section, timeout = TIMEOUT } = options
+  const createStore = exported(file, await load(file))
+  let made: unknown
+  try {
+    made = await within(timeout, Promise.resolve(createStore(section)), () =>
+      wrong(file, `did not make a store within ${timeout} ms`),
+    )
+  } catch (cause) {
+    throw cause instanceof StoreError ? cause : wrong(file, 'failed in createStore', cause)
+  }
+  return guardStore(checkedStore(file, made), {
+    file,
+    recordTimeout: options.recordTimeout ?? RECORD_TIMEOUT,
+    listTimeout: options.listTimeout ?? LIST_TIMEOUT,
+    log: (options.logging ?? silent)('TokenRevocation'),
+  })
+}
+
+async function load(file: string): Promise<unknown> {
+  try {
+    return await import(pathToFileURL(file).href)
+  } catch (cause) {
+    throw wrong(file, 'could not be loaded: expected an ESM or CommonJS module that exports createStore', cause)
+  }
+}
+
+/** ESM's export, CommonJS's `exports.createStore`, or that of `export default` and `module.exports`. */
+function exported(file: string, module: unknown): (section: unknown) => unknown {
+  for (const holder of [module, member(module, 'default')]) {
+    const createStore = member(holder, 'createStore')
+    if (typeof createStore === 'function') return (section) => Reflect.apply(createStore, holder, [section])
+  }
+  throw wrong(file, 'exports no function createStore(options)')
+}
+
+function checkedStore(file: string, made: unknown): PersistentStore {
+  if (typeof made !== 'object' || made === null) throw wrong(file, 'made no store: createStore must return an object')
+  if (typeof member(made, 'name') !== 'string') throw wrong(file, 'made a store without a name: expected a string')
+  if (typeof member(made, 'list') !== 'function') throw wrong(file, 'made a store without list(signal)')
+  for (const optional of ['watch', 'put', 'close']) {
+    const found = member(made, optional)
+    if (found !== undefined && typeof found !== 'function')
+      throw wrong(file, `made a store whose ${optional} is no function`)
+  }
+  return made as PersistentStore
+}
+
+function member(holder: unknown, name: string): unknown {
+  const mayHave = (typeof holder === 'object' && holder !== null) || typeof holder === 'function'
+  return mayHave ? Reflect.get(holder, name) : undefined
+}
+
+function wrong(file: string, what: string, cause?: unknown): StoreError {
+  return new StoreError('ERR_STORE_MODULE', `the store module ${file} ${what}`, { cause })
+}

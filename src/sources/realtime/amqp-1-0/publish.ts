@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import rhea, { type ConnectionOptions, type EventContext } from 'rhea'
+import type { Secret } from '../../../config/index.js'
+import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker.js'
+import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
+import { toBrokerError } from './refusal.js'
+import { plain } from './sasl-plain.js'
+import { topicAddress } from './topic-address.js'
+
+export interface Amqp10Target {
+  readonly topic: string
+  /** Empty: SASL is not used. */
+  readonly username: string
+  readonly password: Secret
+  readonly tls: BrokerTls
+}
+
+/**
+ * Publishes one text message to the topic. Resolves when the broker has accepted it; rejects with BrokerRefusal,
+ * BrokerProtocolError or the socket's error.
+ */
+export async function publish10(
+  broker: Broker,
+  target: Amqp10Target,
+  text: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let socket: Socket | undefined
+  const giveUp = () => socket?.destroy(new BrokerProtocolError('the broker did not answer in time'))
+  signal.addEventListener('abort', giveUp, { once: true })
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const connection = rhea.create_container({ id: `mgw-${randomUUID()}` }).create_connection({
+        host: broker.host,
+        port: broker.port,
+        hostname: broker.host,
+        reconnect: false,
+        max_frame_size: MAX_FRAME_SIZE,
+        ...(target.username === ''
+          ? {}
+          : { sasl_mechanisms: { PLAIN: () => plain(target.username, target.password) } }),
+        connect: (_port: number, _host: string, _options: unknown, ready: () => void) => {
+          socket = guarded(openSocket(broker, target.tls, ready), reject)
+          return socket
+        },
+      } as ConnectionOptions)
+      const fails = (event: string, where: string, error: (context: EventContext) => unknown) =>
+        connection.on(event, (context: EventContext) => reject(toBrokerError(where, error(context))))
+      fails('connection_error', 'connection refused', ({ error }) => error)
+      fails('session_error', 'session refused', ({ session }) => session?.error)
+      fails('sender_error', 'publishing refused', ({ sender }) => sender?.error)
+      fails('protocol_error', 'not AMQP 1.0', (error) => error)
+      fails('error', 'not understood', (error) => error)
+      fails('rejected', 'the message was rejected', ({ delivery }) => delivery?.remote_state?.error)
+      fails('connection_close', 'the broker closed the connection', () => undefined)
+      fails('disconnected', 'the connection was lost', () => undefined)
+      for (const event of ['released', 'modified', 'sender_close']) {
+        connection.on(event, () => reject(new BrokerRefusal('the broker did not take the message')))
+      }
+      connection.on('connection_open', () => {
+        const address = topicAddress(target.topic, connection.properties)
+        connection.open_sender({ target: { address, capabilities: ['topic'] } })
+      })
+      connection.once('sendable', ({ sender }: EventContext) => sender?.send({ body: text }))
+      connection.once('accepted', () => resolve())
+      connection.connect()
+      if (signal.aborted) giveUp()
+    })
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+    // With an error, because rhea stops its timers at the socket's 'error'.
+    socket?.destroy(new BrokerProtocolError('done'))
+  }
+}
+
+function guarded(socket: Socket, fail: (error: Error) => void): Socket {
+  const guard = new FrameGuard()
+  socket.on('error', fail)
+  socket.once('close', () => fail(new BrokerProtocolError('the connection was lost')))
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      guard.watch(chunk)
+    } catch (error) {
+      fail(error instanceof Error ? error : new BrokerProtocolError('not AMQP 1.0'))
+      socket.destroy(error instanceof Error ? error : undefined)
+    }
+  })
+  return socket
+}

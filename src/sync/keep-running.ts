@@ -1,0 +1,81 @@
+import { describeError, type Logger } from '../logging/index.js'
+import type { RevocationSink } from '../sources/source.js'
+import type { Clock } from '../time/index.js'
+
+const FIRST_DELAY = 1_000
+const MAX_DELAY = 30_000
+
+export interface KeepRunningOptions {
+  readonly name: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs a source until the signal aborts, and never rejects. A source promises to do the same; one that ends, or rejects,
+ * all the same is a gap (or has failed, if it was not live), and is begun again: after 1 s, then later and later, up to 30 s.
+ */
+export async function keepRunning(
+  run: (sink: RevocationSink, signal: AbortSignal) => Promise<void>,
+  sink: RevocationSink,
+  options: KeepRunningOptions,
+): Promise<void> {
+  const { name, clock, logger, signal } = options
+  for (let delay = FIRST_DELAY; !signal.aborted; delay = Math.min(MAX_DELAY, delay * 2)) {
+    const ended = new AbortController() // for what such a source may have left behind
+    const once = new OneRun(sink)
+    const begun = clock.elapsed()
+    let reason = 'it ended by itself'
+    try {
+      await run(once, AbortSignal.any([signal, ended.signal]))
+    } catch (error) {
+      reason = describeError(error)
+      if (!signal.aborted) logger.error('a revocation source stopped', error, { source: name })
+    }
+    ended.abort()
+    once.end()
+    if (signal.aborted) return
+    if (clock.elapsed() - begun > MAX_DELAY) delay = FIRST_DELAY
+    sink.state(once.wasLive ? 'gap' : 'failed', reason)
+    // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
+    await pause((delay / 2) * (1 + clock.random()), clock, signal)
+  }
+}
+
+/** The sink of one run: how that stood says nothing of the next. What it learnt, however late, stays true. */
+class OneRun implements RevocationSink {
+  readonly #sink: RevocationSink
+  #hasEnded = false
+  wasLive = false
+
+  constructor(sink: RevocationSink) {
+    this.#sink = sink
+  }
+
+  readonly revoked: RevocationSink['revoked'] = (record) => this.#sink.revoked(record)
+
+  readonly resync: RevocationSink['resync'] = (reason) => this.#sink.resync(reason)
+
+  readonly state: RevocationSink['state'] = (status, detail) => {
+    if (this.#hasEnded) return
+    this.wasLive ||= status === 'live'
+    this.#sink.state(status, detail)
+  }
+
+  end(): void {
+    this.#hasEnded = true
+  }
+}
+
+function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      cancel()
+      signal.removeEventListener('abort', over)
+      resolve()
+    }
+    const cancel = clock.after(ms, over)
+    signal.addEventListener('abort', over)
+  })
+}

@@ -1,0 +1,6 @@
+export { type Clock, systemClock } from './clock.js'
+export { KnownWatch } from './known-watch.js'
+export { NotedMoments } from './noted-moments.js'
+export { type Backoff, DEFAULT_BACKOFF, RetrySchedule } from './retry-schedule.js'
+export { type Moments, readMoments, TrustedClock } from './trusted-clock.js'
+export { within } from './within.js'

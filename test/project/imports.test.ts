@@ -1,0 +1,152 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+
+const src = join(process.cwd(), 'src')
+
+/** Which folders a folder may import from. The longest name that fits a file is its folder; a file that has a name here is one, too. */
+const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  cli: ['gateway', 'config', 'demo', 'logging'],
+  demo: ['gateway', 'certificates', 'config', 'logging'],
+  gateway: [
+    'apis',
+    'server',
+    'certificates',
+    'auth',
+    'token',
+    'revocation',
+    'sources',
+    'sources/source',
+    'sources/message',
+    'sync',
+    'journal',
+    'outbox',
+    'replication',
+    'time',
+    'proxy',
+    'http-client',
+    'faults',
+    'admin',
+    'logging',
+    'config',
+  ],
+  admin: ['revocation', 'auth', 'server', 'logging', 'config'],
+  server: ['apis', 'auth', 'proxy', 'http-client', 'faults', 'token', 'revocation', 'logging', 'config'],
+  apis: ['faults', 'logging', 'config'],
+  auth: ['token', 'certificates', 'faults', 'http-client', 'logging', 'config'],
+  proxy: ['http-client', 'faults', 'logging', 'config'],
+  sources: ['sources/source', 'sources/realtime', 'sources/persistent', 'http-client', 'logging', 'config'],
+  'sources/realtime': ['sources/source', 'sources/message', 'time', 'logging', 'config'],
+  'sources/persistent': ['sources/source', 'revocation', 'time', 'http-client', 'logging', 'config'],
+  'sources/message': ['sources/source', 'revocation', 'token', 'logging'],
+  'sources/source': ['revocation', 'logging'],
+  sync: ['sources/source', 'journal', 'outbox', 'revocation', 'time', 'logging'],
+  outbox: ['journal', 'revocation', 'logging'],
+  journal: ['revocation', 'token', 'time', 'logging'],
+  replication: ['revocation', 'token', 'time', 'logging'],
+  revocation: ['token'],
+  token: [],
+  time: ['logging'],
+  'http-client': ['logging', 'config'],
+  certificates: ['logging', 'config'],
+  faults: [],
+  logging: [],
+  config: [],
+}
+
+/** Which folders may import a package; one that is not named here may be imported by none. */
+const VENDORS: Readonly<Record<string, readonly string[]>> = {
+  commander: ['cli'],
+  rhea: ['sources/realtime', 'demo'],
+  amqplib: ['sources/realtime'],
+  etcd3: ['sources/persistent'],
+  '@streamparser/json': ['sources/persistent'],
+  jose: ['auth', 'demo'],
+  'lru-cache': ['auth'],
+  yaml: ['apis'],
+  'find-my-way': ['apis'],
+  selfsigned: ['certificates'],
+  'node-forge': ['certificates'],
+  undici: ['http-client'],
+  'http-proxy': ['proxy'],
+  pino: ['logging'],
+  '@iarna/toml': ['config'],
+  zod: ['config'],
+}
+
+/** Types cost nothing at run time: what a folder is handed by another may be named by its vendor's type. */
+const TYPE_ONLY: Readonly<Record<string, readonly string[]>> = {
+  undici: ['auth', 'proxy', 'server', 'sources', 'sources/persistent', 'gateway'],
+}
+
+const imports = sources().flatMap((file) => importsOf(file).map((imported) => ({ file, ...imported })))
+
+t.test(
+  'a folder imports only the folders that it may, and only what their index offers, or what a store is loaded by once it is needed',
+  async (t) => {
+    for (const { file, from, isDynamic } of imports) {
+      if (!from.startsWith('.')) continue
+      const imported = relative(src, join(src, dirname(file), from))
+      const [here, there] = [folder(file), folder(imported)]
+      if (here === there) continue
+      t.ok(FOLDERS[here]?.includes(there), `${file} imports ${from}`)
+      const isOffered =
+        imported === `${there}.js` ||
+        imported === `${there}/index.js` ||
+        (isDynamic && /\/(store|beside)\.js$/.test(imported))
+      t.ok(isOffered, `${file} imports ${from}: past the index`)
+    }
+  },
+)
+
+t.test('a package is imported only in its folder', async (t) => {
+  for (const { file, from, typeOnly } of imports) {
+    const name = packageOf(from)
+    if (name === undefined) continue
+    const allowed = [...(VENDORS[name] ?? []), ...(typeOnly ? (TYPE_ONLY[name] ?? []) : [])]
+    t.ok(allowed.includes(folder(file)), `${file} imports ${from}`)
+    t.notOk(builtinModules.includes(name), `${file} imports ${from} without node:`)
+  }
+})
+
+t.test('every dependency is imported, and every package that is imported is a dependency', async (t) => {
+  const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as { dependencies: Record<string, string> }
+  const imported = imports.map(({ from }) => packageOf(from)).filter((name) => name !== undefined)
+  t.strictSame([...new Set(imported)].sort(), Object.keys(dependencies).sort())
+})
+
+/** The package that an import names; none if it is a file of ours or a part of Node. */
+function packageOf(from: string): string | undefined {
+  if (from.startsWith('.') || from.startsWith('node:')) return undefined
+  return from.split('/', from.startsWith('@') ? 2 : 1).join('/')
+}
+
+/** `src/gateway.ts` and `src/worker.ts`, the only two that know everybody, stand beside the parts that they share. */
+function folder(file: string): string {
+  const path = file.replace(/\.[jt]s$/, '')
+  if (path === 'worker') return 'gateway'
+  const names = Object.keys(FOLDERS).filter((name) => path === name || path.startsWith(`${name}/`))
+  return names.sort((one, other) => other.length - one.length)[0] ?? path
+}
+
+function sources(): string[] {
+  return readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+}
+
+function importsOf(file: string): { from: string; typeOnly: boolean; isDynamic: boolean }[] {
+  const text = readFileSync(join(src, file), 'utf8')
+  const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'([^']+)'/gm)].map(
+    ([, type, from]) => ({
+      from: from ?? '',
+      typeOnly: type !== undefined,
+      isDynamic: false,
+    }),
+  )
+  const bare = [...text.matchAll(/(?:^import\s+|\bimport\()'([^']+)'/gm)].map(([text, from]) => ({
+    isDynamic: text.startsWith('import('),
+    from: from ?? '',
+    typeOnly: false,
+  }))
+  return [...found, ...bare]
+}

@@ -1,0 +1,224 @@
+import { setImmediate } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { silent } from '../../src/logging/index.js'
+import { Publisher, Replica } from '../../src/replication/index.js'
+import { LEASE, monotonicBeginning, type PrimaryMessage, type WorkerMessage } from '../../src/replication/messages.js'
+import { RealtimeStatus } from '../../src/revocation/realtime-status.js'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
+
+const fingerprints = new Fingerprinter(Buffer.from('01234567'))
+const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
+
+/** A primary whose clock stands still until it is told to go on, and workers that get messages when they are told to. */
+function primary(t: Test, limits?: { entries: number; messages: number }) {
+  const time = { now: 1_000 }
+  const now = () => time.now
+  const list = new RevocationList({ fingerprints, ...RETENTION })
+  const publisher = new Publisher({
+    list,
+    seed: fingerprints.seed,
+    remaining: () => Number.POSITIVE_INFINITY,
+    moments: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    realtimeStatus: new RealtimeStatus(),
+    logger: silent('test'),
+    now,
+    ...(limits === undefined ? {} : { limits }),
+  })
+  t.teardown(() => publisher.close())
+  let last = 0
+  const worker = () => {
+    const down: PrimaryMessage[] = []
+    const up: WorkerMessage[] = []
+    const subscription = publisher.subscribe('worker', (message) => down.push(structuredClone(message)))
+    const replica = new Replica({ ...RETENTION, now, send: (message) => up.push(structuredClone(message)) })
+    t.teardown(() => replica.close())
+    void replica.follow()
+    return {
+      replica,
+      down,
+      subscription,
+      /** Applies so many messages of the primary, by default all. */
+      async apply(count = Number.POSITIVE_INFINITY) {
+        publisher.flush()
+        for (; count > 0 && down.length > 0; count--) replica.receive(down.shift() as PrimaryMessage)
+        await setImmediate() // it acknowledges once a turn
+      },
+      /** Delivers its acknowledgements. */
+      acknowledge() {
+        for (const message of up.splice(0)) subscription.receive(message)
+      },
+      /** Both, until nothing is under way. */
+      async settle() {
+        do {
+          this.acknowledge()
+          await this.apply()
+        } while (down.length > 0 || up.length > 0)
+      },
+    }
+  }
+  return {
+    time,
+    publisher,
+    worker,
+    /** Enters a revocation and asks for its enforcement; `done` says whether that was confirmed. */
+    revoke() {
+      list.add({ kind: 'token', id: `token-${++last}`, expiresAt: Date.now() + 3_600_000 }, 'here', Date.now())
+      const asked = { outcome: 'waiting', promise: publisher.enforced() }
+      asked.promise.then(
+        () => {
+          asked.outcome = 'enforced'
+        },
+        ({ code }: { code: string }) => {
+          asked.outcome = code
+        },
+      )
+      return asked
+    },
+  }
+}
+
+t.test('a revocation is enforced when every worker has applied it and said so: sent is not applied', async (t) => {
+  const p = primary(t)
+  const [first, second] = [p.worker(), p.worker()]
+  for (const worker of [first, second]) await worker.settle()
+  const asked = p.revoke()
+  p.publisher.flush()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting', 'it is under way')
+  await first.apply()
+  first.acknowledge()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting', 'the other has not got it')
+  await second.apply()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting', 'nor said so')
+  second.acknowledge()
+  await asked.promise
+})
+
+t.test('a worker that stands still may serve until its lease is over, and only then counts for nothing', async (t) => {
+  const p = primary(t)
+  const worker = p.worker()
+  await worker.settle()
+  p.publisher.heartbeat() // sent, and not read: it may read it at any time
+  const saidAt = p.time.now
+  const asked = p.revoke()
+  p.time.now = saidAt + LEASE - 1
+  p.publisher.heartbeat()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting')
+  await worker.apply(1)
+  t.ok(worker.replica.isKnown, 'it serves, and has not got the revocation')
+  p.time.now = saidAt + LEASE
+  t.notOk(worker.replica.isKnown)
+  p.publisher.heartbeat()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting', 'what it looked up a moment ago may be on its way')
+  p.time.now = saidAt + LEASE + 250
+  p.publisher.heartbeat()
+  await asked.promise
+})
+
+t.test('a process that is held up while it reads the clock that all share is not late by that', async (t) => {
+  let now = 1_000
+  const heldUp = [100, 0.1, 30]
+  const machine = () => {
+    const read = now
+    now += heldUp.shift() ?? 10 // behind the look at the machine's clock, before that at its own
+    return read
+  }
+  t.ok(Math.abs(monotonicBeginning(machine, () => now - 900) - 900) < 0.1)
+  const other = Number(process.hrtime.bigint()) / 1e6 - performance.now()
+  t.ok(monotonicBeginning() >= other - 0.1, 'not later than one look')
+})
+
+t.test('one that may serve and does not acknowledge is a failure, and so is a gateway that stops', async (t) => {
+  const p = primary(t)
+  const worker = p.worker()
+  await worker.settle()
+  const asked = p.revoke()
+  for (let i = 0; i < 10; i++) {
+    p.time.now += 1_000
+    // It hears that the primary lives, and its acknowledgement of the revocation is lost.
+    worker.subscription.receive({ type: 'ack', n: Number.MAX_SAFE_INTEGER, sequence: 0 })
+    for (const { n } of worker.down.splice(0)) worker.subscription.receive({ type: 'ack', n, sequence: 0 })
+    p.publisher.heartbeat()
+  }
+  await t.rejects(asked.promise, { name: 'UnconfirmedRevocation', code: 'ERR_REVOCATION_NOT_ENFORCED' })
+  const last = p.revoke()
+  p.publisher.close()
+  await t.rejects(last.promise, { code: 'ERR_REVOCATION_NOT_ENFORCED' })
+})
+
+t.test('a worker that has ended serves nobody', async (t) => {
+  const p = primary(t)
+  const worker = p.worker()
+  await worker.settle()
+  const asked = p.revoke()
+  worker.subscription.close()
+  await asked.promise
+})
+
+t.test('a new worker is waited for from the moment at which it is told that it may serve', async (t) => {
+  const p = primary(t)
+  const worker = p.worker()
+  await p.revoke().promise
+  worker.acknowledge() // it says hello, and is sent a list that is soon out of date
+  const asked = p.revoke()
+  await worker.apply()
+  await setImmediate()
+  t.equal(asked.outcome, 'waiting')
+  worker.acknowledge()
+  await asked.promise
+  t.ok(worker.replica.isKnown)
+  t.equal(worker.replica.list.size.tokens, 2)
+})
+
+t.test(
+  'a replica that fell behind is waited for until it has heard so, and then until it has the list again',
+  async (t) => {
+    const p = primary(t, { entries: 2, messages: 100 })
+    const worker = p.worker()
+    await worker.settle()
+    for (let i = 0; i < 4; i++) {
+      p.revoke()
+      p.publisher.flush()
+    }
+    t.equal(worker.subscription.status()?.state, 'behind')
+    const asked = p.revoke()
+    await worker.apply(1)
+    worker.acknowledge()
+    t.ok(worker.replica.isKnown, 'it has not heard that it is behind: it serves by what it has')
+    await worker.apply()
+    t.notOk(worker.replica.isKnown)
+    t.equal(asked.outcome, 'waiting')
+    await worker.settle()
+    await asked.promise
+    t.equal(worker.replica.list.size.tokens, 5)
+  },
+)
+
+t.test('a replica claims no sequence number before it has the whole list', async (t) => {
+  const said: WorkerMessage[] = []
+  const replica = new Replica({ ...RETENTION, now: () => 1_000, send: (message) => said.push(message) })
+  t.teardown(() => replica.close())
+  const claims = async (message: PrimaryMessage, sequence: number, text: string) => {
+    replica.receive(message)
+    await setImmediate()
+    t.match(said.at(-1), { type: 'ack', n: message.n, sequence }, text)
+  }
+  const lease = {
+    knownUntil: Number.POSITIVE_INFINITY,
+    saidAt: 1_000,
+    moments: { earliest: 0, retained: 0, latest: 0 },
+  }
+  await claims({ n: 1, type: 'begin', seed: fingerprints.seed }, 0, 'nothing yet')
+  await claims({ n: 2, type: 'delta', blocks: [], sequence: 7 }, 0, 'what came before it is not here')
+  await claims({ n: 3, type: 'end', sequence: 8, ...lease }, 8, 'now it is')
+  await claims({ n: 4, type: 'delta', blocks: [], sequence: 9 }, 9, 'each change counts')
+  await claims({ n: 5, type: 'stale' }, 9, 'no more than it has')
+  await claims({ n: 6, type: 'begin', seed: fingerprints.seed }, 9, 'a list begins')
+  await claims({ n: 7, type: 'delta', blocks: [], sequence: 30 }, 9, 'what was left out is not here')
+  await claims({ n: 8, type: 'end', sequence: 31, ...lease }, 31, 'now it is')
+})

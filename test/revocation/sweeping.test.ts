@@ -1,0 +1,51 @@
+import t from 'tap'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { sweepExpired } from '../../src/revocation/sweeping.js'
+import { TrustedClock } from '../../src/time/trusted-clock.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
+
+const HOUR = 3_600_000
+const START = Date.UTC(2026, 0, 1)
+
+t.test('what has expired goes, but not by a clock that is ahead for a while', async (t) => {
+  let ahead = START
+  let elapsed = 0
+  let tick = () => {}
+  const clock = {
+    now: () => ahead + elapsed,
+    elapsed: () => elapsed,
+    random: () => 0.5,
+    after: (_: number, action: () => void) => {
+      tick = action
+      return () => {
+        tick = () => {}
+      }
+    },
+  }
+  const pass = (ms: number) => {
+    elapsed += ms
+    for (let i = 0; i < 600; i++) tick()
+  }
+  const list = new RevocationList({ fingerprints: Fingerprinter.random(), timestampSkew: 0, retention: HOUR })
+  const time = new TrustedClock(clock)
+  const stop = sweepExpired(
+    () => list,
+    () => time.moments(),
+    clock,
+  )
+  tick()
+  pass(HOUR)
+  list.add({ kind: 'token', id: 'a', expiresAt: clock.now() + HOUR }, 'topic', clock.now())
+  ahead += 2 * HOUR
+  pass(HOUR / 4)
+  t.equal(list.size.tokens, 1)
+  ahead -= 2 * HOUR
+  pass(HOUR / 2)
+  t.equal(list.size.tokens, 1)
+  pass(HOUR / 2)
+  t.equal(list.size.tokens, 0)
+  stop()
+  list.add({ kind: 'token', id: 'b', expiresAt: clock.now() + 1 }, 'topic', clock.now())
+  pass(HOUR)
+  t.equal(list.size.tokens, 1, 'stopped')
+})

@@ -1,0 +1,34 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { gatewayName } from '../../src/sources/gateway-name.js'
+
+t.test('a name is made once, whoever asks for it at the same time', async (t) => {
+  const directory = join(t.testdir(), 'state')
+  const file = join(directory, 'gateway-name')
+  const names = await Promise.all(Array.from({ length: 10 }, () => gatewayName(file)))
+  const [name] = names
+  t.match(name, /^mgw-[0-9a-f-]{36}$/)
+  t.same(new Set(names).size, 1)
+  t.equal(await gatewayName(file), name)
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  t.strictSame(readdirSync(directory), ['gateway-name'])
+})
+
+t.test('a file that a crash has left empty counts as absent', async (t) => {
+  const directory = t.testdir({ 'gateway-name': '' })
+  const file = join(directory, 'gateway-name')
+  const name = await gatewayName(file)
+  t.match(name, /^mgw-[0-9a-f-]{36}$/)
+  t.equal(readFileSync(file, 'utf8'), name)
+  t.equal(await gatewayName(file), name)
+})
+
+t.test('what can not be read is an error, and no other name', async (t) => {
+  await t.rejects(gatewayName(`${t.testdir({ 'gateway-name': {} })}/gateway-name`), { code: 'EISDIR' })
+})
+
+t.test('where no name can be kept there is none', async (t) => {
+  // A name as long as the file system has leaves no room for the file that is written beside it.
+  await t.rejects(gatewayName(join(t.testdir(), 'x'.repeat(255))), { code: 'ERR_GATEWAY_NAME' })
+})

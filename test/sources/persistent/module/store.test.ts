@@ -1,0 +1,223 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createLogging } from '../../../../src/logging/index.js'
+import { type ModuleStoreOptions, moduleStore } from '../../../../src/sources/persistent/module/store.js'
+import type { PersistentStore, RevocationSink } from '../../../../src/sources/source.js'
+import { failure, listed, startWatch, testContract, token } from '../contract.js'
+
+let modules = 0
+
+/** Keeps what it is told in memory, as the smallest store of one's own would. */
+const MEMORY = `
+  const stores = globalThis.memoryStores ??= new Map()
+  function createStore({ name }) {
+    const memory = stores.get(name) ?? { records: new Map(), sinks: new Set() }
+    stores.set(name, memory)
+    const key = (r) => r.kind + ' ' + r.id
+    return {
+      name: 'memory',
+      async *list() { yield* [...memory.records.values()] },
+      async watch(sink, signal) {
+        memory.sinks.add(sink)
+        sink.state('live')
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        memory.sinks.delete(sink)
+      },
+      async put(record) {
+        const known = memory.records.get(key(record))
+        const later = (a, b) => (a === undefined || b > a ? b : a)
+        memory.records.set(key(record), {
+          ...record,
+          ...(known?.revokedBefore ? { revokedBefore: later(known.revokedBefore, record.revokedBefore) } : {}),
+          expiresAt: later(known?.expiresAt, record.expiresAt),
+        })
+        for (const sink of memory.sinks) sink.revoked(record)
+      },
+    }
+  }`
+
+t.test('the contract of every store', async (t) => {
+  let names = 0
+  testContract(t, async (t) => {
+    const section = { name: `store ${names++}` }
+    const store = await load(t, `${MEMORY}\nexport { createStore }`, { section })
+    const other = await load(t, `${MEMORY}\nexport { createStore }`, { section })
+    return { store, revoke: async (id) => other.put?.(token(id, undefined)) }
+  })
+})
+
+t.test('a module may be ESM or CommonJS, its export named or default, and gets its section', async (t) => {
+  const store = "{ name: options.type, async *list() { yield { kind: 'token', id: options.table } } }"
+  const section = { type: 'mine', table: 'revoked' }
+  const cases: [string, string][] = [
+    ['s.mjs', `export function createStore(options) { return ${store} }`],
+    ['s.mjs', `export const createStore = async (options) => (${store})`],
+    ['s.mjs', `export default { createStore(options) { return ${store} } }`],
+    ['s.cjs', `exports.createStore = (options) => (${store})`],
+    ['s.cjs', `module.exports = { createStore: (options) => (${store}) }`],
+    ['s.cjs', `module.exports = class { static createStore(options) { return ${store} } }`],
+  ]
+  for (const [name, source] of cases) {
+    const made = await load(t, source, { section }, name)
+    t.equal(made.name, 'mine', source)
+    t.strictSame(await listed(made), [token('revoked', undefined)])
+    t.equal(made.watch, undefined)
+    t.equal(made.put, undefined)
+  }
+})
+
+t.test('a module that is missing, throws or has the wrong shape is an error that names the file', async (t) => {
+  const cases: [string, string, RegExp][] = [
+    ['a syntax error', 'export function {', /could not be loaded: expected an ESM or CommonJS module/],
+    ['one that throws', "throw new Error('at load')", /could not be loaded/],
+    ['no export', 'export const x = 1', /exports no function createStore/],
+    ['an export that is none', 'export const createStore = {}', /exports no function createStore/],
+    ['createStore throws', "export const createStore = () => { throw new Error('no table') }", /failed in createStore/],
+    ['createStore rejects', "export const createStore = async () => { throw 'no table' }", /failed in createStore/],
+    [
+      'createStore hangs',
+      'export const createStore = () => new Promise(() => {})',
+      /did not make a store within 50 ms/,
+    ],
+    ['no store', 'export const createStore = () => undefined', /must return an object/],
+    ['no name', 'export const createStore = () => ({ async *list() {} })', /without a name/],
+    ['no list', "export const createStore = () => ({ name: 'x' })", /without list\(signal\)/],
+    ['a bad watch', "export const createStore = () => ({ name: 'x', list() {}, watch: 1 })", /watch is no function/],
+    ['a bad put', "export const createStore = () => ({ name: 'x', list() {}, put: {} })", /put is no function/],
+  ]
+  for (const [title, source, message] of cases) {
+    const error = await failure(load(t, source, { timeout: 50 }))
+    t.match(error, { code: 'ERR_STORE_MODULE', message }, title)
+    t.match(String(error), /store.mjs/, `${title}: names the file`)
+  }
+  const missing = await failure(moduleStore({ file: join(t.testdir(), 'none.mjs'), section: {} }))
+  t.match(missing, { code: 'ERR_STORE_MODULE', message: /none.mjs could not be loaded/ })
+})
+
+t.test('a record that is none is left out and counted, and hides none of the others', async (t) => {
+  const cases: [string, string][] = [
+    ['null', 'not-an-object'],
+    ["'s3cret'", 'not-an-object'],
+    ["{ get kind() { throw new Error('s3cret') } }", 'not-an-object'],
+    ["{ kind: 'token' }", 'no-id'],
+    ["{ kind: 'token', id: '' }", 'no-id'],
+    ["{ kind: 'token', id: 7 }", 'no-id'],
+    ["{ kind: 'token', id: 's3cret'.repeat(20000) }", 'no-id'],
+    ["[{ kind: 'token', id: 's3cret' }]", 'no-id'],
+    ["{ kind: 'planet', id: 's3cret' }", 'bad-kind'],
+    ["{ id: 's3cret' }", 'bad-kind'],
+    ["{ kind: 'subject', id: 's3cret' }", 'bad-time'],
+    ["{ kind: 'subject', id: 's3cret', revokedBefore: Infinity }", 'bad-time'],
+  ]
+  for (const [record, reason] of cases) {
+    const lines: string[] = []
+    const logging = createLogging({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } })
+    const source = listing(`yield { kind: 'token', id: 'one' }; yield ${record}; yield { kind: 'token', id: 'two' }`)
+    const store = await load(t, source, { logging })
+    const expected = [token('one', undefined), token('two', undefined)]
+    t.strictSame([await listed(store), await listed(store)], [expected, expected], record)
+    t.strictSame(store.malformed?.(), { malformed: { [reason]: 1 }, malformedAt: { [reason]: 'record 1' } })
+    t.equal(lines.length, 1, 'said once')
+    t.notMatch(lines.join(''), /s3cret/)
+  }
+  for (const expiry of ["'2030-01-01'", 'NaN', '-1', '{}']) {
+    const store = await load(t, listing(`yield { kind: 'token', id: 'x', expiresAt: ${expiry} }`))
+    t.strictSame(await listed(store), [token('x', undefined)], 'it is revoked in any case')
+    t.match(store.malformed?.(), { malformed: { 'bad-expiry': 1 } })
+  }
+  const store = await load(
+    t,
+    listing("yield { kind: 'token', id: 'x', expiresAt: null, __proto__: { admin: 1 }, more: 1 }"),
+  )
+  t.strictSame(await listed(store), [token('x', undefined)], 'nothing but what is known passes')
+  t.equal(store.malformed?.(), undefined)
+})
+
+t.test('a listing that fails, hangs or never ends does so in bounded time', async (t) => {
+  const limits = { recordTimeout: 100, listTimeout: 300 }
+  const cases: [string, string][] = [
+    ['fails', "throw new Error('table is gone')"],
+    ['hangs', 'await new Promise(() => {})'],
+    ['never ends', "for (;;) { await new Promise((go) => setTimeout(go, 1)); yield { kind: 'token', id: 'x' } }"],
+  ]
+  for (const [title, body] of cases) {
+    const store = await load(t, listing(body), limits)
+    t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' }, title)
+  }
+  const none = await load(t, "export const createStore = () => ({ name: 'x', list() { return [] } })")
+  t.match(await failure(listed(none)), { code: 'ERR_STORE_MODULE', message: /no async iterable/ })
+
+  const store = await load(t, listing('await new Promise(() => {})'))
+  const caller = new AbortController()
+  const next = store.list(caller.signal)[Symbol.asyncIterator]().next()
+  caller.abort(new Error('shutting down'))
+  t.match(await failure(next), { message: 'shutting down' })
+})
+
+t.test('a watch that delivers nonsense or ends is survived', async (t) => {
+  const lines: string[] = []
+  const logging = createLogging({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } })
+  const source = `export const createStore = () => ({ name: 'x', async *list() {}, async watch(sink) {
+    sink.state('sunny'); sink.state('live', 5)
+    sink.revoked({ kind: 'token', id: 7 }); sink.revoked(null); sink.revoked({ kind: 'token', id: 'good' })
+    sink.resync({})
+    throw new Error('connection lost')
+  } })`
+  const store = await load(t, source, { logging })
+  const watch = startWatch(t, store)
+  await watch?.until(() => watch.states.length === 2)
+  t.strictSame(watch?.states, ['live', 'gap'])
+  t.match(watch?.details[1], /connection lost/)
+  t.strictSame(watch?.records, [token('good', undefined)])
+  t.equal(lines.length, 2, 'one line a reason')
+  t.strictSame(store.malformed?.(), { malformed: { 'no-id': 1, 'not-an-object': 1 } })
+  await watch?.until(() => watch.records.length === 2)
+  t.match(watch?.resyncs, ['[object Object]', /ended/], 'begun again, and the stores are listed')
+})
+
+t.test(
+  'a watch that stands only after a listing has the store listed again, also one that was begun anew',
+  async (t) => {
+    const source = `export const createStore = ({ watches }) => ({ name: 'x', async *list() {}, watch(sink, signal) {
+    return new Promise((resolve, reject) => {
+      signal.addEventListener('abort', resolve)
+      watches.push({ sink, reject })
+    })
+  } })`
+    const watches: { sink: RevocationSink; reject: (error: Error) => void }[] = []
+    const store = await load(t, source, { section: { watches } })
+    const watch = startWatch(t, store)
+    watches[0]?.sink.state('live')
+    t.strictSame(watch?.resyncs, [], 'nothing was listed: the first listing has it all')
+    await listed(store)
+    watches[0]?.reject(new Error('connection lost'))
+    await watch?.until(() => watch.resyncs.length === 1) // the watch is begun again right after
+    t.match(watch?.resyncs, [/ended/])
+    await listed(store) // what is revoked from here on is known to the watch only, once it stands
+    watches[1]?.sink.state('connecting')
+    t.equal(watch?.resyncs.length, 1)
+    watches[1]?.sink.state('live')
+    watches[1]?.sink.state('live')
+    t.match(watch?.resyncs, [/ended/, /began after a listing/])
+
+    const late = startWatch(t, store)
+    watches[2]?.sink.revoked(token('of a watch that never says that it is live', undefined))
+    t.match(late?.resyncs, [/began after a listing/])
+  },
+)
+
+/** Loads a module of that source. */
+async function load(
+  t: Test,
+  source: string,
+  settings: Partial<ModuleStoreOptions> = {},
+  name = 'store.mjs',
+): Promise<PersistentStore> {
+  const fresh = `${modules++}-${name}` // Node never loads a file twice
+  const file = join(t.testdir({ [fresh]: source }), fresh)
+  return moduleStore({ file, section: {}, ...settings })
+}
+
+function listing(body: string): string {
+  return `export const createStore = () => ({ name: 'x', async *list() { ${body} } })`
+}

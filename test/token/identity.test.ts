@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import t from 'tap'
+import { type Fingerprint, Fingerprinter, type FingerprintKind } from '../../src/token/fingerprint.js'
+import {
+  type Credential,
+  canonicalIds,
+  identify,
+  MAX_CREDENTIAL_LENGTH,
+  readCredential,
+  type TokenIdentity,
+} from '../../src/token/identity.js'
+
+const fingerprints = Fingerprinter.random()
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const HEADER = encode({ alg: 'RS256' })
+const SIGNATURE = Buffer.alloc(256, 7).toString('base64url')
+const jwt = (claims: string, header = HEADER, signature = SIGNATURE) => `${header}.${claims}.${signature}`
+
+t.test('a credential of three parts is a JWT, any other is opaque', async (t) => {
+  t.match(readCredential(jwt(encode({ jti: 'a' }))), { kind: 'jwt', header: { alg: 'RS256' }, claims: { jti: 'a' } })
+  for (const opaque of ['8c1f', 'two.parts', 'a.b.c.d', 'a.b.c.d.e', 'padded=='])
+    t.strictSame(readCredential(opaque), { kind: 'opaque', token: opaque })
+})
+
+t.test('what can be read in two ways, or not at all, is refused', async (t) => {
+  const claims = encode({ jti: 'a' })
+  const refusals: [string, string, string][] = [
+    ['nothing', '', 'length'],
+    ['more than 64 KB', 'a'.repeat(MAX_CREDENTIAL_LENGTH + 1), 'length'],
+    ['white space', `${jwt(claims)} `, 'charset'],
+    ['a control character', 'abc\u0000', 'charset'],
+    ['spare bits', jwt(claims, HEADER, 'AB'), 'base64url'],
+    ['the alphabet of plain base64', jwt(claims, HEADER, 'A+/A'), 'base64url'],
+    ['a length that encodes nothing', jwt(claims, HEADER, 'AAAAA'), 'base64url'],
+    ['too little padding', jwt(claims, HEADER, 'AA='), 'base64url'],
+    ['too much padding', jwt(claims, HEADER, 'AAA=='), 'base64url'],
+    ['padding within', jwt(claims, HEADER, 'A=AA'), 'base64url'],
+    ['no signature', jwt(claims, encode({ alg: 'none' }), ''), 'base64url'],
+    ['no payload', jwt(''), 'base64url'],
+    ['a payload that is no JSON', jwt(Buffer.from('jti').toString('base64url')), 'json'],
+    ['a payload that is no object', jwt(encode(['jti'])), 'json'],
+    ['a nested JWT', jwt(Buffer.from(jwt(claims)).toString('base64url')), 'json'],
+    ['invalid UTF-8', jwt(Buffer.from('{"jti":"\xff"}', 'latin1').toString('base64url')), 'json'],
+    ['a byte order mark', jwt(Buffer.from('\ufeff{}').toString('base64url')), 'json'],
+    ['two claims of a name', jwt(Buffer.from('{"jti":"a","jti":"b"}').toString('base64url')), 'json'],
+    ['the same, escaped', jwt(Buffer.from('{"jti":"a","\\u006ati":"b"}').toString('base64url')), 'json'],
+    ['the same, deeper', jwt(Buffer.from('{"a":[{"b":1,"b":1}]}').toString('base64url')), 'json'],
+    ['two header members of a name', jwt(claims, Buffer.from('{"alg":"a","alg":"b"}').toString('base64url')), 'json'],
+  ]
+  for (const [title, credential, reason] of refusals)
+    t.strictSame(readCredential(credential), { kind: 'refused', reason }, title)
+})
+
+t.test('colons and quotes within strings do not look like members', async (t) => {
+  const claims = { 'a:b': '"x":1', '\\': ':\\"', __proto__: 1, n: [{ n: ':' }] }
+  t.equal(readCredential(jwt(encode(claims))).kind, 'jwt')
+})
+
+t.test('20,000 nested arrays are an answer, not a crash', async (t) => {
+  const claims = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+  t.equal(readCredential(jwt(Buffer.from(claims).toString('base64url'))).kind, 'jwt')
+})
+
+t.test('any JSON object is read as JSON.parse reads it', async () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (claims) => {
+      const read = readCredential(jwt(encode(claims)))
+      return read.kind === 'jwt' && JSON.stringify(read.claims) === JSON.stringify(JSON.parse(JSON.stringify(claims)))
+    }),
+  )
+})
+
+t.test('the padding of old WSO2 versions is stripped and names the same token', async (t) => {
+  const { privateKey, publicKey } = await generateKeyPair('RS256')
+  const plain = await new SignJWT({ jti: 'a' }).setProtectedHeader({ alg: 'RS256', x5t: 'pad' }).sign(privateKey)
+  const [header = '', payload = '', signature = ''] = plain.split('.')
+  const padded = `${header}.${payload}.${signature}==`
+  await jwtVerify(padded, publicKey)
+  t.strictSame(identity(padded), identity(plain))
+  t.equal(identity(padded).hash, createHash('sha256').update(plain).digest('hex').slice(0, 12))
+})
+
+t.test('whatever spelling of a token verifies names the same token, or is refused', async (t) => {
+  for (const alg of ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA']) {
+    const { privateKey, publicKey } = await generateKeyPair(alg)
+    let verified = 0
+    const token = await sign(privateKey, alg, alg === 'PS256' ? 0 : undefined)
+    const [header = '', payload = '', signature = ''] = token.split('.')
+    const listed = [...canonicalIds(token), ...canonicalIds(signature)].map((id) => fingerprints.of('token', id))
+    for (const spelling of respell(alg, signature)) {
+      const credential = `${header}.${payload}.${spelling}`
+      const verifies = await jwtVerify(credential, publicKey).then(
+        () => true,
+        () => false,
+      )
+      const read = readCredential(credential)
+      if (read.kind === 'refused') continue
+      t.equal(read.kind, 'jwt')
+      if (!verifies) continue
+      verified++
+      const { ids } = identify(read as Credential, { jti: 'a' }, fingerprints)
+      for (const one of listed) t.ok(ids.some(same(one)), `${alg}: the original is on the list`)
+      for (const written of [credential, spelling]) {
+        const names = canonicalIds(written).map((id) => fingerprints.of('token', id))
+        t.ok(
+          names.some((name) => identity(token).ids.some(same(name))),
+          `${alg}: the re-spelling is on the list`,
+        )
+      }
+    }
+    t.ok(verified >= (/^[EP]S/.test(alg) ? 2 : 1), `${alg}: ${verified} spellings are accepted`)
+  }
+})
+
+t.test('a token is named by its jti, if it has one, and by its signature', async (t) => {
+  const by = (claims: object) => identity(jwt(encode(claims))).ids.map((id) => id.by)
+  t.strictSame(by({ jti: 'a' }), ['jti', 'signature'])
+  t.strictSame(by({}), ['signature'])
+  t.strictSame(by({ jti: '' }), ['signature'])
+  t.strictSame(by({ jti: { a: 1 } }), ['signature'])
+  t.strictSame(by({ jti: 1.5 }), ['signature'])
+  t.ok(identity(jwt(encode({ jti: 4711 }))).ids.some(same(fingerprints.of('token', '4711'))), 'a number, in decimal')
+  const opaque = identify({ kind: 'opaque', token: 'abc' }, { jti: 'a' }, fingerprints)
+  t.strictSame(
+    opaque.ids.map((id) => id.by),
+    ['jti', 'token'],
+  )
+})
+
+t.test('the names of rules are read off the claims', async (t) => {
+  const of = (kind: FingerprintKind, id: string) => fingerprints.of(kind, id)
+  const claims = { sub: 'ann', sid: 's', aud: ['one', 'two'], azp: 'one', client_id: 'three', iat: 1_600_000_000.5 }
+  const found = identity(jwt(encode({ ...claims, exp: 1_700_000_000 })))
+  t.strictSame(found.subjects, [of('subject', 'ann')])
+  t.strictSame(found.sessions, [of('session', 's')])
+  t.strictSame(
+    found.clients,
+    ['one', 'two', 'three'].map((id) => of('client', id)),
+  )
+  t.equal(found.issuedAt, 1_600_000_000_500)
+  t.equal(found.expiresAt, 1_700_000_000_000)
+  const bare = identity(jwt(encode({ iat: 'soon' })))
+  t.match(bare, { subjects: [], sessions: [], clients: [], issuedAt: 0, expiresAt: undefined })
+  t.equal(identity(jwt(encode({ iat: 1_600_000_000_500 }))).issuedAt, 1_600_000_000_500, 'an iat in milliseconds')
+})
+
+t.test('what a source wrote is listed under the names that a token has', async (t) => {
+  const signature = Buffer.from(Array.from({ length: 256 }, (_, i) => 255 - i)).toString('base64url')
+  const plainBase64 = Buffer.from(signature, 'base64url').toString('base64')
+  const cases: [string, string, string[]][] = [
+    ['a jti', '2f7c1a52-6a51-4a31-9d0e-3a0d3c1b7f55', ['2f7c1a52-6a51-4a31-9d0e-3a0d3c1b7f55']],
+    ['a jti with two dots', 'urn.example.4711', ['urn.example.4711']],
+    ['a short jti that looks like base64 with spare bits', 'user-abd', ['user-abd']],
+    ['a whole JWT', jwt(encode({ jti: 'victim' }), HEADER, signature), [signature]],
+    ['a whole JWT, padded and with a line end', `${jwt(encode({}), HEADER, plainBase64)}\n`, [signature]],
+    ['a signature', signature, [signature]],
+    ['a signature, padded', `${signature}==`, [`${signature}==`, signature]],
+    ['a signature in plain base64', plainBase64, [plainBase64, signature]],
+    ['an id with white space', ' abc\n', [' abc\n', 'abc']],
+    ['an unsigned JWT', `${HEADER}.${encode({ jti: 'victim' })}.`, [`${HEADER}.${encode({ jti: 'victim' })}.`]],
+    ['nothing', ' ', [' ']],
+  ]
+  for (const [title, id, names] of cases) t.strictSame(canonicalIds(id), names, title)
+})
+
+function identity(credential: string): TokenIdentity {
+  const read = readCredential(credential)
+  if (read.kind === 'refused') throw new Error(read.reason)
+  return identify(read, read.kind === 'jwt' ? read.claims : {}, fingerprints)
+}
+
+function same(one: Fingerprint) {
+  return (other: Fingerprint) => one.hi === other.hi && one.lo === other.lo
+}
+
+/** Signs until the signature's first byte is `start`, if given. */
+async function sign(key: Parameters<SignJWT['sign']>[0], alg: string, start: number | undefined): Promise<string> {
+  for (;;) {
+    const token = await new SignJWT({ jti: 'a' }).setProtectedHeader({ alg }).sign(key)
+    const signature = Buffer.from(token.slice(token.lastIndexOf('.') + 1), 'base64url')
+    if (start === undefined || signature[0] === start) return token
+  }
+}
+
+/** What somebody without the key can make of a signature segment. */
+function respell(alg: string, signature: string): string[] {
+  const bytes = Buffer.from(signature, 'base64url')
+  const half = bytes.length / 2
+  const last = signature.slice(0, -1)
+  const spellings = [
+    signature,
+    signature.padEnd(Math.ceil(signature.length / 4) * 4, '='),
+    bytes.toString('base64'),
+    ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.split('').map((c) => last + c),
+    `${signature.slice(0, 5)} ${signature.slice(5)}`,
+    `${signature}=`,
+    `${signature}====`,
+  ]
+  if (bytes[0] === 0) spellings.push(bytes.subarray(1).toString('base64url'))
+  const orders: Record<string, bigint> = {
+    ES256: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
+    ES384: BigInt(`0x${'f'.repeat(48)}c7634d81f4372ddf581a0db248b0a77aecec196accc52973`),
+    ES512: BigInt(`0x1${'f'.repeat(64)}fa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409`),
+  }
+  const order = orders[alg]
+  if (order === undefined) return spellings
+  const negated = order - BigInt(`0x${bytes.toString('hex', half)}`)
+  const tail = Buffer.from(negated.toString(16).padStart(bytes.length, '0'), 'hex')
+  return [...spellings, Buffer.concat([bytes.subarray(0, half), tail]).toString('base64url')]
+}

@@ -27,6 +27,8 @@ export async function lock(path: string): Promise<() => Promise<void>> {
 }
 
 async function claim(file: string, mine: string, depth = 0): Promise<boolean> {
+  const holder = await ownerOf(file)
+  if (holder !== undefined && (await isAlive(holder))) return false // mostly, and asked often: writes nothing
   // The claim is whole from the moment it has its name: nobody reads half of it and takes its owner for dead.
   const draft = `${file}.${randomUUID()}`
   try {

@@ -1,9 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describeError } from '../logging/index.js'
-import { lock } from './lock.js'
+import { type Clock, systemClock } from '../time/index.js'
+import { JournalLocked, lock } from './lock.js'
 
-/** Milliseconds between two attempts to own the journal. */
+/** Milliseconds between two attempts while another process holds the lock: what is learnt between its end and ours is in memory only. */
+const LOCKED_RETRY = 100
+/** Milliseconds before the first attempt after a failure, and at most between two: the disk is full, say. */
 const RETRY_FIRST = 250
 const RETRY_LAST = 2_000
 
@@ -13,6 +16,7 @@ export interface OwnershipOptions {
   readonly take: () => Promise<void>
   /** Told why, whenever an attempt fails. */
   readonly failed: (reason: string) => void
+  readonly clock?: Clock
 }
 
 /** Claims a journal for this process, and goes on trying until it has it: another one may still drain, or a disk be full. */
@@ -21,7 +25,7 @@ export class Ownership {
   #release: (() => Promise<void>) | undefined
   #attempt: Promise<boolean> | undefined
   #isTaken = false
-  #timer: NodeJS.Timeout | undefined
+  #cancelRetry = () => {}
   #delay = RETRY_FIRST
   #closed = false
 
@@ -39,7 +43,7 @@ export class Ownership {
 
   /** Tries now; later again, until it succeeds. Resolves with whether it has; never rejects. */
   attempt(): Promise<boolean> {
-    clearTimeout(this.#timer)
+    this.#cancelRetry()
     this.#attempt ??= this.#try().finally(() => {
       this.#attempt = undefined
     })
@@ -48,7 +52,7 @@ export class Ownership {
 
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#timer)
+    this.#cancelRetry()
     await this.#attempt
     await this.#release?.().catch(() => undefined)
   }
@@ -62,9 +66,10 @@ export class Ownership {
     } catch (error) {
       this.#options.failed(describeError(error))
       if (this.#closed) return false
-      this.#timer = setTimeout(() => void this.attempt(), this.#delay)
-      this.#timer.unref()
-      this.#delay = Math.min(2 * this.#delay, RETRY_LAST)
+      const isLocked = error instanceof JournalLocked
+      const { clock = systemClock } = this.#options
+      this.#cancelRetry = clock.after(isLocked ? LOCKED_RETRY : this.#delay, () => void this.attempt())
+      if (!isLocked) this.#delay = Math.min(2 * this.#delay, RETRY_LAST)
     }
     return this.#isTaken
   }

@@ -108,7 +108,7 @@ export class GatewayNode {
     await old.end()
     this.#processes.delete(old)
     this.#record.reconnected('broker', performance.now())
-    this.#record.note(performance.now(), 'the old process has gone')
+    this.#record.tookOver(performance.now())
   }
 
   freeze(target: Target): void {

@@ -14,6 +14,8 @@ export const ENDS_WITHIN = 3_000
 const BREAKS_WITHIN = 2_000
 /** A journal that could not be written has caught up so many ms after it can be. */
 const WRITES_AGAIN_WITHIN = 5_000
+/** A process that takes over has the journal so many ms after the old one has gone: it asks for it every 100 ms. */
+const OWNS_WITHIN = 2_000
 /** The list counts as known, after that was disturbed, within so many ms. */
 const RECOVERS_WITHIN = 6_000
 
@@ -160,6 +162,14 @@ export class GatewayRecord {
   diskWritable(now: number): void {
     this.#unwritable.until = now
     this.note(now, 'has a disk that can be written to')
+  }
+
+  /** The old process has gone, and the new one can have the journal: what it learns before that is in memory only. */
+  tookOver(now: number): void {
+    if (this.#unwritable.until + WRITES_AGAIN_WITHIN < now + OWNS_WITHIN) {
+      this.#unwritable = { from: now, until: now + OWNS_WITHIN - WRITES_AGAIN_WITHIN }
+    }
+    this.note(now, 'the old process has gone')
   }
 
   /** The way to a source is broken. May overlap with others that do the same. */

@@ -95,6 +95,20 @@ t.test('a primary that stands still writes nothing of what its disk could not ta
   t.same(found(), [])
 })
 
+t.test('what is refused just after an overlap is in memory only, until the journal is had', async (t) => {
+  for (const [refusedAt, violations] of [
+    [1_100, 0],
+    [4_000, 1],
+  ] as const) {
+    const { gateway, answer, passes, restart, found } = opened()
+    gateway.tookOver(1_000)
+    answer({ at: refusedAt })
+    restart(refusedAt === 1_100 ? 1_700 : 5_000)
+    passes(LATER)
+    t.equal(found().length, violations, `refused at ${refusedAt}`)
+  }
+})
+
 t.test('a header that is damaged may be mended: the journal may stand in', async (t) => {
   const { gateway, answer, found } = opened()
   gateway.killed(100)

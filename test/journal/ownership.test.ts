@@ -1,8 +1,11 @@
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { lock } from '../../src/journal/lock.js'
+import { Ownership } from '../../src/journal/ownership.js'
 import { silent } from '../../src/logging/index.js'
 import type { Entry } from '../../src/revocation/entry.js'
+import { FakeClock } from '../time/fake-clock.js'
 import { HOUR, has, NOW, open, read } from './opened-journal.js'
 
 /** Resolves when a journal has been owned. */
@@ -110,4 +113,37 @@ t.test('a first start where nothing can be written is told so, and closes', asyn
   await t.rejects(journal.flush(), /ENOTDIR|EEXIST/)
   await journal.close()
   t.equal(readFileSync(join(path, '..'), 'utf8'), '')
+})
+
+t.test('a journal that another process has is asked for every 100 ms, however long that lasts', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const release = await lock(path)
+  const clock = new FakeClock()
+  const reasons: string[] = []
+  const ownership = new Ownership({ path, take: async () => {}, failed: (reason) => reasons.push(reason), clock })
+  t.teardown(() => ownership.close())
+  t.equal(await ownership.attempt(), false)
+  for (let attempt = 0; attempt < 20; attempt++) {
+    t.equal(clock.untilNext(), 100)
+    clock.advance(100)
+    t.equal(await ownership.attempt(), false)
+  }
+  await release()
+  clock.advance(100)
+  t.equal(await ownership.attempt(), true)
+})
+
+t.test('a journal that cannot be written is tried less and less often: every 2 s at last', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const clock = new FakeClock()
+  const take = () => Promise.reject(new Error('no space left on device'))
+  const ownership = new Ownership({ path, take, failed: () => {}, clock })
+  t.teardown(() => ownership.close())
+  const delays: (number | undefined)[] = []
+  for (let attempt = 0; attempt < 6; attempt++) {
+    await ownership.attempt()
+    delays.push(clock.untilNext())
+    clock.advance(delays.at(-1) ?? 0)
+  }
+  t.same(delays, [250, 500, 1_000, 2_000, 2_000, 2_000])
 })

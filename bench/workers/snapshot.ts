@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { silent } from '../../src/logging/index.js'
 import { type PrimaryMessage, Publisher, Replica, type WorkerMessage } from '../../src/replication/index.js'
-import { RealtimeStatus } from '../../src/revocation/realtime-status.js'
+import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 

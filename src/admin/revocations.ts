@@ -7,14 +7,14 @@ import { readSmallBody, type SmallBodyFailure } from '../server/index.js'
 import { readRevocationRequest } from './revocation-request.js'
 
 export interface RevocationsOptions {
-  /** The bearer token that is asked for. Empty: nobody has one, and the endpoint does not exist. */
+  /** The bearer token that is required. Empty: the endpoint does not exist (404). */
   readonly token: Secret
-  /** Enters a revocation; resolves when it is durable and in force, in every worker; rejects with `UnconfirmedRevocation`. */
+  /** Revokes; resolves when the revocation is durable and every worker enforces it; rejects with `UnconfirmedRevocation`. */
   readonly revoke: (record: RevocationRecord) => Promise<void>
-  /** The present moment, or one after it (epoch ms): a rule that names none means all tokens that were issued by now. */
+  /** The current time or later (epoch ms): a rule without a time revokes all tokens issued so far. */
   readonly now: () => number
   readonly logger: Logger
-  /** Milliseconds until the whole body of a request must be here. Default 10 s. */
+  /** Milliseconds until the whole request body must have arrived. Default 10 s. */
   readonly bodyTimeout?: number
 }
 
@@ -25,16 +25,16 @@ export interface AdminAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Seconds after which a revocation that could not be confirmed is worth another attempt. */
+/** Seconds after which an unconfirmed revocation is worth another attempt. */
 const RETRY_AFTER = '5'
 const UNCONFIRMED = {
   error: 'Service Unavailable',
-  problem: 'the revocation could not be confirmed as durable and in force everywhere; send it again',
+  problem: 'the revocation is not confirmed as durable and enforced by every worker; send it again',
 }
 
-/** Bytes of a body: the longest token, and room for what stands around it. */
+/** Longest body, in bytes: the longest token and the JSON around it. */
 const MAX_BODY = 80_000
-/** Milliseconds until the whole body must be here. */
+/** Default of {@link RevocationsOptions.bodyTimeout}. */
 const BODY_TIMEOUT = 10_000
 const UNREAD: Readonly<Record<SmallBodyFailure, AdminAnswer>> = {
   'body-too-large': { status: 413, body: { error: 'Payload Too Large' } },
@@ -43,8 +43,9 @@ const UNREAD: Readonly<Record<SmallBodyFailure, AdminAnswer>> = {
 }
 
 /**
- * `POST /revocations`: an operator revokes a token, or what was issued to a subject, a client or a session. 204 when it is
- * durable and in force; 503 when that can't be confirmed. Whoever has the credential may lock everybody out, so without one configured there is no such path (404).
+ * `POST /revocations`: an operator revokes a token, or all tokens of a subject, a client or a session. 204 when that is
+ * durable and enforced; 503 when that cannot be confirmed. Its credential can lock everybody out, so without one configured
+ * the path does not exist (404).
  */
 export async function answerRevocation(req: IncomingMessage, options: RevocationsOptions): Promise<AdminAnswer> {
   if (options.token.isEmpty) return { status: 404, body: { error: 'Not Found' } }
@@ -74,7 +75,7 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   }
 }
 
-/** Whether the request has the credential. Compares digests: neither the length nor where they differ shows in the time. */
+/** Whether the request has the credential. Compares digests: the time reveals neither the length nor where they differ. */
 function authorized({ headers }: IncomingMessage, token: Secret): boolean {
   const given = /^bearer +([\x21-\x7e]+) *$/i.exec(headers.authorization ?? '')?.[1]
   return given !== undefined && timingSafeEqual(digest(given), digest(token.reveal()))

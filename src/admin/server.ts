@@ -3,7 +3,7 @@ import type { Logger } from '../logging/index.js'
 import { answerWhole, type ListenerLimits, listen } from '../server/index.js'
 import { type AdminAnswer, answerRevocation, type RevocationsOptions } from './revocations.js'
 
-/** What `/ready` says. The status code alone decides: 200 exactly when protected APIs are served. */
+/** The answer of `/ready`. The status code alone decides: 200 exactly when protected APIs are served. */
 export interface Readiness {
   readonly ready: boolean
   /** For people: sources, since when, journal. Holds no secret. */
@@ -25,8 +25,8 @@ export interface AdminServer {
 }
 
 /**
- * The admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`;
- * `POST /revocations` for whoever has the admin token.
+ * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, and
+ * `POST /revocations` with the admin token.
  * Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
@@ -41,7 +41,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   return { port: listener.port, close: () => listener.close(0) }
 }
 
-/** Those of the other listeners, by their defaults; `timeout` in milliseconds. */
+/** The default limits of the other listeners; `timeout` in milliseconds. */
 const LIMITS: ListenerLimits = {
   maxHeaderSize: 12_288,
   maxUriLength: 4_096,
@@ -56,9 +56,8 @@ function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions
     answerRevocation(req, options.revocations).then(
       (answer) => send(req, res, answer),
       (error: unknown) => {
-        // The client left in the middle of it.
-        if (res.destroyed) return
-        options.logger.error('a revocation could not be taken in', error)
+        if (res.destroyed) return // the client disconnected
+        options.logger.error('revocation request failed', error)
         send(req, res, { status: 500, body: { error: 'Internal Server Error' } })
       },
     )

@@ -1,12 +1,12 @@
 /// <reference lib="es2024.arraybuffer" />
 
 /**
- * Address space that is reserved for words, in multiples of what they need. More would scatter a table over so much of
- * it that the processor's caches of page tables no longer hold the way to each: look-ups would take a sixth longer.
+ * Address space to reserve, as a multiple of the initial length. More would scatter a table over so many pages that the
+ * processor's TLB no longer holds them: look-ups would take a sixth longer.
  */
 const RESERVED = 4
 
-/** Words whose length {@link resized} changes in place. They are zeros at first. */
+/** Words, initially zero, whose length {@link resized} changes in place. */
 export function elasticWords(length: number): Uint32Array<ArrayBuffer> {
   const byteLength = length * Uint32Array.BYTES_PER_ELEMENT
   const buffer = new ArrayBuffer(0, { maxByteLength: RESERVED * byteLength })
@@ -15,9 +15,9 @@ export function elasticWords(length: number): Uint32Array<ArrayBuffer> {
 }
 
 /**
- * The words with another length: those beyond the old one are zeros, those beyond the new one are given back to the
- * operating system. In place, as long as address space is reserved, and never leaving memory behind: V8 would collect all
- * garbage each time that it amounts to 64 MB. `words` must not be used any more.
+ * Changes the length of words: new ones are zero, the memory of removed ones returns to the operating system. In place while
+ * the reserved address space lasts; else it moves them and frees the old memory at once, as V8 would run a full garbage
+ * collection for every 64 MB left behind. Do not use `words` afterwards.
  */
 export function resized(words: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {
   const { buffer } = words

@@ -1,27 +1,27 @@
 import { endianness } from 'node:os'
 import type { Fingerprint } from '../token/index.js'
 
-/** A revoked token, as the list holds it, the journal keeps it and workers are told of it. */
+/** A revoked token, in the form that the list, the journal and the workers share. */
 export interface TokenEntry extends Fingerprint {
   readonly kind: 'token'
   /** Epoch ms; exact to {@link KEPT_UNIT}, rounded up. */
   readonly keptUntil: number
   /** Epoch ms, exact to a second. */
   readonly learntAt: number
-  /** Index of the source that it was learnt from first. */
+  /** Index of the source that delivered it first. */
   readonly source: number
 }
 
-/** A revoked subject, client or session: its fingerprint says which of them. */
+/** A revoked subject, client or session; the fingerprint covers which of the three it is. */
 export interface RuleEntry extends Omit<TokenEntry, 'kind'> {
   readonly kind: 'rule'
-  /** Epoch ms: what was issued before is revoked. */
+  /** Epoch ms: tokens issued before are revoked. */
   readonly revokedBefore: number
 }
 
 export type Entry = TokenEntry | RuleEntry
 
-/** Entries of one kind in their binary form, one after the other. */
+/** Entries of one kind in binary form, back to back. */
 export interface EntryBlock {
   readonly kind: Entry['kind']
   readonly bytes: Uint8Array
@@ -53,17 +53,17 @@ export function packLearnt(learntAt: number): number {
   return Math.min(LAST_SECOND, Math.max(0, Math.floor(learntAt / 1000)))
 }
 
-/** The unit in which `now` (epoch ms) lies: entries that are kept until this one or an earlier one have expired. */
+/** The unit that contains `now` (epoch ms): entries kept until this unit or an earlier one have expired. */
 export function unitOf(now: number): number {
   return Math.floor(now / KEPT_UNIT)
 }
 
-/** The unit until whose end an entry is kept, of its word 2. */
+/** The unit until whose end an entry is kept, from its word 2. */
 export function keptUnit(word: number): number {
   return word >>> SOURCE_BITS
 }
 
-/** Whether this unit stands for all that are later than an entry can say: nobody knows when it ends. */
+/** Whether this is the last unit that an entry can hold: it stands for all later ones, so it never expires. */
 export function isLastUnit(unit: number): boolean {
   return unit === LAST_UNIT
 }
@@ -121,7 +121,7 @@ export function toBytes(words: Uint32Array): Uint8Array {
   return endianness() === 'LE' ? bytes : Buffer.from(bytes).swap32()
 }
 
-/** The words of little-endian bytes: a copy, unless they are aligned already. Bytes beyond the last whole word are left out. */
+/** The words of little-endian bytes: a copy, unless they are aligned already. Drops bytes after the last whole word. */
 export function toWords(bytes: Uint8Array): Uint32Array {
   const length = bytes.length >>> 2
   const aligned = endianness() === 'LE' && bytes.byteOffset % 4 === 0
@@ -129,4 +129,39 @@ export function toWords(bytes: Uint8Array): Uint32Array {
   const copy = Buffer.from(new Uint8Array(bytes.subarray(0, length * 4)).buffer)
   if (endianness() !== 'LE') copy.swap32()
   return new Uint32Array(copy.buffer, copy.byteOffset, length)
+}
+
+/**
+ * Joins another copy of an entry into this one: the later "kept until", the earlier "learnt at", and for a rule the later
+ * "revoked before". So neither order nor repetition matters. Both must have the same fingerprint. Returns whether more is
+ * revoked, or for longer, than before.
+ */
+export function join(words: Uint32Array, at: number, from: Uint32Array, fromAt: number, width: number): boolean {
+  const kept = words[at + 2] as number
+  const fresh = kept === 0
+  const grown = joinKept(words, at, from, fromAt, fresh)
+  if (width < ENTRY_WORDS.rule || (!fresh && readRevokedBefore(from, fromAt) <= readRevokedBefore(words, at)))
+    return grown
+  words[at + 4] = from[fromAt + 4] as number
+  words[at + 5] = from[fromAt + 5] as number
+  return true
+}
+
+function joinKept(words: Uint32Array, at: number, from: Uint32Array, fromAt: number, fresh: boolean): boolean {
+  const before = words[at + 2] as number
+  const given = from[fromAt + 2] as number
+  const units = Math.max(before >>> SOURCE_BITS, given >>> SOURCE_BITS)
+  const first = fresh || isEarlier(from, fromAt, words, at) ? given : before
+  words[at + 3] = fresh ? (from[fromAt + 3] as number) : Math.min(words[at + 3] as number, from[fromAt + 3] as number)
+  words[at + 2] = ((units << SOURCE_BITS) | (first & SOURCE_MASK)) >>> 0
+  return units > before >>> SOURCE_BITS
+}
+
+/** Learnt earlier, or at the same time from a source with a smaller index. */
+function isEarlier(a: Uint32Array, aAt: number, b: Uint32Array, bAt: number): boolean {
+  const difference = (a[aAt + 3] as number) - (b[bAt + 3] as number)
+  return (
+    difference < 0 ||
+    (difference === 0 && ((a[aAt + 2] as number) & SOURCE_MASK) < ((b[bAt + 2] as number) & SOURCE_MASK))
+  )
 }

@@ -1,12 +1,17 @@
 export { decodeEntries, type Entry, type EntryBlock, encodeEntries } from './entry.js'
-export type { JSONValue } from './json-value.js'
-export type { LiveRevocations, Revocation, RevocationLookup } from './lookup.js'
-export { RealtimeStatus } from './realtime-status.js'
-export type { RevocationRecord, RuleRevocation, TokenRevocation } from './record.js'
+export { type LiveRevocations, RealtimeStatus, type Revocation, type RevocationLookup } from './lookup.js'
+export {
+  expiryInstant,
+  instant,
+  type JSONValue,
+  type Revocable,
+  type RevocationRecord,
+  type RuleRevocation,
+  revocable,
+  type TokenRevocation,
+} from './record.js'
 export type { Retention } from './retention.js'
-export { type Revocable, revocable } from './revocable.js'
 export { RevocationList } from './revocation-list.js'
 export type { SourceNames } from './source-names.js'
 export { sweepExpired } from './sweeping.js'
 export { type UnconfirmedCode, UnconfirmedRevocation } from './unconfirmed.js'
-export { entityRule, expiryInstant, instant } from './wso2-fields.js'

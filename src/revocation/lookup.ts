@@ -3,9 +3,9 @@ import type { Entry } from './entry.js'
 
 /** Why a token is refused. */
 export interface Revocation {
-  /** What of the token was found: one of its own ids, or a rule about whom it was issued to. */
+  /** What matched: one of the token's own ids, or a rule about its subject, client or session. */
   readonly by: 'jti' | 'signature' | 'token' | 'subject' | 'client' | 'session'
-  /** Name of the source that it came from first. */
+  /** Name of the source that delivered it first. */
   readonly source: string
   /** Epoch ms when it was learnt. */
   readonly learntAt: number
@@ -13,35 +13,58 @@ export interface Revocation {
 
 /** The revocation list as the request path sees it. */
 export interface RevocationLookup {
-  /** Whether the list is known. While it is not, nothing can be said of any token. Cheap to ask, and free of allocation. */
+  /** Whether the list is known. While it is not, no token can be judged. Cheap; allocates nothing. */
   readonly isKnown: boolean
   /**
-   * A token that ended before this (epoch ms) has ended, whatever the clock says now: what revoked it may be forgotten.
+   * Tokens whose end lies before this (epoch ms) have ended, whatever the clock says now: their revocations may be gone.
    * -Infinity while nothing is certain.
    */
   readonly endedBefore: number
-  /** Synchronous, and free of allocation when the token is not revoked. */
+  /** Synchronous; allocates nothing for a token that is not revoked. */
   find(token: TokenIdentity): Revocation | undefined
-  /** The token was refused: what revokes it is kept for as long as the token may be presented. */
+  /** Call when a token is refused: its revocation is kept for as long as the token may be presented. */
   refused(token: TokenIdentity, now: number): void
 }
 
-/** A list that says what changes: the gateway's own, or a worker's replica of it. */
+/** A list that tells listeners about changes: the primary's, or a worker's replica. */
 export interface LiveRevocations extends RevocationLookup {
-  /** Tokens are identified with these; they are the list's. */
+  /** The list's fingerprints: identify tokens with these. */
   readonly fingerprints: Fingerprinter
   /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */
   onChange(listener: (entry: Entry) => void): () => void
   /**
-   * Calls `listener`, synchronously, when the list ceases to be known: in time by a timer, or by whoever asks
-   * {@link isKnown} before it.
+   * Calls `listener`, synchronously, when the list stops being known: from a timer, or from the first read of
+   * {@link isKnown} after that.
    */
   onUnknown(listener: () => void): void
-  /** A server that is trusted said what time it is (epoch ms). */
+  /** Reports the `Date` (epoch ms) of a trusted server. */
   witness(server: string, date: number): void
   /**
-   * Calls `listener` whenever revocations begin, or cease, to come at once by a topic; now, if they do already. Without
-   * a topic they never do.
+   * Calls `listener` whenever the topic subscription becomes live or stops being live; at once if it is live. Without a
+   * topic it never is.
    */
   onRealtime(listener: (isLive: boolean) => void): void
+}
+
+/** Whether the topic subscription is live, so that revocations arrive as they happen; tells listeners. */
+export class RealtimeStatus {
+  readonly #listeners = new Set<(isLive: boolean) => void>()
+  #isLive = false
+
+  get isLive(): boolean {
+    return this.#isLive
+  }
+
+  /** Tells listeners even if nothing changed: something may have been missed between two gaps. */
+  set(isLive: boolean): void {
+    this.#isLive = isLive
+    for (const listener of this.#listeners) listener(isLive)
+  }
+
+  /** Calls `listener` whenever the subscription becomes live or stops being live; at once if it is live. */
+  onChange(listener: (isLive: boolean) => void): () => void {
+    this.#listeners.add(listener)
+    if (this.#isLive) listener(true)
+    return () => void this.#listeners.delete(listener)
+  }
 }

@@ -3,20 +3,21 @@ import { isLastUnit, KEPT_UNIT, keptUnit } from './entry.js'
 const DAY = 86_400_000
 /** Units of a day. */
 const DAY_UNITS = DAY / KEPT_UNIT
-/** Clocks of others are not ours: beyond the allowed skew a revocation outlives its token by this much. */
+/** A revocation outlives its token by this much beyond the allowed skew: other clocks differ from ours. */
 const MARGIN = 60_000
 
 export interface Retention {
   /** Milliseconds by which a token is accepted after its `exp`. */
   readonly timestampSkew: number
-  /** Milliseconds for which a revocation is kept whose token's end is not known. */
+  /** Milliseconds for which a revocation is kept if its token's expiry is unknown. */
   readonly retention: number
 }
 
 /**
- * Until when (epoch ms) a revocation is kept: beyond the last moment at which its token could be accepted. If that is not
- * known, for `retention` and until the end of that day (UTC), by a time `retained` that only what elapses moves: whoever
- * says it again on the same day says nothing new, on a later day it is renewed. {@link isOfRetention} tells the two apart.
+ * Until when (epoch ms) a revocation is kept: past the last moment at which its token could be accepted. If the token's
+ * expiry is unknown, for `retention` and until the end of that day (UTC), counted by `retained`, a time that no clock
+ * change moves: repeating the revocation on the same day changes nothing, on a later day renews it.
+ * {@link isOfRetention} tells the two cases apart.
  */
 export function keptUntil(expiresAt: number | undefined, retained: number, options: Retention): number {
   if (expiresAt === undefined) return (Math.floor((retained + options.retention) / DAY) + 1) * DAY
@@ -24,12 +25,12 @@ export function keptUntil(expiresAt: number | undefined, retained: number, optio
   return isOfRetention(Math.ceil(until / KEPT_UNIT)) ? until + KEPT_UNIT : until
 }
 
-/** Whether an entry that is kept until the end of this unit is so by retention, since its token's end is not known. */
+/** Whether an entry kept until the end of this unit is kept by retention, because its token's expiry is unknown. */
 export function isOfRetention(unit: number): boolean {
   return unit % DAY_UNITS === 0
 }
 
-/** What has expired: by a unit in which it is not yet later, and one of the time that retention is counted by. */
+/** The units up to which entries have expired: by the trusted time, and by the time that retention is counted by. */
 export interface Expired {
   readonly unit: number
   readonly retainedUnit: number
@@ -41,7 +42,7 @@ export function isKept(word: number, { unit, retainedUnit }: Expired): boolean {
   return until > (isOfRetention(until) ? retainedUnit : unit) || isLastUnit(until)
 }
 
-/** What a source says of a token's end: one that has passed already is not believed. */
+/** A source's expiry of a token, unless it is already in the past: then it is not believed. */
 export function believedExpiry(expiresAt: number | undefined, now: number): number | undefined {
   return expiresAt !== undefined && expiresAt > now ? expiresAt : undefined
 }

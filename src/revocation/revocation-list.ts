@@ -3,6 +3,7 @@ import {
   ENTRY_WORDS,
   type Entry,
   type EntryBlock,
+  join,
   readEntry,
   SOURCE_BITS,
   SOURCE_MASK,
@@ -11,7 +12,6 @@ import {
   unitOf,
   writeEntry,
 } from './entry.js'
-import { join } from './join.js'
 import type { Revocation } from './lookup.js'
 import type { RevocationRecord } from './record.js'
 import { believedExpiry, keptUntil, type Retention } from './retention.js'
@@ -19,21 +19,21 @@ import { Rules } from './rules.js'
 import { SegmentedTable } from './segmented-table.js'
 import { SourceNames } from './source-names.js'
 
-/** Of 20 million tokens a segment holds 20,000, in 400 KB. */
+/** With 20 million tokens a segment holds 20,000, in 400 KB. */
 const TOKEN_SEGMENTS = 1024
 /** Entries of a block that {@link RevocationList.export} yields, at most. */
 const BLOCK_ENTRIES = 4096
 
 export interface RevocationListOptions extends Retention {
   readonly fingerprints: Fingerprinter
-  /** The time that retention is counted by (epoch ms); by default the `now` that comes with each record. */
+  /** The time that retention is counted by (epoch ms); by default each record's `now`. */
   readonly retained?: () => number
 }
 
 /**
- * What is revoked: tokens, and rules about subjects, clients and sessions. A join of facts that only add up: whatever the
- * order in which they come, and however often, they make the same list, and nothing but time takes one off it.
- * Kept in typed arrays outside of the JavaScript heap: 16 bytes and some free space a token, whatever its id's length.
+ * Revoked tokens, and rules that revoke the tokens of subjects, clients and sessions. Records only add up: any order and
+ * any repetition make the same list, and only time removes an entry. Kept in typed arrays outside the JavaScript heap:
+ * 16 bytes and some free space a token, however long its id.
  */
 export class RevocationList {
   readonly sources = new SourceNames()
@@ -50,7 +50,7 @@ export class RevocationList {
     this.#options = options
   }
 
-  /** How many tokens and rules there are, those that have expired and were not swept yet among them. */
+  /** Number of tokens and rules, including expired ones that are not swept yet. */
   get size(): { readonly tokens: number; readonly rules: number } {
     return { tokens: this.#tokens.size, rules: this.#rules.table.size }
   }
@@ -67,10 +67,10 @@ export class RevocationList {
   }
 
   /**
-   * Enters what a source says.
+   * Adds a source's record.
    *
-   * @param source its name
-   * @returns how many entries are new, or revoke more or for longer: 0 for what was known
+   * @param source the source's name
+   * @returns how many entries are new, or revoke more or for longer; 0 if nothing changed
    */
   add(record: RevocationRecord, source: string, now: number): number {
     const until = keptUntil(believedExpiry(record.expiresAt, now), this.#retained(now), this.#options)
@@ -88,7 +88,7 @@ export class RevocationList {
     return changes
   }
 
-  /** Enters an entry of another list with the same seed. Returns whether it revokes more, or for longer, than was known. */
+  /** Adds an entry of another list with the same seed. Returns whether it revokes more, or for longer, than before. */
   addEntry(entry: Entry): boolean {
     writeEntry(entry, this.#scratch, 0)
     const changed = this.#join(entry.kind, this.#scratch, 0)
@@ -97,8 +97,8 @@ export class RevocationList {
   }
 
   /**
-   * Why a token is refused; `undefined` if nothing revokes it. Allocates nothing in that case. What is in the list revokes,
-   * whatever the clock says: only {@link sweep} takes anything off it.
+   * Why a token is refused; `undefined` if it is not revoked (then nothing is allocated). Ignores the clock: an entry
+   * revokes until {@link sweep} removes it.
    */
   find(token: TokenIdentity): Revocation | undefined {
     for (const id of token.ids) {
@@ -109,8 +109,8 @@ export class RevocationList {
   }
 
   /**
-   * Keeps what revokes a token for as long as the token may be presented: call it when one is refused. An end that no
-   * source knew is the token's own; without one it is put off, once a day. Returns whether anything changed.
+   * Keeps a token's revocation for as long as the token may be presented: call it when the token is refused. Where no source
+   * knew the expiry, the token's own counts; without one, retention is renewed once a day. Returns whether anything changed.
    */
   touch(token: TokenIdentity, now: number): boolean {
     const until = keptUntil(token.expiresAt, this.#retained(now), this.#options)
@@ -122,11 +122,11 @@ export class RevocationList {
   }
 
   /**
-   * Removes entries that have expired, for about `budget` ms; the next call goes on where this one ended.
+   * Removes expired entries for about `budget` ms; the next call continues where this one ended.
    *
-   * @param now a moment (epoch ms) that it is not before: tokens whose end was known are measured by it
+   * @param now a time (epoch ms) that has certainly passed, for entries with a known expiry
    * @param retained the time that retention is counted by
-   * @returns how many it removed, and whether it came to the end of the list: the next call begins anew
+   * @returns how many it removed, and whether it reached the end of the list (the next call starts over)
    */
   sweep(now: number, budget: number, retained = now): { removed: number; finished: boolean } {
     const expired = { unit: unitOf(now), retainedUnit: unitOf(retained) }
@@ -141,8 +141,8 @@ export class RevocationList {
   }
 
   /**
-   * All entries, in blocks of a bounded length. The list may change between two of them: an entry that is entered
-   * meanwhile is in a block that follows, or it was told to {@link onChange}'s listeners, or both.
+   * All entries, in blocks of bounded length. The list may change between two blocks: an entry added meanwhile is in a later
+   * block, or was passed to {@link onChange}'s listeners, or both.
    */
   *export(): Generator<EntryBlock> {
     for (const [kind, table] of [
@@ -159,10 +159,10 @@ export class RevocationList {
   }
 
   /**
-   * Enters a block of another list with the same seed.
+   * Adds a block of another list with the same seed.
    *
-   * @param translation from the block's numbers of sources to ours ({@link SourceNames.translation})
-   * @param tell whether listeners are told of what changes; they must not change the list meanwhile
+   * @param translation maps the block's source numbers to ours ({@link SourceNames.translation})
+   * @param tell whether to tell listeners about changes; they must not change the list meanwhile
    * @returns how many entries changed
    */
   import({ kind, bytes }: EntryBlock, translation?: Uint8Array, tell = false): number {
@@ -215,7 +215,7 @@ export class RevocationList {
   }
 }
 
-/** Numbers the segments of several tables as if they were one's. */
+/** Treats the segments of several tables as one sequence. */
 function inOneTable<T>(
   tables: readonly SegmentedTable[],
   index: number,

@@ -4,18 +4,18 @@ import { SegmentedTable } from './segmented-table.js'
 
 const SEGMENTS = 64
 
-/** The rule that a token falls under. */
+/** The rule that revokes a token. */
 export interface MatchedRule extends Fingerprint {
   readonly by: 'subject' | 'client' | 'session'
 }
 
-/** Subjects, clients and sessions of which everything issued before some moment is revoked. */
+/** Subjects, clients and sessions whose tokens issued before some time are revoked. */
 export class Rules {
   readonly table = new SegmentedTable(ENTRY_WORDS.rule, SEGMENTS)
 
   /**
-   * The rule by which a token is revoked: the token was issued (`iat`) before the rule's moment. Allocates nothing if there
-   * is none.
+   * The rule that revokes a token, because the token was issued (`iat`) before the rule's time. Allocates nothing if no rule
+   * does.
    */
   find(token: TokenIdentity): MatchedRule | undefined {
     const { subjects, sessions, clients, issuedAt } = token

@@ -1,4 +1,3 @@
-import { coprimeTo } from './coprime.js'
 import { elasticWords, resized } from './elastic-words.js'
 import { ENTRY_WORDS } from './entry.js'
 import { type Expired, isKept } from './retention.js'
@@ -6,29 +5,29 @@ import { type Expired, isKept } from './retention.js'
 /** A segment grows when it is fuller than this. */
 const MAX_LOAD = 0.875
 const GROWTH = 1.2
-/** A segment that is shrunk has room for some more before it must grow again. */
+/** Load of a segment that was shrunk: leaves space for more before it must grow again. */
 const SHRUNK_LOAD = 0.75
 const SMALLEST = 8
 /**
- * Slots beyond the capacity, for what the last ones displace; more are added if ever they don't do. The very last slot
- * stays empty and ends every search.
+ * Slots beyond the capacity, for entries displaced from the last ones; more are added if they do not suffice. The very
+ * last slot stays empty and ends every search.
  */
 const OVERFLOW_LEAST = 8
 const OVERFLOW_MOST = 64
-/** So many slots are moved one by one: beyond that the engine's own way is faster, in spite of the call. */
+/** Up to so many slots are moved one by one; for more, `copyWithin` is faster. */
 const FEW = 4
-/** First word of an empty slot: no fingerprint is above it, so that a search ends there without asking for more. */
+/** First word of an empty slot: no fingerprint is above it, so that a search ends there without another check. */
 const NOTHING = 0xffff_ffff
-/** What all segments share that have no entry: their only slot is empty. */
+/** Shared by all segments without entries: a single empty slot. */
 const EMPTY = elasticWords(Math.max(...Object.values(ENTRY_WORDS)))
 EMPTY[0] = NOTHING
 
 /**
- * A hash table of fingerprints in one typed array: open addressing by linear probing, in which entries stand in the order
- * of their fingerprints. So a search for what is not there ends at the first larger one, a table needs no tombstones, and
- * growing or sweeping it is a pass or two over its memory, in place.
+ * A hash table of fingerprints in one typed array: open addressing with linear probing and entries sorted by fingerprint.
+ * So an unsuccessful search ends at the first larger one, no tombstones are needed, and growing or sweeping takes one or
+ * two passes over the memory, in place.
  *
- * Invariants: an entry stands at its home slot or after it, no slot between the two is empty, and fingerprints ascend.
+ * Invariants: an entry is at its home slot or after it, no slot between the two is empty, and fingerprints ascend.
  */
 export class Segment {
   /** Slots of `width` words: fingerprint (2 words), a word that is 0 in an empty slot, more. */
@@ -65,13 +64,16 @@ export class Segment {
   }
 
   /**
-   * The index of a fingerprint's first word in {@link words}, after making it a slot if it had none: its third word is
-   * then 0, and the caller must set it.
+   * The index of a fingerprint's first word in {@link words}. Inserts it if missing: its third word is then 0, and the
+   * caller must set it.
    */
   place(hi: number, lo: number): number {
     const found = this.find(hi, lo)
     if (found >= 0) return found
-    if (this.count >= this.#room) this.#grow(this.#level + 1)
+    if (this.count >= this.#room) {
+      this.#setLevel(this.#level + 1)
+      this.#respace(this.#overflow)
+    }
     for (;;) {
       const at = this.#insert(hi >>> 0, lo >>> 0)
       if (at >= 0) return at
@@ -79,7 +81,7 @@ export class Segment {
     }
   }
 
-  /** Removes what has expired, and gives memory back if much has. Returns how many were removed. */
+  /** Removes expired entries, and shrinks if many were. Returns how many. */
   removeExpired(expired: Expired): number {
     const kept = this.#countKept(expired)
     const removed = this.count - kept
@@ -93,8 +95,8 @@ export class Segment {
   }
 
   /**
-   * A copy of the entries, packed, in an order that is spread evenly over all fingerprints at any point: put in ascending
-   * order into a segment that grows, they would crowd at its beginning and each would be searched for past all others.
+   * A packed copy of the entries, in an order in which every prefix is spread evenly over all fingerprints: inserted in
+   * ascending order, they would crowd at the start of a segment that still grows, and insertion would be quadratic.
    */
   pack(): Uint32Array {
     const width = this.#width
@@ -152,7 +154,7 @@ export class Segment {
     this.#overflow = Math.min(OVERFLOW_MOST, OVERFLOW_LEAST + (this.#capacity >>> 4))
   }
 
-  /** Leaves out what has expired and moves the rest down, to where it belongs with a capacity that did not grow. */
+  /** Removes expired entries and moves the rest down to their places; the capacity must not have grown. */
   #close(expired: Expired): void {
     const { words } = this
     const { length } = words
@@ -182,12 +184,7 @@ export class Segment {
     this.#room = 0
   }
 
-  #grow(level: number): void {
-    this.#setLevel(level)
-    this.#respace(this.#overflow)
-  }
-
-  /** Moves the entries to where they belong in a larger array; to one that is larger still if they find no room in it. */
+  /** Moves the entries to their places in a larger array; in one larger still if they do not fit. */
   #respace(overflow: number): void {
     this.#overflow = overflow
     const length = (this.#capacity + overflow) * this.#width
@@ -197,7 +194,7 @@ export class Segment {
     if (!this.#unstack()) this.#respace(2 * overflow)
   }
 
-  /** Moves all entries to the end, where they leave no slot empty. */
+  /** Packs all entries at the end. */
   #stack(): void {
     const { words } = this
     const width = this.#width
@@ -210,7 +207,7 @@ export class Segment {
     }
   }
 
-  /** Moves entries from the end to where they belong. Returns false if the last ones found no room: they stay there. */
+  /** Moves entries from the end to their places. Returns false if the last ones did not fit: they stay where they are. */
   #unstack(): boolean {
     const { words } = this
     const { length } = words
@@ -231,7 +228,7 @@ export class Segment {
   }
 }
 
-/** Makes slots from one to before another empty. */
+/** Empties the slots from `from` to before `to`. */
 function empty(words: Uint32Array, from: number, to: number, width: number): void {
   for (let at = from; at < to; at += width) {
     words[at] = NOTHING
@@ -246,4 +243,15 @@ function isAbove(words: Uint32Array, at: number, high: number, low: number): boo
 
 function capacityOf(level: number, phase: number): number {
   return Math.round(SMALLEST * GROWTH ** (level + phase))
+}
+
+/** A number without a divisor in common with `count`; near its golden section, where multiples spread best. */
+function coprimeTo(count: number): number {
+  let candidate = Math.max(1, Math.round(count * 0.618))
+  while (greatestDivisor(candidate, count) > 1) candidate++
+  return candidate
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b)
 }

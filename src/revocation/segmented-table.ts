@@ -2,8 +2,8 @@ import type { Expired } from './retention.js'
 import { Segment } from './segment.js'
 
 /**
- * Fingerprints and what is known of each, in many small {@link Segment}s: each grows, is swept and is exported alone, so
- * that no step takes long however much there is.
+ * A hash table of entries in many small {@link Segment}s. Each grows, is swept and is exported alone, so that no step
+ * takes long, however large the table.
  */
 export class SegmentedTable {
   /** Words of an entry. */
@@ -44,7 +44,7 @@ export class SegmentedTable {
     return this.#segments[index]?.pack() ?? new Uint32Array(0)
   }
 
-  /** How many entries there are, the expired ones that were not swept yet among them. */
+  /** Number of entries, including expired ones that are not swept yet. */
   get size(): number {
     return this.#segments.reduce((sum, segment) => sum + segment.count, 0)
   }

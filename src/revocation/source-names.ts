@@ -3,11 +3,11 @@ import { SOURCE_BITS } from './entry.js'
 const MOST = 2 ** SOURCE_BITS
 const OTHER = 'other'
 
-/** Numbers the sources that entries were learnt from. There are few; beyond what an entry has bits for, they are `other`. */
+/** Numbers the sources of entries. Those beyond what an entry has bits for are `other`. */
 export class SourceNames {
   readonly #names: string[] = []
 
-  /** The number of a source, given to it at the first call. */
+  /** The number of a source, assigned at the first call. */
   index(name: string): number {
     const known = this.#names.indexOf(name)
     if (known >= 0) return known
@@ -24,7 +24,7 @@ export class SourceNames {
     return this.#names
   }
 
-  /** From the numbers of another list of names to ours. */
+  /** Maps the numbers of another list of names to ours. */
   translation(names: readonly string[]): Uint8Array {
     return Uint8Array.from({ length: MOST }, (_, i) => this.index(names[i] ?? OTHER))
   }

@@ -1,13 +1,14 @@
 import type { RevocationList } from './revocation-list.js'
 
 const INTERVAL = 1_000
-/** The longest that one turn takes, ms. */
+/** Longest slice, ms. */
 const BUDGET = 2
 
 /**
- * Removes, in slices, what has expired from the list that there is at the time, if any. Returns what ends it.
+ * Removes expired entries from the list, in slices, every second. Returns a function that stops it.
  *
- * @param moments by which it has; `undefined` while that is not known
+ * @param list `undefined` while there is none
+ * @param moments the times by which entries expire; `undefined` while unknown
  */
 export function sweepExpired(
   list: () => RevocationList | undefined,

@@ -22,17 +22,17 @@ const KINDS: Readonly<Record<FingerprintKind, string>> = {
 }
 
 /**
- * Names ids by keyed 64-bit hashes (HalfSipHash-2-4 over the id's UTF-8 bytes). The seed is drawn once an installation:
- * without it nobody can find two ids that collide, nor one that collides with a victim's.
+ * Names ids by keyed 64-bit hashes (HalfSipHash-2-4 over the id's UTF-8 bytes). Each installation has its own random
+ * seed: without it nobody can find two ids that collide, nor one that collides with a victim's.
  *
- * What is not on the list matches an entry by chance with odds of n / 2^64 a look-up. A request looks up at most 3 ids of
+ * An id that is not listed matches an entry by chance with odds of n / 2^64 a look-up. A request looks up at most 3 ids of
  * its token among n = 20 million (3.3e-12) and, typically, 6 names among a million rules (3.3e-13): 1 in 270 billion.
  */
 export class Fingerprinter {
   readonly #seed: Buffer
   readonly #keys: Readonly<Record<FingerprintKind, SipKey>>
 
-  /** @param seed {@link SEED_BYTES} bytes: an installation's own, kept with whatever stores its fingerprints */
+  /** @param seed {@link SEED_BYTES} bytes: the installation's own, stored with its fingerprints */
   constructor(seed: Uint8Array) {
     if (seed.length !== SEED_BYTES) throw new TypeError(`seed must have ${SEED_BYTES} bytes`)
     this.#seed = Buffer.from(seed)
@@ -49,17 +49,17 @@ export class Fingerprinter {
     }
   }
 
-  /** A fingerprinter with a seed that nobody can guess. */
+  /** A fingerprinter with a random seed. */
   static random(): Fingerprinter {
     return new Fingerprinter(randomBytes(SEED_BYTES))
   }
 
-  /** A copy of the seed. It is a secret: whoever has it can make ids that collide. */
+  /** A copy of the seed. It is a secret: it lets an attacker make ids that collide. */
   get seed(): Buffer {
     return Buffer.from(this.#seed)
   }
 
-  /** The fingerprint of an id. Allocates nothing but its answer for an id of ASCII. */
+  /** The fingerprint of an id. Allocates only its result for an ASCII id. */
   of(kind: FingerprintKind, id: string): Fingerprint {
     return halfSipHash(this.#keys[kind], id)
   }

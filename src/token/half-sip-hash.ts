@@ -6,7 +6,7 @@ export interface SipKey {
 
 /**
  * HalfSipHash-2-4 with 64 bits of output (Aumasson and Bernstein's reference) of a text's UTF-8 bytes.
- * Of the keyed hashes it is the one that runs on 32-bit words, which is what JavaScript's integers are.
+ * Of the keyed hashes it is the one that works on 32-bit words, as JavaScript's integers do.
  *
  * @returns the output's first word as `hi`, its second as `lo`, both signed
  */
@@ -14,7 +14,7 @@ export function halfSipHash(key: SipKey, text: string): { hi: number; lo: number
   return isAscii(text) ? hashBytes(key, text) : hashBytes(key, Buffer.from(text, 'utf8').toString('latin1'))
 }
 
-/** The same of bytes, given as a string with a character (below U+0100) for each. */
+/** Hashes bytes, given as a latin1 string. */
 export function hashBytes({ k0, k1 }: SipKey, bytes: string): { hi: number; lo: number } {
   const words = bytes.length >>> 2
   let v0 = k0
@@ -65,7 +65,7 @@ function wordAt(bytes: string, at: number): number {
   )
 }
 
-/** What is left after the whole words, and the length (modulo 256) in the top byte. */
+/** The bytes after the last whole word, with the length (modulo 256) in the top byte. */
 function lastWord(bytes: string): number {
   const length = bytes.length
   let word = length << 24

@@ -1,37 +1,25 @@
 import { createHash } from 'node:crypto'
-import { lenientSegment } from './base64url.js'
-import type { Credential } from './credential.js'
+import { type Credential, type JsonObject, lenientSegment, readObject } from './credential.js'
 import type { Fingerprint, Fingerprinter, FingerprintKind } from './fingerprint.js'
-import { type JsonObject, readObject } from './json.js'
-import { equivalentSignatures } from './signatures.js'
 
-export {
-  type CompactJwt,
-  type Credential,
-  MAX_CREDENTIAL_LENGTH,
-  type OpaqueToken,
-  readCredential,
-  type UnreadableCredential,
-} from './credential.js'
-
-/** One of the names under which a token may have been revoked. */
+/** An id under which a token may have been revoked. */
 export interface TokenId extends Fingerprint {
   readonly by: 'jti' | 'signature' | 'token'
 }
 
 /**
- * What the revocation list needs to know of a token: computed once, when it is verified. Holds no secret. A token that
- * goes by two sets of claims has the names of both.
+ * What the revocation list needs to know of a token: computed once, when it is verified. Holds no secret. A token with
+ * two sets of claims has the ids of both.
  */
 export interface TokenIdentity {
   readonly ids: readonly TokenId[]
   /** Its `sub`. */
   readonly subjects: readonly Fingerprint[]
-  /** Whatever may name its client: the consumer key claim, `azp`, `client_id`, `consumerKey`. */
+  /** The claims that may name its client: the consumer key claim, `azp`, `client_id`, `consumerKey`. */
   readonly clients: readonly Fingerprint[]
   /** Its `sid`. */
   readonly sessions: readonly Fingerprint[]
-  /** Epoch ms of its `iat`, the older of two; 0 without one, which every rule takes for revoked. */
+  /** Epoch ms of its `iat`, the older of two; 0 without one: every rule then revokes it. */
   readonly issuedAt: number
   /** Epoch ms of its `exp`. */
   readonly expiresAt: number | undefined
@@ -39,18 +27,33 @@ export interface TokenIdentity {
   readonly hash: string
 }
 
-/** One for all: a look-up reads its length, and what was read lately is read fast. */
+/** Shared, so that the length that every look-up reads stays in the processor's cache. */
 const NONE: readonly Fingerprint[] = []
-/** The shortest signature of the algorithms that are accepted: ES256's and Ed25519's. */
+/** The orders of the curves of RFC 7518 §3.4, and the bytes of one of a signature's two numbers. */
+const CURVES: Readonly<Record<string, { readonly order: bigint; readonly bytes: number }>> = {
+  ES256: { order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n, bytes: 32 },
+  ES384: {
+    order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
+    bytes: 48,
+  },
+  ES512: {
+    order:
+      0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
+    bytes: 66,
+  },
+}
+/** Bytes: RSA moduli are usually a multiple of 64 bits long. */
+const MODULUS_STEP = 8
+/** Characters of the shortest accepted signature: ES256's and Ed25519's. */
 const SHORTEST_SIGNATURE = 86
-/** A moment above this is not in seconds (RFC 7519's NumericDate) but, by some issuer's mistake, in milliseconds. */
+/** A time from here on is not in seconds (RFC 7519's NumericDate) but, by an issuer's mistake, in milliseconds. */
 const SECONDS_BELOW = 1e11
-/** From here on a moment is too far away to matter in either unit: WSO2 writes Java's Long.MAX_VALUE, in ms or s, for never. */
+/** A time from here on means never: WSO2 writes Java's Long.MAX_VALUE, in ms or s. */
 const NEVER_FROM = 1e15
 
 /**
- * Whether a claim is a moment in seconds. Who verifies a token must not take it for a moment of the far future when the
- * list takes it for one of this year.
+ * Whether a time is in seconds. Verification must read claims as the list does: what one takes for this year must not be
+ * the far future to the other.
  */
 export function isNumericDate(value: number): boolean {
   return value < SECONDS_BELOW
@@ -64,9 +67,9 @@ export function isExpiry(value: number): boolean {
 /**
  * The identity of a token, however spelt.
  *
- * @param claims the verified payload of a JWT, or what introspection (RFC 7662) said of an opaque token
+ * @param claims the verified payload of a JWT, or the introspection response (RFC 7662) of an opaque token
  * @param consumerKeyClaim the issuer's claim that names the client: a string or strings
- * @param alsoClaims another set of claims that the token goes by: whatever revokes either of the two revokes it
+ * @param alsoClaims a second set of claims of the token: what revokes either of the two revokes it
  */
 export function identify(
   credential: Credential,
@@ -82,7 +85,7 @@ export function identify(
   const clientClaims = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey']
   const moments = valuesOf('iat').flatMap((iat) => moment(iat) ?? [])
   return {
-    ids: namesOf(credential, valuesOf('jti')).map(([by, id]) => {
+    ids: idsOf(credential, valuesOf('jti')).map(([by, id]) => {
       const { hi, lo } = fingerprints.of('token', id)
       return { by, hi, lo }
     }),
@@ -96,9 +99,9 @@ export function identify(
 }
 
 /**
- * Under which names an id that a *source* wrote goes on the list. A whole JWT is listed by its canonical signature, never
- * by a `jti` that nobody verified; a lone signature is listed as it stands, and by its canonical spelling if that is
- * another; anything else (a `jti`, an opaque token) as it stands.
+ * The ids under which an id from a *source* is listed. A whole JWT: its canonical signature, never its unverified `jti`.
+ * A lone signature: as written, and in its canonical spelling if that differs. Anything else (a `jti`, an opaque token):
+ * as written.
  */
 export function canonicalIds(id: string): string[] {
   const trimmed = id.trim()
@@ -108,12 +111,12 @@ export function canonicalIds(id: string): string[] {
   return [...new Set(spellings)].filter((spelling) => spelling !== '')
 }
 
-function namesOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by'], string][] {
-  const names = [...new Set(jtis.flatMap(nameIn))].map((jti): [TokenId['by'], string] => ['jti', jti])
-  if (credential.kind === 'opaque') return [...names, ['token', credential.token]]
+function idsOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by'], string][] {
+  const ids = [...new Set(jtis.flatMap(nameIn))].map((jti): [TokenId['by'], string] => ['jti', jti])
+  if (credential.kind === 'opaque') return [...ids, ['token', credential.token]]
   for (const signature of equivalentSignatures(credential.header.alg, credential.signature))
-    names.push(['signature', signature])
-  return names
+    ids.push(['signature', signature])
+  return ids
 }
 
 /** A `jti` may have two dots too (`urn.example.4711`): only a first part that is a JSON object makes a JWT of it. */
@@ -124,7 +127,7 @@ function signatureOfJwt(id: string): string | undefined {
   return header === undefined || readObject(header) === undefined ? undefined : lenientSegment(parts[2] ?? '')
 }
 
-/** A name is a string; some issuers number their users and tokens, and sources write those numbers in decimal. */
+/** Some issuers number their users and tokens; sources write those numbers in decimal. */
 function nameIn(value: unknown): string[] {
   if (typeof value === 'string' && value !== '') return [value]
   return typeof value === 'number' && Number.isSafeInteger(value) ? [String(value)] : []
@@ -137,4 +140,38 @@ function namesIn(value: unknown): string[] {
 function moment(value: unknown): number | undefined {
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
   return Math.floor(value < SECONDS_BELOW ? value * 1000 : value)
+}
+
+/**
+ * Every signature that verifies whenever this one does, itself first. Computing them takes no key.
+ *
+ * - ES256/384/512: (r, n−s) verifies where (r, s) does.
+ * - PS256/384/512: OpenSSL verifies a signature whose leading zero bytes were cut off (one in 256 has some).
+ *
+ * @param signature canonical base64url
+ */
+export function equivalentSignatures(alg: unknown, signature: string): string[] {
+  if (typeof alg !== 'string') return [signature]
+  const curve = Object.hasOwn(CURVES, alg) ? CURVES[alg] : undefined
+  if (curve !== undefined) return withNegated(curve.order, curve.bytes, signature)
+  return alg.startsWith('PS') ? withLeadingZeros(signature) : [signature]
+}
+
+function withNegated(order: bigint, bytes: number, signature: string): string[] {
+  const pair = Buffer.from(signature, 'base64url')
+  if (pair.length !== 2 * bytes) return [signature]
+  const s = BigInt(`0x${pair.toString('hex', bytes)}`)
+  if (s === 0n || s >= order) return [signature]
+  const negated = (order - s).toString(16).padStart(2 * bytes, '0')
+  return [signature, Buffer.concat([pair.subarray(0, bytes), Buffer.from(negated, 'hex')]).toString('base64url')]
+}
+
+/** The signature as written, without leading zeros, and zero-padded to the length of a usual modulus. */
+function withLeadingZeros(signature: string): string[] {
+  const bytes = Buffer.from(signature, 'base64url')
+  const first = bytes.findIndex((byte) => byte !== 0)
+  if (first < 0) return [signature]
+  const least = bytes.subarray(first)
+  const full = Buffer.concat([Buffer.alloc(-least.length & (MODULUS_STEP - 1)), least])
+  return [...new Set([signature, least.toString('base64url'), full.toString('base64url')])]
 }

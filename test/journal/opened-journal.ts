@@ -5,7 +5,8 @@ import { readSnapshot, type Snapshot } from '../../src/journal/snapshot.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import type { Fingerprinter } from '../../src/token/fingerprint.js'
-import { identify, type OpaqueToken } from '../../src/token/identity.js'
+import type { OpaqueToken } from '../../src/token/credential.js'
+import { identify } from '../../src/token/identity.js'
 
 /** The tests' time, epoch ms. */
 export const NOW = Date.UTC(2026, 0, 1)

@@ -38,7 +38,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   proxy: ['http-client', 'faults', 'logging', 'config'],
   sources: ['sources/source', 'sources/realtime', 'sources/persistent', 'http-client', 'logging', 'config'],
   'sources/realtime': ['sources/source', 'sources/message', 'time', 'logging', 'config'],
-  'sources/persistent': ['sources/source', 'revocation', 'time', 'http-client', 'logging', 'config'],
+  'sources/persistent': ['sources/source', 'sources/message', 'revocation', 'time', 'http-client', 'logging', 'config'],
   'sources/message': ['sources/source', 'revocation', 'token', 'logging'],
   'sources/source': ['revocation', 'logging'],
   sync: ['sources/source', 'journal', 'outbox', 'revocation', 'time', 'logging'],

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { silent } from '../../src/logging/index.js'
 import { Publisher, Replica } from '../../src/replication/index.js'
 import { LEASE, monotonicBeginning, type PrimaryMessage, type WorkerMessage } from '../../src/replication/messages.js'
-import { RealtimeStatus } from '../../src/revocation/realtime-status.js'
+import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 

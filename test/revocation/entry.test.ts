@@ -11,7 +11,7 @@ const common = {
   source: fc.integer({ min: 0, max: 63 }),
 }
 
-t.test('an entry is read as it was written, kept no shorter than it said', async () => {
+t.test('an entry is read as it was written, kept no shorter than written', async () => {
   const entry = fc.oneof(
     fc.record({ kind: fc.constant('token' as const), ...common }),
     fc.record({ kind: fc.constant('rule' as const), ...common, revokedBefore: fc.maxSafeNat() }),
@@ -37,7 +37,7 @@ t.test('the binary form is the documented one', async (t) => {
   t.equal(Buffer.from(bytes).toString('hex'), '01000000feffffff85000000030000000100000007000000')
 })
 
-t.test('moments out of range are held to it', async (t) => {
+t.test('times out of range are clamped', async (t) => {
   const entry = { kind: 'rule', hi: 1, lo: 2, keptUntil: Infinity, learntAt: -5, source: 0 } as const
   const moments = [Number.NaN, -1, Infinity].map((revokedBefore) => ({ ...entry, revokedBefore }))
   const read = [...decodeEntries(encodeEntries('rule', moments))]

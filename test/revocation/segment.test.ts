@@ -44,7 +44,7 @@ const action = fc.oneof(
   { weight: 1, arbitrary: EXPORT },
 )
 
-t.test('holds what a Map would, through growth and sweeps, and exports it at any moment', async () => {
+t.test('holds what a Map would, through growth and sweeps, and exports it at any time', async () => {
   fc.assert(
     fc.property(
       fc.array(action, { maxLength: 400, size: 'max' }),
@@ -79,7 +79,7 @@ t.test('a hundred thousand entries: all found, no other found, half swept', asyn
   t.equal(sweep(model, 2), 50_000)
   t.ok(model.segment.words.length < 8, 'all of it in the end')
   put(model, 1, 2, 3)
-  t.ok(agrees(model), 'and starts anew')
+  t.ok(agrees(model), 'and starts over')
 })
 
 t.test('packed entries are spread: putting them into another segment takes no longer than random ones', async (t) => {

@@ -7,7 +7,7 @@ import { Fingerprinter } from '../../src/token/fingerprint.js'
 const HOUR = 3_600_000
 const START = Date.UTC(2026, 0, 1)
 
-t.test('what has expired goes, but not by a clock that is ahead for a while', async (t) => {
+t.test('expired entries are swept, but not by a clock that is temporarily ahead', async (t) => {
   let ahead = START
   let elapsed = 0
   let tick = () => {}

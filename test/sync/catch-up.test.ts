@@ -1,7 +1,6 @@
 import t from 'tap'
 import { silent } from '../../src/logging/index.js'
-import type { JSONValue } from '../../src/revocation/json-value.js'
-import type { RevocationRecord } from '../../src/revocation/record.js'
+import type { JSONValue, RevocationRecord } from '../../src/revocation/record.js'
 import {
   type PersistentStore,
   PositionLost,

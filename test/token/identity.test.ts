@@ -1,76 +1,15 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
 import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import t from 'tap'
+import { type Credential, readCredential } from '../../src/token/credential.js'
 import { type Fingerprint, Fingerprinter, type FingerprintKind } from '../../src/token/fingerprint.js'
-import {
-  type Credential,
-  canonicalIds,
-  identify,
-  MAX_CREDENTIAL_LENGTH,
-  readCredential,
-  type TokenIdentity,
-} from '../../src/token/identity.js'
+import { canonicalIds, identify, type TokenIdentity } from '../../src/token/identity.js'
 
 const fingerprints = Fingerprinter.random()
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const HEADER = encode({ alg: 'RS256' })
 const SIGNATURE = Buffer.alloc(256, 7).toString('base64url')
 const jwt = (claims: string, header = HEADER, signature = SIGNATURE) => `${header}.${claims}.${signature}`
-
-t.test('a credential of three parts is a JWT, any other is opaque', async (t) => {
-  t.match(readCredential(jwt(encode({ jti: 'a' }))), { kind: 'jwt', header: { alg: 'RS256' }, claims: { jti: 'a' } })
-  for (const opaque of ['8c1f', 'two.parts', 'a.b.c.d', 'a.b.c.d.e', 'padded=='])
-    t.strictSame(readCredential(opaque), { kind: 'opaque', token: opaque })
-})
-
-t.test('what can be read in two ways, or not at all, is refused', async (t) => {
-  const claims = encode({ jti: 'a' })
-  const refusals: [string, string, string][] = [
-    ['nothing', '', 'length'],
-    ['more than 64 KB', 'a'.repeat(MAX_CREDENTIAL_LENGTH + 1), 'length'],
-    ['white space', `${jwt(claims)} `, 'charset'],
-    ['a control character', 'abc\u0000', 'charset'],
-    ['spare bits', jwt(claims, HEADER, 'AB'), 'base64url'],
-    ['the alphabet of plain base64', jwt(claims, HEADER, 'A+/A'), 'base64url'],
-    ['a length that encodes nothing', jwt(claims, HEADER, 'AAAAA'), 'base64url'],
-    ['too little padding', jwt(claims, HEADER, 'AA='), 'base64url'],
-    ['too much padding', jwt(claims, HEADER, 'AAA=='), 'base64url'],
-    ['padding within', jwt(claims, HEADER, 'A=AA'), 'base64url'],
-    ['no signature', jwt(claims, encode({ alg: 'none' }), ''), 'base64url'],
-    ['no payload', jwt(''), 'base64url'],
-    ['a payload that is no JSON', jwt(Buffer.from('jti').toString('base64url')), 'json'],
-    ['a payload that is no object', jwt(encode(['jti'])), 'json'],
-    ['a nested JWT', jwt(Buffer.from(jwt(claims)).toString('base64url')), 'json'],
-    ['invalid UTF-8', jwt(Buffer.from('{"jti":"\xff"}', 'latin1').toString('base64url')), 'json'],
-    ['a byte order mark', jwt(Buffer.from('\ufeff{}').toString('base64url')), 'json'],
-    ['two claims of a name', jwt(Buffer.from('{"jti":"a","jti":"b"}').toString('base64url')), 'json'],
-    ['the same, escaped', jwt(Buffer.from('{"jti":"a","\\u006ati":"b"}').toString('base64url')), 'json'],
-    ['the same, deeper', jwt(Buffer.from('{"a":[{"b":1,"b":1}]}').toString('base64url')), 'json'],
-    ['two header members of a name', jwt(claims, Buffer.from('{"alg":"a","alg":"b"}').toString('base64url')), 'json'],
-  ]
-  for (const [title, credential, reason] of refusals)
-    t.strictSame(readCredential(credential), { kind: 'refused', reason }, title)
-})
-
-t.test('colons and quotes within strings do not look like members', async (t) => {
-  const claims = { 'a:b': '"x":1', '\\': ':\\"', __proto__: 1, n: [{ n: ':' }] }
-  t.equal(readCredential(jwt(encode(claims))).kind, 'jwt')
-})
-
-t.test('20,000 nested arrays are an answer, not a crash', async (t) => {
-  const claims = `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
-  t.equal(readCredential(jwt(Buffer.from(claims).toString('base64url'))).kind, 'jwt')
-})
-
-t.test('any JSON object is read as JSON.parse reads it', async () => {
-  fc.assert(
-    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (claims) => {
-      const read = readCredential(jwt(encode(claims)))
-      return read.kind === 'jwt' && JSON.stringify(read.claims) === JSON.stringify(JSON.parse(JSON.stringify(claims)))
-    }),
-  )
-})
 
 t.test('the padding of old WSO2 versions is stripped and names the same token', async (t) => {
   const { privateKey, publicKey } = await generateKeyPair('RS256')
@@ -82,7 +21,7 @@ t.test('the padding of old WSO2 versions is stripped and names the same token', 
   t.equal(identity(padded).hash, createHash('sha256').update(plain).digest('hex').slice(0, 12))
 })
 
-t.test('whatever spelling of a token verifies names the same token, or is refused', async (t) => {
+t.test('every spelling of a token that verifies names the same token or is refused', async (t) => {
   for (const alg of ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA']) {
     const { privateKey, publicKey } = await generateKeyPair(alg)
     let verified = 0
@@ -129,7 +68,7 @@ t.test('a token is named by its jti, if it has one, and by its signature', async
   )
 })
 
-t.test('the names of rules are read off the claims', async (t) => {
+t.test('subject, session, client and issue time are read from the claims', async (t) => {
   const of = (kind: FingerprintKind, id: string) => fingerprints.of(kind, id)
   const claims = { sub: 'ann', sid: 's', aud: ['one', 'two'], azp: 'one', client_id: 'three', iat: 1_600_000_000.5 }
   const found = identity(jwt(encode({ ...claims, exp: 1_700_000_000 })))
@@ -146,7 +85,7 @@ t.test('the names of rules are read off the claims', async (t) => {
   t.equal(identity(jwt(encode({ iat: 1_600_000_000_500 }))).issuedAt, 1_600_000_000_500, 'an iat in milliseconds')
 })
 
-t.test('what a source wrote is listed under the names that a token has', async (t) => {
+t.test('an id from a source is listed under the names that its token has', async (t) => {
   const signature = Buffer.from(Array.from({ length: 256 }, (_, i) => 255 - i)).toString('base64url')
   const plainBase64 = Buffer.from(signature, 'base64url').toString('base64')
   const cases: [string, string, string[]][] = [

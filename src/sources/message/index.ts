@@ -1,4 +1,5 @@
 export { MAX_BODY_LENGTH } from './fields.js'
+export { entityRule } from './indirect-event.js'
 export { MAX_ID_LENGTH, readMessage } from './read-message.js'
 export { MALFORMED_REASONS, type MalformedReason, type MessageReading } from './reading.js'
 export { revocationEvent } from './revocation-event.js'

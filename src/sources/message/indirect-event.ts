@@ -1,4 +1,4 @@
-import { entityRule, instant, type RuleRevocation } from '../../revocation/index.js'
+import { instant, type RuleRevocation } from '../../revocation/index.js'
 import { type Fields, jsonFields } from './fields.js'
 import { type MessageReading, malformed } from './reading.js'
 import { momentOf, textOf, utf8 } from './scalar.js'
@@ -28,6 +28,15 @@ export function readIndirect(type: string, revokedToken: string): MessageReading
       ? { kind: 'client', id, revokedBefore, expiresAt: undefined }
       : entityRule(textOf(fields.get('entityType')), id, revokedBefore)
   return rule === undefined ? malformed('bad-subject') : { kind: 'records', records: [rule] }
+}
+
+/**
+ * The rule of a subject entity's revocation: WSO2's `USER_ID` is the token's `sub`, `CLIENT_ID` its client.
+ * `undefined` for any other entity type.
+ */
+export function entityRule(entityType: unknown, id: string, revokedBefore: number): RuleRevocation | undefined {
+  const kind = entityType === 'USER_ID' ? 'subject' : entityType === 'CLIENT_ID' ? 'client' : undefined
+  return kind === undefined ? undefined : { kind, id, revokedBefore, expiresAt: undefined }
 }
 
 function decode(base64: string): Fields | undefined {

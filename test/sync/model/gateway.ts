@@ -1,7 +1,7 @@
 import { copyFileSync } from 'node:fs'
 import { type Journal, openJournal } from '../../../src/journal/index.js'
 import { silent } from '../../../src/logging/index.js'
-import type { JSONValue } from '../../../src/revocation/json-value.js'
+import type { JSONValue } from '../../../src/revocation/record.js'
 import { RevocationList } from '../../../src/revocation/revocation-list.js'
 import type { PersistentStore, RealtimeSource } from '../../../src/sources/source.js'
 import { LAST_LISTING, type LastListing, lastListingNote, lastListingOf } from '../../../src/sync/last-listing.js'

@@ -1,5 +1,4 @@
-import type { JSONValue } from '../../../src/revocation/json-value.js'
-import type { RevocationRecord } from '../../../src/revocation/record.js'
+import type { JSONValue, RevocationRecord } from '../../../src/revocation/record.js'
 import {
   type ListingContext,
   type PersistentStore,

@@ -1,4 +1,5 @@
-import { entityRule, expiryInstant, instant, type RevocationRecord } from '../../../revocation/index.js'
+import { expiryInstant, instant, type RevocationRecord } from '../../../revocation/index.js'
+import { entityRule } from '../../message/index.js'
 
 /** The lists that an event hub's answer may hold, by their names in its newer shape. */
 export const HUB_LISTS = ['revokedJWTList', 'revokedJWTSubjectEntityList', 'revokedJWTConsumerKeyList'] as const

@@ -1,6 +1,6 @@
 // Catching up with etcd after a restart: what was revoked meanwhile comes, or it is said that only a listing will do.
 import t, { type Test } from 'tap'
-import type { JSONValue } from '../../../../src/revocation/json-value.js'
+import type { JSONValue } from '../../../../src/revocation/record.js'
 import { etcdEndpoint } from '../../../../src/sources/persistent/etcd/endpoint.js'
 import { readPosition } from '../../../../src/sources/persistent/etcd-v3/position.js'
 import { etcdV3Store } from '../../../../src/sources/persistent/etcd-v3/store.js'

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { RealtimeStatus } from '../../src/revocation/realtime-status.js'
+import { RealtimeStatus } from '../../src/revocation/lookup.js'
 
-t.test('a listener that is added while the topic is live is told so', async (t) => {
+t.test('listeners are told each change; one added while the topic is live is told at once', async (t) => {
   const realtimeStatus = new RealtimeStatus()
   const [early, late]: [boolean[], boolean[]] = [[], []]
   const forget = realtimeStatus.onChange((isLive) => early.push(isLive))

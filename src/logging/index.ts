@@ -1,8 +1,3 @@
 export { describeError, scrub } from './describe-error.js'
 export { describeTarget } from './describe-target.js'
 export { createLogging, type Fields, type Logger, type Logging, type LoggingOptions, silent } from './logger.js'
-export {
-  MalformedElements,
-  type MalformedListing,
-  type MalformedReport,
-} from './malformed-elements.js'

@@ -11,7 +11,7 @@ import {
 import { describeError, type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
 import { gatewayName, NameNotKept } from './gateway-name.js'
-import { chooseStore, eventHubStore, type StoreChoice } from './persistent/index.js'
+import { chooseStore, openPersistentStore } from './persistent/index.js'
 import {
   PROTOCOL_NAMES,
   type Provider,
@@ -41,10 +41,6 @@ export interface OpenStore {
   readonly store: PersistentStore
   close(): Promise<unknown>
 }
-
-/** A listing of the hub may take this long and be this large: a million entries are about 100 MB. */
-const LIST_TIMEOUT = 300_000
-const LIST_MAX_BYTES = 4 * 2 ** 30
 
 /**
  * What tells one set of sources from another, with nothing secret: what a list held of one says nothing of another.
@@ -152,15 +148,12 @@ export async function openStore(config: Config, logging: Logging, witness?: Witn
   let client: HttpClient | undefined
   try {
     const { verifyHostname, disableSslVerification } = config.httpClients
-    const choice = chooseStore({ type: persistent.type, endpointURL: persistent.endpointURL })
-    const opened = createHttpClient({
-      ...(await material(persistent, logging)),
-      verifyHostname,
-      disableSslVerification,
-    })
+    const choice = chooseStore(persistent)
+    const tls = await material(persistent, logging)
+    const opened = createHttpClient({ ...tls, verifyHostname, disableSslVerification })
     client = opened
     const calls = witness === undefined ? opened : observeDates(opened, witness)
-    const store = await storeOf(choice, config, calls, logging)
+    const store = await openPersistentStore(choice, { config, client: calls, tls, logging })
     return { store, close: () => Promise.all([store.close?.(), opened.destroy()]) }
   } catch (cause) {
     await client?.destroy()
@@ -173,54 +166,6 @@ export function takesRevocations<Store extends PersistentStore>(
   store: Store | undefined,
 ): store is Store & Required<Pick<PersistentStore, 'put'>> {
   return store?.put !== undefined
-}
-
-/** What is not needed is not loaded: etcd's client alone takes longer than all the rest of a start. */
-async function storeOf(
-  choice: StoreChoice,
-  config: Config,
-  client: HttpClient,
-  logging: Logging,
-): Promise<PersistentStore> {
-  const { persistent, retention } = config.tokenRevocationConfig
-  const login = { username: persistent.username, password: persistent.password }
-  if (choice.kind === 'event-hub') {
-    const limits = { timeout: LIST_TIMEOUT, maxBytes: LIST_MAX_BYTES, retention }
-    return eventHubStore({ ...login, ...limits, endpointUrl: choice.endpointUrl, client, logging })
-  }
-  if (choice.kind === 'module') {
-    const { moduleStore } = await import('./persistent/module/store.js')
-    if (persistent.module === undefined) throw new Error('module: name the JavaScript file that exports createStore')
-    const section = { ...persistent, password: persistent.password.reveal(), ...persistent.options }
-    return moduleStore({ file: persistent.module, section, logging })
-  }
-  const { endpoint } = choice
-  if (endpoint.api === 'v2') {
-    const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
-    return etcdV2Store({ ...login, endpoint, client, retention, logging })
-  }
-  if (endpoint.servers.some((server) => server.startsWith('https:'))) warnOfStrictTls(config, logging)
-  const { etcdV3Store } = await import('./persistent/etcd-v3/store.js')
-  const { etcdV2Store } = await import('./persistent/etcd-v2/store.js')
-  const { EtcdV2Beside } = await import('./persistent/etcd-v2/beside.js')
-  // It says nothing of a user name that is not needed: the v3 API does.
-  const beside = etcdV2Store({ ...login, endpoint, client, retention, root: true, logging })
-  const v2 = new EtcdV2Beside(beside, logging('TokenRevocation'))
-  return etcdV3Store({ ...login, ...(await material(persistent, silent)), endpoint, retention, v2, logging })
-}
-
-/** gRPC has no way to trust less: what asks for that has no effect, and who set it must hear why etcd is not reached. */
-function warnOfStrictTls({ httpClients }: Config, logging: Logging): void {
-  const { warn } = logging('TokenRevocation')
-  if (httpClients.disableSslVerification) {
-    warn(
-      "httpClients.disableSslVerification has no effect on etcd's v3 API: name the authority that signed its certificate in tokenRevocationConfig.persistent.caFile",
-    )
-  } else if (!httpClients.verifyHostname) {
-    warn(
-      "httpClients.verifyHostname = false has no effect on etcd's v3 API: write a host name that is in its certificate into tokenRevocationConfig.persistent.endpointURL",
-    )
-  }
 }
 
 /** Certificates and keys in PEM, from the files that a section names. */

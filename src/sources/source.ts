@@ -1,4 +1,3 @@
-import type { MalformedReport } from '../logging/index.js'
 import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 
 /**
@@ -23,6 +22,14 @@ export interface RevocationSink {
    * there is no journal, and nothing to wait for.
    */
   stored?(): Promise<void>
+}
+
+/** What a source of many said that could not be read. It names places and reasons, never what stood there. */
+export interface MalformedReport {
+  /** How many elements, by reason. */
+  readonly malformed: Readonly<Record<string, number>>
+  /** Where the first one of a reason is, where elements have a place: `revokedJWTList[17]`. */
+  readonly malformedAt?: Readonly<Record<string, string>>
 }
 
 /** A stream of revocations from a broker's topic. */

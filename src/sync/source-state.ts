@@ -1,6 +1,6 @@
-import type { Logger, MalformedReport } from '../logging/index.js'
+import type { Logger } from '../logging/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
-import type { RevocationSink, SourceStatus } from '../sources/source.js'
+import type { MalformedReport, RevocationSink, SourceStatus } from '../sources/source.js'
 import type { Clock } from '../time/index.js'
 
 /** How a source stands, for people: `/ready`, the log, metrics. */

@@ -1,6 +1,8 @@
+export { AdaptiveTimeout } from './adaptive-timeout.js'
 export { type Clock, systemClock } from './clock.js'
 export { KnownWatch } from './known-watch.js'
 export { NotedMoments } from './noted-moments.js'
 export { type Backoff, DEFAULT_BACKOFF, RetrySchedule } from './retry-schedule.js'
+export { startTimeSlice } from './time-slice.js'
 export { type Moments, readMoments, TrustedClock } from './trusted-clock.js'
 export { within } from './within.js'

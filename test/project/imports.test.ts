@@ -39,8 +39,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   sources: ['sources/source', 'sources/realtime', 'sources/persistent', 'http-client', 'logging', 'config'],
   'sources/realtime': ['sources/source', 'sources/message', 'time', 'logging', 'config'],
   'sources/persistent': ['sources/source', 'sources/message', 'revocation', 'time', 'http-client', 'logging', 'config'],
-  'sources/message': ['sources/source', 'revocation', 'token', 'logging'],
-  'sources/source': ['revocation', 'logging'],
+  'sources/message': ['sources/source', 'revocation', 'logging'],
+  'sources/source': ['revocation'],
   sync: ['sources/source', 'journal', 'outbox', 'revocation', 'time', 'logging'],
   outbox: ['journal', 'revocation', 'logging'],
   journal: ['revocation', 'token', 'time', 'logging'],
@@ -82,23 +82,17 @@ const TYPE_ONLY: Readonly<Record<string, readonly string[]>> = {
 
 const imports = sources().flatMap((file) => importsOf(file).map((imported) => ({ file, ...imported })))
 
-t.test(
-  'a folder imports only the folders that it may, and only what their index offers, or what a store is loaded by once it is needed',
-  async (t) => {
-    for (const { file, from, isDynamic } of imports) {
-      if (!from.startsWith('.')) continue
-      const imported = relative(src, join(src, dirname(file), from))
-      const [here, there] = [folder(file), folder(imported)]
-      if (here === there) continue
-      t.ok(FOLDERS[here]?.includes(there), `${file} imports ${from}`)
-      const isOffered =
-        imported === `${there}.js` ||
-        imported === `${there}/index.js` ||
-        (isDynamic && /\/(store|beside)\.js$/.test(imported))
-      t.ok(isOffered, `${file} imports ${from}: past the index`)
-    }
-  },
-)
+t.test('a folder imports only the folders that it may, and only what their index offers', async (t) => {
+  for (const { file, from } of imports) {
+    if (!from.startsWith('.')) continue
+    const imported = relative(src, join(src, dirname(file), from))
+    const [here, there] = [folder(file), folder(imported)]
+    if (here === there) continue
+    t.ok(FOLDERS[here]?.includes(there), `${file} imports ${from}`)
+    const isOffered = imported === `${there}.js` || imported === `${there}/index.js`
+    t.ok(isOffered, `${file} imports ${from}: past the index`)
+  }
+})
 
 t.test('a package is imported only in its folder', async (t) => {
   for (const { file, from, typeOnly } of imports) {
@@ -134,17 +128,12 @@ function sources(): string[] {
   return readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
 }
 
-function importsOf(file: string): { from: string; typeOnly: boolean; isDynamic: boolean }[] {
+function importsOf(file: string): { from: string; typeOnly: boolean }[] {
   const text = readFileSync(join(src, file), 'utf8')
   const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'([^']+)'/gm)].map(
-    ([, type, from]) => ({
-      from: from ?? '',
-      typeOnly: type !== undefined,
-      isDynamic: false,
-    }),
+    ([, type, from]) => ({ from: from ?? '', typeOnly: type !== undefined }),
   )
-  const bare = [...text.matchAll(/(?:^import\s+|\bimport\()'([^']+)'/gm)].map(([text, from]) => ({
-    isDynamic: text.startsWith('import('),
+  const bare = [...text.matchAll(/(?:^import\s+|\bimport\()'([^']+)'/gm)].map(([, from]) => ({
     from: from ?? '',
     typeOnly: false,
   }))

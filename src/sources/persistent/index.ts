@@ -1,2 +1,1 @@
-export { eventHubStore } from './event-hub/store.js'
-export { chooseStore, type StoreChoice } from './store-choice.js'
+export { chooseStore, openPersistentStore } from './open.js'

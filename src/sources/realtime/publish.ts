@@ -1,10 +1,10 @@
-import { DEFAULT_EXCHANGE, DEFAULT_HEARTBEAT } from './amqp-0-9-1/index.js'
 import { publish091 } from './amqp-0-9-1/publish.js'
+import { DEFAULT_EXCHANGE, DEFAULT_HEARTBEAT } from './amqp-0-9-1/source.js'
 import { publish10 } from './amqp-1-0/publish.js'
-import { type Broker, type BrokerTls, verification } from './broker.js'
+import { type Broker, type BrokerTls, verification } from './broker/broker.js'
 import { publishOpenWire } from './openwire/publish.js'
-import { providerTls } from './provider-tls.js'
-import type { Protocol, Provider } from './provider-url/index.js'
+import type { Protocol, Provider } from './provider-url/provider.js'
+import { providerTls } from './provider-url/tls.js'
 
 export interface PublishOptions {
   readonly topic: string

@@ -232,7 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a silent broker is believed for minutes',
     promise: 'listing pace',
-    file: 'sources/realtime/amqp-0-9-1/index.js',
+    file: 'sources/realtime/amqp-0-9-1/source.js',
     find: 'const IDLE_HEARTBEATS = 2;',
     replace: 'const IDLE_HEARTBEATS = 20;',
     caughtBy: {

@@ -3,12 +3,12 @@ import { type ConfirmChannel, connect, type Options } from 'amqplib'
 import t, { type Test } from 'tap'
 import { Secret } from '../../../src/config/secret.js'
 import { silent } from '../../../src/logging/index.js'
-import { TopicMessages } from '../../../src/sources/message/index.js'
-import type { Delivery } from '../../../src/sources/realtime/amqp-0-9-1/decode-message.js'
-import { type Amqp091Options, amqp091Source } from '../../../src/sources/realtime/amqp-0-9-1/index.js'
-import { MAX_CONTENT_LENGTH } from '../../../src/sources/realtime/amqp-0-9-1/size-guard.js'
+import { TopicListener } from '../../../src/sources/message/index.js'
+import type { Delivery } from '../../../src/sources/realtime/amqp-0-9-1/decode.js'
+import { MAX_CONTENT_LENGTH } from '../../../src/sources/realtime/amqp-0-9-1/frame-guard.js'
+import { type Amqp091Options, amqp091Source } from '../../../src/sources/realtime/amqp-0-9-1/source.js'
 import { subscribe } from '../../../src/sources/realtime/amqp-0-9-1/subscribe.js'
-import { type Amqp10Options, amqp10Source } from '../../../src/sources/realtime/amqp-1-0/index.js'
+import { type Amqp10Options, amqp10Source } from '../../../src/sources/realtime/amqp-1-0/source.js'
 import { readProvider, realtimeSource } from '../../../src/sources/realtime/index.js'
 import { rabbitmqMissing, startRabbitMQ } from '../../services/rabbitmq.js'
 import { run } from './recording-sink.js'
@@ -44,7 +44,7 @@ async function main() {
   t.test(
     'every shape that a publisher sends reaches two subscribers at once, and nothing of other topics',
     async (t) => {
-      const messages = new TopicMessages({ logging: silent })
+      const messages = new TopicListener({ logging: silent })
       const sinks = [run(t, source({ messages })), run(t, source())]
       await Promise.all(sinks.map((sink) => sink.status('live')))
       const to = await publisher(t)

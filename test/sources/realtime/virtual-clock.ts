@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Clock } from '../../../src/sources/realtime/reconnect.js'
+import type { Clock } from '../../../src/sources/realtime/broker/reconnect.js'
 
 interface Waiter {
   readonly at: number

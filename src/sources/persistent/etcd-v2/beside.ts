@@ -1,8 +1,9 @@
-import { describeError, type Logger, type MalformedReport } from '../../../logging/index.js'
+import { describeError, type Logger } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
-import { StoreError } from '../../source.js'
-import type { JoinedWatch } from '../joined-watch.js'
-import type { EtcdV2Store, V2Presence } from './store.js'
+import { type MalformedReport, StoreError } from '../../source.js'
+import type { CombinedWatch } from '../etcd/combined-watch.js'
+import type { V2Presence } from './listing.js'
+import type { EtcdV2Store } from './store.js'
 
 /**
  * etcd's v2 API beside its v3 one: two stores in one server that know nothing of each other. The commands of old guides
@@ -45,7 +46,7 @@ export class EtcdV2Beside {
   }
 
   /** Follows it, while it is used, as a part of a watch of both. Ends with the signal. */
-  async follow(watch: JoinedWatch, signal: AbortSignal): Promise<void> {
+  async follow(watch: CombinedWatch, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#used(signal)
       if (signal.aborted) return

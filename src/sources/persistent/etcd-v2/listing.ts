@@ -1,111 +1,134 @@
-import { Tokenizer, TokenParser, TokenType } from '@streamparser/json'
+import type { RevocationRecord } from '../../../revocation/index.js'
+import { startTimeSlice } from '../../../time/index.js'
+import type { MalformedListing } from '../../message/index.js'
 import { StoreError } from '../../source.js'
+import { countUnreadable, type EtcdProblem } from '../etcd/malformed.js'
+import { recordsPrefix } from '../etcd/records.js'
+import { noteListing } from '../etcd/revisions.js'
+import { readListing } from './answer.js'
+import { readJson } from './connection.js'
+import { ERROR, errorCode, isIdle, statusError, unreachable } from './error.js'
+import { type Directory, directory, keyPath } from './keys.js'
+import type { EtcdV2 } from './store.js'
 
-/** A key of etcd's v2 API. */
-export interface Leaf {
-  readonly key: unknown
-  readonly value: string
+/** What is to be seen of the v2 API at the server. */
+export type V2Presence =
+  /** The server has none: it is etcd 3.6 or later, or its v2 API is off. */
+  | 'absent'
+  /** Nothing in it is meant for this gateway. */
+  | 'empty'
+  /** There are keys, or a directory for them. */
+  | 'in use'
+  /** The user may not read the root, which would tell. */
+  | 'hidden'
+
+/** Bytes that the root's keys may have: other programs' stand there, too. */
+const MAX_ROOT_BYTES = 1024 ** 3
+
+export interface ListingLimits {
+  /** Milliseconds until a directory must be read whole. */
+  readonly listTimeout: number
+  /** Bytes that its answer may have. */
+  readonly maxBytes: number
+  /** Counts the keys that can't be read. */
+  readonly bad: MalformedListing<EtcdProblem>
 }
-
-/** Directories within directories: ids with more slashes than this are not read. */
-const MAX_DEPTH = 64
-/** Bytes until the next key, or the end of a directory. */
-const MAX_ENTRY_BYTES = 16 * 1024 * 1024
-/** Bytes parsed at once: about 1 ms. */
-const SLICE_BYTES = 16 * 1024
-/** Where nodes are: each is taken as soon as it is complete, so that a directory may have any number of them. */
-const NODES = Array.from({ length: MAX_DEPTH }, (_, depth) => `$.node${'.nodes.*'.repeat(depth + 1)}`)
 
 /**
- * Reads the answer to a `GET` of a directory as it arrives, and yields the keys in it.
- * Throws {@link StoreError} `ERR_STORE_ANSWER` for anything else, and for an answer that ends too early.
+ * Lists one directory, as it arrives. Throws {@link StoreError} unless it was read whole; a directory that the user may
+ * not read is passed over, if it is not that of the tokens.
  *
- * @param onDirectory told of the directories in it
+ * @param isFirst whether the watch goes on where this directory was read
  */
-export async function* readListing(
-  body: AsyncIterable<Uint8Array>,
-  onDirectory: (key: unknown) => void = () => undefined,
-): AsyncIterable<readonly Leaf[]> {
-  const listing = new Listing(onDirectory)
-  for await (const chunk of body) {
-    for (let at = 0; at < chunk.length; at += SLICE_BYTES) yield listing.read(chunk.subarray(at, at + SLICE_BYTES))
-  }
-  listing.end()
-}
-
-/** The keys of a node: itself, or those of all directories in it. */
-export function leavesOf(node: unknown): Leaf[] {
-  const leaves: Leaf[] = []
-  const open = [node]
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const leaf = leafOf(next)
-    if (leaf !== undefined) leaves.push(leaf)
-    else if (typeof next === 'object' && next !== null && 'nodes' in next && Array.isArray(next.nodes)) {
-      for (const node of next.nodes) open.push(node)
+export async function* listDirectory(
+  etcd: EtcdV2,
+  directory: Directory,
+  isFirst: boolean,
+  { listTimeout: timeout, maxBytes, bad }: ListingLimits,
+  signal: AbortSignal,
+): AsyncIterable<RevocationRecord> {
+  const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
+  const { connection, idleTimeout } = etcd
+  const now = Date.now()
+  const slice = startTimeSlice()
+  let server = ''
+  try {
+    const answer = await connection.open({
+      path: `${keyPath(directory.path)}?${directory.name === 'root' ? '' : 'recursive=true&'}quorum=true`,
+      timeout,
+      idleTimeout,
+      maxBytes,
+      signal: AbortSignal.any([signal, ended.signal]),
+    })
+    server = answer.server
+    if (isFirst && answer.index !== undefined) noteListing(etcd.revisions, BigInt(answer.index))
+    if (answer.status === 404 && errorCode(await readJson(answer.body, server)) === ERROR.KEY_NOT_FOUND) {
+      if (directory.name === 'tokens') etcd.missing()
+      return
     }
-  }
-  return leaves
-}
-
-/** `undefined` for a directory, and for what is no node. */
-function leafOf(node: unknown): Leaf | undefined {
-  if (typeof node !== 'object' || node === null) return undefined
-  const { key, value, dir } = node as Readonly<Record<string, unknown>>
-  return dir === true ? undefined : { key, value: typeof value === 'string' ? value : '' }
-}
-
-class Listing {
-  readonly #tokenizer = new Tokenizer({ stringBufferSize: SLICE_BYTES })
-  readonly #parser = new TokenParser({ paths: ['$.node.dir', ...NODES], keepStack: false })
-  #leaves: Leaf[] = []
-  #isDirectory = false
-  #depth = 0
-  #received = 0
-  #offset = 0
-  #entryEnd = 0
-  readonly #onDirectory: (key: unknown) => void
-
-  constructor(onDirectory: (key: unknown) => void) {
-    this.#onDirectory = onDirectory
-    this.#parser.onValue = ({ value, key, parent }) => {
-      this.#entryEnd = this.#offset
-      if (key === 'dir') this.#isDirectory = value === true
-      else this.#take(value)
-      // The parser lets go of what it has emitted, but not while a directory around it is still to be emitted.
-      if (Array.isArray(parent) && parent.at(-1) === value) parent.length--
+    if (answer.status !== 200) throw statusError(server, answer.status)
+    let index = 0
+    for await (const leaves of readListing(answer.body)) {
+      for (const leaf of leaves) {
+        const record = directory.read(leaf, now)
+        if (record !== undefined) yield record
+        else countUnreadable(bad, directory.name, index)
+        index++
+        if (slice.isOver()) await slice.yield()
+      }
+      if (slice.isOver()) await slice.yield()
     }
-    this.#tokenizer.onToken = ({ token, value, offset }) => {
-      this.#offset = offset
-      this.#parser.write({ token, value })
-      if (token === TokenType.LEFT_BRACE || token === TokenType.LEFT_BRACKET) this.#depth++
-      else if (token === TokenType.RIGHT_BRACE || token === TokenType.RIGHT_BRACKET) this.#depth--
-      if (this.#depth > MAX_DEPTH * 2) throw unexpected()
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isIdle(error)) {
+      idleTimeout.timedOut()
+      connection.leave(server)
     }
-  }
-
-  read(bytes: Uint8Array): readonly Leaf[] {
-    this.#leaves = []
-    this.#received += bytes.length
-    try {
-      this.#tokenizer.write(bytes)
-    } catch {
-      throw unexpected() // the parser's own errors quote what they met
+    if (directory.name === 'tokens' || !(error instanceof StoreError) || error.code !== 'ERR_STORE_CREDENTIALS') {
+      throw unreachable(server, error)
     }
-    if (this.#received - this.#entryEnd > MAX_ENTRY_BYTES) throw unexpected()
-    return this.#leaves
-  }
-
-  #take(node: unknown): void {
-    const leaf = leafOf(node)
-    if (leaf !== undefined) this.#leaves.push(leaf)
-    else if (typeof node === 'object' && node !== null && 'key' in node) this.#onDirectory(node.key)
-  }
-
-  end(): void {
-    if (!this.#parser.isEnded || !this.#isDirectory) throw unexpected()
+    // A user who was given the tokens' directory only can still list that.
+    etcd.unreadable(directory)
+  } finally {
+    ended.abort()
   }
 }
 
-function unexpected(): StoreError {
-  return new StoreError('ERR_STORE_ANSWER', "etcd's answer is no listing of a directory")
+/** Reads the root up to the first sign that the API is used: a token's key, or a directory on the way to the prefix. */
+export async function look(etcd: EtcdV2, prefix: string, signal: AbortSignal): Promise<V2Presence> {
+  const seen = new AbortController() // the rest of the answer is not needed
+  const { connection, timeout } = etcd
+  const ways = new Set([prefix, recordsPrefix(prefix)].map((path) => `/${path.slice(0, path.indexOf('/'))}`))
+  const root = directory('root', '')
+  const answer = await connection.open({
+    path: `${keyPath('')}?quorum=true`,
+    timeout,
+    maxBytes: MAX_ROOT_BYTES,
+    signal: AbortSignal.any([signal, seen.signal]),
+  })
+  try {
+    if (answer.status === 404) return 'absent'
+    if (answer.status === 401 || answer.status === 403) return 'hidden'
+    if (answer.status !== 200) throw statusError(answer.server, answer.status)
+    let inUse = false
+    const onDirectory = (key: unknown) => {
+      inUse ||= typeof key === 'string' && ways.has(key)
+    }
+    for await (const leaves of readListing(answer.body, onDirectory)) {
+      inUse ||= leaves.some((leaf) => root.read(leaf, 0) !== undefined)
+      if (inUse) return 'in use'
+    }
+    return 'empty'
+  } catch (error) {
+    signal.throwIfAborted()
+    throw unreachable(answer.server, error)
+  } finally {
+    seen.abort()
+  }
+}
+
+/** With authentication on, only `root` may ask: then it is not off. */
+export async function authenticationIsOff({ connection, timeout }: EtcdV2, signal: AbortSignal): Promise<boolean> {
+  const { json } = await connection.call({ path: '/v2/auth/enable', timeout, maxBytes: 64 * 1024, signal })
+  return typeof json === 'object' && json !== null && 'enabled' in json && json.enabled === false
 }

@@ -10,7 +10,7 @@ import {
   writeEncodedToken,
   writeRecord,
 } from '../etcd/records.js'
-import { ERROR, errorCode, statusError } from './connection.js'
+import { ERROR, errorCode, statusError } from './error.js'
 import { canBeKey, keyPath } from './keys.js'
 import type { EtcdV2 } from './store.js'
 

@@ -1,17 +1,16 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../../config/index.js'
-import { type Logging, type MalformedListing, silent } from '../../../logging/index.js'
+import { type Logging, silent } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
-import { type PersistentStore, type RevocationSink, StoreError } from '../../source.js'
+import { AdaptiveTimeout } from '../../../time/index.js'
+import type { PersistentStore, RevocationSink } from '../../source.js'
 import type { EtcdEndpoint } from '../etcd/endpoint.js'
-import { countUnreadable, type EtcdProblem, etcdMalformed } from '../etcd/malformed.js'
-import { readRecord, readRootToken, readToken, recordsPrefix } from '../etcd/records.js'
-import { noteListing, type Revisions } from '../etcd/revisions.js'
-import { startPace } from '../pace.js'
-import { Patience } from '../patience.js'
-import { ERROR, EtcdV2Connection, errorCode, isIdle, readJson, statusError, unreachable } from './connection.js'
-import { keyPath, restOf } from './keys.js'
-import { type Leaf, readListing } from './listing.js'
+import { etcdMalformed } from '../etcd/malformed.js'
+import { recordsPrefix } from '../etcd/records.js'
+import type { Revisions } from '../etcd/revisions.js'
+import { EtcdV2Connection } from './connection.js'
+import { type Directory, directory } from './keys.js'
+import { authenticationIsOff, listDirectory, look, type V2Presence } from './listing.js'
 import { putRecord } from './put.js'
 import { watchDirectories } from './watch.js'
 
@@ -38,25 +37,6 @@ export interface EtcdV2Options {
   readonly logging?: Logging
 }
 
-/** The keys of one directory, and what each of them says. */
-export interface Directory {
-  readonly name: 'tokens' | 'records' | 'root'
-  /** `jti/`; empty for the root, whose directories belong to others and are not looked into. */
-  readonly path: string
-  read(leaf: Leaf, now: number): RevocationRecord | undefined
-}
-
-/** What is to be seen of the v2 API at the server. */
-export type V2Presence =
-  /** The server has none: it is etcd 3.6 or later, or its v2 API is off. */
-  | 'absent'
-  /** Nothing in it is meant for this gateway. */
-  | 'empty'
-  /** There are keys, or a directory for them. */
-  | 'in use'
-  /** The user may not read the root, which would tell. */
-  | 'hidden'
-
 /** A store by the v2 API that can also be asked whether anybody uses it. */
 export interface EtcdV2Store extends PersistentStore {
   watch(sink: RevocationSink, signal: AbortSignal): Promise<void>
@@ -71,7 +51,7 @@ export interface EtcdV2 {
   readonly timeout: number
   readonly pollTimeout: number
   /** Of listings. */
-  readonly patience: Patience
+  readonly idleTimeout: AdaptiveTimeout
   readonly revisions: Revisions
   /** The user may read the tokens, but not this other directory. */
   unreadable(directory: Directory): void
@@ -90,7 +70,7 @@ const RETENTION = 30 * 24 * 3_600_000
 /**
  * etcd by its v2 API, as the seed's commands and WSO2 use it: lists the directory, watches it by long polls, and puts
  * with a `ttl` that ends with the token. Deletions and expirations are ignored: they un-revoke nothing.
- * What keys and values look like: `etcd-records.ts`. Throws {@link StoreError}.
+ * What keys and values look like: `etcd/records.ts`. Throws {@link StoreError}.
  */
 export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
   const { endpoint, timeout = TIMEOUT, listTimeout = LIST_TIMEOUT, maxBytes = MAX_BYTES } = options
@@ -107,7 +87,7 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
     directories: options.root === true ? [directory('root', ''), ...directories] : directories,
     timeout,
     pollTimeout: options.pollTimeout ?? POLL_TIMEOUT,
-    patience: new Patience(listTimeout, options.idleTimeout),
+    idleTimeout: new AdaptiveTimeout(listTimeout, options.idleTimeout),
     revisions: { listed: undefined, watched: undefined, missed: undefined },
     unreadable: ({ name, path }) =>
       warnOnce(
@@ -152,115 +132,4 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
     malformed: () => malformed.report(),
     put: (record) => putRecord(etcd, endpoint.prefix, record, options.retention ?? RETENTION),
   }
-}
-
-type ListingLimits = Required<Pick<EtcdV2Options, 'listTimeout' | 'maxBytes'>> & {
-  readonly bad: MalformedListing<EtcdProblem>
-}
-
-async function* listDirectory(
-  etcd: EtcdV2,
-  directory: Directory,
-  isFirst: boolean,
-  { listTimeout: timeout, maxBytes, bad }: ListingLimits,
-  signal: AbortSignal,
-): AsyncIterable<RevocationRecord> {
-  const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
-  const { connection, patience } = etcd
-  const now = Date.now()
-  const pace = startPace()
-  let server = ''
-  try {
-    const answer = await connection.open({
-      path: `${keyPath(directory.path)}?${directory.name === 'root' ? '' : 'recursive=true&'}quorum=true`,
-      timeout,
-      patience,
-      maxBytes,
-      signal: AbortSignal.any([signal, ended.signal]),
-    })
-    server = answer.server
-    if (isFirst && answer.index !== undefined) noteListing(etcd.revisions, BigInt(answer.index))
-    if (answer.status === 404 && errorCode(await readJson(answer.body, server)) === ERROR.KEY_NOT_FOUND) {
-      if (directory.name === 'tokens') etcd.missing()
-      return
-    }
-    if (answer.status !== 200) throw statusError(server, answer.status)
-    let index = 0
-    for await (const leaves of readListing(answer.body)) {
-      for (const leaf of leaves) {
-        const record = directory.read(leaf, now)
-        if (record !== undefined) yield record
-        else countUnreadable(bad, directory.name, index)
-        index++
-        if (pace.due()) await pace.turn()
-      }
-      if (pace.due()) await pace.turn()
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (isIdle(error)) {
-      patience.lost()
-      connection.leave(server)
-    }
-    if (directory.name === 'tokens' || !(error instanceof StoreError) || error.code !== 'ERR_STORE_CREDENTIALS') {
-      throw unreachable(server, error)
-    }
-    // A user who was given the tokens' directory only can still list that.
-    etcd.unreadable(directory)
-  } finally {
-    ended.abort()
-  }
-}
-
-/** Reads the root up to the first sign that the API is used: a token's key, or a directory on the way to the prefix. */
-async function look(etcd: EtcdV2, prefix: string, signal: AbortSignal): Promise<V2Presence> {
-  const seen = new AbortController() // the rest of the answer is not needed
-  const { connection, timeout } = etcd
-  const ways = new Set([prefix, recordsPrefix(prefix)].map((path) => `/${path.slice(0, path.indexOf('/'))}`))
-  const root = directory('root', '')
-  const answer = await connection.open({
-    path: `${keyPath('')}?quorum=true`,
-    timeout,
-    maxBytes: MAX_BYTES,
-    signal: AbortSignal.any([signal, seen.signal]),
-  })
-  try {
-    if (answer.status === 404) return 'absent'
-    if (answer.status === 401 || answer.status === 403) return 'hidden'
-    if (answer.status !== 200) throw statusError(answer.server, answer.status)
-    let inUse = false
-    const onDirectory = (key: unknown) => {
-      inUse ||= typeof key === 'string' && ways.has(key)
-    }
-    for await (const leaves of readListing(answer.body, onDirectory)) {
-      inUse ||= leaves.some((leaf) => root.read(leaf, 0) !== undefined)
-      if (inUse) return 'in use'
-    }
-    return 'empty'
-  } catch (error) {
-    signal.throwIfAborted()
-    throw unreachable(answer.server, error)
-  } finally {
-    seen.abort()
-  }
-}
-
-const MEANING = { tokens: readToken, records: readRecord, root: readRootToken }
-
-function directory(name: Directory['name'], path: string): Directory {
-  const meaning = MEANING[name]
-  return {
-    name,
-    path,
-    read({ key, value }, now) {
-      const rest = restOf(key, path)
-      return rest === undefined ? undefined : meaning(rest, value, now)
-    },
-  }
-}
-
-/** With authentication on, only `root` may ask: then it is not off. */
-async function authenticationIsOff({ connection, timeout }: EtcdV2, signal: AbortSignal): Promise<boolean> {
-  const { json } = await connection.call({ path: '/v2/auth/enable', timeout, maxBytes: 64 * 1024, signal })
-  return typeof json === 'object' && json !== null && 'enabled' in json && json.enabled === false
 }

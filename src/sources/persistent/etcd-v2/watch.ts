@@ -2,10 +2,11 @@ import { setTimeout as delayed } from 'node:timers/promises'
 import { describeError } from '../../../logging/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
 import { noteGap, noteWatch } from '../etcd/revisions.js'
-import { ERROR, type EtcdAnswer, errorCode, readJson, statusError } from './connection.js'
-import { keyPath } from './keys.js'
-import { leavesOf } from './listing.js'
-import type { Directory, EtcdV2 } from './store.js'
+import { leavesOf } from './answer.js'
+import { type EtcdAnswer, readJson } from './connection.js'
+import { ERROR, errorCode, statusError } from './error.js'
+import { type Directory, keyPath } from './keys.js'
+import type { EtcdV2 } from './store.js'
 
 const FIRST_DELAY = 100
 const MAX_DELAY = 2_000

@@ -1,6 +1,6 @@
 import type { Etcd3 } from 'etcd3'
 import { type ClientOptions, openClient } from './client.js'
-import { etcdError, failureOf } from './failure.js'
+import { etcdError, failureOf } from './error.js'
 import type { Login } from './login.js'
 
 export interface ConnectionOptions extends ClientOptions {

@@ -1,7 +1,7 @@
 import type { RevocationRecord } from '../../../revocation/index.js'
 import { PositionLost, type RevocationSink, StoreError } from '../../source.js'
 import type { EtcdConnection } from './connection.js'
-import { type KeyRange, MARK } from './key-range.js'
+import { type KeyRange, MARK } from './keys.js'
 import type { ListingSource } from './listing.js'
 import { isAnchor, newestAnchor, type Position } from './position.js'
 import { type WatchPlace, WatchStream } from './watch-stream.js'

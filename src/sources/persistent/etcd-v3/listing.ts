@@ -1,13 +1,13 @@
 import type { JSONValue, RevocationRecord } from '../../../revocation/index.js'
+import { startTimeSlice } from '../../../time/index.js'
 import { PositionLost } from '../../source.js'
 import { countUnreadable, type EtcdMalformed } from '../etcd/malformed.js'
 import { noteListing, type Revisions } from '../etcd/revisions.js'
 import type { EtcdV2Beside } from '../etcd-v2/beside.js'
-import { startPace } from '../pace.js'
 import type { EtcdConnection } from './connection.js'
-import { failureOf } from './failure.js'
+import { failureOf } from './error.js'
 import { readHistory } from './history.js'
-import { isMark, type KeyRange } from './key-range.js'
+import { isMark, type KeyRange } from './keys.js'
 import { isAnchor, oldestAnchor, type Position, partsOf, readPosition, type Survey } from './position.js'
 import { type KeyValue, type Page, readRange } from './range.js'
 
@@ -45,7 +45,7 @@ export async function* listAll(
   signal: AbortSignal,
 ): AsyncIterable<RevocationRecord> {
   const pages = new Pages(source, signal)
-  const pace = startPace()
+  const slice = startTimeSlice()
   const now = Date.now()
   const listV2 = source.v2?.look(signal)
   const malformed = source.malformed.listing()
@@ -62,7 +62,7 @@ export async function* listAll(
             yield record
           } else if (!isMark(range, key, value)) countUnreadable(malformed, range.name, index)
           index++
-          if (pace.due()) await pace.turn()
+          if (slice.isOver()) await slice.yield()
         }
       }
     } catch (error) {
@@ -138,7 +138,7 @@ async function* modifiedSince(
   pages: Pages,
   heard: () => void,
 ): AsyncIterable<KeyValue> {
-  const pace = startPace()
+  const slice = startTimeSlice()
   const since = oldestAnchor(position)
   const parts = partsOf(position, range).map(({ start, end }) => async () => {
     const found: KeyValue[] = []
@@ -163,7 +163,7 @@ async function* modifiedSince(
     ahead()
     for (const key of keys) {
       yield key
-      if (pace.due()) await pace.turn()
+      if (slice.isOver()) await slice.yield()
     }
   }
 }

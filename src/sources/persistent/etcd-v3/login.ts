@@ -2,7 +2,7 @@ import type { Etcd3 } from 'etcd3'
 import type { Secret } from '../../../config/index.js'
 import type { Logger } from '../../../logging/index.js'
 import type { CallToken } from './client.js'
-import { failureOf } from './failure.js'
+import { failureOf } from './error.js'
 
 export interface LoginOptions {
   /** No login if empty or absent. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { JSONValue } from '../../../revocation/index.js'
-import { isMark, type KeyRange } from './key-range.js'
+import { isMark, type KeyRange } from './keys.js'
 import { type KeyValue, sharedBytes } from './range.js'
 
 /**

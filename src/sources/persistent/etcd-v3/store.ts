@@ -1,14 +1,14 @@
 import type { Secret } from '../../../config/index.js'
 import { type Logger, type Logging, silent } from '../../../logging/index.js'
 import type { PersistentStore, RevocationSink } from '../../source.js'
+import { CombinedWatch } from '../etcd/combined-watch.js'
 import type { EtcdEndpoint } from '../etcd/endpoint.js'
 import { bothReports, countUnreadable, type EtcdMalformed, etcdMalformed } from '../etcd/malformed.js'
 import { recordsPrefix } from '../etcd/records.js'
 import type { Revisions } from '../etcd/revisions.js'
 import type { EtcdV2Beside } from '../etcd-v2/beside.js'
-import { JoinedWatch } from '../joined-watch.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
-import { isMark, type KeyRange, keyRanges } from './key-range.js'
+import { isMark, type KeyRange, keyRanges } from './keys.js'
 import { type Listed, type ListingSource, listAll, listSince } from './listing.js'
 import { Login } from './login.js'
 import { type Position, Survey } from './position.js'
@@ -43,7 +43,7 @@ const RETENTION = 30 * 24 * 3_600_000
 /**
  * etcd by its v3 API: lists the prefix at one revision, watches it from the next, and puts with leases that end with
  * the token. Deletions are ignored: a lease's end un-revokes nothing, and neither does an operator.
- * What keys and values look like: `etcd-records.ts`.
+ * What keys and values look like: `etcd/records.ts`.
  */
 export function etcdV3Store(options: EtcdV3Options): PersistentStore {
   const { endpoint, retention = RETENTION } = options
@@ -96,7 +96,7 @@ async function watchBoth(
   sink: RevocationSink,
   signal: AbortSignal,
 ): Promise<void> {
-  const joined = new JoinedWatch(sink)
+  const joined = new CombinedWatch(sink)
   await Promise.all([watchV3(joined.join().sink, signal), v2.follow(joined, signal)])
 }
 

@@ -1,8 +1,8 @@
 import type { Etcd3, IWatchResponse } from 'etcd3'
 import { type RevocationSink, StoreError } from '../../source.js'
 import type { EtcdConnection } from './connection.js'
-import { etcdError, failureOf } from './failure.js'
-import type { KeyRange } from './key-range.js'
+import { etcdError, failureOf } from './error.js'
+import type { KeyRange } from './keys.js'
 import type { KeyValue } from './range.js'
 
 type Stream = Awaited<ReturnType<Etcd3['watchClient']['watch']>>

@@ -3,7 +3,7 @@ import { describeError } from '../../../logging/index.js'
 import type { RevocationSink } from '../../source.js'
 import { noteGap, noteWatch, type Revisions } from '../etcd/revisions.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
-import type { KeyRange } from './key-range.js'
+import type { KeyRange } from './keys.js'
 import { type WatchPlace, WatchStream } from './watch-stream.js'
 
 export interface WatchOptions {

@@ -1,9 +1,11 @@
-import { type Logger, MalformedElements, type MalformedReport } from '../../../logging/index.js'
+import type { Logger } from '../../../logging/index.js'
+import { MalformedElements } from '../../message/index.js'
+import type { MalformedReport } from '../../source.js'
 
 /**
  * Why a key of etcd says nothing. The words are stable: metrics and logs carry them.
  * - `bad-key`: below the prefix, and no token's id: empty, or longer than any
- * - `bad-record`: below the directory of records, and not as `etcd-records.ts` has it: its kind, its id or its time
+ * - `bad-record`: below the directory of records, and not as `etcd/records.ts` has it: its kind, its id or its time
  */
 export type EtcdProblem = 'bad-key' | 'bad-record'
 

@@ -1,17 +1,11 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../../config/index.js'
 import { basicCredentials, CallError, openCall } from '../../../http-client/index.js'
-import {
-  describeTarget,
-  type Logging,
-  MalformedElements,
-  type MalformedListing,
-  silent,
-} from '../../../logging/index.js'
+import { describeTarget, type Logging, silent } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
+import { AdaptiveTimeout, startTimeSlice } from '../../../time/index.js'
+import { MalformedElements, type MalformedListing } from '../../message/index.js'
 import { type ListingContext, type PersistentStore, StoreError } from '../../source.js'
-import { startPace } from '../pace.js'
-import { Patience } from '../patience.js'
 import { readHubAnswer } from './answer.js'
 import { type HubEntryProblem, hubRecord } from './entry.js'
 import { conditionOf, markOf } from './mark.js'
@@ -57,7 +51,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
     ...(username === '' ? {} : { authorization: basicCredentials(username, options.password?.reveal() ?? '') }),
   }
   const markLife = Math.min(MARK_LIFE, (options.retention ?? RETENTION) / KEPT_BEYOND)
-  const patience = new Patience(timeout, options.idleTimeout)
+  const idleTimeout = new AdaptiveTimeout(timeout, options.idleTimeout)
   const malformed = new MalformedElements<HubEntryProblem>({
     logger: (options.logging ?? silent)('TokenRevocation'),
     warning: 'the event hub returned unreadable entries',
@@ -74,12 +68,12 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
         url,
         headers: { ...headers, ...condition },
         timeout,
-        idleTimeout: patience.ms,
+        idleTimeout: idleTimeout.ms,
         maxBytes,
         signal: AbortSignal.any([signal, ended.signal]),
       })
       const took = performance.now() - started
-      patience.rewarded(took)
+      idleTimeout.answered(took)
       if (answer.status === 304 && Object.keys(condition).length > 0) {
         for await (const _ of answer.body); // there is none; the connection is free then
         context?.unchanged()
@@ -92,7 +86,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
       if (mark !== undefined && unreadable.isEmpty) context?.mark(mark)
     } catch (error) {
       signal.throwIfAborted()
-      if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') patience.lost()
+      if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') idleTimeout.timedOut()
       throw error instanceof StoreError ? error : unreachable(url, error)
     } finally {
       ended.abort()
@@ -108,7 +102,7 @@ async function* records(
   keepBeyond: number,
 ): AsyncIterable<RevocationRecord> {
   const now = Date.now()
-  const pace = startPace()
+  const slice = startTimeSlice()
   for await (const read of readHubAnswer(body)) {
     for (const elements of read) {
       const { list, from } = elements
@@ -120,10 +114,10 @@ async function* records(
         const record = hubRecord(list, value, now, keepBeyond)
         if (typeof record === 'string') malformed.count(record, `${list}[${from + index}]`)
         else yield record
-        if (pace.due()) await pace.turn()
+        if (slice.isOver()) await slice.yield()
       }
     }
-    if (pace.due()) await pace.turn()
+    if (slice.isOver()) await slice.yield()
   }
   malformed.end()
 }

@@ -1,9 +1,9 @@
 import { setTimeout as delayed } from 'node:timers/promises'
-import { describeError, type Logger, MalformedElements, scrub } from '../../../logging/index.js'
+import { describeError, type Logger, scrub } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
-import { within } from '../../../time/index.js'
+import { startTimeSlice, within } from '../../../time/index.js'
+import { MalformedElements } from '../../message/index.js'
 import { type PersistentStore, type RevocationSink, type SourceStatus, StoreError } from '../../source.js'
-import { startPace } from '../pace.js'
 import { checkedRecord, type RecordProblem } from './record.js'
 
 export interface GuardOptions {
@@ -56,7 +56,7 @@ async function* guardedList(
 ): AsyncIterable<RevocationRecord> {
   signal.throwIfAborted()
   const own = new AbortController() // tells the store that nobody reads on
-  const pace = startPace()
+  const slice = startTimeSlice()
   const steps = new Steps(options, signal)
   const bad = malformed.listing()
   let iterator: AsyncIterator<unknown> | undefined
@@ -68,7 +68,7 @@ async function* guardedList(
       const { record, problem } = checkedRecord(value)
       if (problem !== undefined) bad.count(problem, `record ${index}`)
       if (record !== undefined) yield record
-      if (pace.due()) await pace.turn()
+      if (slice.isOver()) await slice.yield()
     }
     bad.end()
   } catch (cause) {

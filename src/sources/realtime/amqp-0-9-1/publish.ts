@@ -1,6 +1,6 @@
 import { connect } from 'amqplib'
-import { type Broker, BrokerProtocolError, tlsOptions } from '../broker.js'
-import { toBrokerError } from './refusal.js'
+import { type Broker, BrokerProtocolError, tlsOptions } from '../broker/broker.js'
+import { toBrokerError } from './error.js'
 import { type Amqp091Address, address } from './subscribe.js'
 
 export interface Amqp091Target extends Amqp091Address {

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import { type Channel, type ChannelModel, connect } from 'amqplib'
 import type { Secret } from '../../../config/index.js'
-import { type Broker, BrokerProtocolError, type BrokerTls, tlsOptions } from '../broker.js'
-import type { Subscription } from '../reconnect.js'
-import type { Delivery } from './decode-message.js'
-import { toBrokerError } from './refusal.js'
-import { limitContent } from './size-guard.js'
+import { type Broker, BrokerProtocolError, type BrokerTls, tlsOptions } from '../broker/broker.js'
+import type { Subscription } from '../broker/reconnect.js'
+import type { Delivery } from './decode.js'
+import { toBrokerError } from './error.js'
+import { limitContent } from './frame-guard.js'
 
 /** The longest frame that is taken in (bytes); RabbitMQ's are of 128 KiB, Andes' of 64. */
 const MAX_FRAME_SIZE = 128 * 1024

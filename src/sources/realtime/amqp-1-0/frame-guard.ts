@@ -1,4 +1,4 @@
-import { BrokerProtocolError } from '../broker.js'
+import { BrokerProtocolError } from '../broker/broker.js'
 
 /** The longest frame that is taken in (bytes), and what we tell the broker of it in `open`. */
 export const MAX_FRAME_SIZE = 1024 * 1024

@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import rhea, { type ConnectionOptions, type EventContext } from 'rhea'
 import type { Secret } from '../../../config/index.js'
-import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker.js'
+import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker/broker.js'
+import { plain, topicAddress } from './connection.js'
+import { toBrokerError } from './error.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
-import { toBrokerError } from './refusal.js'
-import { plain } from './sasl-plain.js'
-import { topicAddress } from './topic-address.js'
 
 export interface Amqp10Target {
   readonly topic: string

@@ -2,14 +2,12 @@ import type { Socket } from 'node:net'
 import rhea, { type Connection, type ConnectionOptions, type Delivery, type EventContext, type Receiver } from 'rhea'
 import type { Secret } from '../../../config/index.js'
 import type { Logger } from '../../../logging/index.js'
-import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker.js'
-import type { Subscription } from '../reconnect.js'
-import { StoredFirst } from '../stored-first.js'
+import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker/broker.js'
+import { DurableAcks } from '../broker/durable-acks.js'
+import type { Subscription } from '../broker/reconnect.js'
+import { plain, topicAddress } from './connection.js'
+import { toBrokerError } from './error.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
-import { toBrokerError } from './refusal.js'
-import { plain } from './sasl-plain.js'
-import { topicAddress } from './topic-address.js'
-import { leaveUndecoded } from './undecoded.js'
 
 /** Messages that the broker may have under way to us: with rhea's 1,000, ActiveMQ drops those of a burst. */
 const CREDIT = 20_000
@@ -68,12 +66,12 @@ class Attempt implements Subscription {
   #setLive: () => void = () => undefined
   #receiver: Receiver | undefined
   readonly #unaccepted: Delivery[] = []
-  readonly #acceptor: StoredFirst<Delivery>
+  readonly #acceptor: DurableAcks<Delivery>
 
   constructor(broker: Broker, link: Amqp10Link) {
     this.#link = link
     const acknowledge = (_: Delivery, count: number) => this.#accept(count)
-    this.#acceptor = new StoredFirst({ stored: link.stored, acknowledge, logger: link.logger })
+    this.#acceptor = new DurableAcks({ stored: link.stored, acknowledge, logger: link.logger })
     this.live = new Promise((resolve) => {
       this.#setLive = resolve
     })
@@ -205,3 +203,23 @@ function lost(): Error {
 function silent(ms: number): Error {
   return new BrokerProtocolError(`the broker was silent for ${ms} ms`)
 }
+
+/**
+ * Has rhea deliver this link's messages as their bytes: it decodes format 0 only, and without limits. As a decoder's
+ * exception would also end the connection, one bad message could keep a durable subscription from ever living.
+ */
+export function leaveUndecoded(receiver: Receiver): void {
+  const session = receiver.session as unknown as { on_transfer(frame: TransferFrame): void }
+  const original = session.on_transfer
+  session.on_transfer = (frame) => {
+    frame.performative.message_format = UNDECODED_FORMAT
+    original.call(session, frame)
+  }
+}
+
+interface TransferFrame {
+  readonly performative: { message_format: number }
+}
+
+/** Any format but 0, the only one that rhea reads. */
+const UNDECODED_FORMAT = 1

@@ -2,14 +2,14 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { type Command, encodeFrame, keepAliveInfo } from './commands.js'
 import { OpenWireError, type OpenWireErrorCode } from './error.js'
-import { foreignProtocol } from './foreign-protocol.js'
 import { FrameAssembler } from './frames.js'
 import { startHeartbeat } from './heartbeat.js'
-import type { WireMessage } from './message.js'
+import type { WireMessage } from './received.js'
 import { decodeReceived, type Received } from './received.js'
 import {
   decodeWireFormatInfo,
   encodeWireFormatInfo,
+  foreignProtocol,
   looksLikeWireFormatInfo,
   negotiatedVersion,
 } from './wire-format.js'

@@ -1,7 +1,5 @@
 import { OpenWireError } from './error.js'
-import { messageKind, readMessage, type WireMessage } from './message.js'
 import { ByteReader } from './reader.js'
-import { skipConsumerId, skipDestination } from './structures.js'
 import { WIRE_FORMAT_INFO } from './wire-format.js'
 
 /** What a broker sends to a consumer. `ignored`: it means nothing to a consumer (BrokerInfo, ...). */
@@ -73,4 +71,106 @@ function readConsumerControl(reader: ByteReader): Received {
 function readThrowable(reader: ByteReader): string {
   const name = reader.boolean() ? reader.optionalUtf() : null
   return name !== null && name.length <= LONGEST_CLASS && JAVA_CLASS.test(name) ? name : 'an exception'
+}
+
+const KINDS = { 23: 'plain', 24: 'bytes', 25: 'map', 26: 'object', 27: 'stream', 28: 'text', 29: 'blob' } as const
+
+export type MessageKind = (typeof KINDS)[keyof typeof KINDS]
+
+/** A message as it stands on the wire: body and properties are not decoded yet. The buffers are views of the frame. */
+export interface WireMessage {
+  readonly kind: MessageKind
+  /** As it is encoded; acknowledgements repeat it. */
+  readonly messageId: Buffer
+  readonly content: Buffer | null
+  readonly marshalledProperties: Buffer | null
+  readonly compressed: boolean
+}
+
+/** The kind of a message by its structure's type; `undefined` when it is no message. */
+export function messageKind(type: number): MessageKind | undefined {
+  return (KINDS as Readonly<Record<number, MessageKind>>)[type]
+}
+
+/** Reads the fields that all kinds of message share, as far as a consumer needs them. Throws OpenWireError. */
+export function readMessage(kind: MessageKind, reader: ByteReader): WireMessage {
+  reader.skip(4 + 1) // command id, response required
+  skipProducerId(reader)
+  skipDestination(reader)
+  skipTransactionId(reader)
+  skipDestination(reader) // the original one
+  const messageId = readMessageId(reader)
+  skipTransactionId(reader) // the original one
+  skipString(reader) // group
+  reader.skip(4) // group sequence
+  skipString(reader) // correlation id
+  reader.skip(1 + 8 + 1) // persistent, expiration, priority
+  skipDestination(reader) // reply to
+  reader.skip(8) // time stamp
+  skipString(reader) // JMS type
+  const content = reader.optionalBytes()
+  const marshalledProperties = reader.optionalBytes()
+  if (reader.boolean()) {
+    // A command instead of a body, as the broker's own advisories carry: what it says is not for us.
+    return { kind: 'plain', messageId, content: null, marshalledProperties, compressed: false }
+  }
+  skipConsumerId(reader) // target
+  return { kind, messageId, content, marshalledProperties, compressed: reader.boolean() }
+}
+
+const MESSAGE_ID = 110
+const LOCAL_TRANSACTION_ID = 111
+const XA_TRANSACTION_ID = 112
+const CONNECTION_ID = 120
+const CONSUMER_ID = 122
+const PRODUCER_ID = 123
+/** Queue, topic, temporary queue, temporary topic: a physical name each. */
+const DESTINATIONS = [100, 101, 102, 103]
+
+type Skip = (reader: ByteReader) => void
+
+/** Goes past a string: a flag whether there is one, a two-byte length. */
+export const skipString: Skip = (reader) => {
+  if (reader.boolean()) reader.skip(reader.uint16())
+}
+const skipBytes: Skip = (reader) => {
+  reader.optionalBytes()
+}
+const skipLong: Skip = (reader) => reader.skip(8)
+const skipInt: Skip = (reader) => reader.skip(4)
+/** Structures nest by their declared types only: free nesting would let a broker exhaust the stack. */
+const skipOnly =
+  (type: number): Skip =>
+  (reader) =>
+    skipNested(reader, [type])
+
+/** The loose encoding of the structures that may stand inside what a consumer receives, field by field. */
+const FIELDS: ReadonlyMap<number, readonly Skip[]> = new Map<number, readonly Skip[]>([
+  ...DESTINATIONS.map((type): [number, readonly Skip[]] => [type, [skipString]]),
+  [MESSAGE_ID, [skipString, skipOnly(PRODUCER_ID), skipLong, skipLong]],
+  [LOCAL_TRANSACTION_ID, [skipLong, skipOnly(CONNECTION_ID)]],
+  [XA_TRANSACTION_ID, [skipInt, skipBytes, skipBytes]],
+  [CONNECTION_ID, [skipString]],
+  [CONSUMER_ID, [skipString, skipLong, skipLong]],
+  [PRODUCER_ID, [skipString, skipLong, skipLong]],
+])
+
+function skipNested(reader: ByteReader, types: readonly number[]): void {
+  if (!reader.boolean()) return
+  const type = reader.uint8()
+  const fields = types.includes(type) ? FIELDS.get(type) : undefined
+  if (fields === undefined) throw new OpenWireError('ERR_OPENWIRE_MALFORMED', 'a structure has an unexpected type')
+  for (const skip of fields) skip(reader)
+}
+
+export const skipDestination: Skip = (reader) => skipNested(reader, DESTINATIONS)
+export const skipProducerId: Skip = skipOnly(PRODUCER_ID)
+export const skipConsumerId: Skip = skipOnly(CONSUMER_ID)
+export const skipTransactionId: Skip = (reader) => skipNested(reader, [LOCAL_TRANSACTION_ID, XA_TRANSACTION_ID])
+
+/** A message id as it is encoded, flag and type included, to be sent back as it came. A view, not a copy. */
+export function readMessageId(reader: ByteReader): Buffer {
+  const start = reader.position
+  skipNested(reader, [MESSAGE_ID])
+  return reader.since(start)
 }

@@ -4,9 +4,9 @@ import { type Logger, silent } from '../../../logging/index.js'
 import type { Backoff } from '../../../time/index.js'
 import type { TopicMessage } from '../../message/index.js'
 import type { RealtimeSource, RevocationSink } from '../../source.js'
-import { runWithReconnect } from '../reconnect.js'
+import { runWithReconnect } from '../broker/reconnect.js'
 import type { OpenWireError } from './error.js'
-import { type DurableSubscription, subscribeTopic } from './subscription.js'
+import { type DurableSubscription, subscribeTopic } from './subscribe.js'
 
 export interface OpenWireBroker {
   readonly host: string

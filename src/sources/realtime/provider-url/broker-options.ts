@@ -1,7 +1,7 @@
 import { Secret } from '../../../config/index.js'
-import { ProviderUrlError } from './error.js'
 import type { ProviderBroker, StoreReference } from './provider.js'
-import type { Options } from './quoted-options.js'
+import { ProviderUrlError } from './provider.js'
+import type { Options } from './qpid-url.js'
 
 /** What the options of a broker say, whichever client's spelling they have. */
 type BrokerOptions = Pick<ProviderBroker, 'verifyHostname' | 'heartbeat' | 'trustStore' | 'keyStore'> & {

@@ -1,5 +1,5 @@
 import type { Secret } from '../../../config/index.js'
-import type { Broker } from '../broker.js'
+import type { Broker } from '../broker/broker.js'
 
 export type Protocol = 'amqp-0-9-1' | 'amqp-1-0' | 'openwire'
 
@@ -33,4 +33,40 @@ export interface Provider {
   readonly topicExchange: string | undefined
   /** How many options are not known: their names are not told, because a misplaced quote makes a name of anything. */
   readonly unknownOptions: number
+}
+
+/** What is wrong with a provider's URL. Stable. */
+export type ProviderUrlErrorCode =
+  | 'ERR_PROVIDER_EMPTY'
+  | 'ERR_PROVIDER_TOO_LONG'
+  | 'ERR_PROVIDER_SCHEME'
+  | 'ERR_PROVIDER_FACTORY'
+  | 'ERR_PROVIDER_CONTRADICTION'
+  | 'ERR_PROVIDER_USER_INFO'
+  | 'ERR_PROVIDER_PATH'
+  | 'ERR_PROVIDER_VHOST'
+  | 'ERR_PROVIDER_BROKER_LIST'
+  | 'ERR_PROVIDER_HOST'
+  | 'ERR_PROVIDER_PORT'
+  | 'ERR_PROVIDER_OPTION'
+
+/**
+ * A provider's URL that can't be used. The message names the part and what was expected of it, and never quotes the
+ * URL: where quotes or separators are wrong, any piece of it may be one of a password.
+ */
+export class ProviderUrlError extends Error {
+  override readonly name = 'ProviderUrlError'
+  readonly code: ProviderUrlErrorCode
+
+  constructor(code: ProviderUrlErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** What the URL alone says, before the credentials beside it are looked at. */
+export interface UrlReading extends Omit<Provider, 'protocol' | 'password' | 'username'> {
+  readonly username: string
+  /** In the clear for as long as a URL is being read, and no longer. */
+  readonly password: string
 }

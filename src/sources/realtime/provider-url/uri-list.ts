@@ -1,9 +1,8 @@
-import { cutUrl, decode, parseAddress, parseUserInfo, type UrlParts } from './authority.js'
 import { countUnknown, readBrokerOptions } from './broker-options.js'
-import { ProviderUrlError } from './error.js'
-import type { ProviderBroker } from './provider.js'
-import type { Options } from './quoted-options.js'
-import type { UrlReading } from './url-reading.js'
+import type { ProviderBroker, UrlReading } from './provider.js'
+import { ProviderUrlError } from './provider.js'
+import type { Options } from './qpid-url.js'
+import { cutUrl, decode, parseAddress, parseUserInfo, type UrlParts } from './url-parts.js'
 
 /** A transport of ActiveMQ (OpenWire) or of Qpid JMS and ours (AMQP 1.0). */
 interface Transport {

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import t, { type Test } from 'tap'
 import { Secret } from '../../../../src/config/secret.js'
 import { silent } from '../../../../src/logging/index.js'
-import { type Amqp091Options, amqp091Source } from '../../../../src/sources/realtime/amqp-0-9-1/index.js'
+import { type Amqp091Options, amqp091Source } from '../../../../src/sources/realtime/amqp-0-9-1/source.js'
 import { startAmqp10Broker } from '../../../services/amqp10-broker.js'
 import { run } from '../recording-sink.js'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { FrameGuard, foreignProtocol, MAX_FRAME_SIZE } from '../../../../src/sources/realtime/amqp-1-0/frame-guard.js'
-import { BrokerProtocolError } from '../../../../src/sources/realtime/broker.js'
+import { BrokerProtocolError } from '../../../../src/sources/realtime/broker/broker.js'
 
 const SASL = Buffer.from('414d515003010000', 'hex')
 const AMQP = Buffer.from('414d515000010000', 'hex')

@@ -4,8 +4,8 @@ import { generate } from 'selfsigned'
 import t from 'tap'
 import { Secret } from '../../../../src/config/secret.js'
 import { createLogging, silent } from '../../../../src/logging/index.js'
-import { TopicMessages } from '../../../../src/sources/message/index.js'
-import { type Amqp10Options, amqp10Source } from '../../../../src/sources/realtime/amqp-1-0/index.js'
+import { TopicListener } from '../../../../src/sources/message/index.js'
+import { type Amqp10Options, amqp10Source } from '../../../../src/sources/realtime/amqp-1-0/source.js'
 import { startAmqp10Broker } from '../../../services/amqp10-broker.js'
 import { RecordingSink, run } from '../recording-sink.js'
 
@@ -39,7 +39,7 @@ t.test('a message of the topic reaches the sink, one of another topic does not',
 
 t.test('messages that are broken are counted and do not end the subscription', async (t) => {
   const broker = await startAmqp10Broker(t)
-  const messages = new TopicMessages({ logging: silent })
+  const messages = new TopicListener({ logging: silent })
   const sink = run(t, source(broker.port, { messages }))
   await sink.status('live')
   broker.publish('tokenRevocation', Buffer.from('ffff', 'hex'))

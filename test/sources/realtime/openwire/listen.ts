@@ -1,8 +1,8 @@
 import { EventEmitter, once } from 'node:events'
 import type { Test } from 'tap'
 import { Secret } from '../../../../src/config/secret.js'
-import type { TopicMessage } from '../../../../src/sources/message/topic-message.js'
-import { type OpenWireSourceOptions, openWireSource } from '../../../../src/sources/realtime/openwire/index.js'
+import type { TopicMessage } from '../../../../src/sources/message/message.js'
+import { type OpenWireSourceOptions, openWireSource } from '../../../../src/sources/realtime/openwire/source.js'
 import type { RevocationSink } from '../../../../src/sources/source.js'
 
 /** What a source delivered and said, for a test to wait on. */

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { decodeMessage } from '../../../../src/sources/realtime/openwire/message-body.js'
+import { decodeMessage } from '../../../../src/sources/realtime/openwire/decode.js'
 import { decodeReceived } from '../../../../src/sources/realtime/openwire/received.js'
 import { decodeWireFormatInfo, negotiatedVersion } from '../../../../src/sources/realtime/openwire/wire-format.js'
 import { FRAMES } from './recorded-frames.js'

@@ -1,0 +1,38 @@
+import { CallError } from '../../../http-client/index.js'
+import { describeTarget } from '../../../logging/index.js'
+import { StoreError } from '../../source.js'
+
+/** etcd's own errors, in the body of an answer. */
+export const ERROR = {
+  KEY_NOT_FOUND: 100,
+  COMPARE_FAILED: 101,
+  NOT_A_FILE: 102,
+  NOT_A_DIRECTORY: 104,
+  KEY_EXISTS: 105,
+  INDEX_CLEARED: 401,
+} as const
+
+/** Whether a call was given up because nothing came. */
+export function isIdle(error: unknown): boolean {
+  return error instanceof CallError && error.code === 'ERR_CALL_IDLE'
+}
+
+/** etcd's number of an error, from its body. */
+export function errorCode(json: unknown): number | undefined {
+  if (typeof json !== 'object' || json === null || !('errorCode' in json)) return undefined
+  return typeof json.errorCode === 'number' ? json.errorCode : undefined
+}
+
+/** The error for an answer that is none of those that the caller knows. Never quotes it: it may name a key. */
+export function statusError(server: string, status: number): StoreError {
+  const code = status === 401 || status === 403 ? 'ERR_STORE_CREDENTIALS' : 'ERR_STORE_STATUS'
+  return new StoreError(code, `etcd at ${describeTarget(server)} answered ${status}`)
+}
+
+export function unreachable(server: string, cause: unknown): StoreError {
+  if (cause instanceof StoreError) return cause
+  const why = cause instanceof CallError ? cause : undefined
+  return new StoreError('ERR_STORE_UNREACHABLE', `etcd at ${describeTarget(server)} could not be called`, {
+    cause: why,
+  })
+}

@@ -1,3 +1,4 @@
+import { hasCode } from '../error-code.js'
 import { readCredential } from '../token/index.js'
 import { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
 import type { JwtAuthenticator } from './jwt.js'
@@ -55,7 +56,7 @@ export class CredentialAuthenticator implements Authenticator {
     try {
       return await this.#jwt.authenticate(credential, now)
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ERR_JWKS_UNAVAILABLE') return undefined
+      if (hasCode(error, 'ERR_JWKS_UNAVAILABLE')) return undefined
       throw error
     }
   }

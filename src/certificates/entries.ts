@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import type { Secret } from '../config/index.js'
+import { hasCode } from '../error-code.js'
 import { CertificateError } from './error.js'
 import { pemEntries } from './pem.js'
 
@@ -52,7 +53,7 @@ export async function readBounded(file: string): Promise<Buffer> {
     return await readFile(file)
   } catch (error) {
     if (error instanceof CertificateError) throw error
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (hasCode(error, 'ENOENT')) {
       throw new CertificateError('ERR_CERTIFICATE_FILE_MISSING', 'does not exist')
     }
     throw new CertificateError('ERR_CERTIFICATE_FILE_UNREADABLE', 'can’t be read', { cause: error })

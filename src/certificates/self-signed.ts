@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rename, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { SubjectAltNameEntry } from 'selfsigned'
+import { hasCode } from '../error-code.js'
 import { writeAtomically } from './write-atomically.js'
 
 /** A key and its certificate, in PEM, and where they are kept. */
@@ -93,7 +94,7 @@ async function read(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { hasCode } from '../error-code.js'
 import type { ConfigProblem } from './error.js'
 import { type SchemaNode, schemaTree } from './keys.js'
 import { type Path, pathText } from './tree.js'
@@ -41,7 +42,7 @@ export async function missingFiles(files: ReadonlyMap<string, string>): Promise<
       await access(file, constants.R_OK)
       return undefined
     } catch (error) {
-      const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
+      const missing = hasCode(error, 'ENOENT')
       return { path, message: `${missing ? 'there is no such file' : 'the file may not be read'}: ${file}` }
     }
   })

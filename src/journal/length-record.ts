@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
+import { hasCode } from '../error-code.js'
 import { SEED_BYTES } from '../token/index.js'
 import { syncDirectoryOf } from './sync-directory.js'
 
@@ -118,9 +119,7 @@ async function bytesOf(journal: string): Promise<Buffer | undefined> {
   try {
     return await readFile(lengthRecordOf(journal))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined
-    }
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { constants, copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { hasCode } from '../error-code.js'
 
 /** The journal belongs to another process that is alive. */
 export class JournalLocked extends Error {
@@ -70,12 +71,12 @@ function ownerOf(file: string): Promise<string | undefined> {
 async function links(draft: string, file: string): Promise<boolean> {
   try {
     await link(draft, file).catch((error) => {
-      if (!NO_LINKS.some((code) => isCode(error, code))) throw error
+      if (!hasCode(error, ...NO_LINKS)) throw error
       return copyFile(draft, file, constants.COPYFILE_EXCL)
     })
     return true
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false
+    if (hasCode(error, 'EEXIST')) return false
     throw error
   }
 }
@@ -87,7 +88,7 @@ async function isAlive(owner: string): Promise<boolean> {
   try {
     process.kill(number, 0)
   } catch (error) {
-    if (!isCode(error, 'EPERM')) return false
+    if (!hasCode(error, 'EPERM')) return false
   }
   // In a container the gateway has the same number at each start: when it began tells the runs apart.
   const now = await beginOf(number)
@@ -102,8 +103,4 @@ async function beginOf(pid: number): Promise<string> {
   } catch {
     return ''
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

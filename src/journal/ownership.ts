@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describeError } from '../logging/index.js'
-import { type Clock, systemClock } from '../time/index.js'
+import { Backoff, type Clock, systemClock } from '../time/index.js'
 import { JournalLocked, lock } from './lock.js'
 
 /** Milliseconds between two attempts while another process holds the lock: what is learnt between its end and ours is in memory only. */
@@ -26,7 +26,7 @@ export class Ownership {
   #attempt: Promise<boolean> | undefined
   #isTaken = false
   #cancelRetry = () => {}
-  #delay = RETRY_FIRST
+  readonly #backoff = new Backoff({ first: RETRY_FIRST, max: RETRY_LAST })
   #closed = false
 
   constructor(options: OwnershipOptions) {
@@ -68,8 +68,7 @@ export class Ownership {
       if (this.#closed) return false
       const isLocked = error instanceof JournalLocked
       const { clock = systemClock } = this.#options
-      this.#cancelRetry = clock.after(isLocked ? LOCKED_RETRY : this.#delay, () => void this.attempt())
-      if (!isLocked) this.#delay = Math.min(2 * this.#delay, RETRY_LAST)
+      this.#cancelRetry = clock.after(isLocked ? LOCKED_RETRY : this.#backoff.next(), () => void this.attempt())
     }
     return this.#isTaken
   }

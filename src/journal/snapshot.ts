@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { hasCode } from '../error-code.js'
 import { describeError } from '../logging/index.js'
 import { DAMAGE_NOTE, type Damage, damageId, readDamages } from './damage.js'
 import { readExtents } from './length-record.js'
@@ -50,8 +51,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../logging/index.js'
 import type { RevocationList } from '../revocation/index.js'
+import { Backoff } from '../time/index.js'
 import type { InStepMark } from './blocks.js'
 import type { JournalFile } from './journal-file.js'
 import { type Extent, type LengthRecord, NO_GENERATION } from './length-record.js'
@@ -64,7 +65,7 @@ export class JournalWriter {
   #restored = 0
   #rewriting: { readonly file: Rewriting; readonly drops: number } | undefined
   #retryAt = 0
-  #retryDelay = RETRY_FIRST
+  readonly #backoff = new Backoff({ first: RETRY_FIRST, max: RETRY_LAST })
   #warned = false
 
   constructor(parts: WriterParts) {
@@ -211,7 +212,7 @@ export class JournalWriter {
     this.#inPlace = this.#file.extent
     this.#unsettled = true
     this.#restored = drops
-    this.#retryDelay = RETRY_FIRST
+    this.#backoff.reset()
     this.#retained = undefined
     this.#broken = undefined
     this.#warned = false
@@ -230,8 +231,7 @@ export class JournalWriter {
   async #abandon(file: Rewriting): Promise<void> {
     if (this.#rewriting?.file !== file) return
     this.#rewriting = undefined
-    this.#retryAt = performance.now() + this.#retryDelay
-    this.#retryDelay = Math.min(2 * this.#retryDelay, RETRY_LAST)
+    this.#retryAt = performance.now() + this.#backoff.next()
     await file.abandon()
   }
 }

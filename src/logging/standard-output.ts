@@ -1,4 +1,5 @@
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+import { hasCode } from '../error-code.js'
 
 /** Bytes that a pipe takes whole (POSIX's PIPE_BUF, as Linux has it): lines of several workers do not run into each other. */
 const ATOMIC_WRITE = 4_096
@@ -97,7 +98,7 @@ export class StandardOutput {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest, 0, Math.min(rest.length, ATOMIC_WRITE)))
       } catch (error) {
-        const full = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+        const full = hasCode(error, 'EAGAIN')
         if (!full || performance.now() - began > LAST_WAIT) return
         Atomics.wait(PAUSE, 0, 0, 10)
       }

@@ -1,6 +1,6 @@
 import { describeError, type Logger } from '../logging/index.js'
 import type { RevocationSink } from '../sources/source.js'
-import type { Clock } from '../time/index.js'
+import { Backoff, type Clock } from '../time/index.js'
 
 const FIRST_DELAY = 1_000
 const MAX_DELAY = 30_000
@@ -22,7 +22,8 @@ export async function keepRunning(
   options: KeepRunningOptions,
 ): Promise<void> {
   const { name, clock, logger, signal } = options
-  for (let delay = FIRST_DELAY; !signal.aborted; delay = Math.min(MAX_DELAY, delay * 2)) {
+  const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY }, () => clock.random())
+  while (!signal.aborted) {
     const ended = new AbortController() // for what such a source may have left behind
     const once = new OneRun(sink)
     const begun = clock.elapsed()
@@ -36,10 +37,9 @@ export async function keepRunning(
     ended.abort()
     once.end()
     if (signal.aborted) return
-    if (clock.elapsed() - begun > MAX_DELAY) delay = FIRST_DELAY
+    if (clock.elapsed() - begun > MAX_DELAY) backoff.reset()
     sink.state(once.wasLive ? 'gap' : 'failed', reason)
-    // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
-    await pause((delay / 2) * (1 + clock.random()), clock, signal)
+    await pause(backoff.next(), clock, signal)
   }
 }
 

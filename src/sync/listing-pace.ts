@@ -1,5 +1,5 @@
 import type { SourceStatus } from '../sources/source.js'
-import type { Clock } from '../time/index.js'
+import { backoffDelay, type Clock, jittered } from '../time/index.js'
 
 export interface ListingPaceOptions {
   /** Milliseconds between two listings of a healthy store. */
@@ -59,8 +59,7 @@ export class ListingPace {
    */
   interval(topic: SourceStatus | undefined, watch: SourceStatus | undefined): number {
     if (this.#failures > 0) {
-      const ceiling = this.#backoff(topic === 'live' ? RETRY_LAST : INTERVAL_DURING_GAP)
-      return ceiling / 2 + (ceiling / 2) * this.#clock.random()
+      return jittered(this.#backoff(topic === 'live' ? RETRY_LAST : INTERVAL_DURING_GAP), this.#clock.random())
     }
     const { refreshInterval, maxStaleness } = this.#options
     const wanted = Math.min(
@@ -81,7 +80,7 @@ export class ListingPace {
     return Math.max(0, this.#endedAt + spacing - this.#clock.elapsed())
   }
 
-  #backoff(last: number): number {
-    return Math.min(last, RETRY_FIRST * 2 ** Math.min(this.#failures - 1, 20))
+  #backoff(max: number): number {
+    return backoffDelay(this.#failures, { first: RETRY_FIRST, max })
   }
 }

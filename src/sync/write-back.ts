@@ -3,7 +3,7 @@ import { describeError, type Logger } from '../logging/index.js'
 import { Outbox, type OutboxDirectory, type OutboxStatus, Unsent } from '../outbox/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import { type PersistentStore, StoreError } from '../sources/source.js'
-import { type Clock, type Moments, systemClock, within } from '../time/index.js'
+import { backoffDelay, type Clock, jittered, type Moments, systemClock, within } from '../time/index.js'
 
 /** The part of an older version's journal that keeps what a store has not taken. */
 export interface PendingKeeper {
@@ -350,10 +350,8 @@ export class WriteBack {
     })
   }
 
-  /** Half of it fixed, and half random. */
-  #backoff(failures: number, longest: number): number {
-    const ceiling = Math.min(longest, RETRY_FIRST * 2 ** Math.min(failures - 1, 20))
-    return ceiling / 2 + (ceiling / 2) * this.#clock.random()
+  #backoff(failures: number, max: number): number {
+    return jittered(backoffDelay(failures, { first: RETRY_FIRST, max }), this.#clock.random())
   }
 
   #isOver({ record, at }: PendingPut): boolean {

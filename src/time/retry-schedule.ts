@@ -1,5 +1,7 @@
+import { backoffDelay, jittered } from './backoff.js'
+
 /** How long to wait between attempts to reach a broker. All in milliseconds. */
-export interface Backoff {
+export interface RetryTiming {
   /** The shortest wait, after the first failure. */
   readonly base: number
   /** The longest wait after an ordinary failure. */
@@ -10,7 +12,7 @@ export interface Backoff {
   readonly stableAfter: number
 }
 
-export const DEFAULT_BACKOFF: Backoff = { base: 100, max: 30_000, slow: 60_000, stableAfter: 30_000 }
+export const DEFAULT_RETRY_TIMING: RetryTiming = { base: 100, max: 30_000, slow: 60_000, stableAfter: 30_000 }
 
 /** The next attempt: which broker, at what moment. */
 export interface Attempt {
@@ -24,7 +26,7 @@ export interface Attempt {
  * Pure: `now` and `random` come from outside.
  */
 export class RetrySchedule {
-  readonly #backoff: Backoff
+  readonly #timing: RetryTiming
   readonly #random: () => number
   readonly #notBefore: number[]
   readonly #failures: number[]
@@ -32,12 +34,13 @@ export class RetrySchedule {
   #last = -1
 
   /** `random` gives numbers in [0, 1), as Math.random does. Throws a RangeError when there is no broker. */
-  constructor(brokers: number, backoff: Backoff, random: () => number) {
+  constructor(brokers: number, timing: RetryTiming, random: () => number) {
     if (!(brokers >= 1)) throw new RangeError('brokers: there must be at least one')
-    if (!(backoff.base > 0 && backoff.max >= backoff.base && backoff.slow >= backoff.base)) {
+    const { base, max, slow } = timing
+    if (!(base > 0 && max >= base && slow >= base)) {
       throw new RangeError('backoff: base must be positive, max and slow no less than base')
     }
-    this.#backoff = backoff
+    this.#timing = timing
     this.#random = random
     this.#notBefore = new Array<number>(brokers).fill(Number.NEGATIVE_INFINITY)
     this.#failures = new Array<number>(brokers).fill(0)
@@ -64,25 +67,25 @@ export class RetrySchedule {
   failed(index: number, now: number, slow: boolean): void {
     const failures = this.#failures[index] ?? 0
     this.#failures[index] = failures + 1
-    this.#notBefore[index] = now + (slow ? this.#jittered(this.#backoff.slow) : this.#delay(failures))
+    this.#notBefore[index] = now + (slow ? this.#jittered(this.#timing.slow) : this.#delay(failures))
     this.#restUntil = now + this.#delay(0)
   }
 
   /** A connection that had been live is gone. */
   lost(index: number, now: number, livedFor: number, slow: boolean): void {
-    if (livedFor >= this.#backoff.stableAfter) {
+    if (livedFor >= this.#timing.stableAfter) {
       this.#failures.fill(0)
     }
     this.failed(index, now, slow)
   }
 
   #delay(failures: number): number {
-    return this.#jittered(Math.min(this.#backoff.max, this.#backoff.base * 2 ** Math.min(failures + 1, 40)))
+    const { base, max } = this.#timing
+    return this.#jittered(backoffDelay(failures + 1, { first: 2 * base, max }))
   }
 
   /** Between half of `upper` and `upper`, never below the base. */
   #jittered(upper: number): number {
-    const lower = Math.min(upper, Math.max(this.#backoff.base, upper / 2))
-    return lower + this.#random() * (upper - lower)
+    return Math.max(this.#timing.base, jittered(upper, this.#random()))
   }
 }

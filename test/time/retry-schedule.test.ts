@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import { DEFAULT_BACKOFF, RetrySchedule } from '../../src/time/retry-schedule.js'
+import { DEFAULT_RETRY_TIMING, RetrySchedule } from '../../src/time/retry-schedule.js'
 
 /** Moments are sums of fractions of milliseconds. */
 const ROUNDING = 1e-6
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 test('the first attempt is made at once, at the first broker', async (t) => {
-  t.same(new RetrySchedule(3, DEFAULT_BACKOFF, () => 0).next(50), { index: 0, at: 50 })
+  t.same(new RetrySchedule(3, DEFAULT_RETRY_TIMING, () => 0).next(50), { index: 0, at: 50 })
 })
 
 test('waits double from 100 ms to 30 s', async (t) => {
-  const schedule = new RetrySchedule(1, DEFAULT_BACKOFF, () => 0)
+  const schedule = new RetrySchedule(1, DEFAULT_RETRY_TIMING, () => 0)
   let now = 0
   const waits: number[] = []
   for (let i = 0; i < 12; i++) {
@@ -28,14 +28,14 @@ test('any wait of any history lies between 100 ms and 30 s, or is the slow one',
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 40 }), (brokers, steps) => {
       let r = 0
-      const schedule = new RetrySchedule(brokers, DEFAULT_BACKOFF, () => r)
+      const schedule = new RetrySchedule(brokers, DEFAULT_RETRY_TIMING, () => r)
       let now = 0
       let first = true
       for (const each of steps) {
         const { index, at } = schedule.next(now)
         const wait = at - now
-        if (!first && wait < DEFAULT_BACKOFF.base - ROUNDING) return false
-        if (wait > DEFAULT_BACKOFF.slow + ROUNDING) return false
+        if (!first && wait < DEFAULT_RETRY_TIMING.base - ROUNDING) return false
+        if (wait > DEFAULT_RETRY_TIMING.slow + ROUNDING) return false
         first = false
         r = each.r
         now = at + (each.lost ? each.livedFor : 0)
@@ -49,7 +49,7 @@ test('any wait of any history lies between 100 ms and 30 s, or is the slow one',
 })
 
 test('a broker that refuses us does not delay the others', async (t) => {
-  const schedule = new RetrySchedule(2, DEFAULT_BACKOFF, () => 0)
+  const schedule = new RetrySchedule(2, DEFAULT_RETRY_TIMING, () => 0)
   const tried = [0, 0]
   let now = 0
   while (now < 25_000) {
@@ -63,7 +63,7 @@ test('a broker that refuses us does not delay the others', async (t) => {
 })
 
 test('brokers are tried in turn', async (t) => {
-  const schedule = new RetrySchedule(3, DEFAULT_BACKOFF, () => 0.5)
+  const schedule = new RetrySchedule(3, DEFAULT_RETRY_TIMING, () => 0.5)
   const order: number[] = []
   let now = 0
   for (let i = 0; i < 9; i++) {
@@ -77,7 +77,7 @@ test('brokers are tried in turn', async (t) => {
 
 test('a connection that lived long makes earlier failures forgotten, a short one does not', async (t) => {
   const after = (livedFor: number) => {
-    const schedule = new RetrySchedule(1, DEFAULT_BACKOFF, () => 0)
+    const schedule = new RetrySchedule(1, DEFAULT_RETRY_TIMING, () => 0)
     for (let i = 0; i < 5; i++) schedule.failed(0, 0, false)
     schedule.lost(0, 0, livedFor, false)
     return schedule.next(0).at
@@ -87,6 +87,6 @@ test('a connection that lived long makes earlier failures forgotten, a short one
 })
 
 test('no brokers and a senseless back-off are refused', async (t) => {
-  t.throws(() => new RetrySchedule(0, DEFAULT_BACKOFF, () => 0), RangeError)
-  t.throws(() => new RetrySchedule(1, { ...DEFAULT_BACKOFF, base: 0 }, () => 0), RangeError)
+  t.throws(() => new RetrySchedule(0, DEFAULT_RETRY_TIMING, () => 0), RangeError)
+  t.throws(() => new RetrySchedule(1, { ...DEFAULT_RETRY_TIMING, base: 0 }, () => 0), RangeError)
 })

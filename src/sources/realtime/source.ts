@@ -1,5 +1,5 @@
 import type { Logging } from '../../logging/index.js'
-import type { Backoff } from '../../time/index.js'
+import type { RetryTiming } from '../../time/index.js'
 import { LOG_COMPONENT, TopicListener } from '../message/index.js'
 import type { RealtimeSource } from '../source.js'
 import { amqp091Source } from './amqp-0-9-1/source.js'
@@ -23,7 +23,7 @@ export interface RealtimeOptions {
   readonly tls?: BrokerTls
   /** A broker that is silent for so long (ms) counts as gone; each protocol has its default. */
   readonly idleTimeout?: number
-  readonly backoff?: Partial<Backoff>
+  readonly backoff?: Partial<RetryTiming>
   /** Where messages are read and counted; a new one if absent. */
   readonly messages?: TopicListener
 }

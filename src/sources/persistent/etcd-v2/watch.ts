@@ -1,5 +1,6 @@
 import { setTimeout as delayed } from 'node:timers/promises'
 import { describeError } from '../../../logging/index.js'
+import { Backoff } from '../../../time/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
 import { noteGap, noteWatch } from '../etcd/revisions.js'
 import { leavesOf } from './answer.js'
@@ -95,17 +96,15 @@ class DirectoryWatch {
   async run(signal: AbortSignal): Promise<'aborted' | 'given up'> {
     const { listed } = this.#etcd.revisions
     this.#from = listed === undefined ? undefined : Number(listed) + 1
-    let delay = FIRST_DELAY
+    const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY }, Math.random)
     while (!signal.aborted) {
       try {
         if ((await this.#poll(signal)) === 'given up') return 'given up'
-        delay = FIRST_DELAY
+        backoff.reset()
       } catch (error) {
         if (signal.aborted) break
         this.#live.down(this.#directory, error)
-        // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
-        await delayed((delay / 2) * (1 + Math.random()), undefined, { signal }).catch(() => undefined)
-        delay = Math.min(MAX_DELAY, delay * 2)
+        await delayed(backoff.next(), undefined, { signal }).catch(() => undefined)
       }
     }
     return 'aborted'

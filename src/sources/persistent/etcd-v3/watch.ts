@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { describeError } from '../../../logging/index.js'
+import { Backoff } from '../../../time/index.js'
 import type { RevocationSink } from '../../source.js'
 import { noteGap, noteWatch, type Revisions } from '../etcd/revisions.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
@@ -25,19 +26,17 @@ const MAX_BARREN = 2
  */
 export async function watchRanges(options: WatchOptions, sink: RevocationSink, signal: AbortSignal): Promise<void> {
   const watch = new Watch(options, sink, signal)
-  let delay = FIRST_DELAY
+  const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY }, Math.random)
   while (!signal.aborted) {
     try {
       const stream = await watch.begin()
-      delay = FIRST_DELAY
+      backoff.reset()
       await watch.follow(stream)
     } catch (error) {
       if (signal.aborted) break
       sink.state(watch.wasLive ? 'gap' : 'failed', describeError(error))
     }
-    // Half of the delay, and a random part of the other: a fleet does not come back at one moment.
-    await setTimeout((delay / 2) * (1 + Math.random()), undefined, { signal }).catch(() => undefined)
-    delay = Math.min(MAX_DELAY, delay * 2)
+    await setTimeout(backoff.next(), undefined, { signal }).catch(() => undefined)
   }
   watch.close()
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delayed } from 'node:timers/promises'
 import { describeError, type Logger, scrub } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
-import { startTimeSlice, within } from '../../../time/index.js'
+import { Backoff, startTimeSlice, within } from '../../../time/index.js'
 import { MalformedElements } from '../../message/index.js'
 import { type PersistentStore, type RevocationSink, type SourceStatus, StoreError } from '../../source.js'
 import { checkedRecord, type RecordProblem } from './record.js'
@@ -140,7 +140,8 @@ async function guardedWatch(
   signal: AbortSignal,
   wasListed: () => boolean,
 ): Promise<void> {
-  for (let delay = FIRST_DELAY; !signal.aborted; delay = Math.min(MAX_DELAY, delay * 2)) {
+  const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY })
+  while (!signal.aborted) {
     let cause: unknown
     let stands = false
     const began = () => {
@@ -154,7 +155,7 @@ async function guardedWatch(
     }
     if (signal.aborted) return
     sink.state('gap', cause === undefined ? 'its watch ended' : describeError(cause))
-    await delayed(delay, undefined, { signal }).catch(() => undefined)
+    await delayed(backoff.next(), undefined, { signal }).catch(() => undefined)
     if (!signal.aborted) sink.resync("the watch of a store of one's own ended")
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError, type Logger, silent } from '../../../logging/index.js'
-import { type Backoff, DEFAULT_BACKOFF, RetrySchedule } from '../../../time/index.js'
+import { DEFAULT_RETRY_TIMING, RetrySchedule, type RetryTiming } from '../../../time/index.js'
 import type { RevocationSink, SourceStatus } from '../../source.js'
 
 /** A subscription that is live. */
@@ -26,7 +26,7 @@ export interface ReconnectOptions<Broker> {
    */
   subscribe(broker: Broker, signal: AbortSignal): Promise<Subscription>
   /** Milliseconds. */
-  readonly backoff?: Partial<Backoff>
+  readonly backoff?: Partial<RetryTiming>
   /** How long one attempt may take at most (ms, 30 s if absent), whatever the protocol does in it. */
   readonly attemptTimeout?: number
   readonly logger?: Logger
@@ -53,7 +53,7 @@ export async function runWithReconnect<Broker>(
   signal: AbortSignal,
 ): Promise<void> {
   const clock = options.clock ?? systemClock
-  const backoff = { ...DEFAULT_BACKOFF, ...options.backoff }
+  const backoff = { ...DEFAULT_RETRY_TIMING, ...options.backoff }
   const schedule = new RetrySchedule(options.brokers.length, backoff, options.random ?? Math.random)
   const report = reporter(sink, options.logger ?? silent('TokenRevocationJMS'), options.brokers.length)
   report.connecting()

@@ -1,4 +1,5 @@
 import { inflateSync } from 'node:zlib'
+import { hasCode } from '../../../error-code.js'
 import type { TopicMessage } from '../../message/index.js'
 import { OpenWireError } from './error.js'
 import { ByteReader } from './reader.js'
@@ -47,7 +48,7 @@ function plain(message: WireMessage, content: Buffer, maxBodySize: number): Buff
   try {
     return inflateSync(content, { maxOutputLength: maxBodySize })
   } catch (error) {
-    const tooLong = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
+    const tooLong = hasCode(error, 'ERR_BUFFER_TOO_LARGE')
     // Without a cause: zlib's error may hold a part of the body.
     if (tooLong) throw new OpenWireError('ERR_OPENWIRE_BODY_TOO_LONG', `more than ${maxBodySize} bytes inflated`)
     throw new OpenWireError('ERR_OPENWIRE_MALFORMED', 'a compressed body is not a zlib stream')

@@ -1,7 +1,7 @@
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import type { Secret } from '../../../config/index.js'
 import { type Logger, silent } from '../../../logging/index.js'
-import type { Backoff } from '../../../time/index.js'
+import type { RetryTiming } from '../../../time/index.js'
 import type { TopicMessage } from '../../message/index.js'
 import type { RealtimeSource, RevocationSink } from '../../source.js'
 import { runWithReconnect } from '../broker/reconnect.js'
@@ -31,7 +31,7 @@ export interface OpenWireSourceOptions {
   readonly durable?: DurableSubscription
   /** Bytes that a frame, and an inflated body, may have. 1 MiB if absent. */
   readonly maxFrameSize?: number
-  readonly backoff?: Partial<Backoff>
+  readonly backoff?: Partial<RetryTiming>
   readonly logger?: Logger
   /**
    * Receives each message, in order; it is acknowledged once this returns, and over a durable subscription once the

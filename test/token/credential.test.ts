@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { MAX_CREDENTIAL_LENGTH, readCredential } from '../../src/token/credential.js'
+import { lenientSegment, MAX_CREDENTIAL_LENGTH, readCredential } from '../../src/token/credential.js'
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const HEADER = encode({ alg: 'RS256' })
@@ -13,12 +13,19 @@ t.test('a credential of three parts is a JWT, any other is opaque', async (t) =>
     t.strictSame(readCredential(opaque), { kind: 'opaque', token: opaque })
 })
 
+t.test('the longest credential has 65,536 characters', async (t) => {
+  t.match(readCredential('a'.repeat(65_536)), { kind: 'opaque' })
+})
+
 t.test('a credential that is malformed or ambiguous is refused, with a reason', async (t) => {
   const claims = encode({ jti: 'a' })
   const refusals: [string, string, string][] = [
     ['nothing', '', 'length'],
     ['more than 64 KB', 'a'.repeat(MAX_CREDENTIAL_LENGTH + 1), 'length'],
     ['white space', `${jwt(claims)} `, 'charset'],
+    ['white space in front', ` ${jwt(claims)}`, 'charset'],
+    ['null', jwt(encode(null)), 'json'],
+    ['a string', jwt(encode('jti')), 'json'],
     ['a control character', 'abc\u0000', 'charset'],
     ['spare bits', jwt(claims, HEADER, 'AB'), 'base64url'],
     ['the alphabet of plain base64', jwt(claims, HEADER, 'A+/A'), 'base64url'],
@@ -40,6 +47,23 @@ t.test('a credential that is malformed or ambiguous is refused, with a reason', 
   ]
   for (const [title, credential, reason] of refusals)
     t.strictSame(readCredential(credential), { kind: 'refused', reason }, title)
+})
+
+t.test('base64 of a source is brought to canonical base64url, and nothing else is', async (t) => {
+  for (const [written, canonical] of [
+    ['A+/A', 'A-_A'],
+    ['AB', 'AA'],
+    ['AA==', 'AA'],
+    ['AAA=', 'AAA'],
+    ['AAAAA', undefined],
+    ['A===', undefined],
+    ['AAAA!', undefined],
+    ['!AAAA', undefined],
+    ['AA=A', undefined],
+    ['', undefined],
+  ] as const) {
+    t.equal(lenientSegment(written), canonical, written)
+  }
 })
 
 t.test('colons and quotes inside strings do not count as members', async (t) => {

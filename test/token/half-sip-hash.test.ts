@@ -38,8 +38,9 @@ t.test('the vectors of the reference', async (t) => {
 })
 
 t.test('a text is hashed as its UTF-8 bytes', async (t) => {
-  for (const text of ['é', 'zażółć', '日本語', '😀', 'a\u00ff']) {
+  for (const text of ['\u0080', 'é', 'zażółć', '日本語', '😀', 'a\u00ff']) {
     t.strictSame(halfSipHash(KEY, text), hashBytes(KEY, Buffer.from(text, 'utf8').toString('latin1')), text)
   }
+  t.strictSame(halfSipHash(KEY, '\u007f'), hashBytes(KEY, '\u007f'), 'the last ASCII character')
   t.notSame(halfSipHash(KEY, '\u00e9'), hashBytes(KEY, '\u00e9'), 'not as its UTF-16 units')
 })

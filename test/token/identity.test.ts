@@ -3,7 +3,14 @@ import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import t from 'tap'
 import { type Credential, readCredential } from '../../src/token/credential.js'
 import { type Fingerprint, Fingerprinter, type FingerprintKind } from '../../src/token/fingerprint.js'
-import { canonicalIds, identify, type TokenIdentity } from '../../src/token/identity.js'
+import {
+  canonicalIds,
+  equivalentSignatures,
+  identify,
+  isExpiry,
+  isNumericDate,
+  type TokenIdentity,
+} from '../../src/token/identity.js'
 
 const fingerprints = Fingerprinter.random()
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -85,6 +92,56 @@ t.test('subject, session, client and issue time are read from the claims', async
   t.equal(identity(jwt(encode({ iat: 1_600_000_000_500 }))).issuedAt, 1_600_000_000_500, 'an iat in milliseconds')
 })
 
+t.test('a token with two sets of claims has the names of both, and the older issue time', async (t) => {
+  const of = (kind: FingerprintKind, id: string) => fingerprints.of(kind, id)
+  const own = { jti: 'a', sub: 'ann', sid: 's', consumerKey: 'app', iat: 1_600_000_001, exp: 1_700_000_000 }
+  const introspected = { jti: 'b', sub: 'bob', sid: 't', client_id: 'other', iat: 1_600_000_000, exp: 1_800_000_000 }
+  const found = identify({ kind: 'opaque', token: 'abc' }, own, fingerprints, 'aud', introspected)
+  t.ok(['a', 'b', 'abc'].every((id) => found.ids.some(same(of('token', id)))))
+  t.strictSame(found.subjects, [of('subject', 'ann'), of('subject', 'bob')])
+  t.strictSame(found.sessions, [of('session', 's'), of('session', 't')])
+  t.strictSame(found.clients, [of('client', 'other'), of('client', 'app')])
+  t.equal(found.issuedAt, 1_600_000_000_000)
+  t.equal(found.expiresAt, 1_700_000_000_000, 'the first set says when it ends')
+})
+
+t.test('the issuer’s own claim for the client is read, too', async (t) => {
+  const claims = { tenant_app: 'one', azp: 'two' }
+  const { clients } = identify({ kind: 'opaque', token: 'abc' }, claims, fingerprints, 'tenant_app')
+  t.strictSame(clients, [fingerprints.of('client', 'one'), fingerprints.of('client', 'two')])
+})
+
+t.test('a time from 1e11 on is in milliseconds, and an expiry from 1e15 on means never', async (t) => {
+  for (const [value, isDate, isEnd] of [
+    [0, true, true],
+    [1e11 - 1, true, true],
+    [1e11, false, false],
+    [1e15 - 1, false, false],
+    [1e15, false, true],
+    [2 ** 63, false, true],
+    [Number.POSITIVE_INFINITY, false, false],
+    [Number.NaN, false, false],
+  ] as const) {
+    t.strictSame([isNumericDate(value), isExpiry(value)], [isDate, isEnd], String(value))
+  }
+  t.equal(identity(jwt(encode({ iat: 1e11 }))).issuedAt, 1e11, 'what is no date in seconds is not made one')
+  t.equal(identity(jwt(encode({ iat: 1e11 - 1 }))).issuedAt, (1e11 - 1) * 1000)
+})
+
+t.test('a signature that is none of its algorithm’s has no equivalent', async (t) => {
+  const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+  const pair = (s: bigint, bytes = 32) =>
+    Buffer.from(`${'11'.repeat(bytes)}${s.toString(16).padStart(2 * bytes, '0')}`, 'hex').toString('base64url')
+  for (const signature of [pair(0n), pair(order), pair(order + 1n), pair(5n, 33)]) {
+    t.strictSame(equivalentSignatures('ES256', signature), [signature])
+  }
+  t.strictSame(equivalentSignatures('ES256', pair(1n)), [pair(1n), pair(order - 1n)])
+  for (const alg of [undefined, 'none', 'toString']) t.strictSame(equivalentSignatures(alg, pair(5n)), [pair(5n)])
+  const zero = Buffer.alloc(256).toString('base64url')
+  t.strictSame(equivalentSignatures('PS256', zero), [zero])
+  t.strictSame(equivalentSignatures('RS256', SIGNATURE), [SIGNATURE])
+})
+
 t.test('an id from a source is listed under the names that its token has', async (t) => {
   const signature = Buffer.from(Array.from({ length: 256 }, (_, i) => 255 - i)).toString('base64url')
   const plainBase64 = Buffer.from(signature, 'base64url').toString('base64')
@@ -99,6 +156,9 @@ t.test('an id from a source is listed under the names that its token has', async
     ['a signature in plain base64', plainBase64, [plainBase64, signature]],
     ['an id with white space', ' abc\n', [' abc\n', 'abc']],
     ['an unsigned JWT', `${HEADER}.${encode({ jti: 'victim' })}.`, [`${HEADER}.${encode({ jti: 'victim' })}.`]],
+    ['a lone signature with a character that base64 has not', `${signature}!`, [`${signature}!`]],
+    ['a jti of three parts, the first of them base64', 'YWJj.b.c', ['YWJj.b.c']],
+    ['a jti of four parts', `${HEADER}.a.b.c`, [`${HEADER}.a.b.c`]],
     ['nothing', ' ', [' ']],
   ]
   for (const [title, id, names] of cases) t.strictSame(canonicalIds(id), names, title)

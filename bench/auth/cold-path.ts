@@ -8,8 +8,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import { SignJWT } from 'jose'
-import { FixedKey } from '../../src/auth/fixed-key.js'
-import { isRefused, JwtAuthenticator } from '../../src/auth/index.js'
+import { isRefused } from '../../src/auth/authenticator.js'
+import { JwtAuthenticator } from '../../src/auth/jwt.js'
+import { FixedKey } from '../../src/auth/verification-keys.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import { median } from '../support/statistics.js'
 

@@ -11,7 +11,7 @@ export interface Authenticated {
   readonly usableUntil: number
 }
 
-/** A request that is not let in: what the client is told, and what the log is told. */
+/** A rejected request: what the client is told, and what the log is told. */
 export interface Refused {
   readonly fault: Fault
   /** A short word for logs and metrics: `expired`, `signature`, `issuer` ... Never anything of the token. */
@@ -21,15 +21,15 @@ export interface Refused {
 /** Checks credentials. */
 export interface Authenticator {
   /**
-   * Answers at once for a credential that was verified lately, else later. Bad credentials are a {@link Refused}, as is
-   * a key manager that cannot be asked (503); a rejection means that something else is wrong. Says nothing about revocation: that is asked last.
+   * Synchronous for a cached credential. Bad credentials give a {@link Refused}, as does an unavailable key manager (503);
+   * it rejects for any other failure. It does not check revocation: that is the last step before dispatch.
    */
   authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused>
 }
 
-/** An authenticator that remembers what it verified. */
+/** An authenticator that caches what it verified. */
 export interface CachingAuthenticator extends Authenticator {
-  /** The answer for a credential that it verified lately, if it may still be used. Allocates nothing. */
+  /** The cached answer for a credential, if it may still be used. Allocates nothing. */
   known(credential: string, now: number): Authenticated | undefined
 }
 

@@ -3,9 +3,9 @@ export type Bearer =
   | { readonly kind: 'token'; readonly credential: string }
   /** No such header, or another scheme's. */
   | { readonly kind: 'missing' }
-  /** The scheme is Bearer, what follows is no token (RFC 6750 §2.1, `b64token`). */
+  /** The scheme is Bearer, and what follows is not a token (RFC 6750 §2.1, `b64token`). */
   | { readonly kind: 'malformed' }
-  /** More than one such header: which of them an upstream would read cannot be told. */
+  /** More than one such header: an upstream might read the other one. */
   | { readonly kind: 'ambiguous' }
 
 const AUTHORIZATION = 'authorization'
@@ -19,9 +19,10 @@ const BASIC = /^basic(?: |$)/i
 const PADDED_JWT = /^bearer +([A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]*=*) *$/i
 
 /**
- * Finds the bearer token of a request. Reads `rawHeaders`, where a second header of the name shows; Node's `headers`
- * hides it, and an upstream might prefer it. So it might a header whose name differs in `_` and `-` alone (CGI and its
- * heirs make one variable of both), and, where another header is configured, whatever `Authorization` holds but Basic credentials (`Token ...`, `JWT ...`).
+ * Finds the bearer token of a request. Reads `rawHeaders`, which shows a second header of the name: Node's `headers`
+ * hides it, and an upstream might prefer it. An upstream might also prefer a header whose name differs in `_` and `-`
+ * alone (CGI makes one variable of both) and, where another header is configured, an `Authorization` header with anything
+ * but Basic credentials (`Token ...`, `JWT ...`).
  *
  * @param header the header's lower-case name
  */
@@ -43,8 +44,8 @@ export function readBearer(rawHeaders: readonly string[], header: string): Beare
 }
 
 /**
- * Whether a query holds an `access_token` (RFC 6750 §2.3), which an upstream may read in place of the header's. Upstreams
- * decode names before they compare them, some in any case, and some take `;` for `&`.
+ * Whether a query holds an `access_token` (RFC 6750 §2.3), which an upstream may read instead of the header's. Upstreams
+ * decode names before comparing them, some ignore case, and some separate parameters by `;`.
  */
 export function hasQueryToken(query: string): boolean {
   if (query.length < QUERY_TOKEN_LENGTH) return false

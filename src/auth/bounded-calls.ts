@@ -1,10 +1,10 @@
-/** More calls are waiting than may. */
+/** The queue is full. */
 export class TooManyCalls extends Error {
   override readonly name = 'TooManyCalls'
   readonly code = 'ERR_TOO_MANY_CALLS'
 }
 
-/** Lets a bounded number of calls run at once, a bounded number wait in the order of their coming, and fails the rest. */
+/** Runs a bounded number of calls at once, queues a bounded number in order of arrival, and fails the rest. */
 export class BoundedCalls {
   readonly #running: number
   readonly #waiting: number
@@ -16,7 +16,7 @@ export class BoundedCalls {
     this.#waiting = waiting
   }
 
-  /** Rejects with {@link TooManyCalls} at once if too many wait, with the signal's reason if it comes first. */
+  /** Rejects with {@link TooManyCalls} if the queue is full, or with the signal's reason if that aborts first. */
   async run<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.#count >= this.#running) await this.#turn(signal)
     else this.#count++

@@ -1,6 +1,6 @@
 import type { Authenticated } from './authenticator.js'
 
-/** Claims that somebody who may say so has vouched for: an issuer's signature, or introspection. */
+/** Verified claims: by the issuer's signature, or by introspection. */
 export type Claims = Readonly<Record<string, unknown>>
 
 /** One `[[jwtTokenConfig.claims]]`: the gateway reads `localClaim` where the issuer writes `remoteClaim`. */
@@ -9,10 +9,10 @@ export interface ClaimMapping {
   readonly localClaim: string
 }
 
-/** Decide by their own names whether a token is accepted at all: another claim must not stand in for them. */
+/** These decide whether a token is accepted: no other claim may replace them. */
 const NOT_MAPPED: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'iat'])
 
-/** A mapping that would let one claim decide what another is there for. */
+/** A mapping onto a claim that decides whether a token is accepted. */
 export class ClaimMappingError extends Error {
   override readonly name = 'ClaimMappingError'
   readonly code = 'ERR_CLAIM_MAPPING'
@@ -25,7 +25,7 @@ export function checkMappings(mappings: readonly ClaimMapping[]): void {
   }
 }
 
-/** The claims by the gateway's names. The issuer's names stay; where both are there, the mapped one counts. */
+/** The claims by the gateway's names. The issuer's names stay; where both are present, the mapped claim counts. */
 export function mapClaims(claims: Claims, mappings: readonly ClaimMapping[]): Claims {
   if (mappings.length === 0) return claims
   const mapped = mappings

@@ -1,9 +1,10 @@
 import { hasCode } from '../error-code.js'
-import { readCredential } from '../token/index.js'
+import { faults } from '../faults/index.js'
+import { type Fingerprinter, identify, readCredential } from '../token/index.js'
 import { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
 import type { JwtAuthenticator } from './jwt.js'
-import { EXPIRED, isUnverified, OPAQUE } from './jwt-refusals.js'
 import type { OpaqueAuthenticator } from './opaque.js'
+import { EXPIRED, isUnverified, OPAQUE } from './refusals.js'
 
 export interface CredentialAuthenticatorOptions {
   readonly jwt: JwtAuthenticator
@@ -17,9 +18,9 @@ export interface CredentialAuthenticatorOptions {
 
 /**
  * Three dot-separated parts are a JWT, anything else is opaque. With `introspectFailedJwt`, the key manager is asked
- * about a JWT of which nobody could tell that its issuer signed it: another issuer's, one with an unknown key or a
- * signature that does not verify, or one whose issuer's keys cannot be had. It is never asked about one that is
- * malformed, expired by its own account, or verified and refused.
+ * about a JWT whose signature was not verified: an unknown issuer's, one with an unknown key or a signature that does not
+ * verify, or one whose issuer's keys are unavailable. It is never asked about one that is malformed, expired by its own
+ * `exp`, or verified and refused.
  */
 export class CredentialAuthenticator implements Authenticator {
   readonly #jwt: JwtAuthenticator
@@ -51,7 +52,7 @@ export class CredentialAuthenticator implements Authenticator {
     return this.#expired(credential, now) ? EXPIRED : introspection.authenticate(credential, now)
   }
 
-  /** `undefined`: the issuer's keys cannot be had. */
+  /** `undefined`: the issuer's keys are unavailable. */
   async #verify(credential: string, now: number): Promise<Authenticated | Refused | undefined> {
     try {
       return await this.#jwt.authenticate(credential, now)
@@ -76,3 +77,17 @@ function hasThreeParts(credential: string): boolean {
   const second = credential.indexOf('.', first + 1)
   return second >= 0 && credential.indexOf('.', second + 1) < 0
 }
+
+/**
+ * The unverified identity of a token on a resource that requires none: for looking it up in the revocation list, and
+ * nothing else. A token that can be read in two ways is refused, as everywhere.
+ */
+export function unverifiedCaller(written: string, fingerprints: Fingerprinter): Authenticated | Refused {
+  const credential = readCredential(written)
+  if (credential.kind === 'refused') return { fault: faults.invalidCredentials, reason: credential.reason }
+  const claims = credential.kind === 'jwt' ? credential.claims : {}
+  const identity = identify(credential, claims, fingerprints)
+  return { identity, scopes: NO_SCOPES, keyType: 'PRODUCTION', usableUntil: 0 }
+}
+
+const NO_SCOPES: ReadonlySet<string> = new Set()

@@ -1,14 +1,16 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, call } from '../http-client/index.js'
 import { describeTarget } from '../logging/index.js'
-import { readObject } from '../token/index.js'
-import type { Claims } from './claims.js'
+import { type Credential, type Fingerprinter, identify, isExpiry, readObject } from '../token/index.js'
+import type { Authenticated, Refused } from './authenticator.js'
+import { type Claims, keyTypeOf, scopesOf } from './claims.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'
+import { CLAIMS, EXPIRED, NO_ACCESS_TOKEN } from './refusals.js'
 
 /** Bytes of an answer: the largest token's claims, and more. */
 const MAX_BYTES = 256 * 1024
 
-/** The key manager said nothing that could be relied on. Its message names the host, never the token or credentials. */
+/** The key manager's response is unusable. The message names the host, never the token or credentials. */
 export class IntrospectionError extends Error {
   override readonly name = 'IntrospectionError'
   readonly code = 'ERR_INTROSPECTION'
@@ -23,16 +25,21 @@ export interface IntrospectionOptions {
   readonly timeout: number
 }
 
-/** What a key manager says of tokens: `POST {serverUrl}/{tokenContext}/introspect` (RFC 7662). */
+/** The URL of one of the key manager's OAuth 2 endpoints: `{serverUrl}/{tokenContext}/{name}`, without empty segments. */
+export function keyManagerUrl(serverUrl: string, tokenContext: string, name: string): string {
+  const { origin, pathname } = new URL(serverUrl)
+  const path = [pathname, tokenContext].flatMap((part) => part.split('/').filter((segment) => segment !== ''))
+  return [origin, ...path, name].join('/')
+}
+
+/** Asks a key manager about tokens: `POST {serverUrl}/{tokenContext}/introspect` (RFC 7662). */
 export class Introspection {
   readonly #options: IntrospectionOptions
   readonly #url: string
 
   constructor(options: IntrospectionOptions) {
     this.#options = options
-    const { origin, pathname } = new URL(options.serverUrl)
-    const path = [pathname, options.tokenContext].flatMap((part) => part.split('/').filter((name) => name !== ''))
-    this.#url = [origin, ...path, 'introspect'].join('/')
+    this.#url = keyManagerUrl(options.serverUrl, options.tokenContext, 'introspect')
   }
 
   /**
@@ -68,7 +75,80 @@ export class Introspection {
     const where = describeTarget(this.#url)
     if (status !== 200) throw new IntrospectionError(`${where} answered ${status}`)
     const claims = readObject(body.toString('base64url'))
-    if (typeof claims?.active !== 'boolean') throw new IntrospectionError(`${where} answered no introspection`)
+    if (typeof claims?.active !== 'boolean')
+      throw new IntrospectionError(`${where} returned an invalid introspection response`)
     return claims.active ? claims : undefined
   }
+}
+
+export interface IntrospectedOptions {
+  readonly timestampSkew: number
+  readonly cacheExpiryTime: number
+  readonly acceptUntypedTokens?: boolean
+  readonly fingerprints: Fingerprinter
+}
+
+/** An active token, and when (epoch ms) the question was asked that it is the answer to. */
+export interface Introspected {
+  readonly authenticated: Authenticated
+  readonly askedAt: number
+}
+
+/** How long a token without `exp` is remembered, ms: nothing else says how long it may be. */
+export const NO_EXPIRY_LIFETIME = 10_000
+
+/** What servers call an access token, in `token_type` (WSO2, Spring), `typ` (Keycloak) or `token_use` (Hydra). */
+const ACCESS_TOKEN_TYPES: ReadonlySet<string> = new Set(['bearer', 'access_token', 'at+jwt', 'jwt'])
+
+/**
+ * What an active token is worth. `iss` and `aud` are not checked: the answer is the configured key manager's, which
+ * decides for whom it calls a token active. Throws {@link IntrospectionError} for an invalid timestamp.
+ *
+ * @param claims the whole answer
+ */
+export function introspected(
+  credential: Credential,
+  claims: Claims,
+  now: number,
+  options: IntrospectedOptions,
+): Introspected | Refused {
+  const { timestampSkew, cacheExpiryTime } = options
+  const written: Claims = credential.kind === 'jwt' ? credential.claims : {}
+  if (!isAccessToken(claims, written, options.acceptUntypedTokens === true)) return NO_ACCESS_TOKEN
+  const ownExpiry = typeof written.exp === 'number' ? time(written.exp) : Number.POSITIVE_INFINITY
+  const until = Math.min(time(claims.exp), ownExpiry) * 1000 + timestampSkew
+  if (now >= until) return EXPIRED
+  if (claims.nbf !== undefined && time(claims.nbf) * 1000 > now + timestampSkew) return CLAIMS
+  const limit = until === Number.POSITIVE_INFINITY ? Math.min(NO_EXPIRY_LIFETIME, cacheExpiryTime) : cacheExpiryTime
+  // WSO2 calls the user `username`.
+  const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
+  const authenticated = {
+    identity: identify(credential, named, options.fingerprints, 'aud', written),
+    scopes: scopesOf(claims),
+    keyType: keyTypeOf(claims),
+    usableUntil: Math.min(until, now + limit),
+  }
+  return { authenticated, askedAt: now }
+}
+
+/** Where the answer has no type, a JWT's own word still counts: Keycloak's refresh tokens say that they are. */
+function isAccessToken(claims: Claims, written: Claims, acceptUntyped: boolean): boolean {
+  const types = typesIn(claims)
+  if (types.length === 0) return acceptUntyped && typesIn(written).every(isAccessTokenType)
+  return types.every(isAccessTokenType)
+}
+
+function typesIn(claims: Claims): unknown[] {
+  return [claims.token_type, claims.typ, claims.token_use].filter((type) => type !== undefined)
+}
+
+function isAccessTokenType(type: unknown): boolean {
+  return typeof type === 'string' && ACCESS_TOKEN_TYPES.has(type.toLowerCase())
+}
+
+/** Seconds since the epoch; infinite if absent. */
+function time(value: unknown): number {
+  if (value === undefined) return Number.POSITIVE_INFINITY
+  if (typeof value === 'number' && isExpiry(value)) return value
+  throw new IntrospectionError('introspection response has an invalid timestamp')
 }

@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto'
-import { hasRocaFingerprint, smallFactor } from './roca.js'
 
-/** What a public key is good for: the JWS algorithms that are made for it, or why no token is verified with it. */
+/** The JWS algorithms that a public key may verify, or why it is not accepted. */
 export type JudgedKey = { readonly algorithms: readonly string[] } | { readonly problem: string }
 
 const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
@@ -16,7 +15,7 @@ const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
 }
 /** RFC 7518 §3.3, in bits. */
 const SHORTEST_MODULUS = 2_048
-/** In bits. A longer one costs more per verification than strangers should be able to ask for, and OpenSSL takes none. */
+/** In bits. A longer one makes each verification costly for us and cheap for an attacker, and OpenSSL refuses it. */
 const LONGEST_MODULUS = 16_384
 /** FIPS 186-5 §A.1.1: an exponent is below 2^256. A longer one makes each verification as costly as a signature. */
 const MAX_EXPONENT = 1n << 256n
@@ -78,4 +77,36 @@ function ed25519Problem(key: KeyObject, type: string): string | undefined {
   const point = Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url')
   const withoutSign = Buffer.concat([point.subarray(0, -1), Buffer.of((point.at(-1) ?? 0) & 0x7f)])
   return SMALL_ORDER.has(withoutSign.toString('hex')) ? 'Ed25519 with a point of small order' : undefined
+}
+
+/**
+ * Odd primes up to 167: whichever length a key has, the primorial that the vulnerable library builds its primes on is a
+ * multiple of their product.
+ */
+const PRIMES = [
+  3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109, 113,
+  127, 131, 137, 139, 149, 151, 157, 163, 167,
+]
+const GENERATOR = 65_537
+
+/** By each prime: which residues are powers of the generator. */
+const POWERS: readonly (readonly [prime: bigint, powers: ReadonlySet<number>])[] = PRIMES.map((prime) => {
+  const powers = new Set<number>()
+  for (let power = 1; !powers.has(power); power = (power * GENERATOR) % prime) powers.add(power)
+  return [BigInt(prime), powers]
+})
+
+/**
+ * Whether an RSA modulus has the fingerprint of CVE-2017-15361 (ROCA), whose private keys can be computed: its primes are
+ * k * M + (65537^a mod M) with M a primorial, so modulo each small prime the modulus is a power of 65537. After Nemec, Sys,
+ * Svenda, Klinec, Matyas: "The Return of Coppersmith's Attack" (2017), §3. One sound modulus in 240 million is taken
+ * for a vulnerable one.
+ */
+export function hasRocaFingerprint(modulus: bigint): boolean {
+  return POWERS.every(([prime, powers]) => powers.has(Number(modulus % prime)))
+}
+
+/** The smallest prime up to 167 that divides a modulus; a sound one has none. */
+export function smallFactor(modulus: bigint): number | undefined {
+  return [2, ...PRIMES].find((prime) => modulus % BigInt(prime) === 0n)
 }

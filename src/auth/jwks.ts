@@ -1,24 +1,23 @@
-import { createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
+import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import type { Dispatcher } from 'undici'
 import { call } from '../http-client/index.js'
 import { describeError, describeTarget, type Logger } from '../logging/index.js'
-import { KeyNames } from './key-names.js'
 import { UsableKeys } from './usable-keys.js'
 import type { VerificationKeys } from './verification-keys.js'
 
-/** A set older than this is fetched anew, behind the requests that use the old one. */
+/** A key set older than this (ms) is refreshed in the background, while requests use the old one. */
 const REFRESH_AFTER = 10 * 60_000
-/** At least this long between two fetches of a set that is old. */
+/** Minimum time between two such refreshes, ms. */
 const REFRESH_COOLDOWN = 10_000
 /**
- * Strangers' tokens name any key. For keys that the set does not hold it is fetched so many times at once, and in the
- * long run once in so many ms; for one and the same key not oftener than that.
+ * Anyone can send a token that names an unknown key. Such a token causes a fetch: a burst of so many, in the long run one
+ * in so many ms, and for one key not more often than that.
  */
 const UNKNOWN_KEY_BURST = 5
 const UNKNOWN_KEY_COOLDOWN = 10_000
-/** Characters of a key's name that tell it from others. */
+/** Characters of a key's name that are compared. */
 const MAX_NAME = 256
-/** At least this long after a fetch that failed. */
+/** Minimum time after a failed fetch, ms. */
 const FAILURE_COOLDOWN = 1_000
 const TIMEOUT = 10_000
 const MAX_BYTES = 1 << 20
@@ -27,16 +26,15 @@ export interface JwksOptions {
   readonly url: string
   readonly client: Dispatcher
   readonly logger: Logger
-  /** Called when a new set lacks a key that the old one had: tokens that it verified are not verified any more. */
+  /** Called when a new set lacks a key of the old one: tokens verified with it are no longer valid. */
   readonly onKeysDropped: () => void
   readonly now?: () => number
 }
 
 /**
- * The keys of an issuer's JWK set (RFC 7517), fetched when first needed. An unknown `kid` fetches it again, one fetch
- * at a time and not oftener than the cool-down; a set stays in use for as long as the issuer cannot be reached.
- * A token whose key was published before it came is not refused for a set that was fetched earlier, unless strangers
- * have used up the fetches.
+ * An issuer's key set (JWKS, RFC 7517), fetched when first needed. An unknown `kid` fetches it again, one fetch at a time
+ * and at most at the cool-down's pace; a set stays in use while the issuer is unreachable. A token whose key was
+ * published before the token arrived is not refused because of an older set, unless others have used up the fetches.
  */
 export class Jwks implements VerificationKeys {
   readonly #options: JwksOptions
@@ -49,15 +47,15 @@ export class Jwks implements VerificationKeys {
   #triedAt = Number.NEGATIVE_INFINITY
   #failedAt = Number.NEGATIVE_INFINITY
   #failure: unknown
-  /** Keys that a fetch for their sake did not bring, and when (ms) it began: no more of them than fetches are allowed. */
+  /** Unknown keys that a fetch did not bring, and when (ms) it began: as many at most as fetches are allowed. */
   readonly #absent = new Map<string, number>()
-  /** When (ms) the fetches for unknown keys will be spent at their long-run pace. */
+  /** When (ms) the fetches for unknown keys are back at their long-run pace. */
   #spentUntil = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | undefined
 
   constructor(options: JwksOptions) {
     this.#options = options
-    this.#now = options.now ?? (() => performance.now()) // no clock that is set
+    this.#now = options.now ?? (() => performance.now()) // monotonic
     this.#usableKeys = new UsableKeys(options.logger, { url: describeTarget(options.url) })
   }
 
@@ -75,7 +73,7 @@ export class Jwks implements VerificationKeys {
     }
   }
 
-  /** A key that was found good, and that the library that verifies does not take. */
+  /** A key that passed our checks and that jose cannot import. */
   #unusable(cause: unknown): Error {
     const { url, logger } = this.#options
     logger.debug('key could not be imported', { url: describeTarget(url), reason: describeError(cause) })
@@ -86,7 +84,7 @@ export class Jwks implements VerificationKeys {
     return now - this.#fetchedAt > REFRESH_AFTER && now - this.#triedAt > REFRESH_COOLDOWN
   }
 
-  /** Whether it is worth looking for a missing key once more: the set was fetched meanwhile. */
+  /** Whether to look for a missing key again: the set has been fetched meanwhile. */
   async #lookAgain({ alg, kid, x5t }: JWSHeaderParameters): Promise<boolean> {
     // A fetch under way may have read the set before the key was in it.
     if (this.#fetching !== undefined) {
@@ -110,7 +108,7 @@ export class Jwks implements VerificationKeys {
     return this.#spentUntil - now <= (UNKNOWN_KEY_BURST - 1) * UNKNOWN_KEY_COOLDOWN
   }
 
-  /** One fetch at a time, and none right after one that failed. Never rejects. */
+  /** One fetch at a time, and none within the cool-down of a failure. Never rejects. */
   #refresh(): Promise<void> {
     if (this.#fetching !== undefined) return this.#fetching
     if (this.#now() - this.#failedAt < FAILURE_COOLDOWN) return Promise.resolve()
@@ -139,7 +137,7 @@ export class Jwks implements VerificationKeys {
     } catch (error) {
       this.#failure = error
       this.#failedAt = this.#now()
-      logger.warn('the keys of an issuer could not be fetched', {
+      logger.warn('fetching an issuer’s key set failed', {
         url: describeTarget(url),
         kept: this.#resolve !== undefined,
         reason: error instanceof Error ? error.message : 'unknown',
@@ -148,12 +146,42 @@ export class Jwks implements VerificationKeys {
   }
 }
 
-/** An issuer's keys were never to be had: its tokens can be neither accepted nor refused. */
+/** The issuer's key set has never been fetched: its tokens can be neither accepted nor refused. */
 export class JwksUnavailable extends Error {
   override readonly name = 'JwksUnavailable'
   readonly code = 'ERR_JWKS_UNAVAILABLE'
 
   constructor(url: string, cause: unknown) {
-    super(`no keys from ${describeTarget(url)}`, { cause })
+    super(`the key set at ${describeTarget(url)} has never been fetched`, { cause })
+  }
+}
+
+/**
+ * Finds the `kid` that a key set uses for the key that a token's header means. WSO2 puts `_RS256` behind a `kid` in some
+ * versions and not in others, and its older tokens name their key by `x5t` alone. Which key is tried decides nothing:
+ * every key of the set is the issuer's, and only a signature that verifies counts.
+ */
+export class KeyNames {
+  readonly #kids = new Map<string, string>()
+
+  constructor(set: JSONWebKeySet) {
+    for (const { kid, x5t } of set.keys) {
+      if (typeof kid !== 'string') continue
+      this.#kids.set(kid, kid)
+      if (typeof x5t === 'string' && !this.#kids.has(x5t)) this.#kids.set(x5t, kid)
+    }
+  }
+
+  /** The header with the set's own `kid`; as it is if the set has none for it. */
+  resolve(header: JWSHeaderParameters): JWSHeaderParameters {
+    const { kid, x5t, alg } = header
+    for (const name of [kid, x5t]) {
+      if (typeof name !== 'string') continue
+      const suffix = `_${alg}`
+      const other = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name + suffix
+      const known = this.#kids.get(name) ?? this.#kids.get(other)
+      if (known !== undefined) return known === kid ? header : { ...header, kid: known }
+    }
+    return header
   }
 }

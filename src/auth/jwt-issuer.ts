@@ -6,21 +6,21 @@ import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-key
 /** An issuer whose tokens are accepted: one `[[jwtTokenConfig]]`. Several may have the same `issuer`. */
 export interface JwtIssuer {
   readonly issuer: string
-  /** Any of these must be among the token's audiences; any audience will do if there are none. */
+  /** One of these must be among the token's audiences; empty: any audience. */
   readonly audience: readonly string[]
   readonly keys: VerificationKeys
   /** The claim that names the client beside `azp`, `client_id` and `consumerKey`. */
   readonly consumerKeyClaim: string
-  /** Claims that it spells otherwise. Read after the signature, `iss`, `aud`, `exp` and `nbf` were checked. */
+  /** Claims that the issuer names differently. Applied after the signature, `iss`, `aud`, `exp` and `nbf` are checked. */
   readonly claims?: readonly ClaimMapping[]
   /** Accept only the type `at+jwt` (RFC 9068 §4). */
   readonly requireAccessTokenType?: boolean
 }
 
-/** How many keys of an issuer are tried on a token that does not name one. */
+/** How many of an issuer's keys are tried on a token without a `kid`. */
 const MAX_KEYS_TRIED = 8
 
-/** The issuers by their `iss`, in the order in which they are configured. Throws for a claim mapping that cannot be. */
+/** The issuers by `iss`, in the order of the configuration. Throws `ClaimMappingError`. */
 export function byIssuer(issuers: readonly JwtIssuer[]): ReadonlyMap<string, readonly JwtIssuer[]> {
   const found = new Map<string, JwtIssuer[]>()
   for (const one of issuers) {
@@ -33,8 +33,8 @@ export function byIssuer(issuers: readonly JwtIssuer[]): ReadonlyMap<string, rea
 }
 
 /**
- * The verified payload of an issuer's token. Throws one of jose's errors for a token that is not, or not any more, one
- * of this issuer's, and another if its keys could not be had.
+ * The verified payload of an issuer's token. Throws one of jose's errors for a token that this issuer did not sign or that
+ * is no longer valid, and another error if the issuer's keys are unavailable.
  *
  * @param credential as it was sent: old WSO2 versions sign the padding of their segments too
  * @param skew milliseconds
@@ -58,7 +58,7 @@ export async function verifyFor(issuer: JwtIssuer, credential: string, skew: num
   }
 }
 
-/** Throws what jose throws of claims that it does not accept, if a moment of the payload is not in seconds. */
+/** Throws jose's error for an invalid claim if `exp`, `nbf` or `iat` is not in seconds. */
 function inSeconds(payload: JWTPayload): JWTPayload {
   for (const claim of ['exp', 'nbf', 'iat'] as const) {
     const moment = payload[claim]
@@ -85,11 +85,11 @@ async function verifyWithAny(
   throw new errors.JWSSignatureVerificationFailed()
 }
 
-/** What no signature can make good: a token that is none, that is not an access token, or holds another token. */
+/** Not an access token, whatever its signature: unsigned, of another type, or nested. */
 export function isNoAccessToken({ header }: CompactJwt): boolean {
   const { alg, typ, cty, crit } = header
   if (typeof alg !== 'string' || alg.toLowerCase() === 'none') return true
-  // RFC 7515 §4.1.11: whoever understands none of the extensions has to refuse. jose understands `b64`.
+  // RFC 7515 §4.1.11: an unknown extension must be refused. jose alone would accept `b64`.
   if (crit !== undefined) return true
   if (cty !== undefined && (typeof cty !== 'string' || mediaType(cty) === 'jwt')) return true
   if (typ === undefined) return false

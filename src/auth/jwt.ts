@@ -4,8 +4,8 @@ import { type CompactJwt, type Fingerprinter, identify, readCredential } from '.
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
-import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './jwt-refusals.js'
-import { tokenCache } from './token-cache.js'
+import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './refusals.js'
+import { TokenFlights, tokenCache } from './token-cache.js'
 
 export interface JwtAuthenticatorOptions {
   readonly issuers: readonly JwtIssuer[]
@@ -18,22 +18,15 @@ export interface JwtAuthenticatorOptions {
   readonly fingerprints: Fingerprinter
 }
 
-interface Flight {
-  readonly generation: number
-  readonly outcome: Promise<Authenticated | Refused>
-}
-
 /**
- * Verifies JWTs (RFC 7519, by jose) of the configured issuers and remembers those that it verified, keyed by the exact
+ * Verifies JWTs (RFC 7519, by jose) of the configured issuers and caches those that verified, keyed by the exact
  * credential, until the earlier of their `exp` and the cache's own limit. docs/tokens.md lists what is accepted.
  */
 export class JwtAuthenticator implements CachingAuthenticator {
   readonly #options: JwtAuthenticatorOptions
   readonly #issuers: ReadonlyMap<string, readonly JwtIssuer[]>
   readonly #verified: LRUCache<string, Authenticated>
-  /** Tokens that are being verified: requests that come with the same one meanwhile wait for it. */
-  readonly #flights = new Map<string, Flight>()
-  #generation = 0
+  readonly #flights = new TokenFlights()
 
   /** Throws `ClaimMappingError` for a claim mapping that cannot be honoured. */
   constructor(options: JwtAuthenticatorOptions) {
@@ -48,37 +41,27 @@ export class JwtAuthenticator implements CachingAuthenticator {
   }
 
   authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused> {
-    return this.known(credential, now) ?? this.#verifyOnce(credential, now)
+    return (
+      this.known(credential, now) ??
+      this.#flights.find(credential) ??
+      this.#flights.start(credential, (generation) => this.#verify(credential, now, generation))
+    )
   }
 
-  /** Forgets what was verified, and what is being verified: some of the keys that did it are not valid any more. */
+  /** Drops verified tokens from the cache, those being verified included: some of the keys are no longer valid. */
   forgetVerified(): void {
-    this.#generation++
+    this.#flights.forget()
     this.#verified.clear()
   }
 
-  #verifyOnce(credential: string, now: number): Promise<Authenticated | Refused> {
-    const generation = this.#generation
-    const underWay = this.#flights.get(credential)
-    // One that began before keys were dropped may use a key that is not valid any more.
-    if (underWay?.generation === generation) return underWay.outcome
-    const outcome = this.#verify(credential, now).finally(() => {
-      if (this.#flights.get(credential) === flight) this.#flights.delete(credential)
-    })
-    const flight: Flight = { generation, outcome }
-    this.#flights.set(credential, flight)
-    return outcome
-  }
-
-  async #verify(credential: string, now: number): Promise<Authenticated | Refused> {
+  async #verify(credential: string, now: number, generation: number): Promise<Authenticated | Refused> {
     const jwt = readCredential(credential)
     if (jwt.kind === 'opaque') return OPAQUE
     if (jwt.kind === 'refused' || isNoAccessToken(jwt)) return MALFORMED
     const candidates = this.#issuers.get(String(jwt.claims.iss))
     if (candidates === undefined) return UNKNOWN_ISSUER
-    const generation = this.#generation
     const outcome = await this.#verifyForAny(candidates, credential, jwt, now)
-    if ('identity' in outcome && generation === this.#generation) this.#verified.set(credential, outcome)
+    if ('identity' in outcome && generation === this.#flights.generation) this.#verified.set(credential, outcome)
     return outcome
   }
 

@@ -1,16 +1,18 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../config/index.js'
 import { basicCredentials } from '../http-client/index.js'
-import { AccessTokenSource, type Grant } from './access-token-source.js'
-import { type ClientAuthentication, KeyManagerCredentialsError } from './token-request.js'
-
-export { KeyManagerCredentialsError } from './token-request.js'
+import {
+  AccessTokenSource,
+  type ClientAuthentication,
+  type Grant,
+  KeyManagerCredentialsError,
+} from './access-token-source.js'
 
 /** How the gateway authenticates at the key manager. */
 export interface KeyManagerCredentials {
   /** The `Authorization` header to send; `undefined` for none. Rejects with {@link KeyManagerCredentialsError}. */
   authorization(): Promise<string | undefined>
-  /** Told that the key manager answered 401 to it. Whether another one, and so another attempt, makes sense. */
+  /** Reports a 401 to this header. Returns whether a retry with a new one makes sense. */
   rejected(authorization: string | undefined): boolean
 }
 
@@ -37,8 +39,8 @@ export interface KeyManagerSecurity {
 
 /**
  * OAuth 2 if it is enabled (WSO2 leaves `basic.enabled` at its default then), else Basic (RFC 7617), else none. A direct
- * token may have the refresh grant behind it, for when it is not accepted any more; otherwise exactly one grant is
- * enabled. Throws {@link KeyManagerCredentialsError} for settings that lack something.
+ * token may be combined with the refresh grant, which replaces it once it is rejected; otherwise exactly one grant is
+ * enabled. Throws {@link KeyManagerCredentialsError} for incomplete settings.
  */
 export function keyManagerCredentials(
   { basic, oauth2 }: KeyManagerSecurity,
@@ -65,18 +67,19 @@ export function keyManagerCredentials(
 function grantOf({ tokenUrl, ...oauth2 }: KeyManagerSecurity['oauth2']): Grant | undefined {
   const { clientCredential, password, directToken, refresh } = oauth2
   const enabled = [clientCredential, password, directToken].filter((grant) => grant.enabled)
-  if (enabled.length > 1) throw wrong('only one of clientCredential, password and directToken can be enabled')
-  if (directToken.enabled && directToken.accessToken.isEmpty) throw wrong('directToken.accessToken is missing')
+  if (enabled.length > 1) throw invalid('only one of clientCredential, password and directToken can be enabled')
+  if (directToken.enabled && directToken.accessToken.isEmpty) throw invalid('directToken.accessToken is missing')
   if (refresh.enabled) {
-    if (clientCredential.enabled || password.enabled) throw wrong('refresh goes with directToken, or stands alone')
-    if (refresh.refreshToken.isEmpty) throw wrong('refresh.refreshToken is missing')
+    if (clientCredential.enabled || password.enabled)
+      throw invalid('refresh can be enabled alone or with directToken, not with another grant')
+    if (refresh.refreshToken.isEmpty) throw invalid('refresh.refreshToken is missing')
     const url = required(refresh.refreshUrl ?? tokenUrl, 'refresh.refreshUrl')
     return { type: 'refresh_token', url, ...clientOf(refresh), refreshToken: refresh.refreshToken }
   }
   if (directToken.enabled) return undefined
   const url = required(tokenUrl, 'tokenUrl')
   if (clientCredential.enabled) return { type: 'client_credentials', url, ...clientOf(clientCredential) }
-  if (!password.enabled) throw wrong('no grant is enabled')
+  if (!password.enabled) throw invalid('no grant is enabled')
   return {
     type: 'password',
     url,
@@ -91,11 +94,11 @@ function clientOf({ clientId, clientSecret, scopes }: ClientSettings) {
 }
 
 function required(value: string | undefined, name: string): string {
-  if (value === undefined || value === '') throw wrong(`${name} is missing`)
+  if (value === undefined || value === '') throw invalid(`${name} is missing`)
   return value
 }
 
-function wrong(what: string): KeyManagerCredentialsError {
+function invalid(what: string): KeyManagerCredentialsError {
   return new KeyManagerCredentialsError(`keyManager.security.oauth2: ${what}`)
 }
 

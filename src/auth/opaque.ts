@@ -1,24 +1,22 @@
 import type { LRUCache } from 'lru-cache'
-import { faults } from '../faults/index.js'
 import type { Logger } from '../logging/index.js'
 import { type Credential, type Fingerprinter, readCredential } from '../token/index.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { BoundedCalls } from './bounded-calls.js'
-import { type Introspected, introspected } from './introspected.js'
-import { Introspection, type IntrospectionOptions } from './introspection.js'
-import { MALFORMED } from './jwt-refusals.js'
-import { tokenCache } from './token-cache.js'
+import { type Introspected, Introspection, type IntrospectionOptions, introspected } from './introspection.js'
+import { INACTIVE, KEY_MANAGER_UNAVAILABLE, MALFORMED } from './refusals.js'
+import { TokenFlights, tokenCache } from './token-cache.js'
 
 export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, 'timeout'> {
-  /** Milliseconds until a request is answered 503 instead, waiting for its turn included. */
+  /** Milliseconds, waiting for a turn included, after which a request is answered 503. */
   readonly timeout?: number
   /** Milliseconds by which clocks may differ: applied to `exp` and `nbf`. */
   readonly timestampSkew: number
-  /** How many active tokens are remembered, and how many others. */
+  /** How many active tokens are cached, and how many inactive ones. */
   readonly cacheCapacity: number
-  /** Milliseconds for which an active token is remembered at most. */
+  /** Milliseconds for which an active token is cached at most. */
   readonly cacheExpiryTime: number
-  /** Whether revocations do not come at once. Default true, until {@link OpaqueAuthenticator.setRealtimeDown} says otherwise. */
+  /** Whether no realtime source is live. Default true, until {@link OpaqueAuthenticator.setRealtimeDown} says otherwise. */
   readonly realtimeDown?: boolean
   /**
    * Accept an active token of which nothing says that it is an access token, nor another. Default false: some servers
@@ -29,38 +27,29 @@ export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, '
   readonly logger: Logger
 }
 
-/** How long what is not active is remembered, ms: a token may become active elsewhere a moment after it was issued. */
+/** How long an inactive token is cached, ms: a token may become active a moment after it was issued. */
 export const NEGATIVE_LIFETIME = 3_000
-/** How long an active token is remembered while nobody would tell us at once that it is revoked, ms. */
+/** How long an active token is cached while no realtime source is live, ms. */
 export const REALTIME_DOWN_LIFETIME = 10_000
 const TIMEOUT = 5_000
-/** Questions that the key manager is asked at once, and those that wait for their turn. */
+/** Concurrent introspection calls, and those that wait for their turn. */
 const MAX_ASKING = 64
 const MAX_WAITING = 1_024
-/** At least this long between two lines in the log about a key manager that cannot be asked, ms. */
+/** Minimum time between two log lines about failed introspection, ms. */
 const LOG_INTERVAL = 10_000
 
-const INACTIVE: Refused = { fault: faults.invalidCredentials, reason: 'inactive' }
-const UNAVAILABLE: Refused = { fault: faults.keyManagerUnavailable, reason: 'key-manager' }
-
-interface Flight {
-  readonly generation: number
-  readonly outcome: Promise<Authenticated | Refused>
-}
-
 /**
- * Asks the key manager (RFC 7662) what a token is worth: once for all the requests that wait for it, and not again while
- * the answer is fresh. Without a fresh answer and without a key manager that gives one, a request is refused with 503.
+ * Introspects tokens at the key manager (RFC 7662): once for all requests that wait for the answer, and not again while
+ * the answer is fresh. With neither a fresh answer nor a key manager that gives one, a request is refused with 503.
  */
 export class OpaqueAuthenticator implements CachingAuthenticator {
   readonly #options: OpaqueAuthenticatorOptions
   readonly #introspection: Introspection
   readonly #calls = new BoundedCalls(MAX_ASKING, MAX_WAITING)
   readonly #active: LRUCache<string, Introspected>
-  /** What is not active, until when (epoch ms). Apart from the active ones: strangers can fill it. */
+  /** Inactive tokens, until when (epoch ms). A cache of its own, since anyone can fill it. */
   readonly #inactive: LRUCache<string, number>
-  readonly #flights = new Map<string, Flight>()
-  #generation = 0
+  readonly #flights = new TokenFlights()
   #realtimeDown: boolean
   #loggedAt = Number.NEGATIVE_INFINITY
 
@@ -72,20 +61,20 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
     this.#realtimeDown = options.realtimeDown ?? true
   }
 
-  /** Forgets what is active, and does not remember what is being asked: revocations may have been missed. */
+  /** Drops active tokens from the cache, and does not cache answers under way: revocations may have been missed. */
   flush(): void {
-    this.#generation++
+    this.#flights.forget()
     this.#active.clear()
   }
 
-  /** While revocations do not come at once, an answer is fresh for {@link REALTIME_DOWN_LIFETIME} at most. */
+  /** While no realtime source is live, an answer is fresh for {@link REALTIME_DOWN_LIFETIME} at most. */
   setRealtimeDown(down: boolean): void {
     this.#realtimeDown = down
   }
 
   known(credential: string, now: number): Authenticated | undefined {
     const known = this.#active.get(credential)
-    // Also where the clock went back behind the answer: nobody knows how old that is.
+    // A clock that was set back before the answer: its age is unknown.
     if (known === undefined || now >= known.authenticated.usableUntil || now < known.askedAt) return undefined
     return this.#realtimeDown && now >= known.askedAt + REALTIME_DOWN_LIFETIME ? undefined : known.authenticated
   }
@@ -95,21 +84,11 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
     if (known !== undefined) return known
     const refusedUntil = this.#inactive.get(credential)
     if (refusedUntil !== undefined && now < refusedUntil) return INACTIVE
-    const flight = this.#flights.get(credential)
-    // One that began before a flush may bring an answer from before the revocation that was missed.
-    if (flight?.generation === this.#generation) return flight.outcome
+    const flight = this.#flights.find(credential)
+    if (flight !== undefined) return flight
     const read = readCredential(credential)
-    return read.kind === 'refused' ? MALFORMED : this.#takeOff(credential, read, now)
-  }
-
-  #takeOff(credential: string, read: Credential, now: number): Promise<Authenticated | Refused> {
-    const generation = this.#generation
-    const outcome = this.#ask(credential, read, now, generation).finally(() => {
-      if (this.#flights.get(credential) === flight) this.#flights.delete(credential)
-    })
-    const flight: Flight = { generation, outcome }
-    this.#flights.set(credential, flight)
-    return outcome
+    if (read.kind === 'refused') return MALFORMED
+    return this.#flights.start(credential, (generation) => this.#ask(credential, read, now, generation))
   }
 
   async #ask(credential: string, read: Credential, now: number, generation: number): Promise<Authenticated | Refused> {
@@ -121,17 +100,17 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
         this.#inactive.set(credential, now + NEGATIVE_LIFETIME)
         return outcome
       }
-      if (generation === this.#generation) this.#active.set(credential, outcome)
+      if (generation === this.#flights.generation) this.#active.set(credential, outcome)
       return outcome.authenticated
     } catch (error) {
       this.#failed(error, now)
-      return UNAVAILABLE
+      return KEY_MANAGER_UNAVAILABLE
     }
   }
 
   #failed(error: unknown, now: number): void {
     if (now - this.#loggedAt < LOG_INTERVAL) return
     this.#loggedAt = now
-    this.#options.logger.error('the key manager could not be asked about a token', error)
+    this.#options.logger.error('introspection failed', error)
   }
 }

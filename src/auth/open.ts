@@ -6,31 +6,29 @@ import type { Logging } from '../logging/index.js'
 import type { Fingerprinter } from '../token/index.js'
 import type { Authenticator } from './authenticator.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
-import { FixedKey, FixedKeyError } from './fixed-key.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
 import { keyManagerCredentials } from './key-manager-credentials.js'
 import { OpaqueAuthenticator } from './opaque.js'
-import { SharedSecret } from './shared-secret.js'
-import type { VerificationKeys } from './verification-keys.js'
+import { FixedKey, FixedKeyError, SharedSecret, type VerificationKeys } from './verification-keys.js'
 
-/** What checks credentials, and what it must be told. */
+/** The authenticator, and what it must be told about the realtime source. */
 export interface OpenedAuthentication {
   readonly authenticator: Authenticator
-  /** Revocations come at once, or they do not: while they do not, the key manager is asked more often. */
+  /** Whether a realtime source is live: while none is, introspection answers are cached for a shorter time. */
   realtime(isLive: boolean): void
 }
 
 type IssuerConfig = Config['jwtTokenConfig'][number]
 
-/** Everything that a configuration says about credentials. Throws what is wrong with keys, secrets and claim mappings. */
+/** Builds the authenticator of a configuration. Throws for unusable keys, secrets and claim mappings. */
 export async function openAuthentication(
   config: Config,
   parts: {
     readonly client: HttpClient
     readonly fingerprints: Fingerprinter
     readonly logging: Logging
-    /** Told what time issuers' answers say it is. */
+    /** Told the time in the `Date` of issuers' responses. */
     readonly witness?: Witness
   },
 ): Promise<OpenedAuthentication> {
@@ -78,8 +76,7 @@ export async function openAuthentication(
     }),
     realtime(isLive) {
       opaque.setRealtimeDown(!isLive)
-      // What was revoked in a gap is in no cache's knowledge: neither in what was remembered before the gap nor in what
-      // was asked during it.
+      // Neither answers cached before a gap nor those asked for during it know what was revoked in the gap.
       opaque.flush()
     },
   }
@@ -106,7 +103,7 @@ function fixedKey(pem: string, from: string): FixedKey {
   try {
     key = createPublicKey(pem)
   } catch (cause) {
-    throw new FixedKeyError(`${from}: its key is damaged, or of an unknown kind`, { cause })
+    throw new FixedKeyError(`${from}: invalid key, or unsupported type`, { cause })
   }
   return new FixedKey(key, from)
 }

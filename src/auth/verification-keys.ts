@@ -1,12 +1,15 @@
-import type { CryptoKey, FlattenedJWSInput, JWSHeaderParameters, KeyObject } from 'jose'
+import type { KeyObject } from 'node:crypto'
+import type { CryptoKey, FlattenedJWSInput, JWSHeaderParameters } from 'jose'
+import type { Secret } from '../config/index.js'
+import { judgeKey } from './judged-key.js'
 
 /** Where the keys come from that verify an issuer's signatures. */
 export interface VerificationKeys {
   /** The JWS algorithms that the keys are for; absent: {@link ASYMMETRIC_ALGORITHMS}. Never `none`. */
   readonly algorithms?: readonly string[]
   /**
-   * The key for a token with this protected header. Throws one of jose's errors if there is none for it, another if
-   * the keys could not be had at all.
+   * The key for a token with this protected header. Throws one of jose's errors if no key fits, another error if the
+   * keys are unavailable.
    */
   key(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey | KeyObject | Uint8Array>
 }
@@ -25,3 +28,62 @@ export const ASYMMETRIC_ALGORITHMS: readonly string[] = [
   'EdDSA',
   'Ed25519',
 ]
+
+/** A key that is not accepted for verifying tokens. */
+export class FixedKeyError extends Error {
+  override readonly name = 'FixedKeyError'
+  readonly code = 'ERR_KEY_NOT_SUPPORTED'
+}
+
+/** An issuer's only key, from a certificate or key file, for the algorithms of its type. */
+export class FixedKey implements VerificationKeys {
+  readonly algorithms: readonly string[]
+  readonly #key: KeyObject
+
+  /**
+   * Throws {@link FixedKeyError} for a private key, a weak key, and any type but RSA (2048 bits or more), P-256/384/521
+   * and Ed25519.
+   *
+   * @param from names where the key comes from, for the error
+   */
+  constructor(key: KeyObject, from = 'key') {
+    const judged = judgeKey(key)
+    if ('problem' in judged) throw new FixedKeyError(`${from}: key not accepted: ${judged.problem}`)
+    this.algorithms = judged.algorithms
+    this.#key = key
+  }
+
+  async key(_header: JWSHeaderParameters): Promise<KeyObject> {
+    return this.#key
+  }
+}
+
+/** RFC 7518 §3.2: a key of at least the hash's length, in bytes. */
+const LENGTHS: readonly (readonly [algorithm: string, bytes: number])[] = [
+  ['HS256', 32],
+  ['HS384', 48],
+  ['HS512', 64],
+]
+
+/** A shared secret that is too short. The message holds nothing of it. */
+export class SharedSecretError extends Error {
+  override readonly name = 'SharedSecretError'
+  readonly code = 'ERR_SHARED_SECRET_TOO_SHORT'
+}
+
+/** The secret of an issuer that signs with HMAC, for those of HS256, HS384 and HS512 that the secret is long enough for. */
+export class SharedSecret implements VerificationKeys {
+  readonly algorithms: readonly string[]
+  readonly #key: Uint8Array
+
+  /** Throws {@link SharedSecretError} for fewer than 32 bytes of UTF-8: a shorter secret can be guessed offline, from one token. */
+  constructor(secret: Secret) {
+    this.#key = new TextEncoder().encode(secret.reveal())
+    this.algorithms = LENGTHS.filter(([, bytes]) => this.#key.length >= bytes).map(([algorithm]) => algorithm)
+    if (this.algorithms.length === 0) throw new SharedSecretError('a shared secret must have at least 32 bytes')
+  }
+
+  async key(_header: JWSHeaderParameters): Promise<Uint8Array> {
+    return this.#key
+  }
+}

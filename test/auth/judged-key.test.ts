@@ -1,8 +1,7 @@
-import { checkPrimeSync, createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
+import { checkPrimeSync, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import t from 'tap'
-import { judgeJwk } from '../../src/auth/judged-jwk.js'
-import { judgeKey } from '../../src/auth/judged-key.js'
-import { hasRocaFingerprint } from '../../src/auth/roca.js'
+import { hasRocaFingerprint, judgeKey } from '../../src/auth/judged-key.js'
+import { judgeJwk } from '../../src/auth/usable-keys.js'
 import { ec, rsa } from './tokens.js'
 
 const RSA = { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'rsa', alg: 'RS256', use: 'sig' }
@@ -41,7 +40,7 @@ function vulnerablePrime(): bigint {
   }
 }
 
-t.test('a modulus made the vulnerable way is known by its fingerprint', async (t) => {
+t.test('a ROCA modulus is recognised by its fingerprint', async (t) => {
   const modulus = vulnerablePrime() * vulnerablePrime()
   t.equal(modulus.toString(2).length, 2_048)
   t.ok(hasRocaFingerprint(modulus))
@@ -49,7 +48,7 @@ t.test('a modulus made the vulnerable way is known by its fingerprint', async (t
   t.notOk(hasRocaFingerprint(modulus + 2n))
 })
 
-t.test('sound keys are none of them', async (t) => {
+t.test('sound keys have neither a ROCA fingerprint nor a small factor', async (t) => {
   for (let i = 0; i < 4; i++) {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
     t.strictSame(judgeKey(publicKey), { algorithms: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] })
@@ -61,24 +60,24 @@ t.test('sound keys are none of them', async (t) => {
   }
 })
 
-t.test('what no token should be verified with is told apart, and why', async (t) => {
+t.test('an unusable key is left out, and the reason named', async (t) => {
   const short = generateKeyPairSync('rsa', { modulusLength: 1_024 }).publicKey.export({ format: 'jwk' })
   for (const [jwk, problem] of [
     [null, /^not a JWK object$/],
     [[RSA], /^not a JWK object$/],
     ['RSA', /^not a JWK object$/],
-    [{}, /^no kty$/],
-    [{ ...RSA, kty: 1 }, /^no kty$/],
-    [{ ...RSA, kty: 'EC' }, /valid key/],
-    [{ ...RSA, kty: 'LMS' }, /valid key/],
-    [{ ...RSA, n: 5 }, /valid key/],
-    [{ ...RSA, n: '' }, /valid key|RSA of/],
+    [{}, /^kty is missing$/],
+    [{ ...RSA, kty: 1 }, /^kty is missing$/],
+    [{ ...RSA, kty: 'EC' }, /invalid key/],
+    [{ ...RSA, kty: 'LMS' }, /invalid key/],
+    [{ ...RSA, n: 5 }, /invalid key/],
+    [{ ...RSA, n: '' }, /invalid key|RSA of/],
     [{ ...short, kid: 'short' }, /^RSA of 1024 bits/],
-    [{ ...RSA, n: encoded(n | (1n << 16_384n)) }, /valid key|RSA of/],
+    [{ ...RSA, n: encoded(n | (1n << 16_384n)) }, /invalid key|RSA of/],
     [{ ...RSA, e: encoded(1n) }, /exponent/],
     [{ ...RSA, e: encoded(65_536n) }, /exponent/],
     [{ ...RSA, e: encoded((1n << 256n) + 1n) }, /exponent/],
-    [{ ...RSA, e: '' }, /exponent|valid key/],
+    [{ ...RSA, e: '' }, /exponent|invalid key/],
     [{ ...RSA, n: encoded(n - 1n) }, /small prime/],
     [{ ...RSA, n: encoded(n - (n % 7n)) }, /small prime/],
     [{ ...RSA, alg: 'ES256' }, /alg/],
@@ -86,8 +85,8 @@ t.test('what no token should be verified with is told apart, and why', async (t)
     [{ ...RSA, alg: 'HS256' }, /alg/],
     [{ ...RSA, alg: ['RS256'] }, /alg/],
     [{ ...EC, alg: 'ES384' }, /alg/],
-    [{ ...EC, x: EC.y, y: EC.x }, /valid key/],
-    [{ ...EC, crv: 'P-384' }, /valid key/],
+    [{ ...EC, x: EC.y, y: EC.x }, /invalid key/],
+    [{ ...EC, crv: 'P-384' }, /invalid key/],
     [generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey.export({ format: 'jwk' }), /not of RSA/],
     [generateKeyPairSync('x25519').publicKey.export({ format: 'jwk' }), /not of RSA/],
     [{ ...ED, x: `${'A'.repeat(43)}` }, /small order/],
@@ -113,14 +112,4 @@ t.test('a weak modulus is found in an RSA-PSS key, which has no JWK', async (t) 
   const modulus = vulnerablePrime() * vulnerablePrime()
   Buffer.from(modulus.toString(16), 'hex').copy(der, at)
   t.match(judgeKey(createPublicKey({ key: der, format: 'der', type: 'spki' })), { problem: /ROCA/ })
-})
-
-t.test('an element has only what an import needs, and a name of bounded length', async (t) => {
-  const given: JsonWebKey = { ...RSA, key_ops: ['verify', 'encrypt'], ext: 'yes', x5c: ['AA'] }
-  t.strictSame(
-    Object.keys(judgeJwk(given).problem === undefined ? (judgeJwk(given) as { jwk: object }).jwk : {}).sort(),
-    ['alg', 'e', 'kid', 'kty', 'n', 'use'],
-  )
-  const judged = judgeJwk({ ...RSA, kid: 'k'.repeat(10_000), use: 'enc' })
-  t.equal(judged.problem === undefined ? 0 : judged.kid.length, 100)
 })

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import t, { type Test } from 'tap'
-import { Jwks } from '../../src/auth/jwks.js'
+import { Jwks, KeyNames } from '../../src/auth/jwks.js'
 import { type Fields, silent } from '../../src/logging/index.js'
 import { httpClient, httpServer } from '../support/servers.js'
 import { gate } from './key-manager.js'
@@ -67,7 +67,7 @@ t.test('an unknown key is looked for once, then not before the cool-down', async
   t.equal(state.dropped, 0)
 })
 
-t.test('strangers cannot make us call the issuer: five times at once, then once in ten seconds', async (t) => {
+t.test('unknown keys cause five fetches at once, then one in ten seconds', async (t) => {
   const { state, key } = await issuer(t, [await jwk('a')])
   await key('a')
   const strangers = async (prefix: string) => {
@@ -111,7 +111,7 @@ t.test('a fetch that read the keys before one was published is not the last word
   t.equal(state.fetched, 3)
 })
 
-t.test('an issuer that is down is asked in vain once in ten seconds, and found when it is back', async (t) => {
+t.test('an unreachable issuer is asked once in ten seconds, and its keys are found once it is back', async (t) => {
   const { state, key } = await issuer(t, [await jwk('a')])
   await key('a')
   state.status = 500
@@ -138,7 +138,7 @@ t.test('known keys stay in use while the issuer is down', async (t) => {
   await key('a')
 })
 
-t.test('keys that were never to be had are an error of their own, and are asked for again', async (t) => {
+t.test('a key set that was never fetched is an error of its own, and is asked for again', async (t) => {
   const { state, key } = await issuer(t, [await jwk('a')])
   state.status = 503
   await t.rejects(key('a'), { code: 'ERR_JWKS_UNAVAILABLE' })
@@ -207,7 +207,7 @@ t.test('a set without a usable key has no key for a token, and is no failure', a
   await t.rejects(key('a'), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
 })
 
-t.test('an answer that is no key set leaves the last one in use', async (t) => {
+t.test('a response that is not a key set leaves the last one in use', async (t) => {
   const { state, key } = await issuer(t, [await jwk('a')])
   await key('a')
   state.keys = undefined as never
@@ -225,4 +225,30 @@ t.test('a set with thousands of keys is neither judged nor named whole', async (
   await key('a')
   t.equal(state.warnings.length, 21)
   t.match(state.warnings.at(-1), { keys: 480 })
+})
+
+t.test('a key is found by the names that WSO2’s versions give it', async (t) => {
+  const names = new KeyNames({
+    keys: [
+      { kty: 'RSA', kid: 'a_RS256' },
+      { kty: 'RSA', kid: 'b', x5t: 'thumb' },
+      { kty: 'RSA' },
+      { kty: 'RSA', kid: 'c' },
+    ],
+  })
+  const cases: [object, string | undefined][] = [
+    [{ kid: 'a_RS256' }, 'a_RS256'],
+    [{ kid: 'a' }, 'a_RS256'],
+    [{ kid: 'b_RS256' }, 'b'],
+    [{ kid: 'b_ES256' }, 'b_ES256'],
+    [{ x5t: 'thumb' }, 'b'],
+    [{ x5t: 'a' }, 'a_RS256'],
+    [{ kid: 'c', x5t: 'thumb' }, 'c'],
+    [{ kid: 'x', x5t: 'thumb' }, 'b'],
+    [{ kid: 'x' }, 'x'],
+    [{ kid: '__proto__' }, '__proto__'],
+    [{}, undefined],
+  ]
+  for (const [header, kid] of cases)
+    t.equal(names.resolve({ alg: 'RS256', ...header }).kid, kid, JSON.stringify(header))
 })

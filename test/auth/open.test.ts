@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { isRefused } from '../../src/auth/authenticator.js'
-import { openAuthentication } from '../../src/auth/index.js'
+import { openAuthentication } from '../../src/auth/open.js'
 import { parseConfig } from '../../src/config/index.js'
 import { silent } from '../../src/logging/index.js'
 import { keytool, missing, PASSWORD } from '../certificates/stores.js'

@@ -276,7 +276,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'auth/judged-key.js',
     find: 'const SHORTEST_MODULUS = 2_048;',
     replace: 'const SHORTEST_MODULUS = 512;',
-    caughtBy: { test: 'auth/judged-key', title: 'what no token should be verified with is told apart, and why' },
+    caughtBy: { test: 'auth/judged-key', title: 'an unusable key is left out, and the reason named' },
   },
   {
     name: 'a body may come as slowly as it likes',

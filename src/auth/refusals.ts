@@ -2,17 +2,24 @@ import { errors } from 'jose'
 import { faults } from '../faults/index.js'
 import type { Refused } from './authenticator.js'
 
+/** Every refusal of a credential: what the client is told, and the reason for logs and metrics. */
+
 const refused = (reason: string): Refused => ({ fault: faults.invalidCredentials, reason })
 
-/** Cannot be read, can be read in two ways, or is no access token whatever its signature. */
+/** Unreadable, readable in two ways, or not an access token whatever its signature. */
 export const MALFORMED = refused('malformed')
 export const EXPIRED = refused('expired')
 export const UNKNOWN_ISSUER = refused('issuer')
-/** No JWT, and no key manager that could say what it is. */
+/** Not a JWT, and no key manager is configured to introspect it. */
 export const OPAQUE = refused('opaque')
-const CLAIMS = refused('claims')
+export const CLAIMS = refused('claims')
 const SIGNATURE = refused('signature')
 const UNKNOWN_KEY = refused('unknown-key')
+/** The key manager calls it active, and it is not an access token. */
+export const NO_ACCESS_TOKEN = refused('token-type')
+export const INACTIVE = refused('inactive')
+/** The key manager did not answer: nothing is said about the token. */
+export const KEY_MANAGER_UNAVAILABLE: Refused = { fault: faults.keyManagerUnavailable, reason: 'key-manager' }
 
 const BY_CODE: Readonly<Record<string, Refused>> = {
   ERR_JWT_EXPIRED: EXPIRED,
@@ -22,13 +29,13 @@ const BY_CODE: Readonly<Record<string, Refused>> = {
   ERR_JWKS_NO_MATCHING_KEY: UNKNOWN_KEY,
 }
 
-/** The refusal that an error of jose's stands for. Throws any other error: it says nothing about the token. */
+/** The refusal that one of jose's errors stands for. Rethrows any other error: it says nothing about the token. */
 export function refusalOf(error: unknown): Refused {
   if (error instanceof errors.JOSEError && error.code !== 'ERR_JWKS_TIMEOUT') return BY_CODE[error.code] ?? MALFORMED
   throw error
 }
 
-/** Whether nobody could tell that the issuer did sign it; a token that it signed and that is expired is not one of these. */
+/** Whether the issuer's signature was not verified. A token that the issuer signed and that expired is verified. */
 export function isUnverified(refusal: Refused): boolean {
   return refusal === UNKNOWN_ISSUER || refusal === UNKNOWN_KEY || refusal === SIGNATURE
 }

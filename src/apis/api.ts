@@ -78,3 +78,25 @@ export interface Cors {
   readonly allowMethods: readonly string[]
   readonly exposeHeaders: readonly string[]
 }
+
+/** Whether every caller who may call `these` may call `those`, too. */
+export function covers(these: Resource, those: Resource): boolean {
+  if (!those.secured) return true
+  return these.secured && implies(these.scopes, those.scopes)
+}
+
+/** Whether every token with the one set of scopes has the other, too. */
+export function implies(held: ScopeAlternatives, needed: ScopeAlternatives): boolean {
+  if (needed.length === 0) return true
+  return held.length > 0 && held.every((all) => needed.some((some) => some.every((scope) => all.includes(scope))))
+}
+
+/**
+ * The path and query to ask an endpoint for: the endpoint's path, the request's path below the base path, the query.
+ * The bytes are those that the route was found by; only the base path is exchanged, and no `//` comes of it.
+ * `path` must be one that led to `resource`, `query` is empty or starts with `?`.
+ */
+export function upstreamPath(resource: Resource, endpoint: Endpoint, path: string, query: string): string {
+  const below = endpoint.pathname + path.slice(resource.basePathLength)
+  return below === '' ? `/${query}` : below + query
+}

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { Environment } from '../config/index.js'
 import type { Api, Resource } from './api.js'
-import { type ApiEntry, readEntry } from './api-entry.js'
-import type { Environment } from './environment.js'
-import { tellLessProtected } from './less-protected.js'
-import { readApi } from './openapi.js'
-import { DefinitionError, type DefinitionProblem, Report } from './problem.js'
-import { RouteTable } from './route-table.js'
-import { readDefinition } from './source.js'
+import { type ApiEntry, readEntry } from './definition/api-entry.js'
+import { readApi } from './definition/openapi.js'
+import { DefinitionError, type DefinitionProblem, Report } from './definition/problem.js'
+import { readDefinition } from './definition/source.js'
+import { tellLessProtected } from './routing/less-protected.js'
+import { RouteTable } from './routing/route-table.js'
 
 export interface LoadOptions {
   /** Every `*.yaml`, `*.yml` and `*.json` in it, but not below it, is a definition; or it is one. None, if not given. */

@@ -1,6 +1,7 @@
 import type { Secret } from '../config/index.js'
-import { readEntries } from './entries.js'
+import { derCertificate, isDer, pemText, readBounded, readEntries } from './entries.js'
 import { CertificateError, isAlias, named, namingFile, unknownAlias } from './error.js'
+import { pemBlocks, pemCertificates } from './pem.js'
 
 export interface TrustedCertificate {
   /** Its name in a PKCS12 store (friendlyName); a PEM file has none. */
@@ -46,4 +47,22 @@ export function findCertificate({ path, certificates }: TrustStore, alias: strin
     throw named(path, new CertificateError('ERR_CERTIFICATE_ALIAS', message))
   }
   return found
+}
+
+const PUBLIC_KEY = /^(RSA )?PUBLIC KEY$/
+
+/**
+ * Reads an issuer's certificate, or its bare public key, from a PEM file (or a certificate from a DER file): the first
+ * one in it, as PEM. A private key is not taken, though a public one could be had from it: it does not belong here.
+ */
+export function readPublicKey(path: string): Promise<string> {
+  return namingFile(path, async () => {
+    const bytes = await readBounded(path)
+    const certificate = isDer(bytes) ? derCertificate(bytes) : undefined
+    if (certificate !== undefined) return certificate.toString()
+    const blocks = pemBlocks(pemText(bytes))
+    const found = pemCertificates(blocks)[0]?.toString() ?? blocks.find(({ label }) => PUBLIC_KEY.test(label))?.text
+    if (found !== undefined) return found
+    throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', 'holds no certificate and no public key')
+  })
 }

@@ -1,5 +1,5 @@
-import { readInputs, tryKeys } from '../gateway.js'
-import { describeInputs } from './describe-inputs.js'
+import { type Inputs, readInputs, tryKeys } from '../gateway.js'
+import { describeTarget } from '../logging/index.js'
 
 /** `mgw check`: reads what `mgw start` would read and prints what it says; throws what `mgw start` would throw. */
 export async function check(options: { readonly config: string }): Promise<void> {
@@ -14,4 +14,78 @@ export async function check(options: { readonly config: string }): Promise<void>
   for (const warning of inputs.warnings) console.error(`warning: ${warning}`)
   const count = inputs.warnings.length
   console.log(`${options.config}: ok${count === 0 ? '' : `, ${count} warning${count === 1 ? '' : 's'}`}`)
+}
+
+/** A part of what `mgw check` prints: names and what is to be said of them. */
+export interface Section {
+  readonly title: string
+  readonly rows: readonly (readonly [name: string, value: string])[]
+}
+
+/** What a gateway with these inputs would serve, listen on, accept and learn from. Shows no secret. */
+export function describeInputs({ config, apis }: Inputs): Section[] {
+  const { listenerConfig, admin, keyManager } = config
+  const sections: Section[] = [
+    {
+      title: 'APIs',
+      rows: apis.map((api) => [
+        api.basePath,
+        `${api.name}, ${api.resources.length} operation${api.resources.length === 1 ? '' : 's'}, ${api.resources.filter(({ secured }) => secured).length} secured`,
+      ]),
+    },
+    {
+      title: 'Listeners',
+      rows: [
+        ['http', `${listenerConfig.host}:${listenerConfig.httpPort}`],
+        ['https', `${listenerConfig.host}:${listenerConfig.httpsPort}, ${certificate(config)}`],
+        ['admin', `${admin.host}:${admin.port}`],
+        ...(keyManager === undefined
+          ? []
+          : [
+              [
+                'key manager',
+                `${keyManager.serverUrl} on https, and alone on ${listenerConfig.host}:${listenerConfig.tokenListenerPort}`,
+              ] as const,
+            ]),
+      ],
+    },
+    {
+      title: 'Issuers',
+      rows: config.jwtTokenConfig.map(({ issuer, jwksURL, audience }) => [
+        issuer,
+        `${jwksURL === undefined ? 'certificate' : describeTarget(jwksURL)}${audience.length === 0 ? '' : `, audience ${audience.join(' or ')}`}`,
+      ]),
+    },
+    { title: 'Revocations', rows: revocations(config) },
+  ]
+  return sections.map((section) => (section.rows.length > 0 ? section : { ...section, rows: [['none', '']] }))
+}
+
+function certificate({ listenerConfig }: Inputs['config']): string {
+  return listenerConfig.certFile ?? listenerConfig.keyStorePath ?? 'self-signed certificate'
+}
+
+function revocations({ tokenRevocationConfig }: Inputs['config']): Section['rows'] {
+  const { realtime, persistent, journal, failurePolicy } = tokenRevocationConfig
+  return [
+    // The broker's URL may hold credentials, so it is not shown.
+    ['realtime', realtime.enableRealtimeMessageRetrieval ? `topic ${realtime.jmsConnectionTopic}` : 'off'],
+    [
+      'persistent',
+      persistent.enablePersistentStorageRetrieval
+        ? [persistent.type, ...addresses(persistent.endpointURL)].join(' ')
+        : 'off',
+    ],
+    ['journal', journal.enable ? journal.path : 'off'],
+    [
+      'until known',
+      failurePolicy === 'closed' ? 'protected APIs answer 503' : 'requests pass (failurePolicy = "open")',
+    ],
+  ]
+}
+
+/** Without user names and queries. A store of the user's may take something else than URLs; it stays unsaid. */
+function addresses(endpointURL: string | undefined): string[] {
+  const urls = (endpointURL ?? '').split(',').map((url) => url.trim())
+  return urls.filter((url) => URL.canParse(url)).map(describeTarget)
 }

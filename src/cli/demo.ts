@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { DEMO_PORTS, FREE_PORTS, runDemo } from '../demo/index.js'
 import { startGateway } from '../gateway.js'
 import { createLogging, type LoggingOptions } from '../logging/index.js'
-import { untilSignal } from './until-signal.js'
+import { untilSignal } from './exit.js'
 
 export interface DemoCommandOptions {
   readonly directory: string

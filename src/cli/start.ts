@@ -1,5 +1,5 @@
 import { startGateway } from '../gateway.js'
-import { untilSignal } from './until-signal.js'
+import { untilSignal } from './exit.js'
 
 /** `mgw start`: runs the gateway until a signal; requests under way are let end (`[server] stopTimeout`). */
 export async function start(options: { readonly config: string }): Promise<void> {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { Api, Resource } from '../../src/apis/api.js'
+import { DefinitionError, type DefinitionProblem } from '../../src/apis/definition/problem.js'
 import { type LoadedApis, type LoadOptions, loadApis } from '../../src/apis/load.js'
-import { DefinitionError, type DefinitionProblem } from '../../src/apis/problem.js'
 
 /** A directory that holds `files` (name → text) and goes with the test. */
 export async function directoryOf(t: Test, files: Readonly<Record<string, string>>): Promise<string> {

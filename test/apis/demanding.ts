@@ -1,5 +1,5 @@
 import type { Api, ScopeAlternatives } from '../../src/apis/api.js'
-import type { RouteTable } from '../../src/apis/route-table.js'
+import type { RouteTable } from '../../src/apis/routing/route-table.js'
 import { declareApi } from './declare.js'
 
 /**

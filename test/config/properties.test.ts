@@ -2,7 +2,7 @@ import toml from '@iarna/toml'
 import fc from 'fast-check'
 import t from 'tap'
 import { ConfigError, parseConfig } from '../../src/config/index.js'
-import { knownKeys } from '../../src/config/keys.js'
+import { knownKeys } from '../../src/config/schema/keys.js'
 
 const SECRET = 'hunter2hunter2'
 

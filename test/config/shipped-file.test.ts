@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import toml from '@iarna/toml'
 import t from 'tap'
 import { jsonSchema, loadConfig, parseConfig } from '../../src/config/index.js'
-import { knownKeys } from '../../src/config/keys.js'
-import { valueAt } from '../../src/config/tree.js'
+import { valueAt } from '../../src/config/reading/tree.js'
+import { knownKeys } from '../../src/config/schema/keys.js'
 
 const file = fileURLToPath(new URL('../../../conf/micro-gw.conf', import.meta.url))
 const text = readFileSync(file, 'utf8')

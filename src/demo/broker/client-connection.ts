@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net'
 import type { AmqpError, Connection, Container, EventContext } from 'rhea'
 import { FrameGuard } from './frame-guard.js'
+import { leaveUndecoded } from './message-bytes.js'
 import { type QueueLimits, Subscription } from './subscription.js'
-import { topicOf } from './topic-address.js'
-import { leaveUndecoded } from './undecoded.js'
 
 /** What a connection asks of the broker that accepted it. */
 export interface Topics {
@@ -127,4 +126,11 @@ function acceptPublishers(connection: Connection, topics: Topics, progress: () =
 const noSuchTopic: AmqpError = {
   condition: 'amqp:not-found',
   description: 'this broker has topics only: an address is topic:// and a name',
+}
+
+const TOPIC_ADDRESS = /^topic:\/\/([\w.\-/]{1,255})$/
+
+/** The topic that an address names as ActiveMQ has them (`topic://NAME`); `undefined` for whatever else came. */
+export function topicOf(address: unknown): string | undefined {
+  return typeof address === 'string' ? TOPIC_ADDRESS.exec(address)?.[1] : undefined
 }

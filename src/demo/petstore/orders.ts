@@ -1,6 +1,6 @@
-import { BoundedTable } from './bounded-table.js'
 import {
   apiResponse,
+  BoundedTable,
   failure,
   idSegment,
   integerField,

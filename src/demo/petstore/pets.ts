@@ -1,7 +1,7 @@
 import { countBody } from '../http.js'
-import { BoundedTable } from './bounded-table.js'
 import {
   apiResponse,
+  BoundedTable,
   type Call,
   failure,
   idSegment,

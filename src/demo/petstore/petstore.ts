@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { type Logging, silent } from '../../logging/index.js'
-import { closeServer, listener, MAX_CONNECTIONS, type Reply, SERVER_LIMITS } from '../http.js'
-import { listen } from '../listen.js'
+import { closeServer, listen, listener, MAX_CONNECTIONS, type Reply, SERVER_LIMITS } from '../http.js'
 import { apiResponse, failure, type Operation } from './call.js'
 import { Orders } from './orders.js'
 import { type Pet, Pets } from './pets.js'

@@ -1,7 +1,7 @@
 import { sameSecret } from '../same-secret.js'
-import { BoundedTable } from './bounded-table.js'
 import {
   apiResponse,
+  BoundedTable,
   failure,
   integerField,
   type JsonObject,

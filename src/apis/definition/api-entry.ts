@@ -1,0 +1,81 @@
+import type { Environment } from '../../config/index.js'
+import type { Api } from '../api.js'
+import { normalizeBasePath } from '../routing/path-template.js'
+import { endpointsOf } from './endpoints.js'
+import { type ApiOverrides, readApi } from './openapi.js'
+import type { Report } from './problem.js'
+import { readDefinition } from './source.js'
+
+/**
+ * An `[[apis]]` entry of the configuration: an API without an OpenAPI definition, or other words for one that has it.
+ * `endpoints` are production endpoints; several share the load.
+ */
+export interface ApiEntry {
+  readonly name?: string | undefined
+  readonly basePath?: string | undefined
+  readonly endpoints?: readonly string[] | undefined
+  /** Path of a definition. It is not loaded from the directory of definitions once more. */
+  readonly definition?: string | undefined
+  /** The upstream tells paths apart by every character; if not given, the definition says whether it does. */
+  readonly strictUpstream?: boolean | undefined
+}
+
+/** Reads an entry, and the definition that it names. `where` is said in messages about it. */
+export async function readEntry(
+  entry: ApiEntry,
+  where: { file: string; name: string },
+  environment: Environment,
+  report: Report,
+): Promise<Api | undefined> {
+  const fault = (message: string) => report.error({ file: where.file, message: `${where.name}: ${message}` })
+  const overrides = readOverrides(entry, fault)
+  if (entry.definition === undefined) return wildcardApi(overrides, where.file, fault)
+  const source = await readDefinition(entry.definition, report)
+  return source && readApi(source, environment, overrides)
+}
+
+function readOverrides(
+  { name, basePath, endpoints, strictUpstream }: ApiEntry,
+  fault: (message: string) => void,
+): ApiOverrides {
+  if (endpoints?.length === 0) fault('its endpoints are none')
+  const production = endpoints === undefined ? undefined : endpointsOf(endpoints, fault)
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(basePath === undefined ? {} : { basePath }),
+    ...(production === undefined ? {} : { production }),
+    ...(strictUpstream === undefined ? {} : { strictUpstream }),
+  }
+}
+
+/** An API of which only base path and upstream are known: every path below it, by any method, with a token. */
+function wildcardApi(overrides: ApiOverrides, file: string, fault: (message: string) => void): Api | undefined {
+  const { name, production } = overrides
+  const basePath = overrides.basePath === undefined ? undefined : normalizeBasePath(overrides.basePath, '')
+  if (name === undefined) fault('it has no name')
+  if (basePath === undefined) fault('it has no basePath, such as /petstore/v1')
+  if (production === undefined) fault('it has no endpoints that can be used')
+  if (name === undefined || basePath === undefined || production === undefined) return undefined
+  const template = '/*'
+  const everything = {
+    method: '*',
+    template,
+    fullTemplate: basePath + template,
+    basePathLength: basePath.length,
+    secured: true,
+    scopes: [],
+    production,
+    sandbox: undefined,
+  }
+  return {
+    name,
+    version: '',
+    basePath,
+    resources: [everything],
+    authHeader: undefined,
+    transports: ['http', 'https'],
+    cors: undefined,
+    strictUpstream: overrides.strictUpstream ?? false,
+    file,
+  }
+}

@@ -1,0 +1,87 @@
+import type { Cors, Transport } from '../api.js'
+import type { DefinitionNode } from './node.js'
+
+/** RFC 9110 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Headers that mean something else on the way: a token in one of them could not be told from that. */
+const TAKEN_HEADERS = new Set([
+  'connection',
+  'content-length',
+  'cookie',
+  'host',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+const TRANSPORTS: readonly Transport[] = ['http', 'https']
+
+/** `x-wso2-auth-header`: the header that carries the token, in lower case. */
+export function readAuthHeader(api: DefinitionNode): string | undefined {
+  const node = api.get('x-wso2-auth-header')
+  const header = node.string()?.toLowerCase()
+  if (header === undefined) return undefined
+  if (!TOKEN.test(header) || TAKEN_HEADERS.has(header)) node.error('x-wso2-auth-header must name a header that is free')
+  return header
+}
+
+/** `x-wso2-transports`: all, if the list is absent or empty. */
+export function readTransports(api: DefinitionNode): readonly Transport[] {
+  const node = api.get('x-wso2-transports')
+  const names = node.strings().map((name) => name.toLowerCase())
+  const transports = TRANSPORTS.filter((transport) => names.includes(transport))
+  if (transports.length < new Set(names).size) node.error('a transport is http or https')
+  return transports.length === 0 ? TRANSPORTS : transports
+}
+
+/** `x-mgw-strict-upstream`: the upstream tells paths apart by every character. */
+export function readStrictUpstream(api: DefinitionNode): boolean {
+  return api.get('x-mgw-strict-upstream').boolean() ?? false
+}
+
+/** `x-wso2-mutual-ssl`: client certificates are not checked, so an API that depends on them is refused. */
+export function checkMutualTls(api: DefinitionNode): void {
+  const node = api.get('x-wso2-mutual-ssl')
+  if (!node.exists) return
+  if (String(node.value).toLowerCase() === 'optional') node.warn('x-wso2-mutual-ssl is not supported and has no effect')
+  else node.error('x-wso2-mutual-ssl is not supported: client certificates are not checked')
+}
+
+/** `x-wso2-cors`; there is none if it says `corsConfigurationEnabled: false`. */
+export function readCors(api: DefinitionNode): Cors | undefined {
+  const node = api.get('x-wso2-cors')
+  if (!node.exists) return undefined
+  const known = new Map(node.entries().map(([key, entry]) => [key.replaceAll(/[-_]/g, '').toLowerCase(), entry]))
+  const enabled = known.get('corsconfigurationenabled')?.boolean() ?? true
+  const list = (name: string) => known.get(name)?.strings() ?? []
+  const cors = {
+    allowOrigins: list('accesscontrolalloworigins'),
+    allowCredentials: known.get('accesscontrolallowcredentials')?.boolean() ?? false,
+    allowHeaders: list('accesscontrolallowheaders').map((name) => name.toLowerCase()),
+    allowMethods: list('accesscontrolallowmethods').map((name) => name.toUpperCase()),
+    exposeHeaders: list('accesscontrolexposeheaders').map((name) => name.toLowerCase()),
+  }
+  warnOfUnknownKeys(known)
+  if (cors.allowHeaders.concat(cors.allowMethods, cors.exposeHeaders).some((name) => !TOKEN.test(name))) {
+    node.error('x-wso2-cors names something that is no header or method')
+  }
+  if (!enabled) return undefined
+  if (!cors.allowCredentials || !cors.allowOrigins.includes('*')) return cors
+  node.warn('credentials are not allowed to every origin (*), so they are allowed to none', 'name the origins')
+  return { ...cors, allowCredentials: false }
+}
+
+const CORS_KEYS = new Set([
+  'corsconfigurationenabled',
+  'accesscontrolalloworigins',
+  'accesscontrolallowcredentials',
+  'accesscontrolallowheaders',
+  'accesscontrolallowmethods',
+  'accesscontrolexposeheaders',
+])
+
+function warnOfUnknownKeys(known: ReadonlyMap<string, DefinitionNode>): void {
+  for (const [key, entry] of known) {
+    if (!CORS_KEYS.has(key)) entry.warn(`${entry.name} is not known and has no effect`)
+  }
+}

@@ -1,0 +1,72 @@
+import { nearest } from '../../config/index.js'
+import type { DefinitionNode } from './node.js'
+
+/** Where in a definition an extension stands. */
+export type Level = 'the API' | 'a path' | 'an operation'
+
+interface Extension {
+  readonly levels: readonly Level[]
+  /** Ignoring it where it stands would take protection away. */
+  readonly protective: boolean
+  /** What is done about it where it belongs: read, passed over, passed over with a warning, or refused. */
+  readonly support: 'read' | 'silent' | 'warned' | 'refused'
+}
+
+const API: readonly Level[] = ['the API']
+const BOTH: readonly Level[] = ['the API', 'an operation']
+
+/** WSO2's extensions, of Microgateway 3.2, and the gateway's own. */
+const EXTENSIONS = new Map<string, Extension>([
+  ['x-wso2-basePath', { levels: API, protective: false, support: 'read' }],
+  ['x-wso2-production-endpoints', { levels: BOTH, protective: false, support: 'read' }],
+  ['x-wso2-sandbox-endpoints', { levels: BOTH, protective: false, support: 'read' }],
+  ['x-wso2-endpoints', { levels: API, protective: false, support: 'read' }],
+  ['x-wso2-disable-security', { levels: BOTH, protective: false, support: 'read' }],
+  ['x-wso2-application-security', { levels: BOTH, protective: true, support: 'read' }],
+  ['x-wso2-auth-header', { levels: API, protective: true, support: 'read' }],
+  ['x-wso2-transports', { levels: API, protective: true, support: 'read' }],
+  ['x-wso2-mutual-ssl', { levels: API, protective: true, support: 'read' }],
+  ['x-wso2-cors', { levels: API, protective: false, support: 'read' }],
+  ['x-mgw-strict-upstream', { levels: API, protective: false, support: 'read' }],
+  ['x-wso2-owner', { levels: API, protective: false, support: 'silent' }],
+  ['x-wso2-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],
+  ['x-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],
+  ['x-wso2-response-cache', { levels: API, protective: false, support: 'warned' }],
+  // An interceptor may hold a check, or hide part of an answer: an API without it is not the same API.
+  ['x-wso2-request-interceptor', { levels: BOTH, protective: true, support: 'refused' }],
+  ['x-wso2-response-interceptor', { levels: BOTH, protective: true, support: 'refused' }],
+])
+
+/** Says what of the extensions at `node` is not honoured: an error if that could cost protection, else a warning. */
+export function checkExtensions(node: DefinitionNode, level: Level): void {
+  if (!(node.value instanceof Map)) return
+  for (const [name, extension] of node.entries()) {
+    const known = EXTENSIONS.get(name)
+    if (known !== undefined) checkKnown(extension, known, level)
+    else if (/^x-(?:wso2|mgw)-/i.test(name)) warnUnknown(extension)
+  }
+}
+
+function checkKnown(node: DefinitionNode, { levels, protective, support }: Extension, level: Level): void {
+  const misplaced = !levels.includes(level)
+  if (support === 'refused') {
+    node.error(
+      `${node.name} is not supported, and the API may depend on it`,
+      'do its work in the upstream, and remove it',
+    )
+  } else if (misplaced && protective) {
+    node.error(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
+  } else if (misplaced) {
+    node.warnOnce(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
+  } else if (support === 'warned') {
+    node.warnOnce(`${node.name} is not supported and has no effect`)
+  }
+}
+
+function warnUnknown(node: DefinitionNode): void {
+  const known = nearest(node.name, EXTENSIONS.keys())
+  node.warnOnce(
+    `${node.name} is not known and has no effect`,
+    known === undefined ? undefined : `did you mean ${known}?`,
+  )
+}

@@ -1,0 +1,184 @@
+import type { Environment } from '../../config/index.js'
+import type { Api, Endpoints, Resource } from '../api.js'
+import { normalizeBasePath, parseTemplate, writableTemplate } from '../routing/path-template.js'
+import { checkMutualTls, readAuthHeader, readCors, readStrictUpstream, readTransports } from './api-settings.js'
+import { readEndpoints } from './endpoints.js'
+import { checkExtensions } from './extensions.js'
+import { DefinitionNode } from './node.js'
+import { readProtection } from './security.js'
+import { readApiServer, readServer, serverEndpoints, serverPath } from './servers.js'
+import type { DefinitionSource } from './source.js'
+
+/** What an `[[apis]]` entry says in place of the definition that it names. */
+export interface ApiOverrides {
+  readonly name?: string
+  /** As `x-wso2-basePath` would have it. */
+  readonly basePath?: string
+  /** The API's production endpoints. Those of single operations stay. */
+  readonly production?: Endpoints
+  /** As `x-mgw-strict-upstream` would have it. */
+  readonly strictUpstream?: boolean
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
+
+/** Reads an OpenAPI 3 or Swagger 2 definition. What is wrong with it goes to the source's report. */
+export function readApi(
+  source: DefinitionSource,
+  environment: Environment,
+  overrides: ApiOverrides = {},
+): Api | undefined {
+  const definition = DefinitionNode.root(source)
+  if (!isDefinition(definition)) return undefined
+  checkExtensions(definition, 'the API')
+  checkMutualTls(definition)
+  const version = definition.get('info').get('version').text() ?? ''
+  const basePath = readBasePath(definition, version, overrides.basePath)
+  return {
+    name: overrides.name ?? definition.get('info').get('title').text() ?? source.file,
+    version,
+    basePath,
+    resources: readResources(definition, basePath, apiEndpoints(definition, environment, overrides), environment),
+    authHeader: readAuthHeader(definition),
+    transports: readTransports(definition),
+    cors: readCors(definition),
+    strictUpstream: overrides.strictUpstream ?? readStrictUpstream(definition),
+    file: source.file,
+  }
+}
+
+function isDefinition(definition: DefinitionNode): boolean {
+  const version = definition.get('openapi').text() ?? definition.get('swagger').text()
+  if (version !== undefined && /^(?:3\.\d|2\.0)/.test(version)) return true
+  definition.error(
+    'this is no OpenAPI 3 or Swagger 2 definition',
+    'it starts with "openapi: 3.x" or "swagger: \'2.0\'"',
+  )
+  return false
+}
+
+function readBasePath(definition: DefinitionNode, version: string, override: string | undefined): string {
+  const extension = definition.get('x-wso2-basePath')
+  const server = extension.exists || override !== undefined ? undefined : readApiServer(definition)
+  const text = override ?? extension.string() ?? (server === undefined ? '' : serverPath(server))
+  const basePath = normalizeBasePath(text, version)
+  if (basePath === undefined) {
+    const node = extension.exists ? extension : (server?.node ?? definition)
+    node.error('its base path is not / and plain segments, such as /petstore/v1', '{version} is info.version')
+  }
+  return basePath ?? ''
+}
+
+interface EndpointPair {
+  readonly production: Endpoints | undefined
+  readonly sandbox: Endpoints | undefined
+}
+
+function apiEndpoints(definition: DefinitionNode, environment: Environment, overrides: ApiOverrides): EndpointPair {
+  const declared = pairAt(definition, definition, environment)
+  if (overrides.production !== undefined) return { ...declared, production: overrides.production }
+  const anyDeclared =
+    definition.get('x-wso2-production-endpoints').exists || definition.get('x-wso2-sandbox-endpoints').exists
+  const server = anyDeclared ? undefined : readApiServer(definition)
+  return server === undefined ? declared : { ...declared, production: serverEndpoints(server) }
+}
+
+function pairAt(node: DefinitionNode, api: DefinitionNode, environment: Environment): EndpointPair {
+  return {
+    production: readEndpoints(node.get('x-wso2-production-endpoints'), 'prod', api, environment),
+    sandbox: readEndpoints(node.get('x-wso2-sandbox-endpoints'), 'sand', api, environment),
+  }
+}
+
+function readResources(
+  definition: DefinitionNode,
+  basePath: string,
+  ofApi: EndpointPair,
+  environment: Environment,
+): Resource[] {
+  const paths = definition.get('paths')
+  if (!paths.exists) definition.error('it has no paths')
+  const seen = new Map<string, string>()
+  return paths.entries().flatMap(([text, entry]) => {
+    if (text.startsWith('x-')) return []
+    const path = readTemplate(text, entry)
+    const item = resolveItem(entry)
+    if (item === undefined || path === undefined) return []
+    checkExtensions(item, 'a path')
+    return operationsOf(item).flatMap(([method, operation]) => {
+      const key = `${method} ${path.shape}`
+      const twin = seen.get(key)
+      seen.set(key, text)
+      if (twin !== undefined) operation.error(`${method} ${text} is the same as ${method} ${twin}`)
+      if (twin !== undefined) return []
+      const endpoints = operationEndpoints(item, operation, definition, ofApi, environment)
+      return [readResource(definition, operation, method, path.template, basePath, endpoints)]
+    })
+  })
+}
+
+function readTemplate(text: string, entry: DefinitionNode): { template: string; shape: string } | undefined {
+  const template = writableTemplate(text)
+  const parsed = parseTemplate(template ?? text)
+  if (typeof parsed === 'string') entry.error(`${parsed}: ${text}`)
+  else if (template !== undefined) return { template, shape: parsed.shape }
+  else entry.error(`no request that is let through can have this path: ${text}`)
+  return undefined
+}
+
+/** A path by reference has nothing beside it: what is there would be lost without a word. */
+function resolveItem(entry: DefinitionNode): DefinitionNode | undefined {
+  const beside = entry.entries().filter(([key]) => !['$ref', 'summary', 'description'].includes(key))
+  if (entry.get('$ref').exists && beside.length > 0) entry.error('a path with a $ref has nothing else', 'move it there')
+  return entry.resolve()
+}
+
+function operationsOf(item: DefinitionNode): [method: string, operation: DefinitionNode][] {
+  const operations = METHODS.map((method): [string, DefinitionNode] => [method.toUpperCase(), item.get(method)])
+  return operations.filter(([, operation]) => {
+    if (!operation.exists || operation.value instanceof Map) return operation.exists
+    operation.error('an operation must be a map')
+    return false
+  })
+}
+
+function operationEndpoints(
+  item: DefinitionNode,
+  operation: DefinitionNode,
+  definition: DefinitionNode,
+  ofApi: EndpointPair,
+  environment: Environment,
+): EndpointPair {
+  const own = pairAt(operation, definition, environment)
+  const server = readServer(operation) ?? readServer(item)
+  const endpoints = {
+    production: own.production ?? (server === undefined ? undefined : serverEndpoints(server)) ?? ofApi.production,
+    sandbox: own.sandbox ?? ofApi.sandbox,
+  }
+  const declared = [operation, item, definition].some(declaresEndpoints)
+  if (!declared && endpoints.production === undefined && endpoints.sandbox === undefined) {
+    operation.error('it has no endpoint', 'x-wso2-production-endpoints gives it one, for the API or the operation')
+  }
+  return endpoints
+}
+
+/** Where endpoints that are declared could not be read, that has been told, and that there are none is not. */
+function declaresEndpoints(node: DefinitionNode): boolean {
+  const read = ['x-wso2-production-endpoints', 'x-wso2-sandbox-endpoints']
+  if (read.some((key) => node.get(key).exists)) return true
+  const server = node.path.length === 0 ? readApiServer(node) : readServer(node)
+  return server !== undefined && !server.url.startsWith('/')
+}
+
+function readResource(
+  definition: DefinitionNode,
+  operation: DefinitionNode,
+  method: string,
+  template: string,
+  basePath: string,
+  endpoints: EndpointPair,
+): Resource {
+  checkExtensions(operation, 'an operation')
+  const place = { method, template, fullTemplate: basePath + template, basePathLength: basePath.length }
+  return { ...place, ...readProtection(definition, operation), ...endpoints }
+}

@@ -1,0 +1,141 @@
+import type { ScopeAlternatives } from '../api.js'
+import type { DefinitionNode } from './node.js'
+
+/** What a request to an operation must bring. */
+export interface Protection {
+  readonly secured: boolean
+  readonly scopes: ScopeAlternatives
+}
+
+/** A definition that multiplies alternatives beyond this was not written by hand. */
+const MAX_ALTERNATIVES = 1_000
+const OPEN: Protection = { secured: false, scopes: [] }
+/** What an operation that could not be read is: the definition is refused, and it is not open meanwhile either. */
+const CLOSED: Protection = { secured: true, scopes: [] }
+const OTHER_SCHEMES =
+  'only OAuth 2 access tokens are checked; API keys, basic authentication and client certificates are not'
+const OPEN_REMEDY = 'x-wso2-disable-security: true opens it'
+const TOKEN_REMEDY = 'x-wso2-application-security: {security-types: [oauth2]} asks for a token instead'
+
+/**
+ * What protects an operation. Everything is protected by an access token unless `x-wso2-disable-security` (or WSO2 API
+ * Manager's `x-auth-type: None`) says otherwise; the operation's word beats the API's.
+ */
+export function readProtection(api: DefinitionNode, operation: DefinitionNode): Protection {
+  if (isOpen(operation) ?? isOpen(api) ?? false) return OPEN
+  const security = operation.get('security').exists ? operation.get('security') : api.get('security')
+  const requirements = security.items()
+  const extension = applicationSecurity(operation) ?? applicationSecurity(api)
+  const usable = extension ? tokenParts(api, requirements) : supportedRequirements(api, security, requirements)
+  if (usable === undefined) return CLOSED
+  // A requirement without scopes does not outvote one with scopes: WSO2 asks for a scope as soon as any is named.
+  const scopes = usable.flat().filter((alternative) => alternative.length > 0)
+  return { secured: true, scopes: withOperationScope(operation, scopes) }
+}
+
+function isOpen(node: DefinitionNode): boolean | undefined {
+  const disabled = node.get('x-wso2-disable-security')
+  if (disabled.exists) return disabled.boolean()
+  return node.get('x-auth-type').value === 'None' ? true : undefined
+}
+
+/**
+ * `x-wso2-application-security`: the kinds of credentials that are accepted, whatever `security` says of schemes.
+ * True if it asks for tokens, `undefined` if it is not there or names no kinds.
+ */
+function applicationSecurity(node: DefinitionNode): true | undefined {
+  const extension = node.get('x-wso2-application-security')
+  if (!extension.exists) return undefined
+  if (extension.get('optional').boolean() === true) {
+    extension.error(
+      'an optional access token is not supported: WSO2 allows it only where a client certificate is mandatory',
+      'remove "optional"',
+    )
+  }
+  const types = extension.get('security-types').strings()
+  if (types.length === 0) return undefined
+  const others = types.filter((type) => type !== 'oauth2' && type !== 'jwt')
+  if (others.length === types.length) {
+    extension.error(`its only security is ${others.join(', ')}, which is not supported: ${OTHER_SCHEMES}`, OPEN_REMEDY)
+  } else if (others.length > 0) {
+    extension.warnOnce(`${others.join(', ')} is not supported: an access token is the only way in`)
+  }
+  return true
+}
+
+/** The scopes of each requirement that asks for tokens and nothing else; `undefined` if none does. */
+function supportedRequirements(
+  api: DefinitionNode,
+  security: DefinitionNode,
+  requirements: readonly DefinitionNode[],
+): ScopeAlternatives[] | undefined {
+  const asking = requirements.filter((requirement) => !isEmptyRequirement(requirement))
+  if (security.exists && (requirements.length === 0 || asking.length < requirements.length)) {
+    security.warnOnce('a requirement of nothing does not open an operation: it needs an access token', OPEN_REMEDY)
+  }
+  const usable = asking.filter((requirement) =>
+    requirement.entries().every(([name, entry]) => isTokenScheme(api, name, entry)),
+  )
+  if (usable.length === 0 && asking.length > 0) {
+    security.error(`its only security is not supported: ${OTHER_SCHEMES}`, `${TOKEN_REMEDY}; ${OPEN_REMEDY}`)
+    return undefined
+  }
+  if (usable.length < asking.length) {
+    security.warnOnce('a kind of credentials in "security" is not supported: an access token is the only way in')
+  }
+  return usable.map((requirement) => combine(requirement.entries().map(([, entry]) => entry)))
+}
+
+/** What of the requirements is about tokens; the rest has been overridden. */
+function tokenParts(api: DefinitionNode, requirements: readonly DefinitionNode[]): ScopeAlternatives[] {
+  return requirements.map((requirement) => {
+    const tokens = requirement.entries().filter(([name, entry]) => isTokenScheme(api, name, entry))
+    return combine(tokens.map(([, entry]) => entry))
+  })
+}
+
+function isEmptyRequirement(node: DefinitionNode): boolean {
+  return node.value instanceof Map && node.value.size === 0
+}
+
+/** Whether a scheme is one of access tokens. One that is not declared is a problem, but for WSO2's own `default`. */
+function isTokenScheme(api: DefinitionNode, name: string, entry: DefinitionNode): boolean {
+  const declared = [api.get('components').get('securitySchemes'), api.get('securityDefinitions')]
+  const scheme = declared.map((schemes) => schemes.get(name)).find((scheme) => scheme.exists)
+  if (scheme === undefined) {
+    if (name !== 'default') entry.error(`the security scheme ${name} is not declared`)
+    return true
+  }
+  const resolved = scheme.resolve()
+  if (resolved === undefined) return true
+  const type = resolved.get('type').string()
+  if (type === 'oauth2' || type === 'openIdConnect') return true
+  const http = type === 'http' ? resolved.get('scheme').string()?.toLowerCase() : undefined
+  return http === 'bearer' || http === 'jwt'
+}
+
+/** Any scope of a scheme will do (WSO2), and every scheme of a requirement has its say. */
+function combine(schemes: readonly DefinitionNode[]): ScopeAlternatives {
+  let alternatives: readonly (readonly string[])[] = [[]]
+  for (const scheme of schemes) {
+    const scopes = scheme.strings()
+    if (scopes.length === 0) continue
+    if (scopes.length > 1) {
+      scheme.warnOnce('of several scopes under one scheme any one is enough, as in WSO2 (OpenAPI would ask for all)')
+    }
+    alternatives = alternatives.flatMap((before) => scopes.map((scope) => [...before, scope]))
+    if (alternatives.length > MAX_ALTERNATIVES) {
+      scheme.error('too many combinations of scopes')
+      return [[]]
+    }
+  }
+  return alternatives
+}
+
+/** `x-scope`: WSO2 API Manager's older way to name an operation's scope. */
+function withOperationScope(operation: DefinitionNode, scopes: ScopeAlternatives): ScopeAlternatives {
+  const scope = operation.get('x-scope').string()
+  if (scope === undefined || scopes.some((alternative) => alternative.includes(scope))) return scopes
+  if (scopes.length > 0) operation.get('x-scope').error('x-scope and "security" name different scopes')
+  return [[scope]]
+}

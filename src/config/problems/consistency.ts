@@ -1,0 +1,174 @@
+import type { Config } from '../schema/schema.js'
+import type { ConfigProblem, ConfigWarning } from './error.js'
+
+/** A problem of several keys together. */
+export interface Contradiction extends ConfigProblem {
+  /** The other keys that it speaks of: it is only said when each of them could be read. */
+  readonly beside?: readonly string[]
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
+
+/** What no key shows alone: keys that need, exclude or contradict each other. */
+export function* contradictions(config: Config): Generator<Contradiction> {
+  yield* ofListeners(config)
+  yield* ofIssuers(config)
+  yield* ofSources(config)
+  yield* ofApis(config)
+}
+
+/** What is allowed, and should be known to whoever runs it. */
+export function* cautions(config: Config): Generator<ConfigWarning> {
+  if (config.httpClients.disableSslVerification) {
+    yield {
+      path: 'httpClients.disableSslVerification',
+      message: 'anybody on the way can read and change what goes to upstreams and to the key manager',
+      remedy: 'set it to false in production',
+    }
+  }
+  if (!config.httpClients.verifyHostname) {
+    yield {
+      path: 'httpClients.verifyHostname',
+      message:
+        'whoever has any certificate of a trusted authority can stand in for upstreams, sources and the key manager',
+      remedy: 'set it to true, and give the hosts certificates of their own names',
+    }
+  }
+  const { persistent, journal } = config.tokenRevocationConfig
+  if (persistent.serveWhileListing && persistent.enablePersistentStorageRetrieval && journal.enable) {
+    yield {
+      path: 'tokenRevocationConfig.persistent.serveWhileListing',
+      message:
+        'after a start, tokens that were revoked while the gateway was down are accepted until the store was read',
+      remedy: 'set it to false, or accept that',
+    }
+  }
+  if (!LOOPBACK.test(config.admin.host)) {
+    yield {
+      path: 'admin.host',
+      message: config.admin.token.isEmpty
+        ? 'the admin listener can be reached from other machines and asks for no token'
+        : 'the admin listener can be reached from other machines, and admin.token travels there unencrypted',
+      remedy: 'set admin.host to "127.0.0.1", or let nobody else into that network',
+    }
+  }
+}
+
+function* ofListeners({ listenerConfig, admin }: Config): Generator<Contradiction> {
+  const { certFile, keyFile, keyStorePath, host } = listenerConfig
+  yield* ofKeyPair('listenerConfig', certFile, keyFile)
+  if (certFile !== undefined && keyStorePath !== undefined) {
+    yield {
+      path: 'listenerConfig.keyStorePath',
+      message: 'is given beside certFile',
+      remedy: 'remove one of the two',
+    }
+  }
+  const taken = new Map<number, string>()
+  const all = [
+    ['listenerConfig.httpPort', listenerConfig.httpPort, host],
+    ['listenerConfig.httpsPort', listenerConfig.httpsPort, host],
+    ['listenerConfig.tokenListenerPort', listenerConfig.tokenListenerPort, host],
+    ['admin.port', admin.port, admin.host],
+  ] as const
+  for (const [path, port, on] of all) {
+    const other = taken.get(port)
+    if (port !== 0 && other !== undefined && (on === host || isEveryAddress(on) || isEveryAddress(host))) {
+      yield { path, message: `is the same port as ${other}`, remedy: 'choose another', beside: [other] }
+    } else taken.set(port, path)
+  }
+}
+
+function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
+function* ofKeyPair(section: string, certFile?: string, keyFile?: string): Generator<Contradiction> {
+  if ((certFile === undefined) === (keyFile === undefined)) return
+  const [given, missing] = certFile === undefined ? ['keyFile', 'certFile'] : ['certFile', 'keyFile']
+  yield {
+    path: `${section}.${missing}`,
+    message: `is missing beside ${given}`,
+    remedy: 'give both or neither',
+    beside: [`${section}.${given}`],
+  }
+}
+
+function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contradiction> {
+  const seen = new Map<string, string>()
+  for (const [index, each] of jwtTokenConfig.entries()) {
+    const path = `jwtTokenConfig[${index}]`
+    const other = seen.get(each.issuer)
+    if (other !== undefined) {
+      yield {
+        path: `${path}.issuer`,
+        message: `is the issuer of ${other}, too`,
+        remedy: 'make one table of the two; audience may be a list',
+        beside: [`${other}.issuer`],
+      }
+    } else seen.set(each.issuer, path)
+    const { jwksURL, certFile, certificateAlias, sharedSecret } = each
+    if (jwksURL === undefined && certFile === undefined && certificateAlias === undefined && sharedSecret.isEmpty) {
+      yield {
+        path: `${path}.jwksURL`,
+        message: 'is missing: without it the issuer’s tokens can’t be verified',
+        remedy: 'name the URL of the issuer’s key set',
+        beside: [`${path}.certFile`, `${path}.certificateAlias`, `${path}.sharedSecret`],
+      }
+    }
+    const byAlias = jwksURL === undefined && certFile === undefined && sharedSecret.isEmpty
+    if (byAlias && certificateAlias !== undefined && listenerConfig.trustStorePath === undefined) {
+      yield {
+        path: `${path}.certificateAlias`,
+        message: 'names a certificate of a trust store, and there is none',
+        remedy: 'set listenerConfig.trustStorePath and trustStorePassword',
+        beside: ['listenerConfig.trustStorePath'],
+      }
+    }
+  }
+}
+
+const REALTIME = 'tokenRevocationConfig.realtime'
+const PERSISTENT = 'tokenRevocationConfig.persistent'
+
+function* ofSources({ tokenRevocationConfig: { realtime, persistent } }: Config): Generator<Contradiction> {
+  yield* ofKeyPair(REALTIME, realtime.certFile, realtime.keyFile)
+  yield* ofKeyPair(PERSISTENT, persistent.certFile, persistent.keyFile)
+  if (realtime.enableRealtimeMessageRetrieval && realtime.jmsConnectionProviderUrl.isEmpty) {
+    yield { path: `${REALTIME}.jmsConnectionProviderUrl`, message: 'is empty', remedy: 'write the broker’s URL' }
+  }
+  if (!persistent.enablePersistentStorageRetrieval) return
+  const { type, endpointURL, module } = persistent
+  const custom = type !== 'default' && type !== 'etcd'
+  if (custom && module === undefined) {
+    yield {
+      path: `${PERSISTENT}.module`,
+      message: 'is missing: type is neither "default" nor "etcd"',
+      remedy: 'name the JavaScript file of your store, or correct type',
+      beside: [`${PERSISTENT}.type`],
+    }
+  }
+  if (type === 'etcd' && endpointURL === undefined) {
+    yield { path: `${PERSISTENT}.endpointURL`, message: 'is missing', remedy: 'write the URL of etcd' }
+  }
+  if (!custom) yield* ofEndpoints(endpointURL ?? '')
+}
+
+function* ofEndpoints(endpointURL: string): Generator<Contradiction> {
+  for (const each of endpointURL.split(',')) {
+    if (/^https?:\/\/[^/\s]/i.test(each.trim())) continue
+    if (endpointURL === '') continue
+    yield { path: `${PERSISTENT}.endpointURL`, message: 'must begin with http:// or https://' }
+    return
+  }
+}
+
+function* ofApis({ apis }: Config): Generator<Contradiction> {
+  const seen = new Map<string, string>()
+  for (const [index, { basePath }] of apis.entries()) {
+    const path = `apis[${index}].basePath`
+    const other = seen.get(basePath)
+    if (other === undefined) seen.set(basePath, path)
+    else yield { path, message: `is the same as ${other}`, remedy: 'choose another', beside: [other] }
+  }
+}

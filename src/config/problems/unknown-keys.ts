@@ -1,0 +1,86 @@
+import { formerKeys } from '../reading/old-spellings.js'
+import { isTree, nameText, type Path, pathText, type Tree } from '../reading/tree.js'
+import { knownKeys, type SchemaNode, schemaTree } from '../schema/keys.js'
+import type { ConfigProblem } from './error.js'
+import { nearest } from './nearest.js'
+
+/** So many keys of a table are named when none is near. */
+const NAMED = 12
+/** So many tables are named that a key may belong in. */
+const HOMES = 4
+/** Beyond so many problems, a file is something else than a configuration: the rest is only counted. */
+const EXPLAINED = 200
+
+/** Takes out of `tree` whatever the schema does not know; each is a problem that says what was probably meant. */
+export function refuseUnknown(tree: Tree, problems: ConfigProblem[]): void {
+  visit(tree, schemaTree, [], problems)
+}
+
+function visit(tree: Tree, node: SchemaNode, path: Path, problems: ConfigProblem[]): void {
+  const unknown = Object.keys(tree).filter((key) => !node.keys.has(key))
+  for (const key of unknown) {
+    const explained =
+      problems.length < EXPLAINED ? explain(key, isTree(tree[key]), unknown, node, path) : { message: 'is not known' }
+    problems.push({ path: pathText([...path, key]), ...explained })
+    delete tree[key]
+  }
+  for (const [key, child] of node.keys) {
+    const value = tree[key]
+    if (child.kind === 'table' && isTree(value)) visit(value, child, [...path, key], problems)
+    const { item } = child
+    if (item === undefined || !Array.isArray(value)) continue
+    for (const [index, each] of value.entries()) if (isTree(each)) visit(each, item, [...path, key, index], problems)
+  }
+}
+
+function explain(
+  key: string,
+  isTable: boolean,
+  unknown: readonly string[],
+  node: SchemaNode,
+  path: Path,
+): Omit<ConfigProblem, 'path'> {
+  const where = path.length === 0 ? 'at the top of the file' : `in ${header(path)}`
+  const homes = isTable ? [] : tablesOf(key, unknown).slice(0, HOMES)
+  if (homes.length > 0) {
+    const stands = path.length === 0 ? 'has no table header above it' : `does not belong ${where}`
+    const home = homes.join(' or ')
+    return { message: `${stands}: it belongs in ${home}`, remedy: `write the header ${home} above it` }
+  }
+  const kind = isTable ? 'table' : 'key'
+  const message = `is not a ${kind} that this gateway knows ${where}`
+  const near = nearest(key, node.keys.keys())
+  if (near !== undefined) return { message, remedy: `did you mean ${near}?` }
+  const elsewhere = isTable ? undefined : nearest(key, new Set(knownKeys.map((each) => each.name)))
+  if (elsewhere !== undefined) {
+    return {
+      message,
+      remedy: `did you mean ${elsewhere} of ${tablesOf(elsewhere, unknown).slice(0, HOMES).join(' or ')}?`,
+    }
+  }
+  const names = [...node.keys.keys()]
+  const some = names.length > NAMED ? `${names.slice(0, NAMED).join(', ')} ...` : names.join(', ')
+  return { message, remedy: `known here: ${some}` }
+}
+
+/**
+ * The headers of the tables that have a key of this name. Several do (`username`, `type`): those that also have most
+ * of the keys found astray with it are meant, as when a block was pasted without its header.
+ */
+function tablesOf(key: string, astray: readonly string[]): string[] {
+  const candidates = everyKey.filter((each) => each.name === key && each.table !== '')
+  const scored = candidates.map((each) => ({
+    header: each.repeatable ? `[[${each.table}]]` : `[${each.table}]`,
+    score: astray.filter((other) => everyPath.has(`${each.table}.${other}`)).length,
+  }))
+  const best = Math.max(...scored.map((each) => each.score))
+  return [...new Set(scored.filter((each) => each.score === best).map((each) => each.header))]
+}
+
+const everyKey = [...knownKeys, ...formerKeys]
+const everyPath = new Set(everyKey.map((each) => `${each.table}.${each.name}`))
+
+function header(path: Path): string {
+  const names = path.filter((part): part is string => typeof part === 'string').map(nameText)
+  return typeof path.at(-1) === 'number' ? `[[${names.join('.')}]]` : `[${names.join('.')}]`
+}

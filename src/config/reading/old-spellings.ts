@@ -1,0 +1,187 @@
+import type { ConfigProblem, ConfigWarning } from '../problems/error.js'
+import { isTree, setAt, type Tree, takeAt, valueAt } from './tree.js'
+
+/** Keys that went by other names, or stood elsewhere, in WSO2's files of other versions. */
+const MOVED: readonly { readonly from: string; readonly to: string }[] = [
+  { from: 'listenerConfig.keyStore.path', to: 'listenerConfig.keyStorePath' },
+  { from: 'listenerConfig.keyStore.password', to: 'listenerConfig.keyStorePassword' },
+  { from: 'listenerConfig.trustStore.path', to: 'listenerConfig.trustStorePath' },
+  { from: 'listenerConfig.trustStore.password', to: 'listenerConfig.trustStorePassword' },
+  { from: 'caching.tokenCache.expiryTime', to: 'caching.tokenCacheExpiryTime' },
+  { from: 'caching.tokenCache.capacity', to: 'caching.tokenCacheCapacity' },
+  { from: 'caching.tokenCache.evictionFactor', to: 'caching.tokenCacheEvictionFactor' },
+  { from: 'keyManager.username', to: 'keyManager.security.basic.username' },
+  { from: 'keyManager.password', to: 'keyManager.security.basic.password' },
+  { from: 'keyManager.timestampSkew', to: 'server.timestampSkew' },
+  { from: 'b7a.log.level', to: 'logging.level' },
+]
+
+const SECTION = 'tokenRevocationConfig.persistent'
+
+/** Keys of that section in WSO2's files before 3.2, and their table; `hotsname` is one version's misspelling. */
+export const formerKeys: readonly { readonly table: string; readonly name: string; readonly repeatable: boolean }[] = [
+  'useDefault',
+  'hostname',
+  'hotsname',
+].map((name) => ({ table: SECTION, name, repeatable: false }))
+
+/** WSO2's section names that may be quoted as a whole: `["b7a.users"]`. */
+const QUOTED = /^(b7a|apim|apikey|analytics|keymanager)\./
+
+/**
+ * Brings what older files hold into the schema's one shape, with a warning for each thing that should be rewritten.
+ * A key that is there by its present name wins over its old one.
+ */
+export function modernise(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
+  for (const key of Object.keys(tree)) if (QUOTED.test(key)) unquote(tree, key)
+  for (const key of ['jwtTokenConfig', 'apis']) {
+    if (isTree(tree[key])) tree[key] = [tree[key]]
+  }
+  for (const issuer of Array.isArray(tree.jwtTokenConfig) ? tree.jwtTokenConfig : []) {
+    if (isTree(issuer) && isTree(issuer.claims)) issuer.claims = [issuer.claims]
+  }
+  mergeKeyManager(tree, problems, warnings)
+  for (const { from, to } of MOVED) move(tree, from, to, warnings)
+  normaliseLevel(tree)
+  if (valueAt(tree, ['server', 'timestampSkew']) === -1) takeAt(tree, ['server', 'timestampSkew']) // WSO2's "not set"
+  moveMetricsPort(tree, warnings)
+  normaliseFactory(tree, warnings)
+  normalisePersistent(tree, problems, warnings)
+}
+
+/** `["b7a.users"]` is one name with a dot in it; what is meant is `[b7a.users]`. */
+function unquote(tree: Tree, key: string): void {
+  const value = tree[key]
+  delete tree[key]
+  const path = key.split('.')
+  const existing = valueAt(tree, path)
+  if (isTree(value) && isTree(existing)) for (const [name, child] of Object.entries(value)) existing[name] ??= child
+  else setAt(tree, path, value)
+}
+
+/** WSO2 writes `[keyManager]` and, below it, `[keymanager.security.basic]`. */
+function mergeKeyManager(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
+  const lower = tree.keymanager
+  if (!isTree(lower)) return
+  delete tree.keymanager
+  const upper = tree.keyManager
+  if (upper === undefined) {
+    warnings.push({
+      path: 'keymanager',
+      message: 'has no effect without a section [keyManager]',
+      remedy: 'write [keyManager] with the serverUrl, or remove it',
+    })
+    return
+  }
+  if (!isTree(upper)) return
+  for (const [key, value] of Object.entries(lower)) {
+    if (upper[key] === undefined) upper[key] = value
+    else problems.push({ path: `keymanager.${key}`, message: `is given twice: in [keymanager] and in [keyManager]` })
+  }
+}
+
+function move(tree: Tree, from: string, to: string, warnings: ConfigWarning[]): void {
+  const value = takeAt(tree, from.split('.'))
+  if (value === undefined) return
+  const target = to.split('.')
+  if (valueAt(tree, target) === undefined) setAt(tree, target, value)
+  else warnings.push({ path: from, message: `is not used: ${to} is set` })
+  // Files of WSO2's 3.0 to 3.2 hold these as a matter of course: reading them is no reason for a warning each.
+}
+
+/** WSO2's levels that have another name here. */
+function normaliseLevel(tree: Tree): void {
+  const logging = tree.logging
+  if (!isTree(logging) || typeof logging.level !== 'string') return
+  const level = logging.level.toLowerCase()
+  logging.level = level === 'off' ? 'silent' : level === 'all' ? 'trace' : level
+}
+
+/** WSO2 serves its metrics on a port of their own; here it is the admin listener's. */
+function moveMetricsPort(tree: Tree, warnings: ConfigWarning[]): void {
+  const metrics = takeAt(tree, ['b7a', 'observability', 'metrics'])
+  if (!isTree(metrics)) return
+  const port = valueAt(metrics, ['prometheus', 'port'])
+  const enabled = metrics.enabled === true || metrics.enabled === 'true'
+  if (!enabled || port === undefined || valueAt(tree, ['admin', 'port']) !== undefined) return
+  setAt(tree, ['admin', 'port'], port)
+  warnings.push({
+    path: 'b7a.observability.metrics',
+    message: 'metrics are served by the admin listener, on this port and on admin.host',
+    remedy: 'write [admin] with host and port',
+  })
+}
+
+function normaliseFactory(tree: Tree, warnings: ConfigWarning[]): void {
+  const realtime = valueAt(tree, ['tokenRevocationConfig', 'realtime'])
+  if (!isTree(realtime) || realtime.jmsConnectioninitialContextFactory !== 'bmbInitialContextFactory') return
+  realtime.jmsConnectioninitialContextFactory = 'wso2mbInitialContextFactory'
+  warnings.push({
+    path: 'tokenRevocationConfig.realtime.jmsConnectioninitialContextFactory',
+    message: 'is an old name',
+    remedy: 'write "wso2mbInitialContextFactory"',
+  })
+}
+
+/** A path that names keys of etcd, in either of its APIs. */
+const ETCD_KEYS = /\/v[23]\/keys(\/|$)/
+
+/**
+ * Brings the spellings of `[tokenRevocationConfig.persistent]` before 3.2 (`useDefault`, `hostname`) into `type` and
+ * `endpointURL`. A `hostname` that is not empty wins over `endpointURL`.
+ */
+export function normalisePersistent(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
+  const section = valueAt(tree, ['tokenRevocationConfig', 'persistent'])
+  if (!isTree(section)) return
+  takeHostname(section, problems, warnings)
+  takeUseDefault(section, problems, warnings)
+  const { type, endpointURL } = section
+  if (isEnabled(section) && type === 'default' && typeof endpointURL === 'string' && ETCD_KEYS.test(endpointURL)) {
+    problems.push({
+      path: `${SECTION}.type`,
+      message: 'is "default", WSO2’s event hub, but the URL names keys of etcd',
+      remedy: 'write type = "etcd"',
+    })
+  }
+}
+
+function takeHostname(section: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
+  for (const key of ['hostname', 'hotsname']) {
+    const value = section[key]
+    delete section[key]
+    if (value === undefined || value === '') continue
+    if (typeof value !== 'string') problems.push({ path: `${SECTION}.${key}`, message: 'must be a string' })
+    else section.endpointURL = value
+    warnings.push({ path: `${SECTION}.${key}`, message: 'is an old name', remedy: 'write it as endpointURL' })
+  }
+}
+
+function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
+  const { useDefault } = section
+  delete section.useDefault
+  if (useDefault === undefined) return
+  if (section.type !== undefined) {
+    warnings.push({ path: `${SECTION}.useDefault`, message: 'is not used: type is set', remedy: 'remove it' })
+    return
+  }
+  if (useDefault === true) {
+    const { endpointURL } = section
+    section.type = typeof endpointURL === 'string' && ETCD_KEYS.test(endpointURL) ? 'etcd' : 'default'
+    warnings.push({
+      path: `${SECTION}.useDefault`,
+      message: 'is an old name',
+      remedy: `write type = "${section.type}" instead, as it is understood`,
+    })
+    return
+  }
+  if (!isEnabled(section)) return
+  problems.push({
+    path: `${SECTION}.useDefault`,
+    message: useDefault === false ? 'means a store of your own, and none is named' : 'must be true or false',
+    remedy: 'write type, "default" or "etcd"; or the name of your store and its file as module',
+  })
+}
+
+function isEnabled(section: Tree): boolean {
+  return section.enablePersistentStorageRetrieval === true || section.enablePersistentStorageRetrieval === 'true'
+}

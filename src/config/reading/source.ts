@@ -1,0 +1,41 @@
+import { open } from 'node:fs/promises'
+import { ConfigError } from '../problems/error.js'
+
+/** A configuration of 1 MiB is no configuration. */
+const MAX_BYTES = 1_048_576
+
+/** Reads the configuration file. Throws {@link ConfigError} if it is missing, unreadable, too large or not UTF-8. */
+export async function readSource(file: string): Promise<string> {
+  const fail = (message: string, remedy?: string) =>
+    new ConfigError(file, [{ path: '', message, ...(remedy === undefined ? {} : { remedy }) }])
+  const bytes = await readBounded(file).catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT') throw fail('there is no such file', 'name one with -c')
+    if (code === 'EACCES' || code === 'EPERM') throw fail('the file may not be read', 'check its permissions')
+    if (code === 'EISDIR') throw fail('is a directory', 'name the file in it')
+    throw fail(`the file can’t be read${typeof code === 'string' ? ` (${code})` : ''}`)
+  })
+  if (bytes.length > MAX_BYTES) throw fail(`the file is larger than ${MAX_BYTES} bytes`)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw fail('the file is not UTF-8', 'save it as UTF-8')
+  }
+}
+
+/** At most one byte more than allowed, whatever the file is (a pipe has no size). */
+async function readBounded(file: string): Promise<Buffer> {
+  const handle = await open(file, 'r')
+  try {
+    const buffer = Buffer.alloc(MAX_BYTES + 1)
+    let length = 0
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return buffer.subarray(0, length)
+  } finally {
+    await handle.close()
+  }
+}

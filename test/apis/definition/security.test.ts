@@ -1,0 +1,161 @@
+import t from 'tap'
+import { definition, load, problemsOf, resourceOf } from '../definitions.js'
+
+const SCHEMES = `
+components:
+  securitySchemes:
+    oauth: { type: oauth2, flows: {} }
+    oidc: { type: openIdConnect, openIdConnectUrl: 'https://issuer.example' }
+    bearer: { type: http, scheme: Bearer }
+    wso2jwt: { type: http, scheme: jwt }
+    basic: { type: http, scheme: basic }
+    digest: { type: http, scheme: digest }
+    key: { type: apiKey, in: header, name: key }
+    tls: { type: mutualTLS }
+    alias: { $ref: '#/components/securitySchemes/oauth' }
+    keyAlias: { $ref: '#/components/securitySchemes/key' }
+`
+
+/** What `GET /pet` asks for when its operation and the API have these lines: 'open', or scopes; and the warnings. */
+async function protectionOf(t: Parameters<typeof load>[0], operation: string, api = '') {
+  const { apis, warnings } = await load(t, definition(operation, api + SCHEMES))
+  const [pets] = apis
+  if (pets === undefined) throw new Error('no API was loaded')
+  const { secured, scopes } = resourceOf(pets, 'GET /pet')
+  return { protection: secured ? scopes : 'open', warnings: warnings.length }
+}
+
+t.test('an operation needs a token, and the scopes that it names', async (t) => {
+  const cases: [operation: string, api: string, protection: unknown, warnings: number][] = [
+    ['', '', [], 0],
+    ['security: [{ oauth: [] }]', '', [], 0],
+    ['security: [{ oauth: [read] }]', '', [['read']], 0],
+    ['security: [{ alias: [read] }]', '', [['read']], 0],
+    ['security: [{ oidc: [read] }]', '', [['read']], 0],
+    ['security: [{ bearer: [] }, { wso2jwt: [] }]', '', [], 0],
+    ['security: [{ oauth: [read] }, { oidc: [admin] }]', '', [['read'], ['admin']], 0],
+    // Under one scheme WSO2 takes any one of the scopes.
+    ['security: [{ oauth: [read, write] }]', '', [['read'], ['write']], 1],
+    // Two schemes in one requirement are both needed.
+    ['security: [{ oauth: [read], oidc: [admin] }]', '', [['read', 'admin']], 0],
+    // A requirement without scopes does not outvote one with.
+    ['security: [{ oauth: [] }, { oidc: [admin] }]', '', [['admin']], 0],
+    ['', 'security: [{ oauth: [read] }]', [['read']], 0],
+    ['security: [{ oauth: [write] }]', 'security: [{ oauth: [read] }]', [['write']], 0],
+    ['security: [{ default: [read] }]', '', [['read']], 0],
+    ['x-scope: read', '', [['read']], 0],
+    ['x-scope: read\nsecurity: [{ oauth: [read] }]', '', [['read']], 0],
+  ]
+  for (const [operation, api, protection, warnings] of cases) {
+    t.same(await protectionOf(t, operation, api), { protection, warnings }, `${operation} / ${api}`)
+  }
+})
+
+t.test(
+  'only x-wso2-disable-security, or x-auth-type None, opens an operation; its own word beats that of the API',
+  async (t) => {
+    const cases: [operation: string, api: string, open: boolean][] = [
+      ['x-wso2-disable-security: true', '', true],
+      ['x-wso2-disable-security: true', 'x-wso2-disable-security: false', true],
+      ['', 'x-wso2-disable-security: true', true],
+      ['x-wso2-disable-security: false', 'x-wso2-disable-security: true', false],
+      ['x-wso2-disable-security: true\nsecurity: [{ key: [] }]', '', true],
+      ['x-auth-type: None', '', true],
+      ['x-auth-type: None\nx-wso2-disable-security: false', '', false],
+      ['x-auth-type: Application & Application User', '', false],
+      ['x-auth-type: none', '', false],
+      ['security: []', '', false],
+      ['security: [{}]', '', false],
+      ['security: [{}, { oauth: [] }]', '', false],
+      ['security: []', 'security: [{ oauth: [read] }]', false],
+    ]
+    for (const [operation, api, open] of cases) {
+      const { protection } = await protectionOf(t, operation, api)
+      t.equal(protection === 'open', open, `${operation} / ${api}`)
+    }
+    t.equal((await protectionOf(t, 'security: []')).warnings, 1)
+    t.equal((await protectionOf(t, 'security: [{}, { oauth: [] }]')).warnings, 1)
+  },
+)
+
+t.test(
+  'credentials that are not checked are an error where they are the only way in, and else a warning',
+  async (t) => {
+    const refused = [
+      'security: [{ key: [] }]',
+      'security: [{ keyAlias: [] }]',
+      'security: [{ basic: [] }]',
+      'security: [{ digest: [] }]',
+      'security: [{ tls: [] }]',
+      'security: [{ oauth: [read], key: [] }]',
+      'security: [{ key: [] }, {}]',
+      'security: [{ nothing: [] }]',
+      'security: [oauth]',
+      'security: oauth',
+      'security: [{ oauth: read }]',
+      'x-wso2-application-security: { security-types: [api_key, basic_auth] }',
+      'x-wso2-application-security: { security-types: oauth2 }',
+      'x-wso2-application-security: { optional: true }',
+      'x-wso2-disable-security: "true"',
+      'x-wso2-disable-security: yes',
+      'x-scope: read\nsecurity: [{ oauth: [write] }]',
+      'x-wso2-mutual-ssl: mandatory',
+      'x-wso2-request-interceptor: check',
+      'x-wso2-response-interceptor: check',
+      'x-wso2-transports: [https]',
+    ]
+    for (const operation of refused) {
+      const problems = await problemsOf(t, definition(operation, SCHEMES))
+      t.ok(problems.length > 0, operation)
+      for (const { line } of problems) t.ok(line !== undefined && line >= 6, `${operation}: ${line}`)
+    }
+    for (const api of [
+      'security: [{ key: [] }]',
+      'x-wso2-mutual-ssl: mandatory',
+      'x-wso2-mutual-ssl: maybe',
+      'x-wso2-request-interceptor: x',
+    ]) {
+      t.equal((await problemsOf(t, definition('', api + SCHEMES))).length, 1, api)
+    }
+    const warned: [operation: string, protection: unknown][] = [
+      ['security: [{ key: [] }, { oauth: [read] }]', [['read']]],
+      ['security: [{ oauth: [read], key: [] }, { oauth: [write] }]', [['write']]],
+      ['x-wso2-application-security: { security-types: [api_key, oauth2] }', []],
+      ['x-wso2-application-security: { security-types: [api_key, oauth2] }\nsecurity: [{ oauth: [read] }]', [['read']]],
+    ]
+    for (const [operation, protection] of warned) {
+      t.same(await protectionOf(t, operation), { protection, warnings: 1 }, operation)
+    }
+  },
+)
+
+t.test('x-wso2-application-security overrides the schemes of "security", not its scopes', async (t) => {
+  const token = 'x-wso2-application-security: { security-types: [oauth2], optional: false }'
+  t.same(await protectionOf(t, `${token}\nsecurity: [{ key: [] }]`), { protection: [], warnings: 0 })
+  t.same(await protectionOf(t, `${token}\nsecurity: [{ key: [] }, { oauth: [read] }]`), {
+    protection: [['read']],
+    warnings: 0,
+  })
+  t.same(await protectionOf(t, 'security: [{ key: [] }]', token), { protection: [], warnings: 0 })
+})
+
+t.test('Swagger 2 declares its schemes elsewhere', async (t) => {
+  const swagger = (security: string) => `swagger: '2.0'
+info: { title: Old, version: '1' }
+host: old.example
+basePath: /old
+securityDefinitions:
+  oauth: { type: oauth2, flow: application }
+  basic: { type: basic }
+paths:
+  /pet: { get: { security: [${security}] } }
+`
+  const { apis } = await load(t, swagger('{ oauth: [read] }'))
+  t.match(apis, [
+    {
+      basePath: '/old',
+      resources: [{ scopes: [['read']], production: { urls: [{ origin: 'https://old.example' }] } }],
+    },
+  ])
+  t.equal((await problemsOf(t, swagger('{ basic: [] }'))).length, 1)
+})

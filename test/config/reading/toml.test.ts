@@ -1,0 +1,82 @@
+import t from 'tap'
+import { parseToml } from '../../../src/config/reading/toml.js'
+
+function syntaxError(text: string): string {
+  const parsed = parseToml(text)
+  return 'problem' in parsed ? parsed.problem.message : ''
+}
+
+t.test('a syntax error says line and column and shows the line', async (t) => {
+  t.equal(
+    syntaxError('[[jwtTokenConfig]]\n  issuer = "x"\n  URL of the JWKs endpoint\n'),
+    [
+      'line 3, column 7: a key must be followed by =; a comment begins with #',
+      '  URL of the JWKs endpoint',
+      '      ^',
+    ].join('\n'),
+    'as in the file that WSO2 ships',
+  )
+  const cases: readonly [string, RegExp][] = [
+    [
+      'host = "a""',
+      /^line 1, column 11: nothing but a comment may follow here; look for a quote too many\nhost = "a""\n {10}\^$/,
+    ],
+    ['[a]\nb = 1\n[a]\n', /^line 3, column 3: this key or table was given before/],
+    ['a = 1\na = 2', /^line 2, column 6: this key or table was given before/],
+    ['host = localhost', /^line 1, column 8: this is not a value; text stands in quotes\nhost = localhost\n {7}\^$/],
+    ['host = "a', /closing quote of a string is missing/],
+    ['host =', /a value, or/],
+    ['@host = 1', /neither a key nor a table can begin so/],
+    ['host = [1, 2', /a comma, or the closing bracket/],
+    ['host = { a = 1', /closing bracket of a list or an inline table/],
+    ['[[a]', /closing bracket of a table’s name/],
+    ['[]', /a name is missing/],
+    ['enable = yes', /this is not a value/],
+    ['enable = tru', /this is not a value/],
+    ['timeout = 0x', /not a number/],
+    ['a = 2020-13-99', /^somewhere in the file, this is not a date or a time/],
+    ['host = "\\x"', /escape/],
+    ['\thost = "a""', /\n host = "a""\n/],
+  ]
+  for (const [text, message] of cases) t.match(syntaxError(text), message, text)
+})
+
+t.test('a long line is shown around the error', async (t) => {
+  const shown = syntaxError(`host = "${'a'.repeat(5_000)}"x`).split('\n')
+  t.ok((shown[1] ?? '').length <= 100)
+  t.equal((shown[1] ?? '')[(shown[2] ?? '').length - 1], 'x', 'the caret points at it')
+})
+
+t.test('control characters of a file are not shown', async (t) => {
+  t.equal(syntaxError('host = "\u001b[31m"').includes('\u001b'), false)
+})
+
+t.test('a syntax error never shows what may be a secret', async (t) => {
+  const lines = [
+    'password = "hunter2""',
+    'password = hunter2',
+    'password: hunter2',
+    'password hunter2',
+    'pasword = "hunter2""',
+    'jmsConnectionProviderUrl = "amqp://admin:hunter2@h"x',
+    'endpointURL = "https://admin:hunter2@h"x',
+    'basic = { enabled = true, password = "hunter2"" }',
+    'options = { password = "hunter2"" }',
+    'a.password = "hunter2""',
+    '"password" = "hunter2""',
+    'hunter2',
+    '"hunter2"',
+    '["hunter2" "x"]',
+    'a = """\nhost = "hunter2"',
+    "a = '''\nhost = 'hunter2'",
+    'token = ["a",\n"hunter2" "b"]',
+    '# hunter2 \u0001',
+    'clientSecret = "hunter2\\q"',
+    'accessToken = "hunter2',
+  ]
+  for (const line of lines) {
+    const message = syntaxError(line)
+    t.match(message, /^line \d+, column \d+: /, line)
+    t.notMatch(message, /hunter/, line)
+  }
+})

@@ -1,12 +1,12 @@
 import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
-import { type Inputs, readInputs } from './gateway/inputs.js'
+import { type Inputs, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
-import { opened as openedListener } from './gateway/listen-failure.js'
-import { openRevocations, type Revocations } from './gateway/revocations.js'
-import { listenerCertificate, serve, tryKeys } from './gateway/serving.js'
-import { workerCount } from './gateway/worker-count.js'
+import { listenerCertificate, opened as openedListener } from './gateway/listeners.js'
+import { openRevocations } from './gateway/open-revocations.js'
+import type { Revocations } from './gateway/revocations.js'
+import { serve, tryKeys } from './gateway/serving.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logging, silent } from './logging/index.js'
@@ -16,25 +16,25 @@ import { type Revocable, type RevocationRecord, revocable } from './revocation/i
 export interface Gateway {
   readonly httpPort: number
   readonly httpsPort: number
-  /** Of the listener that serves the key manager's endpoints alone; none without a key manager. */
+  /** Of the listener for the key manager's endpoints; absent without a key manager. */
   readonly tokenPort?: number
   readonly adminPort: number
   /** Resolves when the revocation list is known for the first time: protected APIs are served from then on. */
   known(): Promise<void>
-  /** Stops accepting, lets open requests end (`[server] stopTimeout`), and lets go of everything. Safe to call twice. */
+  /** Stops accepting, lets open requests end (`[server] stopTimeout`), and releases all resources. Safe to call twice. */
   close(): Promise<void>
 }
 
 export { type Inputs, readInputs, tryKeys }
 
-/** A revocation that was announced, and where it got to. */
+/** An announced revocation, with the outcome at store and topic. */
 export interface Revoked extends Revocable {
   readonly told: readonly Announcement[]
 }
 
 /**
- * Revokes a token, a whole one or by its `jti`, at the store and the topic that a configuration names; gateways learn
- * it from there. Verifies nothing: whoever may read the configuration may revoke.
+ * Revokes a token, given whole or by its `jti`, at the store and the topic that a configuration names; gateways learn it
+ * from there. Verifies nothing: read access to the configuration is enough to revoke.
  * `undefined` for what is neither a token nor a `jti`. Throws the configuration's problems.
  *
  * @param expiresAt when the token ends (epoch ms); by default a JWT's own `exp`
@@ -45,16 +45,16 @@ export async function revokeToken(configFile: string, token: string, expiresAt?:
   return named && { ...named, told: await announce(config, named.record, silent) }
 }
 
-/** The journal of a configuration as it can be read now, by whomever it is written. Throws the configuration's problems. */
+/** Reads the journal of a configuration, even while a gateway writes it. Throws the configuration's problems. */
 export async function damagesOf(configFile: string): Promise<InspectedJournal> {
   const { config } = await loadConfig(configFile, process.env)
   return inspectJournal(config)
 }
 
 /**
- * Accepts what the journal of a configuration has lost. Throws the configuration's problems, or the file system's error.
+ * Accepts a loss of a configuration's journal. Throws the configuration's problems, or the file system's error.
  *
- * @param id the SHA-256 of the damage; any other is not accepted
+ * @param id the SHA-256 of the damage
  */
 export async function acceptDamage(configFile: string, id: string): Promise<{ path: string; isAccepted: boolean }> {
   const { config } = await loadConfig(configFile, process.env)
@@ -63,9 +63,10 @@ export async function acceptDamage(configFile: string, id: string): Promise<{ pa
 }
 
 /**
- * Starts a gateway: the listeners answer when it resolves, the list may become known later. With one worker all of it is
- * in this process; with more, this one keeps the list and feeds theirs.
- * Throws a configuration's or a definition's problems, or what kept a listener from opening; then nothing is left open.
+ * Starts a gateway: its listeners answer when it resolves, the list may become known later. With one worker everything runs
+ * in this process; with more, this one keeps the list and replicates it to theirs.
+ * Throws the problems of the configuration and the API definitions, or why a listener cannot open; then nothing is left
+ * open.
  */
 export async function startGateway(configFile: string, options: { logging?: Logging } = {}): Promise<Gateway> {
   const inputs = await readInputs(configFile)
@@ -74,10 +75,10 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   const log = logging('Gateway')
   for (const warning of inputs.warnings) log.warn(warning)
   for (const note of inputs.notes) log.info(note)
-  if (workerCount(config.server.workers) > 1) await tryKeys(config) // else each of them would find out
+  if (workerCount(config.server.workers) > 1) await tryKeys(config) // fails once, not in each worker
   const { selfSigned } = await listenerCertificate(config)
   if (selfSigned !== undefined)
-    log.warn('no certificate is configured: the HTTPS listener has a self-signed one for localhost', {
+    log.warn('no certificate configured; the HTTPS listener uses a self-signed one for localhost', {
       certificate: selfSigned,
     })
 
@@ -110,12 +111,12 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       ports = started.ports
     }
     const { httpPort, httpsPort, tokenPort } = ports
-    log.info('the gateway is started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
+    log.info('gateway started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
     const optional = tokenPort === undefined ? {} : { tokenPort }
     const stop = once(async () => {
-      log.info('the gateway stops')
+      log.info('gateway stopping')
       await close()
-      log.info('the gateway has stopped')
+      log.info('gateway stopped')
     })
     return { httpPort, httpsPort, ...optional, adminPort: admin.port, known: () => revocations.known(), close: stop }
   } catch (error) {

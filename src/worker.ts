@@ -6,7 +6,7 @@ import { type Serving, serve } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
 import { Replica } from './replication/index.js'
 
-/** A worker: a replica of the primary's list, and listeners. Started by the primary, with the configuration's file. */
+/** A worker: a replica of the primary's list, and listeners. The primary starts it with the configuration file. */
 async function work(configFile: string): Promise<void> {
   const inputs = await readInputs(configFile)
   const { config } = inputs
@@ -32,7 +32,7 @@ async function work(configFile: string): Promise<void> {
   onOrphaned(() => {
     logging('Worker').error('lost the primary; ending open requests and exiting')
     replica.orphan()
-    setImmediate(() => process.exit(1)) // what was answered just now has left by then
+    setImmediate(() => process.exit(1)) // after the answers that were just written
   })
   await replica.follow()
   if (stopping !== undefined) return
@@ -41,7 +41,7 @@ async function work(configFile: string): Promise<void> {
   tell({ kind: 'listening', ...ports })
 }
 
-/** Node would end an orphan at once, and a client might take that for the end of its response. */
+/** By default Node exits at once, and a client could mistake that for the end of its response. */
 function onOrphaned(action: () => void): void {
   const { worker } = cluster
   worker?.once('disconnect', () => {

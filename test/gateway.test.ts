@@ -35,7 +35,7 @@ t.test('a hub that is down at the first start: 503 until it comes, /health 200 a
   const token = await w.token()
   await w.stopHub()
   const gateway = await startGateway(t, w.configFile('[tokenRevocationConfig.journal]\n  enable = false'))
-  await gateway.process.printed(/the store could not be listed/)
+  await gateway.process.printed(/cannot list the store/)
   const refused = await fetch(`${gateway.http}/things/v1/thing/1`, { headers: { authorization: `Bearer ${token}` } })
   t.equal(refused.status, 503)
   t.equal(refused.headers.get('retry-after'), '5')

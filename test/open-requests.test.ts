@@ -51,7 +51,7 @@ t.test(
       await areCut(t, upstream, streams, since, `revoked by ${by}`)
       for (const other of others) await flows(upstream, other)
     }
-    t.equal(world.gateway.process.output().match(/open requests of a revoked token were ended.*requests=4/g)?.length, 6)
+    t.equal(world.gateway.process.output().match(/open requests of a revoked token ended.*requests=4/g)?.length, 6)
 
     const issued = await world.issue('ES256')
     const streams = await open(t, world, issued)

@@ -32,10 +32,10 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
     output += chunk
     // Without a source of revocations the list is known from the start, and nothing says so.
     const known = options.persistent === undefined || output.includes('list is known')
-    if (known && output.includes('gateway is started')) break
+    if (known && output.includes('gateway started')) break
   }
   child.stdout.resume()
-  const port = /gateway is started http=(\d+)/.exec(output)?.[1]
+  const port = /gateway started http=(\d+)/.exec(output)?.[1]
   if (port === undefined) throw new Error(`the gateway did not start:\n${output}`)
   return {
     url: `http://127.0.0.1:${port}/things/thing`,

@@ -150,7 +150,7 @@ async function startGateway(): Promise<{ child: ChildProcess; http: string; admi
   let output = ''
   for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
     output += chunk
-    const [, http, admin] = /the gateway is started http=(\d+) https=\d+ admin=(\d+)/.exec(output) ?? []
+    const [, http, admin] = /gateway started http=(\d+) https=\d+ admin=(\d+)/.exec(output) ?? []
     if (http === undefined) continue
     child.stdout.resume()
     return { child, http: `http://127.0.0.1:${http}`, admin: `http://127.0.0.1:${admin}` }

@@ -40,7 +40,7 @@ async function primary(): Promise<void> {
     list,
     seed: fingerprints.seed,
     remaining: () => Infinity,
-    moments: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    bounds: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
     realtimeStatus,
     logger,
   })
@@ -65,13 +65,13 @@ async function primary(): Promise<void> {
     first ||= performance.now()
     timed(() => subscription.receive(message as WorkerMessage))
   })
-  while (subscription.status()?.state !== 'in step' || (subscription.status()?.lag.entries ?? 1) > 0) {
+  while (subscription.status()?.state !== 'in sync' || (subscription.status()?.lag.entries ?? 1) > 0) {
     await once(child, 'message')
   }
   const status = subscription.status()
   console.log(`${ENTRIES} entries, ${Math.round(list.bytes / 2 ** 20)} MB in the primary`)
   console.log(
-    `from hello to in step: ${Math.round(performance.now() - first)} ms (process start ${Math.round(first - started)} ms)`,
+    `from hello to in sync: ${Math.round(performance.now() - first)} ms (process start ${Math.round(first - started)} ms)`,
   )
   console.log(
     `primary's work: ${Math.round(work)} ms, longest step ${longest.toFixed(2)} ms (${longestCpu.toFixed(2)} ms of CPU)`,

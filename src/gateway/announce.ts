@@ -5,23 +5,23 @@ import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRev
 import { MAX_ID_LENGTH, revocationEvent } from '../sources/message/index.js'
 import { within } from '../time/index.js'
 
-/** What became of a revocation at one place. */
+/** The outcome of a revocation at the store or the topic. */
 export interface Announcement {
   readonly target: 'store' | 'topic'
-  /** Which one, for people. */
+  /** Its name, for people. */
   readonly name: string
-  /** `cannot`: revocations cannot be put there at all. */
+  /** `cannot`: the store does not take revocations. */
   readonly outcome: 'taken' | 'failed' | 'cannot'
   /** Why it failed. Holds no secret. */
   readonly reason?: string
 }
 
-/** Milliseconds that a store may take. */
+/** Longest time for a put, ms. */
 const PUT_TIMEOUT = 20_000
 
 /**
- * Puts a revocation to the configured store and publishes it to the configured topic, at the same time. One that fails
- * does not keep the other from it. Empty if neither is configured. Throws `SourceError` for a source that cannot be made.
+ * Puts a revocation to the configured store and publishes it to the configured topic, in parallel; one may
+ * fail without the other. Empty if neither is configured. Throws `SourceError` for a source that cannot be created.
  */
 export async function announce(config: Config, record: TokenRevocation, logging: Logging): Promise<Announcement[]> {
   const store = await openStore(config, logging)
@@ -56,8 +56,9 @@ function tooLate(): Error {
 }
 
 async function publish(topic: TopicPublisher, record: TokenRevocation): Promise<void> {
-  // Gateways would drop it without a word to us.
-  if (record.id.length > MAX_ID_LENGTH) throw new Error(`a topic carries ids of up to ${MAX_ID_LENGTH} characters`)
+  // Gateways would silently drop it.
+  if (record.id.length > MAX_ID_LENGTH)
+    throw new Error(`an id on a topic must have at most ${MAX_ID_LENGTH} characters`)
   await topic.publish(revocationEvent(record))
 }
 

@@ -1,16 +1,17 @@
+import { availableParallelism } from 'node:os'
 import { type Api, formatProblem, loadApis } from '../apis/index.js'
 import { type Config, type ConfigWarning, describeProblem, loadConfig } from '../config/index.js'
 
-/** Everything that a configuration file leads to, read and checked, with nothing started. */
+/** A configuration file and the API definitions that it names, read and checked. */
 export interface Inputs {
   readonly config: Config
   readonly apis: readonly Api[]
   readonly warnings: readonly string[]
-  /** What needs no attention, and explains what the gateway does. */
+  /** Notes that need no action. */
   readonly notes: readonly string[]
 }
 
-/** Reads a configuration and the API definitions that it names. Throws what is wrong with them, all of it at once. */
+/** Reads a configuration and the API definitions that it names. Throws all problems at once. */
 export async function readInputs(configFile: string): Promise<Inputs> {
   const { config, warnings } = await loadConfig(configFile, process.env)
   const definitions = await loadApis({ directory: config.apiDefinitions, entries: config.apis, configFile })
@@ -26,16 +27,21 @@ export async function readInputs(configFile: string): Promise<Inputs> {
   }
 }
 
-/** What is no error, and surely not what anybody wants. */
+/** Valid configuration that is probably a mistake. */
 function* doubts(config: Config, apis: readonly Api[]): Generator<string> {
   const { realtime, persistent } = config.tokenRevocationConfig
-  if (apis.length === 0) yield 'there is no API: put an OpenAPI file into apiDefinitions, or write [[apis]]'
+  if (apis.length === 0) yield 'no API configured: put an OpenAPI file into apiDefinitions, or add [[apis]]'
   const secured = apis.some(({ resources }) => resources.some((resource) => resource.secured))
   if (secured && config.jwtTokenConfig.length === 0 && config.keyManager === undefined) {
-    yield 'nobody can call the protected APIs: name an issuer of tokens in [[jwtTokenConfig]], or a [keyManager]'
+    yield 'no token can be valid for the protected APIs: configure an issuer in [[jwtTokenConfig]], or a [keyManager]'
   }
   if (persistent.enablePersistentStorageRetrieval) return
   yield realtime.enableRealtimeMessageRetrieval
-    ? 'without a persistent store, what is published while the broker is away is lost'
-    : 'no source of revocations is configured: revoked tokens are accepted'
+    ? 'no persistent store configured: revocations published while the broker is unreachable are lost'
+    : 'no revocation source configured: revoked tokens are accepted'
+}
+
+/** Number of processes that serve: `[server] workers`. */
+export function workerCount(workers: number | 'auto'): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }

@@ -4,16 +4,16 @@ import { RevocationList } from '../revocation/index.js'
 import { sourcesIdentity } from '../sources/index.js'
 import type { Fingerprinter } from '../token/index.js'
 
-/** A journal as it can be read now. */
+/** The current content of a journal. */
 export interface InspectedJournal {
   readonly path: string
   readonly tokens: number
   readonly rules: number
-  /** What has been lost, and was neither listed since nor accepted. */
+  /** Losses that were neither made up by a listing nor accepted. */
   readonly damages: readonly Damage[]
 }
 
-/** Reads the journal that a configuration names, and leaves it as it is. */
+/** Reads the journal that a configuration names, without changing it. */
 export async function inspectJournal(config: Config): Promise<InspectedJournal> {
   const { journal, retention } = config.tokenRevocationConfig
   const { timestampSkew } = config.server
@@ -23,7 +23,7 @@ export async function inspectJournal(config: Config): Promise<InspectedJournal> 
   return { path: journal.path, ...loading.into.list.size, damages }
 }
 
-/** Accepts what a journal has lost, for the gateway that has it or will have it; false: it has no such damage. */
+/** Accepts a loss of a journal, for the gateway that owns it now or later. `false`: the journal has no such damage. */
 export async function acceptDamagedJournal(config: Config, id: string): Promise<boolean> {
   const { path, damages } = await inspectJournal(config)
   if (!damages.some((damage) => damage.id === id)) return false

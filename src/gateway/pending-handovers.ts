@@ -2,7 +2,7 @@ import { describeError } from '../logging/index.js'
 import { type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
 import type { HandoverFailure, ToPrimary } from './messages.js'
 
-/** How long the primary's word is waited for, ms: longer than it waits for its disk, its store and its workers. */
+/** How long to wait for the primary's answer, ms: longer than it waits for its disk, its store and its workers. */
 export const HANDOVER_TIMEOUT = 8_000
 
 interface Pending {
@@ -12,12 +12,12 @@ interface Pending {
 }
 
 export interface HandoverOptions {
-  /** To the primary. `undelivered` is called if the message can't be sent. */
+  /** Sends to the primary. Calls `undelivered` if the message can't be sent. */
   readonly send: (message: ToPrimary, undelivered: () => void) => void
   readonly timeout?: number
 }
 
-/** Revocations that came through this worker, were handed to the primary, and wait for its word. */
+/** Revocations that arrived through this worker and wait for the primary's answer. */
 export class PendingHandovers {
   readonly #options: HandoverOptions
   readonly #pending = new Map<number, Pending>()
@@ -28,8 +28,8 @@ export class PendingHandovers {
   }
 
   /**
-   * Resolves when the primary has confirmed the revocation. Rejects with {@link UnconfirmedRevocation} when it says that it
-   * can't, when it says nothing, and when it is gone: that it was told proves nothing.
+   * Hands a revocation to the primary; resolves when it has confirmed it. Rejects with {@link UnconfirmedRevocation} when the
+   * primary reports a failure, does not answer in time, or is gone: a message sent proves nothing.
    */
   revoke(record: RevocationRecord | undefined): Promise<void> {
     const number = ++this.#last
@@ -42,7 +42,7 @@ export class PendingHandovers {
     })
   }
 
-  /** The primary's word, or what stands for it. */
+  /** The primary's answer, or a failure in its place. */
   settle(number: number, failure: HandoverFailure | undefined): void {
     const pending = this.#pending.get(number)
     if (pending === undefined) return
@@ -52,7 +52,7 @@ export class PendingHandovers {
     else pending.reject(new UnconfirmedRevocation(failure.code, failure.message))
   }
 
-  /** The primary is gone, and its word will not come. */
+  /** The primary is gone: fails all that wait. */
   lost(): void {
     for (const number of [...this.#pending.keys()])
       this.settle(number, { code: 'ERR_REVOCATION_HANDOVER', message: GONE })
@@ -61,7 +61,7 @@ export class PendingHandovers {
 
 const GONE = 'the primary process is gone'
 
-/** What a worker is told of a revocation: nothing more than its number, or why it can't be confirmed. */
+/** The primary's answer for a revocation: empty, or why it is not confirmed. Never rejects. */
 export async function outcomeOf(revocation: Promise<void>): Promise<{ failure?: HandoverFailure }> {
   try {
     await revocation

@@ -1,6 +1,6 @@
 import { RouteTable } from '../apis/index.js'
 import { type Authenticator, openAuthentication } from '../auth/index.js'
-import { ensureSelfSigned, readKeyPair, readKeyStore, readTrustStore } from '../certificates/index.js'
+import { readKeyStore, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import {
   CONNECT_TIMEOUT,
@@ -13,32 +13,23 @@ import {
 import { type Logging, silent } from '../logging/index.js'
 import { type BodyPace, OpenRequests, type UpgradeOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
-import {
-  KeyManagerEndpoints,
-  LIST_NOT_KNOWN,
-  type Listener,
-  type ListenerRole,
-  type ListenerTls,
-  listen,
-  RequestHandler,
-  RevokeEndpoint,
-} from '../server/index.js'
+import { KeyManagerEndpoints, LIST_NOT_KNOWN, type Listener, RequestHandler, RevokeEndpoint } from '../server/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
-import type { Inputs } from './inputs.js'
-import { opened } from './listen-failure.js'
-import { workerCount } from './worker-count.js'
+import { type Inputs, workerCount } from './inputs.js'
+import { openListeners, ownCertificate } from './listeners.js'
 
-/** What answers requests: connections to upstreams, the pipeline, the listeners. One a process that serves. */
+/** The serving half of a process: listeners, pipeline, connections to upstreams. */
 export interface Serving {
   readonly httpPort: number
   readonly httpsPort: number
   readonly tokenPort?: number
-  /** Stops accepting, lets open requests end (`[server] stopTimeout`), and lets go of the upstreams. */
+  /** Stops accepting, lets open requests end (`[server] stopTimeout`), and closes the connections to upstreams. */
   close(): Promise<void>
 }
 
 /**
- * Opens the listeners. `revokeHere` enters a revocation that came through one of them. Throws what kept one from opening; then nothing is left open.
+ * Opens the listeners. `revokeHere` takes the revocations that arrive through them. Throws if a listener cannot be opened;
+ * then none is left open.
  */
 export async function serve(
   inputs: Inputs,
@@ -55,7 +46,7 @@ export async function serve(
     const closed = listeners.map((listener) => listener.close(config.server.stopTimeout))
     handler?.goAway()
     await Promise.all(closed)
-    await client.destroy() // nobody waits for an upstream any more
+    await client.destroy() // no request needs an upstream any more
   }
   try {
     const { fingerprints } = revocations
@@ -128,7 +119,7 @@ function bodyPace({ minBodyRate, bodyGracePeriod }: Config['listenerConfig']): {
   return minBodyRate === 0 ? {} : { bodyPace: { bytesPerSecond: minBodyRate, grace: bodyGracePeriod } }
 }
 
-/** Where open requests are noted, so that a revocation ends those of its token, and a list that is not known all of them. */
+/** Tracks open requests: a revocation ends those of its token; a list that stops being known ends all with a token. */
 function endedByRevocations(revocations: LiveRevocations, logging: Logging): OpenRequests<TokenIdentity> {
   const log = logging('OpenRequests')
   const reason = new Error('the token was revoked')
@@ -143,7 +134,7 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
     const ended = open.end(entry, (identity) => revocations.find(identity) !== undefined, reason)
     if (ended === 0) return
     total += ended
-    log.info('open requests of a revoked token were ended', { requests: ended, sinceStart: total })
+    log.info('open requests of a revoked token ended', { requests: ended, sinceStart: total })
   })
   revocations.onUnknown(() => {
     const requests = open.endAll(LIST_NOT_KNOWN)
@@ -153,8 +144,8 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
 }
 
 /**
- * Reads every key, certificate and store that the configuration names, and lets go of it again. Throws what is wrong with
- * the first that is no good.
+ * Reads every key, certificate and key store that the configuration names, to check them. Throws what is wrong with the
+ * first invalid one.
  */
 export async function tryKeys(config: Config): Promise<void> {
   await ownCertificate(config)
@@ -185,7 +176,7 @@ async function readClientOptions({ httpClients, listenerConfig, server }: Config
   }
 }
 
-/** How it connects WebSockets. One on which nothing happens ends as a listener's connections do. */
+/** How the gateway connects WebSockets. An idle one is closed after the listener's time-out. */
 function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): UpgradeOptions {
   return {
     tls: sharedTls(client),
@@ -193,82 +184,4 @@ function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): 
     answerTimeout: RESPONSE_TIMEOUT,
     idleTimeout: listenerConfig.timeout,
   }
-}
-
-async function openListeners(
-  { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
-  handler: RequestHandler,
-  logging: Logging,
-  onOpened: (listener: Listener) => void,
-): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
-  const limits = {
-    maxHeaderSize: listenerConfig.maxHeaderSize,
-    maxUriLength: listenerConfig.maxUriLength,
-    timeout: listenerConfig.timeout,
-    keepAlive: listenerConfig.keepAlive !== 'NEVER',
-    maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
-  }
-  const open = async (
-    role: ListenerRole,
-    key: 'httpPort' | 'httpsPort' | 'tokenListenerPort',
-    tls?: ListenerTls,
-  ): Promise<Listener> => {
-    const { host, [key]: port } = listenerConfig
-    const options = {
-      host,
-      port,
-      limits,
-      onRequest: handler.listener(role),
-      onUpgrade: handler.upgradeListener(role),
-      onError: (error: Error) => logging('Listener').error('listener error', error, { port }),
-    }
-    const start = () => listen(tls === undefined ? options : { ...options, tls })
-    const listener = await opened(start, { section: 'listenerConfig', key, host, port })
-    onOpened(listener)
-    return listener
-  }
-  const { key, cert } = await listenerCertificate({ listenerConfig, server })
-  const versions = mutualSSLConfig.protocolVersions
-  const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
-  const tls = { key, cert, minVersion, maxVersion }
-  return {
-    http: await open('http', 'httpPort'),
-    https: await open('https', 'httpsPort', tls),
-    token: keyManager === undefined ? undefined : await open('token', 'tokenListenerPort', tls),
-  }
-}
-
-/** The certificate of the HTTPS listeners; without one in the configuration, finds or makes one and names its file. */
-export async function listenerCertificate({
-  listenerConfig,
-  server,
-}: Pick<Config, 'listenerConfig' | 'server'>): Promise<{ cert: string; key: string; selfSigned?: string }> {
-  const own = await ownCertificate({ listenerConfig })
-  if (own !== undefined) return own
-  const { stateDirectory } = server
-  try {
-    const { cert, key, certFile: selfSigned } = await ensureSelfSigned(stateDirectory)
-    return { cert, key, selfSigned }
-  } catch (cause) {
-    throw new StateDirectoryError(stateDirectory, cause)
-  }
-}
-
-/** `[server] stateDirectory` is no directory that can be written to. */
-export class StateDirectoryError extends Error {
-  readonly code = 'ERR_STATE_DIRECTORY'
-
-  constructor(directory: string, cause: unknown) {
-    super(`server.stateDirectory: nothing can be kept in ${directory}; name a directory that this user may write to`, {
-      cause,
-    })
-    this.name = 'StateDirectoryError'
-  }
-}
-
-/** The one that the configuration names, if any. */
-async function ownCertificate({ listenerConfig }: Pick<Config, 'listenerConfig'>) {
-  const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
-  if (certFile !== undefined && keyFile !== undefined) return readKeyPair(certFile, keyFile, keyStorePassword)
-  return keyStorePath === undefined ? undefined : readKeyStore(keyStorePath, keyStorePassword)
 }

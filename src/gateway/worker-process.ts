@@ -5,9 +5,9 @@ import type { RevocationRecord } from '../revocation/index.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
 
-/** A worker that has left a message unanswered for so long (ms), or has not said hello, hangs. */
+/** A worker that has not acknowledged a message for so long (ms), or has not said hello, hangs. */
 const HANGS_AFTER = 30_000
-/** One that has left a message unanswered for so long (ms) stands still, for now. */
+/** A worker that has not acknowledged a message for so long (ms) is stalled for now. */
 const SILENT_AFTER = 5_000
 /** Milliseconds beyond `stopTimeout` that a worker has to exit. */
 const EXIT_GRACE = 5_000
@@ -26,14 +26,15 @@ export interface WorkerStatus extends Partial<FollowerStatus> {
 
 export interface WorkerEvents {
   listening(ports: Ports): void
-  /** A revocation came through it; rejects if it can't be confirmed. */
+  /** A revocation arrived through it; rejects if it can't be confirmed. */
   revoke(record: RevocationRecord | undefined): Promise<void>
-  /** It said why it cannot serve; it exits next. */
+  /** It reported why it cannot serve; it exits next. */
   failed(error: Error): void
+  /** It has exited, or could not be started. Called once. */
   exited(how: { readonly status: string; readonly lived: number }): void
 }
 
-/** One worker, from its start to its exit. */
+/** One worker, from its start to its exit. The constructor throws if the process cannot be forked. */
 export class WorkerProcess {
   readonly #worker: Worker
   readonly #subscription: ReturnType<Publisher['subscribe']>
@@ -53,13 +54,17 @@ export class WorkerProcess {
     worker.on('message', (message: unknown) => {
       if (isWorkersMessage<ToPrimary>(message)) this.#receive(message, events)
     })
-    worker.on('error', (error) => logger.error('a worker', error, { worker: this.pid }))
     this.#exited = new Promise((resolve) => {
-      worker.once('exit', (code: number | null, signal: string | null) => {
+      const ended = (status: string) => {
         this.#listening = false
         this.#subscription.close()
         resolve()
-        events.exited({ status: signal ?? String(code), lived: performance.now() - this.#startedAt })
+        events.exited({ status, lived: performance.now() - this.#startedAt })
+      }
+      worker.once('exit', (code: number | null, signal: string | null) => ended(signal ?? String(code)))
+      worker.on('error', (error) => {
+        logger.error('worker process error', error, { worker: this.pid })
+        if (worker.process.pid === undefined) ended('not started') // no exit follows
       })
     })
   }
@@ -68,7 +73,7 @@ export class WorkerProcess {
     return this.#worker.process.pid ?? 0
   }
 
-  /** Whether it answers requests: one that stands still answers nothing. */
+  /** Whether it answers requests: it listens and is not stalled. */
   get serves(): boolean {
     return this.#listening && (this.#subscription.status()?.lag.ms ?? 0) < SILENT_AFTER
   }
@@ -82,12 +87,12 @@ export class WorkerProcess {
     return { pid: this.pid, listening: this.#listening, ...this.#subscription.status() }
   }
 
-  /** Ends a worker that hangs. Call it at intervals: it is not taken for hanging when it was this process that stood still. */
+  /** Kills a worker that hangs. Call at intervals: needs two in a row, in case this process itself was suspended. */
   endIfHanging(): void {
     const lag = this.#subscription.status()?.lag.ms ?? performance.now() - this.#startedAt
     this.#unanswered = lag > HANGS_AFTER ? this.#unanswered + 1 : 0
     if (this.#unanswered < 2) return
-    this.#logger.error('a worker does not answer: it is ended', undefined, { worker: this.pid })
+    this.#logger.error('worker unresponsive; killing it', undefined, { worker: this.pid })
     this.kill()
   }
 
@@ -119,7 +124,7 @@ export class WorkerProcess {
     }
   }
 
-  /** What cannot be sent any more is for nobody: the worker's exit follows. */
+  /** A message that cannot be sent any more does not matter: the worker is exiting. */
   #send(message: ToWorker): void {
     if (this.#worker.isConnected()) this.#worker.process.send(message, () => undefined)
   }

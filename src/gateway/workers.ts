@@ -3,11 +3,15 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from '../logging/index.js'
 import type { Publisher } from '../replication/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
-import { CrashPause } from './crash-pause.js'
+import { Backoff } from '../time/index.js'
 import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
 
-/** How often it is looked whether a worker hangs, ms. */
+/** Interval of checks for workers that hang, ms. */
 const WATCH_INTERVAL = 5_000
+const RESTART_FIRST = 100
+const RESTART_LAST = 30_000
+/** A worker that lived this long, ms, did not fail at its start. */
+const HEALTHY_AFTER = 30_000
 
 export interface WorkersOptions {
   readonly configFile: string
@@ -15,12 +19,12 @@ export interface WorkersOptions {
   /** Milliseconds that open requests have when the workers are stopped. */
   readonly stopTimeout: number
   readonly publisher: Publisher
-  /** Enters a revocation that came through a worker; resolves when it is durable and every worker enforces it. */
+  /** Takes a revocation that arrived through a worker; resolves when it is durable and every worker enforces it. */
   readonly revoke: (record: RevocationRecord | undefined) => Promise<void>
   readonly logger: Logger
 }
 
-/** A number of workers that is kept: one that dies is replaced. */
+/** Keeps a number of workers running: one that exits, or cannot be started, is replaced. */
 export class Workers {
   readonly #options: WorkersOptions
   readonly #running = new Set<WorkerProcess>()
@@ -37,7 +41,7 @@ export class Workers {
     process.once('exit', this.#endAll)
   }
 
-  /** Starts the workers; resolves when the first listens. Throws if one dies before; then none is left running. */
+  /** Starts the workers; resolves when the first listens. Throws if one exits before that; then none is left running. */
   static async start(options: WorkersOptions): Promise<{ workers: Workers; ports: Ports }> {
     // See docs/adr/0003: workers accept for themselves.
     if (process.env.NODE_CLUSTER_SCHED_POLICY === undefined) cluster.schedulingPolicy = cluster.SCHED_NONE
@@ -47,7 +51,7 @@ export class Workers {
     try {
       const ports = await new Promise<Ports>((resolve, reject) => {
         workers.#onFirst = { resolve, reject }
-        for (let i = 0; i < options.count; i++) workers.#fork(new CrashPause())
+        for (let i = 0; i < options.count; i++) workers.#fork(new RestartDelay())
       })
       return { workers, ports }
     } catch (error) {
@@ -59,7 +63,7 @@ export class Workers {
     }
   }
 
-  /** Whether whoever connects meets a worker that knows the list. */
+  /** Whether every worker that serves knows the list, and at least one serves. */
   get knows(): boolean {
     const serving = [...this.#running].filter((worker) => worker.serves)
     return serving.length > 0 && serving.every((worker) => worker.knows)
@@ -69,7 +73,7 @@ export class Workers {
     return [...this.#running].map((worker) => worker.status())
   }
 
-  /** Lets open requests end (`stopTimeout`); resolves when no worker is left. */
+  /** Lets open requests end (`stopTimeout`); resolves when all workers have exited. */
   async close(): Promise<void> {
     this.#closing = true
     clearInterval(this.#watch)
@@ -78,35 +82,58 @@ export class Workers {
     process.off('exit', this.#endAll)
   }
 
-  #fork(pause: CrashPause): void {
+  #fork(delay: RestartDelay): void {
+    const ended = (pid: number, status: string, lived: number) => {
+      if (this.#closing) return
+      this.#onFirst?.reject(new Error(`a worker exited before it listened (${status})`))
+      this.#replace(delay, pid, status, lived)
+    }
+    try {
+      this.#start(ended)
+    } catch (error) {
+      this.#options.logger.error('cannot fork a worker', error)
+      ended(0, 'not started', 0)
+    }
+  }
+
+  #start(ended: (pid: number, status: string, lived: number) => void): void {
     const { publisher, logger } = this.#options
     const worker = new WorkerProcess(publisher, logger, {
       listening: (ports) => {
-        logger.info('a worker listens', { worker: worker.pid })
+        logger.info('worker listening', { worker: worker.pid })
         this.#onFirst?.resolve(ports)
       },
       revoke: this.#options.revoke,
       failed: (error) => {
-        logger.error('a worker cannot serve', error, { worker: worker.pid })
+        logger.error('worker failed to start', error, { worker: worker.pid })
         this.#onFirst?.reject(error)
       },
       exited: ({ status, lived }) => {
         this.#running.delete(worker)
-        if (this.#closing) return
-        this.#onFirst?.reject(new Error(`a worker ended before it listened (${status})`))
-        this.#replace(pause, worker.pid, status, lived)
+        ended(worker.pid, status, lived)
       },
     })
     this.#running.add(worker)
   }
 
-  #replace(pause: CrashPause, pid: number, status: string, lived: number): void {
-    const delay = pause.next(lived)
-    this.#options.logger.error('a worker ended; another takes its place', undefined, { worker: pid, status, delay })
+  #replace(delay: RestartDelay, pid: number, status: string, lived: number): void {
+    const ms = delay.next(lived)
+    this.#options.logger.error('worker exited; restarting it', undefined, { worker: pid, status, delay: ms })
     const timer = setTimeout(() => {
       this.#pauses.delete(timer)
-      this.#fork(pause)
-    }, delay)
+      this.#fork(delay)
+    }, ms)
     this.#pauses.add(timer)
+  }
+}
+
+/** How long to wait before a worker is restarted: 100 ms, doubled with each exit soon after a start, at most 30 s. */
+export class RestartDelay {
+  readonly #backoff = new Backoff({ first: RESTART_FIRST, max: RESTART_LAST })
+
+  /** @param lived milliseconds from its start to its exit */
+  next(lived: number): number {
+    if (lived >= HEALTHY_AFTER) this.#backoff.reset()
+    return this.#backoff.next()
   }
 }

@@ -7,7 +7,7 @@ interface Waiting {
   readonly reject: (error: UnconfirmedRevocation) => void
 }
 
-/** Whoever waits until every worker enforces the list up to some sequence number; in the order in which they came. */
+/** Calls that wait until every worker enforces the list up to a sequence number, in order of arrival. */
 export class PendingEnforcements {
   #waiting: Waiting[] = []
 
@@ -15,12 +15,12 @@ export class PendingEnforcements {
     return this.#waiting.length === 0
   }
 
-  /** Resolves once `sequence` is {@link settle}d; rejects with {@link UnconfirmedRevocation} if that is not so by `until`. */
+  /** Resolves once `sequence` is {@link settle}d; rejects with {@link UnconfirmedRevocation} if that takes beyond `until`. */
   wait(sequence: number, until: number): Promise<void> {
     return new Promise((resolve, reject) => this.#waiting.push({ sequence, until, resolve, reject }))
   }
 
-  /** Every worker enforces the list up to `sequence`; it is `now`. */
+  /** Every worker enforces the list up to `sequence`, at time `now`. */
   settle(sequence: number, now: number): void {
     const left = this.#waiting.findIndex((each) => each.sequence > sequence && each.until > now)
     for (const each of this.#waiting.splice(0, left < 0 ? this.#waiting.length : left)) {
@@ -29,7 +29,7 @@ export class PendingEnforcements {
     }
   }
 
-  /** Nobody will know. */
+  /** Rejects all that wait. */
   close(): void {
     for (const { reject } of this.#waiting.splice(0)) reject(notEnforced('the gateway is stopping'))
   }

@@ -1,44 +1,44 @@
 import type { EntryBlock } from '../revocation/index.js'
 import { LEASE, type Lease, type PrimaryMessage, type PrimaryWord } from './messages.js'
 
-/** Blocks of a snapshot that are under way at a time: about half a megabyte. */
+/** Unacknowledged blocks of a snapshot at a time: about half a megabyte. */
 const WINDOW = 8
-/** The longest that they keep the primary at a time, ms. A collection of garbage may fall into it, and takes a few more. */
+/** Longest time that sending them may block the primary, ms; a garbage collection may add a few. */
 const SLICE = 1
-/** For how long what a worker began within its lease may be under way, ms: a look at the list, and the write that follows. */
+/** Milliseconds after its lease within which a worker finishes what it began before: a look-up, and the write that follows. */
 const PASSING = 250
 
 export interface FollowerLimits {
-  /** Entries that may be under way to a worker: beyond that it is primed anew instead. */
+  /** Unacknowledged entries; beyond that the worker gets a new snapshot instead. */
   readonly entries: number
-  /** Messages that may be. */
+  /** Unacknowledged messages. */
   readonly messages: number
 }
 
 /** About 8 MB of tokens. */
 export const LIMITS: FollowerLimits = { entries: 500_000, messages: 10_000 }
 
-export type FollowerState = 'priming' | 'in step' | 'behind'
+export type FollowerState = 'priming' | 'in sync' | 'behind'
 
-/** How a worker's replica stands. */
+/** State of a worker's replica. */
 export interface FollowerStatus {
   readonly state: FollowerState
-  /** The primary's sequence number that the replica is known to have reached. */
+  /** The primary's sequence number that the replica has acknowledged. */
   readonly acknowledged: number
-  /** What it has not acknowledged: entries, and for how long the oldest message has been under way (ms). */
+  /** Not acknowledged: entries, and the age of the oldest message (ms). */
   readonly lag: { readonly entries: number; readonly ms: number }
 }
 
-/** What a follower asks of the list that it follows. */
-export interface Leader {
+/** The primary's list, as followers use it. */
+export interface PrimaryList {
   readonly seed: Uint8Array
   readonly sequence: number
   sources(): readonly string[]
   export(): Iterator<EntryBlock>
-  /** Sends what has changed, now. */
+  /** Sends pending changes now. */
   flush(): void
   lease(): Lease
-  /** Whether revocations come at once. */
+  /** Whether the topic subscription is live. */
   readonly isLive: boolean
   now(): number
 }
@@ -50,9 +50,9 @@ interface UnderWay {
   readonly sentAt: number
 }
 
-/** The primary's side of one worker's replica: what it was sent, what it has acknowledged, what it still needs. */
+/** The primary's side of one worker's replica: what was sent, what is acknowledged, what is missing. */
 export class Follower {
-  readonly #leader: Leader
+  readonly #list: PrimaryList
   readonly #send: (message: PrimaryMessage) => void
   readonly #limits: FollowerLimits
   readonly #changed: (state: FollowerState) => void
@@ -63,69 +63,69 @@ export class Follower {
   #blocks = 0
   #acknowledged = 0
   #sources = 0
-  #told: { n: number; lease: Lease } | undefined
-  #agreed: Lease | undefined
-  /** Until when something may leave the worker by what it was told; monotonic ms. */
+  #offered: { n: number; lease: Lease } | undefined
+  #accepted: Lease | undefined
+  /** Until when the worker may serve by the leases sent so far; monotonic ms. */
   #leaseEnds = 0
   #snapshot: Iterator<EntryBlock> | undefined
   #later: NodeJS.Immediate | undefined
 
-  /** @param changed called when the replica gets into step or falls behind */
+  /** @param changed called when the state changes */
   constructor(
-    leader: Leader,
+    list: PrimaryList,
     send: (message: PrimaryMessage) => void,
     limits: FollowerLimits,
     changed: (state: FollowerState) => void,
   ) {
-    this.#leader = leader
+    this.#list = list
     this.#send = send
     this.#limits = limits
     this.#changed = changed
   }
 
-  /** Sends the whole list, at the worker's pace. */
+  /** Sends a snapshot of the list, at the worker's pace. */
   prime(): void {
     this.#become('priming')
-    this.#say({ type: 'begin', seed: this.#leader.seed })
+    this.#post({ type: 'begin', seed: this.#list.seed })
     this.#sources = 0
-    this.#snapshot = this.#leader.export()
+    this.#snapshot = this.#list.export()
     this.#pump()
   }
 
-  /** Sends nothing more of a snapshot. */
+  /** Stops sending. */
   close(): void {
     this.#snapshot = undefined
     clearImmediate(this.#later)
   }
 
-  /** Changes of the list, in their binary form. */
+  /** Sends changes of the list, in binary form. */
   delta(blocks: readonly EntryBlock[], entries: number, sequence: number): void {
     if (this.#state === 'behind') return
     if (this.#entries + entries > this.#limits.entries || this.#underWay.length >= this.#limits.messages) {
       this.#snapshot = undefined
-      this.#told = undefined
+      this.#offered = undefined
       this.#become('behind')
-      this.#say({ type: 'stale' })
+      this.#post({ type: 'stale' })
       return
     }
     this.#tellSources()
-    this.#say({ type: 'delta', blocks, sequence }, entries)
+    this.#post({ type: 'delta', blocks, sequence }, entries)
   }
 
-  /** Says that the primary lives; not to a worker that has left the last such word unanswered. */
+  /** Renews the lease, unless the worker has not acknowledged the last renewal. */
   heartbeat(): void {
-    if (this.#state !== 'in step' || this.#told !== undefined) return
-    const lease = this.#leader.lease()
-    this.#say({ type: 'alive', ...lease })
-    this.#lend(lease)
+    if (this.#state !== 'in sync' || this.#offered !== undefined) return
+    const lease = this.#list.lease()
+    this.#post({ type: 'alive', ...lease })
+    this.#leased(lease)
   }
 
-  /** Revocations begin, or cease, to come at once. One that is behind hears of it with its next snapshot. */
+  /** Sends whether the topic is live. A follower that is behind gets it with the next snapshot. */
   realtime(isLive: boolean): void {
-    if (this.#state !== 'behind') this.#say({ type: 'realtime', isLive })
+    if (this.#state !== 'behind') this.#post({ type: 'realtime', isLive })
   }
 
-  /** The worker has applied all messages up to `n`, and so the list's changes up to `sequence`. */
+  /** The worker has applied all messages up to `n`, and so all changes up to `sequence`. */
   acknowledge(n: number, sequence: number): void {
     if (n > this.#sent) return
     this.#acknowledged = Math.max(this.#acknowledged, sequence)
@@ -134,28 +134,28 @@ export class Follower {
       this.#entries -= each.entries
       if (each.block) this.#blocks--
     }
-    if (this.#told !== undefined && this.#told.n <= n) {
-      this.#agreed = this.#told.lease
-      this.#told = undefined
+    if (this.#offered !== undefined && this.#offered.n <= n) {
+      this.#accepted = this.#offered.lease
+      this.#offered = undefined
     }
     if (this.#state === 'behind' && this.#underWay.length === 0) {
-      this.#leaseEnds = 0 // it has heard that it is behind
+      this.#leaseEnds = 0 // it knows that it is behind
       this.prime()
     } else this.#pump()
   }
 
-  /** Whether the worker answers for a list that is known. */
+  /** Whether the worker is in sync, with a lease for a known list. */
   get knows(): boolean {
-    const { knownUntil = 0, saidAt = 0 } = this.#agreed ?? {}
-    return this.#state === 'in step' && this.#leader.now() < Math.min(knownUntil, saidAt + LEASE)
+    const { knownUntil = 0, saidAt = 0 } = this.#accepted ?? {}
+    return this.#state === 'in sync' && this.#list.now() < Math.min(knownUntil, saidAt + LEASE)
   }
 
   /**
-   * Up to which sequence number the worker enforces the list: what it has applied; everything while it can't serve, which
-   * it does again only with all that was said before. What was sent, and a worker that stands still, count for nothing.
+   * Up to which sequence number the worker enforces the list: what it has acknowledged; or everything, once its lease is over:
+   * it serves again only after applying all earlier messages. Messages sent but not acknowledged do not count.
    */
   get enforcedUpTo(): number {
-    return this.#leader.now() < this.#leaseEnds ? this.#acknowledged : Number.POSITIVE_INFINITY
+    return this.#list.now() < this.#leaseEnds ? this.#acknowledged : Number.POSITIVE_INFINITY
   }
 
   status(): FollowerStatus {
@@ -164,8 +164,8 @@ export class Follower {
       state: this.#state,
       acknowledged: this.#acknowledged,
       lag: {
-        entries: Math.max(0, this.#leader.sequence - this.#acknowledged),
-        ms: oldest === undefined ? 0 : Math.round(this.#leader.now() - oldest.sentAt),
+        entries: Math.max(0, this.#list.sequence - this.#acknowledged),
+        ms: oldest === undefined ? 0 : Math.round(this.#list.now() - oldest.sentAt),
       },
     }
   }
@@ -186,37 +186,37 @@ export class Follower {
         return
       }
       this.#tellSources()
-      this.#say({ type: 'block', block: next.value }, 0, true)
+      this.#post({ type: 'block', block: next.value }, 0, true)
     }
   }
 
   #end(): void {
-    this.#leader.flush()
-    if (this.#snapshot === undefined) return // what was flushed was too much
+    this.#list.flush()
+    if (this.#snapshot === undefined) return // the flush put it behind
     this.#snapshot = undefined
-    this.realtime(this.#leader.isLive)
-    const lease = this.#leader.lease()
-    this.#say({ type: 'end', sequence: this.#leader.sequence, ...lease })
-    this.#lend(lease)
-    this.#become('in step')
+    this.realtime(this.#list.isLive)
+    const lease = this.#list.lease()
+    this.#post({ type: 'end', sequence: this.#list.sequence, ...lease })
+    this.#leased(lease)
+    this.#become('in sync')
   }
 
-  /** The word that was just said lets the worker serve for a while. */
-  #lend(lease: Lease): void {
-    this.#told = { n: this.#sent, lease }
+  /** The message just sent carries this lease. */
+  #leased(lease: Lease): void {
+    this.#offered = { n: this.#sent, lease }
     this.#leaseEnds = lease.saidAt + LEASE + PASSING
   }
 
   #tellSources(): void {
-    const names = this.#leader.sources()
+    const names = this.#list.sources()
     if (names.length === this.#sources) return
     this.#sources = names.length
-    this.#say({ type: 'sources', names: [...names] })
+    this.#post({ type: 'sources', names: [...names] })
   }
 
-  #say(word: PrimaryWord, entries = 0, block = false): void {
+  #post(word: PrimaryWord, entries = 0, block = false): void {
     const n = ++this.#sent
-    this.#underWay.push({ n, entries, block, sentAt: this.#leader.now() })
+    this.#underWay.push({ n, entries, block, sentAt: this.#list.now() })
     this.#entries += entries
     if (block) this.#blocks++
     this.#send({ n, ...word })

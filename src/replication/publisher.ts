@@ -6,30 +6,30 @@ import {
   type RealtimeStatus,
   type RevocationList,
 } from '../revocation/index.js'
-import type { Moments } from '../time/index.js'
+import type { TimeBounds } from '../time/index.js'
 import { PendingEnforcements } from './enforcements.js'
-import { Follower, type FollowerLimits, type FollowerStatus, type Leader, LIMITS } from './follower.js'
+import { Follower, type FollowerLimits, type FollowerStatus, LIMITS, type PrimaryList } from './follower.js'
 import { LEASE, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
-/** How often workers are told that the primary lives (ms); it is also how late they learn of a new `knownUntil`. */
+/** Interval of lease renewals (ms); also the delay with which workers learn of a new `knownUntil`. */
 const HEARTBEAT = 250
-/** Entries of a message, at most: encoding and applying so many takes about a millisecond. */
+/** Most entries of a message: encoding and applying them takes about a millisecond. */
 const ENTRIES_A_MESSAGE = 4_096
-/** Refused tokens that one message of a worker may name. */
+/** Most refused tokens of a worker's message. */
 const MAX_REFUSED = 1_000
-/** How long it is waited for workers to enforce a change (ms): a lease, at whose end the one that stands still can't serve. */
+/** How long to wait until workers enforce a change (ms): a lease, after which a stalled worker can't serve, and a margin. */
 const ENFORCED_WITHIN = LEASE + 1_500
 
 export interface PublisherOptions {
   readonly list: RevocationList
   /** The seed of the list's fingerprints. */
   readonly seed: Uint8Array
-  /** For how long the list is known yet, ms; Infinity for ever. */
+  /** For how long the list is still known, ms; Infinity for ever. */
   readonly remaining: () => number
   readonly realtimeStatus: RealtimeStatus
-  /** By which the list is swept. */
-  readonly moments: () => Moments
-  /** Told what time workers heard that it is. */
+  /** The times by which the list is swept. */
+  readonly bounds: () => TimeBounds
+  /** Receives the `Date`s of servers that workers report. */
   readonly witness?: (server: string, date: number) => void
   readonly logger: Logger
   readonly limits?: FollowerLimits
@@ -37,21 +37,21 @@ export interface PublisherOptions {
   readonly now?: () => number
 }
 
-/** A worker as the publisher sees it. */
+/** The publisher's connection to one worker. */
 export interface Subscription {
-  /** Takes what the worker said. */
+  /** Takes a message of the worker. */
   receive(message: WorkerMessage): void
   /** `undefined` until the worker has said hello. */
   status(): FollowerStatus | undefined
-  /** Whether the worker is in step and knows that the list is known. */
+  /** Whether the worker is in sync, with a lease for a known list. */
   knows(): boolean
   close(): void
 }
 
-/** Keeps the replicas of all workers equal to the list: snapshots for new ones, then every change, in batches a turn. */
+/** Keeps the workers' replicas equal to the list: a snapshot first, then every change, batched per turn of the event loop. */
 export class Publisher {
   readonly #options: PublisherOptions
-  readonly #leader: Leader
+  readonly #primary: PrimaryList
   readonly #followers = new Set<Follower>()
   readonly #enforcements = new PendingEnforcements()
   readonly #unsubscribe: readonly (() => void)[]
@@ -64,7 +64,7 @@ export class Publisher {
     this.#options = options
     const now = options.now ?? monotonic
     const sequence = () => this.#sequence
-    this.#leader = {
+    this.#primary = {
       seed: options.seed,
       get sequence() {
         return sequence()
@@ -75,7 +75,7 @@ export class Publisher {
       lease: () => {
         const saidAt = now()
         const remaining = options.remaining()
-        return { knownUntil: remaining > 0 ? saidAt + remaining : 0, saidAt, moments: options.moments() }
+        return { knownUntil: remaining > 0 ? saidAt + remaining : 0, saidAt, bounds: options.bounds() }
       },
       get isLive() {
         return options.realtimeStatus.isLive
@@ -88,19 +88,19 @@ export class Publisher {
         this.#followers.forEach((follower) => void follower.realtime(isLive)),
       ),
     ]
-    // After a look at what has come: a primary that stood still hears first what was revoked meanwhile.
+    // After pending input: a primary that was suspended first learns what was revoked meanwhile.
     this.#timer = setInterval(() => setImmediate(() => this.heartbeat()), HEARTBEAT)
     this.#timer.unref()
   }
 
-  /** Begins to serve a worker; it is sent the list when it says hello. */
+  /** Serves a worker: it gets the list when it says hello. */
   subscribe(name: string, send: (message: PrimaryMessage) => void): Subscription {
     const { logger, limits } = this.#options
     let follower: Follower | undefined
     const hello = () => {
-      const next = new Follower(this.#leader, send, limits ?? LIMITS, (state) => {
-        if (state === 'behind') logger.warn('a worker fell behind: it gets the list anew', { worker: name })
-        else logger.debug('a worker’s replica', { worker: name, state })
+      const next = new Follower(this.#primary, send, limits ?? LIMITS, (state) => {
+        if (state === 'behind') logger.warn('worker fell behind; sending a full snapshot', { worker: name })
+        else logger.debug('worker replica state changed', { worker: name, state })
       })
       follower = next
       this.#followers.add(next)
@@ -112,7 +112,7 @@ export class Publisher {
           follower?.acknowledge(message.n, message.sequence)
           this.#settle()
         } else if (message.type === 'refused') this.#refused(message.tokens)
-        else if (message.type === 'date') this.#options.witness?.(message.server, message.ahead + this.#leader.now())
+        else if (message.type === 'date') this.#options.witness?.(message.server, message.ahead + this.#primary.now())
         else if (follower === undefined) hello()
       },
       status: () => follower?.status(),
@@ -126,7 +126,7 @@ export class Publisher {
     }
   }
 
-  /** Tells every worker that the primary lives, and until when the list is known. */
+  /** Renews every worker's lease, with until when the list is known. */
   heartbeat(): void {
     this.flush()
     for (const follower of this.#followers) follower.heartbeat()
@@ -134,15 +134,15 @@ export class Publisher {
   }
 
   /**
-   * Resolves when every worker enforces what the list holds now: it has applied it, or it can't serve before it has, because
-   * it is being sent the list, its lease is over, or it has ended. Rejects with `UnconfirmedRevocation` after 6.5 s.
+   * Resolves when every worker enforces what the list holds now: it has applied it, or cannot serve before it has (it awaits a
+   * snapshot, its lease is over, or it has exited). Rejects with `UnconfirmedRevocation` after 6.5 s.
    */
   enforced(): Promise<void> {
     if (this.#enforcedUpTo() >= this.#sequence) return Promise.resolve()
-    return this.#enforcements.wait(this.#sequence, this.#leader.now() + ENFORCED_WITHIN)
+    return this.#enforcements.wait(this.#sequence, this.#primary.now() + ENFORCED_WITHIN)
   }
 
-  /** Sends what has changed since the last time. */
+  /** Sends the changes since the last flush. */
   flush(): void {
     clearImmediate(this.#scheduled)
     this.#scheduled = undefined
@@ -172,7 +172,7 @@ export class Publisher {
   }
 
   #settle(): void {
-    if (!this.#enforcements.isEmpty) this.#enforcements.settle(this.#enforcedUpTo(), this.#leader.now())
+    if (!this.#enforcements.isEmpty) this.#enforcements.settle(this.#enforcedUpTo(), this.#primary.now())
   }
 
   #changed(entry: Entry): void {

@@ -9,24 +9,24 @@ import {
   RevocationList,
   sweepExpired,
 } from '../revocation/index.js'
-import { KnownWatch, type Moments, systemClock } from '../time/index.js'
+import { KnownStatus, type TimeBounds, systemClock } from '../time/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
-/** Refused tokens wait so long (ms) for others to be told with them, and no more than this many do. */
+/** Refused tokens are reported in batches: after this delay (ms), at most so many. */
 const REFUSED_DELAY = 100
 const MAX_REFUSED = 1_000
 
 export interface ReplicaOptions extends Retention {
-  /** To the primary. */
+  /** Sends to the primary. */
   readonly send: (message: WorkerMessage) => void
   /** Monotonic milliseconds, of the same clock as the primary's. */
   readonly now?: () => number
 }
 
 /**
- * A worker's copy of the primary's list. It counts as known for as long as the primary's does, while it is in step and
- * has heard of the primary within 5 s.
+ * A worker's copy of the primary's list. It is known for as long as the primary's is, while in sync, for at most 5 s after
+ * the primary's last message.
  */
 export class Replica implements LiveRevocations {
   readonly #options: ReplicaOptions
@@ -41,26 +41,26 @@ export class Replica implements LiveRevocations {
   #sequence = 0
   #last = 0
   #acknowledging: NodeJS.Immediate | undefined
-  readonly #watch: KnownWatch
-  /** When the list ceases to be known unless the primary says otherwise, by the clock that all processes share. */
+  readonly #status: KnownStatus
+  /** Until when the list is known unless the primary renews it; by the clock that all processes share. */
   #knownUntil = 0
   #orphaned = false
-  #moments: Moments | undefined
+  #bounds: TimeBounds | undefined
   #refused: TokenIdentity[] = []
-  #telling: NodeJS.Timeout | undefined
+  #reporting: NodeJS.Timeout | undefined
 
   constructor(options: ReplicaOptions) {
     this.#options = options
     this.#now = options.now ?? monotonic
-    this.#watch = new KnownWatch(() => this.#knownUntil - this.#now())
+    this.#status = new KnownStatus(() => this.#knownUntil - this.#now())
     this.#stopSweeping = sweepExpired(
       () => this.#content?.list,
-      () => this.#moments,
+      () => this.#bounds,
       systemClock,
     )
   }
 
-  /** Asks for the list. Resolves when this one equals the primary's at some sequence number. */
+  /** Requests the list. Resolves when this copy equals the primary's at some sequence number. */
   follow(): Promise<void> {
     return new Promise((resolve) => {
       this.#onPrimed.push(resolve)
@@ -77,21 +77,21 @@ export class Replica implements LiveRevocations {
   }
 
   get isKnown(): boolean {
-    return this.#watch.isKnown
+    return this.#status.isKnown
   }
 
   onUnknown(listener: () => void): void {
-    this.#watch.onUnknown(listener)
+    this.#status.onUnknown(listener)
   }
 
-  /** The primary is gone: the list is not known any more, now and for good. */
+  /** The primary is gone: the list is never known again. */
   orphan(): void {
     this.#orphaned = true
     this.#setKnownUntil(0)
   }
 
   get endedBefore(): number {
-    return this.#moments?.latest ?? Number.NEGATIVE_INFINITY
+    return this.#bounds?.latest ?? Number.NEGATIVE_INFINITY
   }
 
   witness(server: string, date: number): void {
@@ -103,10 +103,10 @@ export class Replica implements LiveRevocations {
   }
 
   refused(token: TokenIdentity, now: number): void {
-    // One that is not told now is told at its next request: only what changes something here is worth telling.
+    // Only those that change something here need reporting. One dropped here is reported at its next request.
     if (this.#refused.length >= MAX_REFUSED || !this.#filled().list.touch(token, now)) return
     this.#refused.push(token)
-    this.#telling ??= setTimeout(() => this.#tellRefused(), REFUSED_DELAY)
+    this.#reporting ??= setTimeout(() => this.#reportRefused(), REFUSED_DELAY)
   }
 
   onChange(listener: (entry: Entry) => void): () => void {
@@ -117,7 +117,7 @@ export class Replica implements LiveRevocations {
     this.#realtimeStatus.onChange(listener)
   }
 
-  /** Takes what the primary said. */
+  /** Takes a message of the primary. */
   receive(message: PrimaryMessage): void {
     this.#take(message)
     this.#last = message.n
@@ -129,8 +129,8 @@ export class Replica implements LiveRevocations {
 
   close(): void {
     this.#stopSweeping()
-    this.#watch.close()
-    clearTimeout(this.#telling)
+    this.#status.close()
+    clearTimeout(this.#reporting)
     clearImmediate(this.#acknowledging)
   }
 
@@ -147,7 +147,7 @@ export class Replica implements LiveRevocations {
         break
       case 'delta':
         for (const block of message.blocks) this.#enter(block)
-        // Before the end of a snapshot it says nothing of what came before it.
+        // Before the end of a snapshot it does not tell what came before it.
         if (this.#primed) this.#sequence = message.sequence
         break
       case 'end':
@@ -175,11 +175,11 @@ export class Replica implements LiveRevocations {
     if (this.#content !== undefined) return
     const fingerprints = new Fingerprinter(seed)
     const { timestampSkew, retention } = this.#options
-    const retained = () => this.#moments?.retained ?? Date.now()
+    const retained = () => this.#bounds?.retained ?? Date.now()
     this.#content = { fingerprints, list: new RevocationList({ fingerprints, timestampSkew, retention, retained }) }
   }
 
-  /** The first snapshot is entered fast; later entries one by one, so that those who listen end open requests. */
+  /** Imports the first snapshot in bulk; later entries one by one, so that listeners end open requests. */
   #enter(block: EntryBlock): void {
     const { list } = this.#filled()
     if (!this.#primedOnce) {
@@ -191,27 +191,27 @@ export class Replica implements LiveRevocations {
     }
   }
 
-  #renew({ knownUntil, saidAt, moments }: Lease): void {
-    this.#moments = moments
+  #renew({ knownUntil, saidAt, bounds }: Lease): void {
+    this.#bounds = bounds
     if (!this.#orphaned) this.#setKnownUntil(Math.min(knownUntil, saidAt + LEASE))
   }
 
-  /** Looks before and after: what ended with one lease does not go on because there is another. */
+  /** Reads `isKnown` before and after: a lease that ran out is reported even if a new one follows at once. */
   #setKnownUntil(moment: number): void {
     void this.isKnown
     this.#knownUntil = moment
     void this.isKnown
   }
 
-  #tellRefused(): void {
-    this.#telling = undefined
+  #reportRefused(): void {
+    this.#reporting = undefined
     const tokens = this.#refused
     this.#refused = []
     this.#options.send({ type: 'refused', tokens })
   }
 
   #filled() {
-    if (this.#content === undefined) throw new TypeError('a replica is asked after its first snapshot')
+    if (this.#content === undefined) throw new TypeError('the replica has no snapshot yet')
     return this.#content
   }
 }

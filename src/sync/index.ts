@@ -1,3 +1,4 @@
 export { LAST_LISTING, lastListingNote, lastListingOf } from './last-listing.js'
-export { Synchronizer, type SynchronizerState } from './synchronizer.js'
-export { WriteBack, type WriteBackState } from './write-back.js'
+export type { SynchronizerState, WriteBackState } from './options.js'
+export { Synchronizer } from './synchronizer.js'
+export { WriteBack } from './write-back.js'

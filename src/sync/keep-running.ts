@@ -1,9 +1,9 @@
 import { describeError, type Logger } from '../logging/index.js'
 import type { RevocationSink } from '../sources/source.js'
-import { Backoff, type Clock } from '../time/index.js'
+import { Backoff, type Clock, pause } from '../time/index.js'
 
 const FIRST_DELAY = 1_000
-const MAX_DELAY = 30_000
+const LAST_DELAY = 30_000
 
 export interface KeepRunningOptions {
   readonly name: string
@@ -13,8 +13,8 @@ export interface KeepRunningOptions {
 }
 
 /**
- * Runs a source until the signal aborts, and never rejects. A source promises to do the same; one that ends, or rejects,
- * all the same is a gap (or has failed, if it was not live), and is begun again: after 1 s, then later and later, up to 30 s.
+ * Runs a source until the signal aborts; never rejects. A source promises to do the same. One that ends or rejects anyway
+ * is a gap (or has failed, if it was not live), and is restarted: after 1 s, then later and later, up to 30 s.
  */
 export async function keepRunning(
   run: (sink: RevocationSink, signal: AbortSignal) => Promise<void>,
@@ -22,9 +22,9 @@ export async function keepRunning(
   options: KeepRunningOptions,
 ): Promise<void> {
   const { name, clock, logger, signal } = options
-  const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY }, () => clock.random())
+  const backoff = new Backoff({ first: FIRST_DELAY, max: LAST_DELAY }, () => clock.random())
   while (!signal.aborted) {
-    const ended = new AbortController() // for what such a source may have left behind
+    const ended = new AbortController() // stops whatever the source left running
     const once = new OneRun(sink)
     const begun = clock.elapsed()
     let reason = 'it ended by itself'
@@ -32,18 +32,18 @@ export async function keepRunning(
       await run(once, AbortSignal.any([signal, ended.signal]))
     } catch (error) {
       reason = describeError(error)
-      if (!signal.aborted) logger.error('a revocation source stopped', error, { source: name })
+      if (!signal.aborted) logger.error('revocation source failed; restarting it', error, { source: name })
     }
     ended.abort()
     once.end()
     if (signal.aborted) return
-    if (clock.elapsed() - begun > MAX_DELAY) backoff.reset()
+    if (clock.elapsed() - begun > LAST_DELAY) backoff.reset()
     sink.state(once.wasLive ? 'gap' : 'failed', reason)
     await pause(backoff.next(), clock, signal)
   }
 }
 
-/** The sink of one run: how that stood says nothing of the next. What it learnt, however late, stays true. */
+/** The sink of one run. After the run its status no longer counts, but a late record or resync still does. */
 class OneRun implements RevocationSink {
   readonly #sink: RevocationSink
   #hasEnded = false
@@ -66,16 +66,4 @@ class OneRun implements RevocationSink {
   end(): void {
     this.#hasEnded = true
   }
-}
-
-function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = () => {
-      cancel()
-      signal.removeEventListener('abort', over)
-      resolve()
-    }
-    const cancel = clock.after(ms, over)
-    signal.addEventListener('abort', over)
-  })
 }

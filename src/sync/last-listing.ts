@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto'
 import type { Logger } from '../logging/index.js'
 import type { JSONValue } from '../revocation/index.js'
 
-/** What is kept of the last listing that succeeded, over restarts too. */
+/** What is remembered of the last successful listing, across restarts. */
 export interface LastListing {
-  /** Of a store that can tell whether anything has changed since; see {@link ListingContext}. */
+  /** From stores that can tell whether anything has changed since; see {@link ListingContext}. */
   readonly mark?: string
   readonly records: number
 }
 
-/** A store that held so many records and now holds none is more likely to have lost them than to have outlived them. */
+/** A store that held so many records and now holds none has more likely lost them than let all expire. */
 const MANY_RECORDS = 100
 
-/** Remembers the last listing of a store, and warns when that has lost all its records. */
+/** Remembers the last listing of a store; warns when the store has lost all its records. */
 export class ListingMemory {
   readonly #store: { readonly name: string; readonly logger: Logger }
   #last: LastListing | undefined
@@ -27,33 +27,33 @@ export class ListingMemory {
     return this.#last
   }
 
-  /** That the store has lost all its records, for people, while it is so. */
+  /** That the store has lost all its records, for people; `undefined` if it has not. */
   get emptied(): string | undefined {
     return this.#emptied
   }
 
-  /** Nothing un-revokes, but a store that was emptied, by mistake or by an outage, teaches nothing to those who start. */
+  /** What it held stays revoked here, but gateways that start now cannot learn it from an emptied store. */
   listed(records: number, mark: string | undefined): void {
     const { name, logger } = this.#store
     const before = this.#last?.records ?? 0
     const isEmptied = records === 0 && before >= MANY_RECORDS
     this.#last = { records: isEmptied ? before : records, ...(mark === undefined ? {} : { mark }) }
     if (isEmptied && this.#emptied === undefined) {
-      logger.warn('the store is empty now; what it held stays revoked', { store: name, before })
+      logger.warn('the store is now empty; what it held stays revoked', { store: name, before })
     }
-    this.#emptied = isEmptied ? `empty; a listing before held ${before} revocations, which stay revoked` : undefined
+    this.#emptied = isEmptied ? `empty; an earlier listing held ${before} revocations, which stay revoked` : undefined
   }
 }
 
-/** The name of its note in the journal: what it tells of is in the journal before it. */
+/** Name of its note in the journal. The journal holds the listing's records before the note. */
 export const LAST_LISTING = 'last-listing'
 
-/** @param sources what tells the sources from others */
+/** The note of a listing. `sources` identifies the sources. */
 export function lastListingNote({ mark, records }: LastListing, sources: string): JSONValue {
   return { sources: digest(sources), records, ...(mark === undefined ? {} : { mark }) }
 }
 
-/** That of the same sources; `undefined` if the notes have none. */
+/** The last listing of the same sources; `undefined` if the notes have none. */
 export function lastListingOf(notes: ReadonlyMap<string, JSONValue>, sources: string): LastListing | undefined {
   const note = notes.get(LAST_LISTING)
   if (typeof note !== 'object' || note === null || !('records' in note)) return undefined
@@ -62,7 +62,7 @@ export function lastListingOf(notes: ReadonlyMap<string, JSONValue>, sources: st
   return { records, ...(typeof mark === 'string' ? { mark } : {}) }
 }
 
-/** A note has a bounded length. */
+/** Notes have a bounded length, names of sources have not. */
 function digest(sources: string): string {
   return createHash('sha256').update(sources).digest('base64url')
 }

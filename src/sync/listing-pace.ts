@@ -4,24 +4,24 @@ import { backoffDelay, type Clock, jittered } from '../time/index.js'
 export interface ListingPaceOptions {
   /** Milliseconds between two listings of a healthy store. */
   readonly refreshInterval: number
-  /** Milliseconds after which a listing is too old; 0: never. */
+  /** Milliseconds after which the last listing is too old; 0: never. */
   readonly maxStaleness: number
 }
 
-/** While the topic cannot be read, a store is the only way to learn of a revocation: listings begin this often. */
+/** While the topic is down, only the store tells of revocations: listings begin this often, ms. */
 const INTERVAL_DURING_GAP = 5_000
-/** While revocations arrive as they happen, listings that nobody asks for may take a twentieth of the time, no more. */
+/** While revocations are pushed, regular listings take at most a twentieth of the time. */
 const PAUSE_WHILE_PUSHED = 20
-/** While they do not, a slow store is listed half of the time: the pause after a listing is as long as it was. */
+/** Otherwise a slow store is listed half of the time: the pause after a listing is as long as the listing. */
 const PAUSE_OTHERWISE = 1
-/** Listings in so many are late, and the list is known all the same. */
+/** Listings within `maxStaleness`: one may fail, and the list stays known. */
 const LISTINGS_A_STALENESS = 2
 const RETRY_FIRST = 100
 const RETRY_LAST = 30_000
-/** However often a listing is asked for, a store that fails is left alone for so long at most. */
+/** Longest wait, ms, of a requested listing while the store fails. */
 const REQUEST_SPACING_LAST = 1_000
 
-/** When the store is listed: at intervals, at once when that is asked for, and later and later while it fails. */
+/** When the store is listed: at intervals, at once on request, and with back-off while it fails. */
 export class ListingPace {
   readonly #options: ListingPaceOptions
   readonly #clock: Clock
@@ -34,12 +34,12 @@ export class ListingPace {
     this.#clock = clock
   }
 
-  /** Listings that failed since one succeeded. */
+  /** Failed listings since the last success. */
   get failures(): number {
     return this.#failures
   }
 
-  /** A listing has ended that took `ms`. */
+  /** A listing succeeded after `ms`. */
   succeeded(ms: number): void {
     this.#failures = 0
     this.#lastDuration = ms
@@ -52,10 +52,10 @@ export class ListingPace {
   }
 
   /**
-   * Milliseconds from the end of the last listing to the next one that nobody asks for.
+   * Milliseconds from the end of the last listing to the next regular one.
    *
-   * @param topic how the topic stands; `undefined` if there is none
-   * @param watch how the watch of the store stands; `undefined` if it has none
+   * @param topic status of the topic; `undefined` if there is none
+   * @param watch status of the store's watch; `undefined` if it has none
    */
   interval(topic: SourceStatus | undefined, watch: SourceStatus | undefined): number {
     if (this.#failures > 0) {
@@ -72,8 +72,8 @@ export class ListingPace {
   }
 
   /**
-   * Milliseconds from now until a listing that is asked for may begin, mostly 0. Listings take half of the time at most,
-   * even if a source asks for one after another.
+   * Milliseconds from now until a requested listing may begin, mostly 0. Listings take at most half of the time, even if a
+   * source requests one after another.
    */
   untilRequested(): number {
     const spacing = this.#failures > 0 ? this.#backoff(REQUEST_SPACING_LAST * 2) / 2 : this.#lastDuration

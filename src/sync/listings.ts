@@ -1,55 +1,59 @@
+import { setImmediate } from 'node:timers/promises'
 import { describeError, type Logger } from '../logging/index.js'
 import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 import { type ListingContext, type PersistentStore, PositionLost, type SourceStatus } from '../sources/source.js'
 import type { Clock } from '../time/index.js'
-import { applyListing } from './apply-listing.js'
 import { type LastListing, ListingMemory } from './last-listing.js'
 import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
 import type { SourceTracker } from './source-state.js'
 
 export interface ListingsOptions extends ListingPaceOptions {
   readonly store: PersistentStore
-  /** What the store says of how far it was read into the list that there is at the start, by an earlier run. */
+  /** How far an earlier run read the store into the list that exists at start; see {@link PersistentStore.position}. */
   readonly position: JSONValue | undefined
-  /** The last listing of an earlier run, if the list there is at the start has all of its records. */
+  /** The last listing of an earlier run, if the list that exists at start has all of its records. */
   readonly last: LastListing | undefined
   readonly tracker: SourceTracker
   readonly logger: Logger
   readonly clock: Clock
-  /** Ends the listing under way, and there is no other. */
+  /** Ends the current listing; no other follows. */
   readonly signal: AbortSignal
-  /** How the topic stands; `undefined` if there is none. */
+  /** Status of the topic; `undefined` if there is none. */
   topic(): SourceStatus | undefined
-  /** How the store's watch stands; `undefined` if it has none. */
+  /** Status of the store's watch; `undefined` if it has none. */
   watch(): SourceStatus | undefined
   apply(record: RevocationRecord): void
-  /** A listing is due that nobody has asked for. */
+  /** A regular listing is due. */
   due(): void
-  /** Asked as a listing begins: whether it may make the list known. */
+  /** Called as a listing begins: whether it may make the list known. */
   counts(): boolean
   succeeded(listing: SucceededListing): void
-  /** One has begun, or has ended in whatever way. */
+  /** A listing has begun, succeeded or failed. */
   changed(): void
 }
 
-/** Of so many attempts in a row that fail to catch up, the last lists all instead. */
+/** Every fourth attempt in a row is a listing instead of a catch-up. */
 const CATCH_UPS_A_LISTING = 4
+/** Longest time that applying records may block the event loop, ms. */
+const SLICE = 5
+/** Records between two reads of the clock. */
+const STRIDE = 64
 
-/** The list has all that the store held when a listing began. */
+/** A listing: the list holds all that the store held when it began. */
 export interface SucceededListing {
   /** Epoch ms. */
   readonly begunAt: number
-  /** The same moment by the clock's `elapsed`. */
+  /** The same by the clock's `elapsed`. */
   readonly started: number
   /** What {@link ListingsOptions.counts} said. */
   readonly counted: boolean
-  /** It read all that the store held; else only what the list did not have yet, and another one follows at once. */
+  /** Whether it read the whole store; if not it caught up from a position, and a whole listing follows at once. */
   readonly isWhole: boolean
-  /** What to remember of it; absent if nothing has changed, or it was not whole. */
+  /** What to remember of it; absent if nothing changed or it was not whole. */
   readonly last?: LastListing
 }
 
-/** The listings of a store, of which there are never two at a time: one that is asked for meanwhile follows. */
+/** Lists a store, one listing at a time: one that is requested meanwhile follows. */
 export class Listings {
   readonly #options: ListingsOptions
   readonly #clock: Clock
@@ -57,14 +61,14 @@ export class Listings {
   #listing: Promise<void> | undefined
   #lastListedAt: number | undefined
   #again = false
-  /** Listings that were asked for, and how many of them the last one that succeeded is an answer to. */
-  #asked = 0
+  /** Listings requested so far, and how many of them the last success has answered. */
+  #requested = 0
   #answered = 0
-  /** When the listing under way began or last brought something, by the clock's `elapsed`. */
+  /** When the current listing began or last made progress, by the clock's `elapsed`. */
   #progressAt = Number.NEGATIVE_INFINITY
   #cancelTimer: () => void = () => undefined
   readonly #memory: ListingMemory
-  /** Where the store is caught up with, instead of being listed, until that has made the list known. */
+  /** Where to catch up from, instead of listing, until that has made the list known. */
   #position: JSONValue | undefined
 
   constructor(options: ListingsOptions) {
@@ -80,9 +84,9 @@ export class Listings {
     return this.#lastListedAt
   }
 
-  /** Whether a listing has succeeded and none was asked for since it began. */
+  /** Whether a listing has succeeded and none was requested since it began. */
   get isCurrent(): boolean {
-    return this.#answered > 0 && this.#answered === this.#asked
+    return this.#answered > 0 && this.#answered === this.#requested
   }
 
   get isUnderWay(): boolean {
@@ -90,24 +94,24 @@ export class Listings {
   }
 
   /**
-   * Since when, by the clock's `elapsed`, there is nothing to be seen of the store: now as long as it was not asked, and
-   * for ever when it has failed. A listing that brings something makes up for one that failed.
+   * Since when, by the clock's `elapsed`, the store has been silent: now while it was not tried, since ever once it has
+   * failed. Progress of a listing makes up for an earlier failure.
    */
   get silentSince(): number {
     if (this.#listing !== undefined) return this.#progressAt
     return this.#pace.failures > 0 ? Number.NEGATIVE_INFINITY : this.#clock.elapsed()
   }
 
-  /** Lists the store: now, as soon as its pace allows, or once more when the listing under way has ended. */
+  /** Lists the store: now, as soon as its pace allows, or again after the current listing. */
   request(reason: string): void {
     if (this.#options.signal.aborted) return
     this.#options.logger.debug('listing requested', { reason })
-    this.#asked++
+    this.#requested++
     if (this.#listing !== undefined) this.#again = true
     else this.#listWithin(this.#pace.untilRequested())
   }
 
-  /** Resolves when the listing under way has ended; to be called when the signal has aborted. */
+  /** Resolves when the current listing has ended. Call after the signal has aborted. */
   async stopped(): Promise<void> {
     this.#cancelTimer()
     await this.#listing
@@ -123,7 +127,7 @@ export class Listings {
     const { signal, changed } = this.#options
     if (this.#listing !== undefined || signal.aborted) return
     this.#progressAt = this.#pace.failures > 0 ? Number.NEGATIVE_INFINITY : this.#clock.elapsed()
-    // A source that is back says so more than once in a turn: one listing is for all of that.
+    // A source that is back may request several listings in one turn: one answers them all.
     const begun = Promise.resolve().then(() => {
       this.#again = false
       return this.#list()
@@ -140,7 +144,7 @@ export class Listings {
     const { store, tracker, logger, signal, apply, counts, succeeded } = this.#options
     const begunAt = this.#clock.now()
     const counted = counts()
-    const asked = this.#asked
+    const requested = this.#requested
     const started = this.#clock.elapsed()
     const mark = this.#memory.last?.mark
     let nextMark: string | undefined
@@ -164,11 +168,11 @@ export class Listings {
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
-      this.#answered = asked
+      this.#answered = requested
       const isListed = isWhole && !isUnchanged
       if (isListed) this.#memory.listed(records, nextMark)
       tracker.set('live', this.#memory.emptied)
-      const what = isUnchanged ? 'nothing has changed' : isWhole ? 'listed' : 'caught up'
+      const what = isUnchanged ? 'store unchanged' : isWhole ? 'store listed' : 'store caught up'
       logger.debug(what, { store: store.name, records, ms: Math.round(ms) })
       if (counted) {
         this.#position = undefined
@@ -181,22 +185,22 @@ export class Listings {
       this.#pace.failed()
       const reason = describeError(error)
       tracker.set(this.#lastListedAt === undefined ? 'failed' : 'gap', reason)
-      logger.warn('the store could not be listed', { store: store.name, attempt: this.#pace.failures, reason })
+      logger.warn('cannot list the store; retrying', { store: store.name, attempt: this.#pace.failures, reason })
     }
   }
 
-  /** Reads what the store has got since the position. Resolves to how many records that is; `undefined` if only a listing will do. */
+  /** Reads what was added to the store since the position. Resolves to the number of records; `undefined` if a listing is needed. */
   async #catchUp(onProgress: () => void): Promise<number | undefined> {
     const { store, logger, signal, apply } = this.#options
     const position = this.#position
     if (position === undefined || store.catchUp === undefined) return undefined
-    // What keeps it from being caught up with need not keep it from being listed.
+    // What prevents catching up may not prevent listing.
     if ((this.#pace.failures + 1) % CATCH_UPS_A_LISTING === 0) return undefined
     try {
       return await applyListing(store.catchUp(position, onProgress, signal), apply, onProgress)
     } catch (error) {
       if (!(error instanceof PositionLost)) throw error
-      logger.info('the store is listed: it cannot be caught up with', { store: store.name, reason: error.message })
+      logger.info('cannot catch up with the store; listing it', { store: store.name, reason: error.message })
       this.#position = undefined
       return undefined
     }
@@ -212,4 +216,27 @@ export class Listings {
     }
     this.#cancelTimer = this.#clock.after(this.#pace.interval(topic(), watch()), due)
   }
+}
+
+/**
+ * Applies each record of a listing, in slices. Resolves to their number; rejects if the store could not be read whole.
+ *
+ * @param onProgress called at the first record, and now and then
+ */
+async function applyListing(
+  listing: AsyncIterable<RevocationRecord>,
+  apply: (record: RevocationRecord) => void,
+  onProgress: () => void,
+): Promise<number> {
+  let count = 0
+  let sliceStart = performance.now()
+  for await (const record of listing) {
+    apply(record)
+    if (count++ % STRIDE !== 0) continue
+    onProgress()
+    if (performance.now() - sliceStart < SLICE) continue
+    await setImmediate()
+    sliceStart = performance.now()
+  }
+  return count
 }

@@ -1,17 +1,48 @@
-import { type Clock, KnownWatch } from '../time/index.js'
+import type { Logger } from '../logging/index.js'
+import { type Clock, KnownStatus } from '../time/index.js'
 
-/** Whether the list is known, until when, and what makes it so. */
+export interface ReadinessOptions {
+  readonly hasTopic: boolean
+  readonly hasStore: boolean
+  readonly failurePolicy: 'closed' | 'open'
+  /** Milliseconds without a listing after which the list is not known any more; 0: no limit. */
+  readonly maxStaleness: number
+  /** When the journal was last in sync with the sources (epoch ms), if that is recent enough to be believed. */
+  readonly journalInSyncAt: number | undefined
+  /** Whether the journal is still recent enough: the clock may have been set since. */
+  readonly isJournalRecent: (() => boolean) | undefined
+  /** Why the journal may have lost entries; `undefined` if it has not. */
+  readonly journalLoss: (() => string | undefined) | undefined
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/**
+ * Whether the list is known, until when, and why. It becomes known
+ * - at once, with `failurePolicy = "open"` or without any source,
+ * - when the topic is subscribed to, if there is no store,
+ * - with each listing of the store that counts, for `maxStaleness`,
+ * - by a recent journal, while the sources cannot be reached.
+ * A journal with losses rules out all but the policy and a whole listing.
+ */
 export class Readiness {
-  readonly watch: KnownWatch
+  readonly status: KnownStatus
+  readonly #options: ReadinessOptions
   #until = 0
   #by = ''
+  #isListed = false
   #waiting: (() => void)[] = []
 
-  /** @param always why the list counts as known at once and for ever; `undefined` if it does not */
-  constructor(always: string | undefined, clock: Clock) {
+  constructor(options: ReadinessOptions) {
+    this.#options = options
+    const { clock, failurePolicy } = options
+    const always = failurePolicy === 'open' ? 'failurePolicy is "open"' : this.#unguarded()
+    if (always !== undefined) {
+      this.#until = Number.POSITIVE_INFINITY
+      this.#by = always
+    }
     const remaining = () => (this.#until === Number.POSITIVE_INFINITY ? this.#until : this.#until - clock.elapsed())
-    this.watch = new KnownWatch(remaining, clock)
-    if (always !== undefined) this.become(Number.POSITIVE_INFINITY, always)
+    this.status = new KnownStatus(remaining, clock)
   }
 
   /** By the clock's `elapsed`; 0 as long as it has never been known. */
@@ -19,9 +50,14 @@ export class Readiness {
     return this.#until
   }
 
-  /** For people. */
+  /** Why it is known, for people. */
   get by(): string {
     return this.#by
+  }
+
+  /** Why the journal may have lost entries; `undefined` if it has not. */
+  get journalLoss(): string | undefined {
+    return this.#options.journalLoss?.()
   }
 
   /** Resolves when the list is known for the first time. */
@@ -30,22 +66,68 @@ export class Readiness {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** Makes it unknown. Returns whether it was known before. */
-  lose(): boolean {
+  /** The topic is live. Without a store, what it delivers from now on and an intact journal are all there is to know. */
+  subscribed(): void {
+    const { hasStore, failurePolicy } = this.#options
+    if (hasStore || failurePolicy === 'open' || this.journalLoss !== undefined) return
+    this.#become(Number.POSITIVE_INFINITY, 'the topic was subscribed to')
+  }
+
+  /**
+   * A listing that counts has succeeded. One that only caught up needs an intact journal.
+   *
+   * @param started when it began, by the clock's `elapsed`
+   */
+  listed(started: number, isWhole: boolean): void {
+    const { failurePolicy, maxStaleness } = this.#options
+    if (isWhole) this.#isListed = true
+    if (failurePolicy === 'open' || (!isWhole && this.journalLoss !== undefined)) return
+    const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : started + maxStaleness
+    this.#become(until, isWhole ? 'the store was listed' : 'the journal, and what the store has got since')
+  }
+
+  /** Whether a journal could still make the list known. */
+  get awaitsJournal(): boolean {
+    return this.#until === 0 && this.#options.journalInSyncAt !== undefined
+  }
+
+  /** Takes a recent, intact journal for the list, unless it is known already. */
+  serveJournal(by: string): void {
+    const { journalInSyncAt, isJournalRecent, maxStaleness, clock } = this.#options
+    if (this.#until > 0 || journalInSyncAt === undefined || this.journalLoss !== undefined) return
+    if (isJournalRecent?.() === false) return
+    const left = maxStaleness === 0 ? Number.POSITIVE_INFINITY : journalInSyncAt + maxStaleness - clock.now()
+    if (left > 0) this.#become(clock.elapsed() + left, by)
+  }
+
+  /** Call when {@link journalLoss} changes. */
+  journalChanged(isTopicLive: boolean): void {
+    if (this.#options.failurePolicy === 'open' || this.#isListed) return
+    if (this.journalLoss !== undefined) this.#lose()
+    const unguarded = this.#unguarded()
+    if (unguarded !== undefined) this.#become(Number.POSITIVE_INFINITY, unguarded)
+    if (isTopicLive) this.subscribed()
+  }
+
+  #unguarded(): string | undefined {
+    const { hasTopic, hasStore } = this.#options
+    return hasTopic || hasStore || this.journalLoss !== undefined ? undefined : 'no source is configured'
+  }
+
+  #lose(): void {
     const wasKnown = this.#until > 0
     this.#until = 0
     this.#by = ''
-    void this.watch.isKnown
-    return wasKnown
+    void this.status.isKnown
+    if (wasKnown) this.#options.logger.warn('revocation list is no longer known')
   }
 
-  /** Makes it known until then (by the clock's `elapsed`). Returns whether that is the first time. */
-  become(until: number, by: string): boolean {
+  #become(until: number, by: string): void {
     const isFirst = this.#until === 0
-    void this.watch.isKnown // what ended with it must not go on because it is known again
+    void this.status.isKnown // tells the listeners if it had stopped being known in between
     this.#until = until
     this.#by = by
     for (const resolve of this.#waiting.splice(0)) resolve()
-    return isFirst
+    if (isFirst) this.#options.logger.info('revocation list is known', { by })
   }
 }

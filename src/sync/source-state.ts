@@ -3,7 +3,7 @@ import type { RevocationRecord } from '../revocation/index.js'
 import type { MalformedReport, RevocationSink, SourceStatus } from '../sources/source.js'
 import type { Clock } from '../time/index.js'
 
-/** How a source stands, for people: `/ready`, the log, metrics. */
+/** Status of a source, for people: `/ready`, the log, metrics. */
 export interface SourceState extends Partial<MalformedReport> {
   readonly name: string
   readonly role: 'realtime' | 'store' | 'watch'
@@ -13,11 +13,11 @@ export interface SourceState extends Partial<MalformedReport> {
   readonly detail?: string
 }
 
-/** What becomes of what a source says. */
+/** What to do with a source's messages. */
 export interface SourceListener {
   apply(record: RevocationRecord, source: string): void
   resync(reason: string): void
-  /** Its status is another now. */
+  /** Its status changed. */
   changed(status: SourceStatus): void
 }
 
@@ -43,13 +43,13 @@ export class SourceTracker {
     return this.#status
   }
 
-  /** Notes a status. Says whether it is another than before. */
+  /** Sets the status. Returns whether it changed. */
   set(status: SourceStatus, detail: string | undefined): boolean {
     this.#detail = detail
     if (status === this.#status) return false
     this.#status = status
     this.#since = this.#clock.now()
-    if (this.role !== 'realtime') this.#log() // realtime/reconnect says it
+    if (this.role !== 'realtime') this.#log() // realtime sources log it themselves
     return true
   }
 
@@ -64,12 +64,12 @@ export class SourceTracker {
     }
   }
 
-  /** For people: its name, how it stands, and since when (UTC). */
+  /** Name, status and since when (UTC), for people. */
   inWords(): string {
     return `${this.name} (${this.#status} since ${new Date(this.#since).toISOString()})`
   }
 
-  /** @param malformed what it said that could not be read */
+  /** @param malformed the elements that could not be read */
   describe(malformed: MalformedReport | undefined): SourceState {
     const state = { name: this.name, role: this.role, status: this.#status, since: this.#since, ...malformed }
     return this.#detail === undefined ? state : { ...state, detail: this.#detail }
@@ -77,9 +77,9 @@ export class SourceTracker {
 
   #log(): void {
     const [source, status] = [this.name, this.#status]
-    if (status === 'live') this.#logger.info('revocation source is live', { source })
+    if (status === 'live') this.#logger.info('revocation source live', { source })
     else if (status !== 'connecting') {
-      this.#logger.warn('revocation source is not live', { source, status, reason: this.#detail })
+      this.#logger.warn('revocation source not live', { source, status, reason: this.#detail })
     }
   }
 }

@@ -1,10 +1,10 @@
-/** Time as the synchronizer sees it; tests put one of their own in its place. */
+/** Time and chance. Tests replace it. */
 export interface Clock {
   /** Epoch ms. */
   now(): number
-  /** Milliseconds since some moment; unlike {@link now} it never goes back, and is not set. */
+  /** Monotonic milliseconds: unlike {@link now}, no change of the system clock moves them. */
   elapsed(): number
-  /** Calls `action` after `delay` ms, unless the returned function is called before. Does not keep the process alive. */
+  /** Calls `action` after `delay` ms; the returned function cancels it. Does not keep the process alive. */
   after(delay: number, action: () => void): () => void
   /** A number in [0, 1), for jitter. */
   random(): number

@@ -6,24 +6,24 @@ export interface RetryTiming {
   readonly base: number
   /** The longest wait after an ordinary failure. */
   readonly max: number
-  /** The wait after a refusal that a person has to mend: credentials, permissions. */
+  /** The wait after a refusal that an operator has to fix: credentials, permissions. */
   readonly slow: number
-  /** A connection that lived for so long makes earlier failures forgotten. */
+  /** A connection that lasted this long resets the count of failures. */
   readonly stableAfter: number
 }
 
 export const DEFAULT_RETRY_TIMING: RetryTiming = { base: 100, max: 30_000, slow: 60_000, stableAfter: 30_000 }
 
-/** The next attempt: which broker, at what moment. */
+/** The next attempt: which broker, and when. */
 export interface Attempt {
   readonly index: number
   readonly at: number
 }
 
 /**
- * Decides which of several brokers to try next, and when. Each has its own back-off (doubling, with jitter), so that
- * one that refuses us does not delay the others; between any two attempts there is at least the base's wait.
- * Pure: `now` and `random` come from outside.
+ * Decides which of several brokers to try next, and when. Each has its own back-off (exponential, with jitter), so that
+ * one that refuses does not delay the others; between any two attempts at least `base` passes.
+ * Pure: `now` and `random` are arguments.
  */
 export class RetrySchedule {
   readonly #timing: RetryTiming
@@ -33,9 +33,9 @@ export class RetrySchedule {
   #restUntil = Number.NEGATIVE_INFINITY
   #last = -1
 
-  /** `random` gives numbers in [0, 1), as Math.random does. Throws a RangeError when there is no broker. */
+  /** `random` gives numbers in [0, 1), as Math.random does. Throws a RangeError if there is no broker. */
   constructor(brokers: number, timing: RetryTiming, random: () => number) {
-    if (!(brokers >= 1)) throw new RangeError('brokers: there must be at least one')
+    if (!(brokers >= 1)) throw new RangeError('brokers: at least one is required')
     const { base, max, slow } = timing
     if (!(base > 0 && max >= base && slow >= base)) {
       throw new RangeError('backoff: base must be positive, max and slow no less than base')
@@ -46,17 +46,17 @@ export class RetrySchedule {
     this.#failures = new Array<number>(brokers).fill(0)
   }
 
-  /** The broker that may be tried soonest; among equals the one whose turn it is. */
+  /** The broker that may be tried soonest; among equals, in turn. */
   next(now: number): Attempt {
     const count = this.#notBefore.length
     let index = -1
     let at = Number.POSITIVE_INFINITY
     for (let step = 1; step <= count; step++) {
       const candidate = (this.#last + step) % count
-      const moment = Math.max(now, this.#restUntil, this.#notBefore[candidate] ?? 0)
-      if (moment < at) {
+      const due = Math.max(now, this.#restUntil, this.#notBefore[candidate] ?? 0)
+      if (due < at) {
         index = candidate
-        at = moment
+        at = due
       }
     }
     this.#last = index
@@ -71,7 +71,7 @@ export class RetrySchedule {
     this.#restUntil = now + this.#delay(0)
   }
 
-  /** A connection that had been live is gone. */
+  /** A live connection was lost after `livedFor` ms. */
   lost(index: number, now: number, livedFor: number, slow: boolean): void {
     if (livedFor >= this.#timing.stableAfter) {
       this.#failures.fill(0)
@@ -84,8 +84,7 @@ export class RetrySchedule {
     return this.#jittered(backoffDelay(failures + 1, { first: 2 * base, max }))
   }
 
-  /** Between half of `upper` and `upper`, never below the base. */
-  #jittered(upper: number): number {
-    return Math.max(this.#timing.base, jittered(upper, this.#random()))
+  #jittered(ms: number): number {
+    return Math.max(this.#timing.base, jittered(ms, this.#random()))
   }
 }

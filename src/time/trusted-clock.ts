@@ -1,35 +1,35 @@
 import { type Clock, systemClock } from './clock.js'
 
 const HOUR = 3_600_000
-/** How long a clock must have stood ahead before it is believed, ms: as long as it jumped, but from an hour to a day. */
+/** How long a clock must have been ahead before it is believed, ms: as long as the jump, between an hour and a day. */
 const PROBATION = { least: HOUR, most: 24 * HOUR }
-/** How far the clock and the `Date` of a source may be apart and agree, ms. */
+/** Largest difference, ms, at which the clock and a source's `Date` agree. */
 const AGREEMENT = 5 * 60_000
 /** Servers whose `Date` is remembered: there are a few sources and issuers. */
 const MAX_WITNESSES = 64
-/** The time of whoever never had one: what is counted from here on fits into an entry. */
+/** Latest start of counting: later times do not fit into an entry. */
 const LATEST_BEGINNING = Date.UTC(2090, 0)
 
-/** By which moments (epoch ms) entries may be dropped, and tokens count as ended. */
-export interface Moments {
-  /** Not later than it is, as far as can be told: whose end was known, and lies before this, is not needed any more. */
+/** The times (epoch ms) by which entries may be dropped and tokens count as ended. */
+export interface TimeBounds {
+  /** Certainly not later than the real time: entries whose known expiry lies before this may be dropped. */
   readonly earliest: number
-  /** The time by which retention is counted: it advances with what has elapsed, and no clock that is set moves it. */
+  /** The time that retention is counted by: it advances with the monotonic clock; clock changes do not move it. */
   readonly retained: number
-  /** The latest that was ever believed, carried on: a token that ended before it has ended, whatever the clock says now. */
+  /** The latest time ever believed, advanced since: tokens that ended before it have ended, whatever the clock says now. */
   readonly latest: number
 }
 
 /**
- * The time as far as it may be used to forget. The machine's clock alone will not do: one without a battery starts years
- * ago, another is a month ahead until its first word with a time server, and both may be set at any moment. So a clock
- * that jumped ahead, of the monotonic one or of what an earlier run noted, is believed when it has stood there for a
- * while, or at once when every source's `Date` agrees with it, and never while one contradicts it; one that goes back is
- * believed at once. A run counts on from the note of the last one: the time between the two is a jump like any other.
+ * The time that revocations may be dropped by. The system clock alone is not enough: without a battery it starts years
+ * back, another is a month ahead until its first time sync, and both may be set at any time. So a clock that jumped ahead
+ * (of the monotonic one, or of an earlier run's checkpoint) is believed after a probation, or at once if every source's
+ * `Date` agrees, and never while one contradicts it; a clock that goes back is believed at once. A run continues from the
+ * last run's checkpoint: the time between the two is a jump like any other.
  */
 export class TrustedClock {
   readonly #clock: Pick<Clock, 'now' | 'elapsed'>
-  /** What the clock shows beyond the time that has elapsed: constant, but for a clock that is set. */
+  /** Offsets of the clock from the monotonic one: constant unless the clock is set. */
   #earliest: number
   #latest: number
   readonly #retained: number
@@ -38,10 +38,10 @@ export class TrustedClock {
   readonly #witnesses = new Map<string, number>()
 
   /**
-   * @param noted the {@link moments} of an earlier run
-   * @param retainedFrom what retention was counted by, if there is no note (epoch ms); by default the clock
+   * @param noted the {@link bounds} of an earlier run
+   * @param retainedFrom where to continue counting retention without a checkpoint (epoch ms); by default the clock
    */
-  constructor(clock: Pick<Clock, 'now' | 'elapsed'> = systemClock, noted?: Moments, retainedFrom?: number) {
+  constructor(clock: Pick<Clock, 'now' | 'elapsed'> = systemClock, noted?: TimeBounds, retainedFrom?: number) {
     this.#clock = clock
     const elapsed = clock.elapsed()
     const retained = noted?.retained ?? Math.min(retainedFrom ?? LATEST_BEGINNING, clock.now(), LATEST_BEGINNING)
@@ -50,10 +50,10 @@ export class TrustedClock {
     this.#retained = retained - elapsed
   }
 
-  /** To be asked every second or so: what the clock showed when nobody asked is not known. `earliest` is 0 while nothing is certain. */
-  moments(): Moments {
+  /** Call about every second: clock changes between two calls go unseen. `earliest` is 0 while nothing is certain. */
+  bounds(): TimeBounds {
     const elapsed = this.#clock.elapsed()
-    this.#look(elapsed)
+    this.#update(elapsed)
     return {
       earliest: Math.max(0, this.#earliest + elapsed),
       retained: this.#retained + elapsed,
@@ -61,22 +61,22 @@ export class TrustedClock {
     }
   }
 
-  /** {@link Moments.retained}, without a look at the clock. */
+  /** {@link TimeBounds.retained}, without reading the clock. */
   get retained(): number {
     return this.#retained + this.#clock.elapsed()
   }
 
-  /** {@link Moments.latest}, without a look at the clock; -Infinity while nothing is certain. */
+  /** {@link TimeBounds.latest}, without reading the clock; -Infinity while nothing is certain. */
   get latest(): number {
     return this.#latest + this.#clock.elapsed()
   }
 
-  /** The present moment, or one after it, as far as can be told: for what must not be too early (epoch ms). */
+  /** The current time or later, as far as known (epoch ms): for times that must not be too early. */
   get notBefore(): number {
     return Math.max(this.#clock.now(), this.latest, ...[...this.#witnesses.values()].map(this.#now))
   }
 
-  /** A source answered, and said what time it is (its `Date`, epoch ms). */
+  /** Reports the `Date` of a source's answer (epoch ms). */
   witness(source: string, date: number): void {
     if (!this.#witnesses.has(source) && this.#witnesses.size >= MAX_WITNESSES) return
     this.#witnesses.set(source, date - this.#clock.elapsed())
@@ -84,15 +84,15 @@ export class TrustedClock {
 
   readonly #now = (ahead: number) => ahead + this.#clock.elapsed()
 
-  #look(elapsed: number): void {
+  #update(elapsed: number): void {
     const ahead = this.#clock.now() - elapsed
     const witnesses = [...this.#witnesses.values()]
     const agree = witnesses.length > 0 && witnesses.every((each) => Math.abs(each - ahead) <= AGREEMENT)
-    this.#lookForEarliest(Math.min(ahead, ...witnesses), agree, elapsed)
-    this.#lookForLatest(ahead, elapsed)
+    this.#updateEarliest(Math.min(ahead, ...witnesses), agree, elapsed)
+    this.#updateLatest(ahead, elapsed)
   }
 
-  #lookForEarliest(ahead: number, agree: boolean, elapsed: number): void {
+  #updateEarliest(ahead: number, agree: boolean, elapsed: number): void {
     if (ahead <= this.#earliest || agree) {
       this.#earliest = ahead
       this.#claimed = undefined
@@ -107,8 +107,8 @@ export class TrustedClock {
     this.#claimed = undefined
   }
 
-  /** A clock that went back was wrong then, or is now: it takes an hour until tokens that had ended may begin to live again. */
-  #lookForLatest(ahead: number, elapsed: number): void {
+  /** A clock that went back was wrong before, or is now: for an hour, tokens that had ended stay ended. */
+  #updateLatest(ahead: number, elapsed: number): void {
     if (ahead < this.#latest) {
       this.#backSince ??= elapsed
       if (elapsed - this.#backSince >= PROBATION.least) this.#latest = ahead
@@ -117,13 +117,13 @@ export class TrustedClock {
   }
 }
 
-/** What an earlier run noted; `undefined` for anything else. */
-export function readMoments(value: unknown): Moments | undefined {
+/** Reads an earlier run's checkpoint; `undefined` for anything else. */
+export function readTimeBounds(value: unknown): TimeBounds | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { earliest, retained, latest } = value as Partial<Record<keyof Moments, unknown>>
-  return isMoment(earliest) && isMoment(retained) && isMoment(latest) ? { earliest, retained, latest } : undefined
+  const { earliest, retained, latest } = value as Partial<Record<keyof TimeBounds, unknown>>
+  return isTime(earliest) && isTime(retained) && isTime(latest) ? { earliest, retained, latest } : undefined
 }
 
-function isMoment(value: unknown): value is number {
+function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }

@@ -21,7 +21,7 @@ async function startDemo(t: Test, directory: string): Promise<RunningDemo> {
   const process = mgw(t, ['demo', '--free-ports', '--log-level', 'debug', '--directory', directory])
   const [, https = '', http = ''] = await process.printed(/gateway {8}(https:\S+) {2}(http:\S+)/)
   const [, admin = ''] = await process.printed(/(http:\S+)\/ready/)
-  await process.printed(/the revocation list is known/)
+  await process.printed(/revocation list is known/)
   const call = insecureHttps(t)
   return {
     process,

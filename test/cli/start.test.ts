@@ -87,11 +87,11 @@ t.test('a port that is in use is named by its key, with what to do', async (t) =
     t.equal(status, 1)
     t.match(
       said,
-      `mgw: ${key}: port ${port} of 127.0.0.1 is in use; stop the program that has it, or choose another port`,
+      `mgw: ${key}: port ${port} of 127.0.0.1 is in use; stop the program that uses it, or choose another port`,
     )
   }
   const nowhere = await start(t, directory, `${ADMIN}${LISTENERS.replace('127.0.0.1', '192.0.2.1')}`)
-  t.match(nowhere.said, /mgw: listenerConfig\.host: 192\.0\.2\.1 is no address of this machine/)
+  t.match(nowhere.said, /mgw: listenerConfig\.host: 192\.0\.2\.1 is not an address of this machine/)
 })
 
 t.test('a state directory that is a file', async (t) => {
@@ -101,7 +101,7 @@ t.test('a state directory that is a file', async (t) => {
     `[server]\nstateDirectory = "state"\n${ADMIN}${LISTENERS}`,
   )
   t.equal(status, 2)
-  t.match(said, /mgw: server\.stateDirectory: nothing can be kept in .*state; name a directory/)
+  t.match(said, /mgw: server\.stateDirectory: cannot write to .*state; name a directory/)
 })
 
 t.test('a signal while it starts, and the same one twice, stop it as one does', async (t) => {
@@ -109,14 +109,14 @@ t.test('a signal while it starts, and the same one twice, stop it as one does', 
   const file = join(directory, 'micro-gw.conf')
   writeFileSync(file, `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`)
   const early = mgw(t, ['start', '-c', file])
-  await early.printed(/there is no API/)
+  await early.printed(/no API configured/)
   t.equal(await early.end(), 0)
-  t.match(early.output(), /the gateway has stopped/)
+  t.match(early.output(), /gateway stopped/)
   const twice = mgw(t, ['start', '-c', file])
-  await twice.printed(/the gateway is started/)
+  await twice.printed(/gateway started/)
   twice.child.kill('SIGINT')
   t.equal(await twice.end('SIGTERM'), 0)
-  t.match(twice.output(), /the gateway has stopped/)
+  t.match(twice.output(), /gateway stopped/)
 })
 
 t.test('what is surely not wanted is said by check and by start', async (t) => {
@@ -129,11 +129,11 @@ t.test('what is surely not wanted is said by check and by start', async (t) => {
   const check = mgw(t, ['check', '-c', file])
   t.equal(await check.ended(), 0)
   const gateway = mgw(t, ['start', '-c', file])
-  await gateway.printed(/the gateway is started/)
+  await gateway.printed(/gateway started/)
   await gateway.end()
   for (const { output } of [check, gateway]) {
-    t.match(output(), /nobody can call the protected APIs/)
-    t.match(output(), /no source of revocations is configured/)
+    t.match(output(), /no token can be valid for the protected APIs/)
+    t.match(output(), /no revocation source configured/)
     t.match(output(), /\/a\/\{x\} asks for less than \/a\/b/)
   }
 })

@@ -1,20 +1,17 @@
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { parseConfig } from '../../src/config/index.js'
-import { openRevocations } from '../../src/gateway/revocations.js'
 import { openJournal } from '../../src/journal/index.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { startAmqp10Broker } from '../services/amqp10-broker.js'
+import { revocationsOf } from './revocations-of.js'
 
-t.test('when a durable subscription accepts a revocation, it is in the journal', async (t) => {
+t.test('a durable subscription accepts a revocation only once it is in the journal', async (t) => {
   const broker = await startAmqp10Broker(t)
   const directory = t.testdir()
   const path = join(directory, 'journal')
-  const file = `[server]
-  stateDirectory = ${JSON.stringify(directory)}
-[tokenRevocationConfig.realtime]
+  const text = `[tokenRevocationConfig.realtime]
   enableRealtimeMessageRetrieval = true
   jmsConnectionProviderUrl = "amqp10://127.0.0.1:${broker.port}"
   durableSubscription = true
@@ -22,10 +19,7 @@ t.test('when a durable subscription accepts a revocation, it is in the journal',
   enable = true
   path = ${JSON.stringify(path)}
 `
-  const { config } = parseConfig(file, join(directory, 'micro-gw.conf'), {})
-  const revocations = await openRevocations(config, silent)
-  t.teardown(() => revocations.close())
-  revocations.start()
+  const revocations = await revocationsOf(t, directory).start(text)
   while (broker.subscriptions.length === 0) await broker.heard(1)
   t.notOk(revocations.state().sources.some((source) => 'malformed' in source))
   for (let i = 1; i <= 20; i++) {
@@ -57,14 +51,12 @@ const STORE = (key: string) => `export const createStore = () => ({
 })`
 
 t.test(
-  'what came through the gateway is confirmed when disk or store have it, and the disk what the store has not',
+  'a revocation through the gateway is confirmed only when the store has it, or the disk has it and its outbox entry',
   async (t) => {
     const directory = t.testdir({ 'revocations.outbox': 'where the outbox cannot be made' })
     const key = `takes-${process.pid}`
     writeFileSync(join(directory, 'store.mjs'), STORE(key))
-    const of = (journal: boolean) => `[server]
-  stateDirectory = ${JSON.stringify(directory)}
-[tokenRevocationConfig.persistent]
+    const of = (journal: boolean) => `[tokenRevocationConfig.persistent]
   enablePersistentStorageRetrieval = true
   type = "mine"
   module = "store.mjs"
@@ -73,9 +65,7 @@ t.test(
   path = ${JSON.stringify(join(directory, 'revocations.journal'))}
 `
     const start = async (journal: boolean) => {
-      const { config } = parseConfig(of(journal), join(directory, 'micro-gw.conf'), {})
-      const revocations = await openRevocations(config, silent)
-      revocations.start()
+      const revocations = await revocationsOf(t, directory).start(of(journal))
       await revocations.known()
       return revocations
     }
@@ -84,7 +74,7 @@ t.test(
 
     const [withJournal, without] = [await start(true), await start(false)]
     await Promise.all([
-      t.rejects(withJournal.revokeHere(token('one')), unconfirmed, 'no sibling would learn of it'),
+      t.rejects(withJournal.revokeHere(token('one')), unconfirmed, 'no other gateway would learn of it'),
       t.rejects(without.revokeHere(token('two')), unconfirmed, 'nothing has it but memory'),
     ])
     for (const revocations of [withJournal, without])
@@ -101,7 +91,7 @@ t.test(
   },
 )
 
-t.test('a journal that looks fresh by a clock that is days behind is not taken for the list', async (t) => {
+t.test('a journal that looks recent by a clock that is days behind does not stand in for the list', async (t) => {
   const directory = t.testdir()
   const key = `asked-${process.pid}`
   let asked = () => {}
@@ -115,21 +105,15 @@ t.test('a journal that looks fresh by a clock that is days behind is not taken f
   t.teardown(() => Reflect.deleteProperty(globalThis, key))
   const list = `async *list() { globalThis[${JSON.stringify(key)}]() }`
   writeFileSync(join(directory, 'store.mjs'), `export const createStore = () => ({ name: 'a store', ${list} })`)
-  const text = `[server]
-  stateDirectory = ${JSON.stringify(directory)}
-[tokenRevocationConfig]
+  const text = `[tokenRevocationConfig]
   startupGrace = "200ms"
 [tokenRevocationConfig.persistent]
   enablePersistentStorageRetrieval = true
   type = "mine"
   module = "store.mjs"
 `
-  const start = async () => {
-    const revocations = await openRevocations(parseConfig(text, join(directory, 'micro-gw.conf'), {}).config, silent)
-    t.teardown(() => revocations.close())
-    revocations.start()
-    return revocations
-  }
+  const { start: startOf } = revocationsOf(t, directory)
+  const start = () => startOf(text)
   const first = await start()
   await first.known()
   await first.close()
@@ -150,20 +134,12 @@ t.test('a journal that looks fresh by a clock that is days behind is not taken f
   t.notOk(third.isKnown, 'the source of another date knows better')
 })
 
-t.test(
-  'where the operator wants neither journal nor store, memory is all there is, and a warning says so',
-  async (t) => {
-    const directory = t.testdir()
-    const { config } = parseConfig(
-      '[tokenRevocationConfig.journal]\n  enable = false\n',
-      join(directory, 'micro-gw.conf'),
-      {},
-    )
-    const lines: string[] = []
-    const revocations = await openRevocations(config, () => ({ ...silent('test'), warn: (text) => lines.push(text) }))
-    t.match(lines.join(), /a restart forgets what was revoked through the gateway/)
-    await revocations.revokeHere({ kind: 'token', id: 'one', expiresAt: undefined })
-    t.equal(revocations.state().entries.tokens, 1)
-    await revocations.close()
-  },
-)
+t.test('with the journal off and no store, memory is enough to confirm; a warning says so', async (t) => {
+  const { open, said } = revocationsOf(t, t.testdir())
+  const warned = said(/revocations through the gateway are lost on restart/)
+  const revocations = await open('[tokenRevocationConfig.journal]\n  enable = false\n')
+  await warned
+  await revocations.revokeHere({ kind: 'token', id: 'one', expiresAt: undefined })
+  t.equal(revocations.state().entries.tokens, 1)
+  await revocations.close()
+})

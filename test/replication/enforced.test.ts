@@ -19,7 +19,7 @@ function primary(t: Test, limits?: { entries: number; messages: number }) {
     list,
     seed: fingerprints.seed,
     remaining: () => Number.POSITIVE_INFINITY,
-    moments: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    bounds: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
     realtimeStatus: new RealtimeStatus(),
     logger: silent('test'),
     now,
@@ -211,7 +211,7 @@ t.test('a replica claims no sequence number before it has the whole list', async
   const lease = {
     knownUntil: Number.POSITIVE_INFINITY,
     saidAt: 1_000,
-    moments: { earliest: 0, retained: 0, latest: 0 },
+    bounds: { earliest: 0, retained: 0, latest: 0 },
   }
   await claims({ n: 1, type: 'begin', seed: fingerprints.seed }, 0, 'nothing yet')
   await claims({ n: 2, type: 'delta', blocks: [], sequence: 7 }, 0, 'what came before it is not here')

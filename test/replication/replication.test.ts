@@ -10,14 +10,14 @@ import { decodeEntries, type RuleEntry, type TokenEntry } from '../../src/revoca
 import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
-import type { Moments } from '../../src/time/trusted-clock.js'
+import type { TimeBounds } from '../../src/time/trusted-clock.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import type { TokenIdentity } from '../../src/token/identity.js'
 
 const fingerprints = new Fingerprinter(Buffer.from('01234567'))
 const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
 const FAR = Date.now() + 3_600_000
-const MOMENTS = (): Moments => ({ earliest: 0, retained: Date.now(), latest: 0 })
+const TIME_BOUNDS = (): TimeBounds => ({ earliest: 0, retained: Date.now(), latest: 0 })
 
 function token(n: number, expiresAt: number | undefined = FAR): RevocationRecord {
   return { kind: 'token', id: `token-${n}`, expiresAt }
@@ -40,21 +40,21 @@ interface Options {
   readonly limits?: { entries: number; messages: number }
   readonly now?: () => number
   readonly remaining?: () => number
-  readonly moments?: () => Moments
+  readonly bounds?: () => TimeBounds
   readonly witness?: (server: string, date: number) => void
 }
 
 /** A primary, and a worker that gets a message when it is told to. */
 function pair(t: { teardown(action: () => void): void }, options: Options = {}) {
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const { remaining = () => Number.POSITIVE_INFINITY, moments = MOMENTS, ...others } = options
+  const { remaining = () => Number.POSITIVE_INFINITY, bounds = TIME_BOUNDS, ...others } = options
   const realtimeStatus = new RealtimeStatus()
   const logger = silent('t')
   const publisher = new Publisher({
     list,
     seed: fingerprints.seed,
     remaining,
-    moments,
+    bounds,
     realtimeStatus,
     logger,
     ...others,
@@ -116,7 +116,7 @@ t.test('a new worker gets the whole list, and says so', async (t) => {
   t.strictSame(contents(p.replica.list), contents(p.list))
   t.ok(p.replica.isKnown)
   t.match(p.replica.find(identity(7)), { by: 'jti', source: 'hub' })
-  t.match(p.subscription.status(), { state: 'in step', acknowledged: 20_001, lag: { entries: 0, ms: 0 } })
+  t.match(p.subscription.status(), { state: 'in sync', acknowledged: 20_001, lag: { entries: 0, ms: 0 } })
 })
 
 t.test('a snapshot is sent no faster than it is acknowledged', async (t) => {
@@ -168,7 +168,7 @@ t.test(
         const status = p.subscription.status()
         for (const end of ends) end()
         return (
-          status?.state === 'in step' &&
+          status?.state === 'in sync' &&
           status.lag.entries === 0 &&
           p.told.at(-1) === p.realtimeStatus.isLive &&
           JSON.stringify(contents(p.replica.list)) === JSON.stringify(contents(p.list))
@@ -289,14 +289,14 @@ t.test(
 )
 
 t.test(
-  'a replica sweeps, keeps and counts tokens as ended by the primary’s moments, never by its own clock',
+  'a replica sweeps, keeps and counts tokens as ended by the primary’s time bounds, never by its own clock',
   async (t) => {
     const heard: [string, number][] = []
     let now = 5_000
     const retained = Date.UTC(2020, 0)
     const p = pair(t, {
       now: () => now,
-      moments: () => ({ earliest: 1, retained, latest: 2 }),
+      bounds: () => ({ earliest: 1, retained, latest: 2 }),
       witness: (server, date) => heard.push([server, date]),
     })
     p.list.add(token(1, 1_000), 'hub', 500) // ended long ago, by any clock
@@ -334,7 +334,7 @@ t.test('a refused token prolongs what revokes it, in the primary and everywhere'
 t.test('over a real channel: many changes while the list is being sent', async (t) => {
   const { port1, port2 } = new MessageChannel()
   const list = new RevocationList({ fingerprints, ...RETENTION })
-  const known = { remaining: () => Number.POSITIVE_INFINITY, moments: MOMENTS, realtimeStatus: new RealtimeStatus() }
+  const known = { remaining: () => Number.POSITIVE_INFINITY, bounds: TIME_BOUNDS, realtimeStatus: new RealtimeStatus() }
   const options = { list, seed: fingerprints.seed, ...known }
   const publisher = new Publisher({ ...options, logger: createLogging({ level: 'silent', format: 'json' })('t') })
   const subscription = publisher.subscribe('1', (message) => port1.postMessage(message))

@@ -306,7 +306,7 @@ endpointURL = "${etcd.url}/${api}/keys/jti/"`
       await etcd.kill()
       await post(first, { token: later })
       t.equal(await first.status(later), 401)
-      await first.process.printed(/could not be put to the store/)
+      await first.process.printed(/cannot write a revocation to the store/)
       await first.process.end('SIGKILL')
       await etcd.restart()
       await startGateway(t, file('first'))

@@ -189,9 +189,9 @@ export async function startGateway(
 ): Promise<RunningGateway> {
   const process = mgw(t, ['start', '-c', configFile], env)
   const [, httpPort, httpsPort, adminPort, tokenPort] = await process.printed(
-    /the gateway is started http=(\d+) https=(\d+) admin=(\d+)(?: token=(\d+))?.*\n/,
+    /gateway started http=(\d+) https=(\d+) admin=(\d+)(?: token=(\d+))?.*\n/,
   )
-  const known = () => process.printed(/the revocation list is known/)
+  const known = () => process.printed(/revocation list is known/)
   const optional = tokenPort === undefined ? {} : { tokenPort: Number(tokenPort) }
   const ports = { httpPort: Number(httpPort), httpsPort: Number(httpsPort), adminPort: Number(adminPort), ...optional }
   return { process, ...addressed(t, ports, known) }

@@ -7,7 +7,8 @@ import {
   type RealtimeSource,
   type RevocationSink,
 } from '../../src/sources/source.js'
-import { Synchronizer, type SynchronizerOptions } from '../../src/sync/synchronizer.js'
+import type { SynchronizerOptions } from '../../src/sync/options.js'
+import { Synchronizer } from '../../src/sync/synchronizer.js'
 import { FakeClock } from '../time/fake-clock.js'
 
 const NEVER = new Promise<void>(() => undefined)
@@ -22,7 +23,7 @@ interface Reading {
 }
 
 function setUp(
-  options: Partial<SynchronizerOptions> & { topicToo?: boolean; without?: 'journalInStepAt' | 'journalPosition' } = {},
+  options: Partial<SynchronizerOptions> & { topicToo?: boolean; without?: 'journalInSyncAt' | 'journalPosition' } = {},
 ) {
   const clock = new FakeClock()
   const readings: Reading[] = []
@@ -51,14 +52,14 @@ function setUp(
   const marks: (JSONValue | undefined)[] = []
   const { topicToo = false, without, ...rest } = options
   const synchronizer = new Synchronizer({
-    target: { apply: ({ id }) => applied.push(id), inStep: (_, position) => marks.push(position) },
+    target: { apply: ({ id }) => applied.push(id), inSync: (_, position) => marks.push(position) },
     store,
     ...(topicToo ? { realtime } : {}),
     failurePolicy: 'closed',
     startupGrace: 5_000,
     maxStaleness: 0,
     refreshInterval: 60_000,
-    ...(without === 'journalInStepAt' ? {} : { journalInStepAt: clock.now() - 1_000 }),
+    ...(without === 'journalInSyncAt' ? {} : { journalInSyncAt: clock.now() - 1_000 }),
     ...(without === 'journalPosition' ? {} : { journalPosition: { at: 'old' } }),
     logger: silent('test'),
     clock,
@@ -179,7 +180,7 @@ t.test('the journal is not taken for the list while the store answers, however l
 })
 
 t.test('without a journal that is recent enough, or a position in it, the store is listed', async (t) => {
-  for (const missing of ['journalInStepAt', 'journalPosition'] as const) {
+  for (const missing of ['journalInSyncAt', 'journalPosition'] as const) {
     const { next } = setUp({ without: missing })
     t.equal((await next()).kind, 'list', missing)
   }
@@ -192,7 +193,7 @@ t.test('serveWhileListing serves from a recent journal at once, and reads the st
   synchronizer.requestListing('asked for')
   t.equal((await next()).kind, 'catch up')
 
-  const old = setUp({ serveWhileListing: true, without: 'journalInStepAt' })
+  const old = setUp({ serveWhileListing: true, without: 'journalInSyncAt' })
   t.notOk(old.isKnown(), 'no recent journal')
   const stale = setUp({ serveWhileListing: true, maxStaleness: 500 })
   t.notOk(stale.isKnown(), 'older than maxStaleness')

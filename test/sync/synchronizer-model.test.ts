@@ -103,7 +103,7 @@ t.test('a gateway that overlooks what the store has got since its journal is fou
     endOnFailure: true,
   })
   t.ok(found.failed)
-  t.match(String(found.errorInstance), /marked in step while .*, in the store, passes/)
+  t.match(String(found.errorInstance), /marked in sync while .*, in the store, passes/)
 })
 
 t.test('a gateway that believes a mark of what is not in its journal is found out', async (t) => {

@@ -2,7 +2,8 @@ import t from 'tap'
 import { createLogging, silent } from '../../src/logging/index.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
 import type { PersistentStore, RealtimeSource, RevocationSink } from '../../src/sources/source.js'
-import { Synchronizer, type SynchronizerOptions } from '../../src/sync/synchronizer.js'
+import type { SynchronizerOptions } from '../../src/sync/options.js'
+import { Synchronizer } from '../../src/sync/synchronizer.js'
 import { FakeClock } from '../time/fake-clock.js'
 
 const NEVER = new Promise<void>(() => undefined)
@@ -72,14 +73,14 @@ function setUp(
     },
   }
   const applied: string[] = []
-  let inStep = 0
+  let inSync = 0
   const { realtimeToo = true, storeToo = true, watchToo = false, ...rest } = options
   const store = new ManualStore(watchToo)
   const synchronizer = new Synchronizer({
     target: {
       apply: (record) => applied.push(record.id),
-      inStep: () => {
-        inStep++
+      inSync: () => {
+        inSync++
       },
     },
     ...(realtimeToo ? { realtime } : {}),
@@ -106,7 +107,7 @@ function setUp(
       if (store.sink === undefined) throw new Error('not watched')
       return store.sink
     },
-    inStep: () => inStep,
+    inSync: () => inSync,
     isKnown: () => clock.now() < synchronizer.knownUntil,
     /** Lets the promises that are due settle. */
     settle: () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve))),
@@ -126,7 +127,7 @@ t.test('the list is known only after a listing that began when the topic had bee
   await s.synchronizer.known()
   t.ok(s.isKnown())
   t.strictSame(s.applied, ['a'])
-  t.equal(s.inStep(), 1)
+  t.equal(s.inSync(), 1)
 })
 
 t.test('a topic that cannot be subscribed to does not hold the list back when there is a store', async (t) => {
@@ -173,7 +174,7 @@ t.test('a journal that lacks something is no list: a store has to be listed', as
   const loss = { now: 'damaged' as string | undefined }
   const { clock, topic, store, synchronizer, isKnown, settle } = setUp({
     journalLoss: () => loss.now,
-    journalInStepAt: 0,
+    journalInSyncAt: 0,
   })
   topic().state('live')
   clock.advance(5_000)
@@ -189,12 +190,12 @@ t.test('a journal that lacks something is no list: a store has to be listed', as
 
 t.test('without a store it is no list until an operator accepts the loss', async (t) => {
   const loss = { now: 'damaged' as string | undefined }
-  const { clock, topic, synchronizer, isKnown, inStep } = setUp({ storeToo: false, journalLoss: () => loss.now })
+  const { clock, topic, synchronizer, isKnown, inSync } = setUp({ storeToo: false, journalLoss: () => loss.now })
   topic().state('live')
   t.notOk(isKnown())
   t.equal(synchronizer.state().reason, 'damaged')
   clock.advance(60_000)
-  t.equal(inStep(), 0, 'nothing vouches for it')
+  t.equal(inSync(), 0, 'nothing vouches for it')
   loss.now = undefined
   synchronizer.journalChanged()
   t.ok(isKnown())
@@ -258,7 +259,7 @@ t.test('listings that are asked for during one make one more, and never two at a
 })
 
 t.test('a fresh journal stands in for sources that fail, after the grace', async (t) => {
-  const s = setUp({ journalInStepAt: 1_700_000_000_000 - 1_000 })
+  const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.topic().state('failed')
   ;(await s.store.next()).reject(new Error('down'))
   await s.settle()
@@ -269,7 +270,7 @@ t.test('a fresh journal stands in for sources that fail, after the grace', async
 })
 
 t.test('a journal does not overtake a listing that gets on, and does one that stands still', async (t) => {
-  const s = setUp({ realtimeToo: false, journalInStepAt: 1_700_000_000_000 - 1_000 })
+  const s = setUp({ realtimeToo: false, journalInSyncAt: 1_700_000_000_000 - 1_000 })
   const listing = await s.store.next()
   s.clock.advance(4_000)
   listing.part([token('a')])
@@ -301,7 +302,7 @@ t.test('a topic that hangs has the store listed after the grace, and once more w
 })
 
 t.test('a journal waits for a store that was not asked because the topic hangs', async (t) => {
-  const s = setUp({ journalInStepAt: 1_700_000_000_000 - 1_000 })
+  const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.clock.advance(5_000)
   const listing = await s.store.next()
   s.clock.advance(4_999)
@@ -317,7 +318,7 @@ t.test('a journal waits for a store that was not asked because the topic hangs',
 })
 
 t.test('a journal stands in at once for a store that fails when it is asked after the grace', async (t) => {
-  const s = setUp({ journalInStepAt: 1_700_000_000_000 - 1_000 })
+  const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.clock.advance(5_000)
   const listing = await s.store.next()
   t.notOk(s.isKnown())
@@ -328,21 +329,21 @@ t.test('a journal stands in at once for a store that fails when it is asked afte
 })
 
 t.test('a listing that began before the topic was tried does not make the list known', async (t) => {
-  const s = setUp({ journalInStepAt: 1_700_000_000_000 - 1_000 })
+  const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.topic().resync('batch')
   const early = await s.store.next()
   s.topic().state('live')
   early.resolve([])
   await s.settle()
   t.notOk(s.isKnown())
-  t.equal(s.inStep(), 0)
+  t.equal(s.inSync(), 0)
   ;(await s.store.next()).resolve([])
   await s.settle()
   t.ok(s.isKnown())
 })
 
 t.test('a journal that is in use is followed by the first listing that succeeds', async (t) => {
-  const s = setUp({ realtimeToo: false, maxStaleness: 60_000, journalInStepAt: 1_700_000_000_000 - 10_000 })
+  const s = setUp({ realtimeToo: false, maxStaleness: 60_000, journalInSyncAt: 1_700_000_000_000 - 10_000 })
   ;(await s.store.next()).reject(new Error('down'))
   await s.settle()
   s.clock.advance(5_000)
@@ -471,18 +472,18 @@ t.test('maxStaleness has the store listed often enough for it', async (t) => {
   }
 })
 
-t.test('the list is in step as long as all that follows its sources is live', async (t) => {
+t.test('the list is in sync as long as all that follows its sources is live', async (t) => {
   const s = setUp({ storeToo: false })
   s.topic().state('live')
   s.clock.advance(60_000)
-  t.equal(s.inStep(), 1)
+  t.equal(s.inSync(), 1)
   s.topic().state('gap')
   s.clock.advance(300_000)
-  t.equal(s.inStep(), 1)
+  t.equal(s.inSync(), 1)
 })
 
-t.test('a store that was never listed is not in step, however live its watch and the topic are', async (t) => {
-  const s = setUp({ watchToo: true, journalInStepAt: 1_700_000_000_000 - 1_000 })
+t.test('a store that was never listed is not in sync, however live its watch and the topic are', async (t) => {
+  const s = setUp({ watchToo: true, journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.topic().state('live')
   s.watch().state('live')
   for (let failures = 0; failures < 5; failures++) {
@@ -491,15 +492,15 @@ t.test('a store that was never listed is not in step, however live its watch and
     s.clock.advance(60_000)
   }
   t.ok(s.isKnown(), 'by the journal')
-  t.equal(s.inStep(), 0)
+  t.equal(s.inSync(), 0)
 })
 
-t.test('a watched store is in step from a listing until another is asked for', async (t) => {
+t.test('a watched store is in sync from a listing until another is asked for', async (t) => {
   const s = setUp({ watchToo: true, refreshInterval: 1_000_000 })
   const passes = async (ms: number) => {
     s.clock.advance(ms)
     await s.settle()
-    return s.inStep()
+    return s.inSync()
   }
   s.topic().state('live')
   s.watch().state('live')
@@ -513,7 +514,7 @@ t.test('a watched store is in step from a listing until another is asked for', a
   s.topic().resync('batch')
   closing.resolve([])
   await s.settle()
-  t.equal(s.inStep(), 3, 'as of its beginning')
+  t.equal(s.inSync(), 3, 'as of its beginning')
   t.equal(await passes(60_000), 3, 'and one more was asked for')
   ;(await s.store.next()).resolve([])
   await s.settle()
@@ -646,7 +647,7 @@ t.test(
       }
       if (lastListing === undefined) await answer(many)
       for (let times = 0; times < 3; times++) await answer([])
-      t.match(lines, [/"before":100,"msg":"the store is empty now; what it held stays revoked"/])
+      t.match(lines, [/"before":100,"msg":"the store is now empty; what it held stays revoked"/])
       t.match(s.synchronizer.state().sources, [{ role: 'store', status: 'live', detail: /empty; .* 100 revocations/ }])
       t.ok(s.isKnown())
       await answer([token('one')])

@@ -13,7 +13,8 @@ import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { etcdEndpoint } from '../../src/sources/persistent/etcd/endpoint.js'
 import { etcdV3Store } from '../../src/sources/persistent/etcd-v3/store.js'
 import { StoreError } from '../../src/sources/source.js'
-import { WriteBack, type WriteBackOptions } from '../../src/sync/write-back.js'
+import type { WriteBackOptions } from '../../src/sync/options.js'
+import { WriteBack } from '../../src/sync/write-back.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { fileSizeLimitMissing, limitFileSize } from '../support/file-size-limit.js'
 import { FakeClock } from '../time/fake-clock.js'
@@ -111,12 +112,12 @@ t.test('one that the store never takes holds no other back, and is given up when
 t.test('a clock that is set right ends nothing whose end is unknown: that is counted by what elapses', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
   store.isAway = true
-  const moments = { earliest: 0, retained: NOW - 40 * 24 * HOUR }
-  const back = writeBack(store, clock, { moments: () => moments })
+  const bounds = { earliest: 0, retained: NOW - 40 * 24 * HOUR }
+  const back = writeBack(store, clock, { bounds: () => bounds })
   back.start()
   back.put(endless('learnt 40 days early'))
   await settled()
-  moments.earliest = NOW
+  bounds.earliest = NOW
   store.isAway = false
   clock.advance(5_000)
   await settled()
@@ -124,7 +125,7 @@ t.test('a clock that is set right ends nothing whose end is unknown: that is cou
   store.isAway = true
   back.put(endless('for too long'))
   await settled()
-  moments.retained += 25 * HOUR
+  bounds.retained += 25 * HOUR
   clock.advance(5_000)
   await settled()
   t.match(back.state(), { waiting: 0, written: 1, dropped: 1 }, 'as long as retention, it waits')

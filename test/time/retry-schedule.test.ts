@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 import { DEFAULT_RETRY_TIMING, RetrySchedule } from '../../src/time/retry-schedule.js'
 
-/** Moments are sums of fractions of milliseconds. */
+/** Times are sums of fractions of milliseconds. */
 const ROUNDING = 1e-6
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
@@ -48,7 +48,7 @@ test('any wait of any history lies between 100 ms and 30 s, or is the slow one',
   t.pass('held')
 })
 
-test('a broker that refuses us does not delay the others', async (t) => {
+test('a broker that refuses does not delay the others', async (t) => {
   const schedule = new RetrySchedule(2, DEFAULT_RETRY_TIMING, () => 0)
   const tried = [0, 0]
   let now = 0
@@ -75,7 +75,7 @@ test('brokers are tried in turn', async (t) => {
   t.same(order, [0, 1, 2, 0, 1, 2, 0, 1, 2])
 })
 
-test('a connection that lived long makes earlier failures forgotten, a short one does not', async (t) => {
+test('a long-lived connection resets the failures, a short one does not', async (t) => {
   const after = (livedFor: number) => {
     const schedule = new RetrySchedule(1, DEFAULT_RETRY_TIMING, () => 0)
     for (let i = 0; i < 5; i++) schedule.failed(0, 0, false)
@@ -86,7 +86,7 @@ test('a connection that lived long makes earlier failures forgotten, a short one
   t.equal(after(29_999), 3200)
 })
 
-test('no brokers and a senseless back-off are refused', async (t) => {
+test('no brokers and invalid timing throw RangeError', async (t) => {
   t.throws(() => new RetrySchedule(0, DEFAULT_RETRY_TIMING, () => 0), RangeError)
   t.throws(() => new RetrySchedule(1, { ...DEFAULT_RETRY_TIMING, base: 0 }, () => 0), RangeError)
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Moments, readMoments, TrustedClock } from '../../src/time/trusted-clock.js'
+import { type TimeBounds, readTimeBounds, TrustedClock } from '../../src/time/trusted-clock.js'
 
 const MINUTE = 60_000
 const HOUR = 3_600_000
@@ -20,18 +20,18 @@ function clockAt(start: number) {
     pass: (ms: number, time: TrustedClock) => {
       for (let left = ms; left > 0; left -= MINUTE) {
         elapsed += Math.min(left, MINUTE)
-        time.moments()
+        time.bounds()
       }
-      return time.moments()
+      return time.bounds()
     },
   }
 }
 
-function noted(at: number): Moments {
+function noted(at: number): TimeBounds {
   return { earliest: at, retained: at, latest: at }
 }
 
-t.test('without a note nothing is certain in the first hour; then the clock is', async (t) => {
+t.test('without a checkpoint nothing is certain for an hour; then the clock is believed', async (t) => {
   const clock = clockAt(START)
   const time = new TrustedClock(clock)
   t.equal(clock.pass(HOUR - MINUTE, time).earliest, 0)
@@ -40,7 +40,7 @@ t.test('without a note nothing is certain in the first hour; then the clock is',
   t.equal(time.latest, clock.now())
 })
 
-t.test('a clock that is ahead at first, and is set back, was never believed', async (t) => {
+t.test('a clock that starts ahead and is set back later is never believed', async (t) => {
   const clock = clockAt(START + 40 * DAY)
   const time = new TrustedClock(clock, noted(START))
   for (let hours = 0; hours < 20; hours++) {
@@ -48,7 +48,7 @@ t.test('a clock that is ahead at first, and is set back, was never believed', as
   }
   clock.set(-40 * DAY)
   for (let hours = 0; hours < 48; hours++) t.ok(clock.pass(HOUR, time).earliest <= clock.now())
-  t.equal(time.moments().earliest, clock.now())
+  t.equal(time.bounds().earliest, clock.now())
 })
 
 t.test('a jump ahead is believed after as long as it is, from an hour to a day; one back at once', async (t) => {
@@ -63,21 +63,21 @@ t.test('a jump ahead is believed after as long as it is, from an hour to a day; 
     t.equal(clock.pass(probation - MINUTE, time).earliest, clock.now() - jump)
     t.equal(clock.pass(2 * MINUTE, time).earliest, clock.now())
     clock.set(-jump)
-    t.equal(time.moments().earliest, clock.now())
+    t.equal(time.bounds().earliest, clock.now())
   }
 })
 
-t.test('one that is set again and again is believed as far as it has stood', async (t) => {
+t.test('a clock that is set repeatedly is believed up to where it stayed for the probation', async (t) => {
   const clock = clockAt(START)
   const time = new TrustedClock(clock, noted(START))
   clock.set(5 * HOUR)
   clock.pass(HOUR, time)
   clock.set(-4 * HOUR)
   clock.pass(HOUR, time)
-  t.equal(time.moments().earliest, clock.now(), 'an hour ahead for two hours, and more for one of them')
+  t.equal(time.bounds().earliest, clock.now(), 'an hour ahead for two hours, and more for one of them')
 })
 
-t.test('the Date of sources: one that disagrees holds a clock back for good, all that agree confirm it', async (t) => {
+t.test('a source’s Date that contradicts the clock holds it back; all agreeing confirm it at once', async (t) => {
   const clock = clockAt(START)
   const time = new TrustedClock(clock, noted(START))
   clock.set(40 * DAY)
@@ -86,31 +86,34 @@ t.test('the Date of sources: one that disagrees holds a clock back for good, all
   time.witness('issuer', clock.now())
   t.equal(clock.pass(7 * DAY, time).earliest, START + 14 * DAY, 'as long as one contradicts')
   time.witness('hub', clock.now() - 2_000)
-  t.equal(time.moments().earliest, clock.now() - 2_000, 'the earlier of them')
+  t.equal(time.bounds().earliest, clock.now() - 2_000, 'the earlier of them')
   const fresh = new TrustedClock(clock)
   fresh.witness('hub', clock.now() - 2_000)
-  t.equal(fresh.moments().earliest, clock.now() - 2_000, 'at once')
+  t.equal(fresh.bounds().earliest, clock.now() - 2_000, 'at once')
 })
 
-t.test('retention is counted by what elapses: neither a clock that is set nor a restart moves it', async (t) => {
+t.test('retention is counted by elapsed time: neither a clock change nor a restart moves it', async (t) => {
   const clock = clockAt(START - 40 * DAY)
   const time = new TrustedClock(clock)
   t.equal(time.retained, START - 40 * DAY)
   clock.set(40 * DAY)
   clock.pass(3 * DAY, time)
-  t.equal(time.moments().earliest, clock.now(), 'although the clock is believed')
+  t.equal(time.bounds().earliest, clock.now(), 'although the clock is believed')
   t.equal(time.retained, START - 37 * DAY)
   const later = clockAt(clock.now() + 100 * DAY)
-  t.equal(new TrustedClock(later, time.moments()).retained, START - 37 * DAY)
+  t.equal(new TrustedClock(later, time.bounds()).retained, START - 37 * DAY)
 })
 
-t.test('without a note, retention is counted from the last time that a journal says, or the clock says', async (t) => {
-  t.equal(new TrustedClock(clockAt(START + 40 * DAY), undefined, START).retained, START)
-  t.equal(new TrustedClock(clockAt(START - 40 * DAY), undefined, START).retained, START - 40 * DAY)
-  t.ok(new TrustedClock(clockAt(Date.UTC(2300, 0))).retained < Date.UTC(2100, 0), 'entries can say no later moment')
-})
+t.test(
+  'without a checkpoint, retention continues from the journal’s last time, or starts at the clock’s',
+  async (t) => {
+    t.equal(new TrustedClock(clockAt(START + 40 * DAY), undefined, START).retained, START)
+    t.equal(new TrustedClock(clockAt(START - 40 * DAY), undefined, START).retained, START - 40 * DAY)
+    t.ok(new TrustedClock(clockAt(Date.UTC(2300, 0))).retained < Date.UTC(2100, 0), 'entries can say no later moment')
+  },
+)
 
-t.test('what was believed once is carried on for an hour when the clock goes back, also over a restart', async (t) => {
+t.test('the latest believed time is kept for an hour after the clock goes back, also over a restart', async (t) => {
   const clock = clockAt(START)
   const time = new TrustedClock(clock, noted(START))
   clock.set(-2 * DAY)
@@ -118,11 +121,11 @@ t.test('what was believed once is carried on for an hour when the clock goes bac
   t.equal(latest, START + HOUR - MINUTE)
   t.equal(time.notBefore, latest)
   const again = clockAt(clock.now())
-  t.equal(new TrustedClock(again, time.moments()).latest, latest)
+  t.equal(new TrustedClock(again, time.bounds()).latest, latest)
   t.equal(clock.pass(2 * MINUTE, time).latest, clock.now(), 'then it is given up')
 })
 
-t.test('the present moment is not before the clock’s, nor any source’s', async (t) => {
+t.test('notBefore is no earlier than the clock and every source’s Date', async (t) => {
   const clock = clockAt(START)
   const time = new TrustedClock(clock)
   t.equal(time.notBefore, START)
@@ -131,10 +134,10 @@ t.test('the present moment is not before the clock’s, nor any source’s', asy
   t.equal(time.notBefore, START + 40 * DAY + HOUR)
 })
 
-t.test('a note is what was noted, or nothing', async (t) => {
-  t.strictSame(readMoments(JSON.parse(JSON.stringify(noted(START)))), noted(START))
+t.test('a checkpoint is read as written; anything else is ignored', async (t) => {
+  t.strictSame(readTimeBounds(JSON.parse(JSON.stringify(noted(START)))), noted(START))
   for (const other of [undefined, null, 7, 'x', [], {}, { earliest: 1, retained: 1 }, { ...noted(1), latest: null }]) {
-    t.equal(readMoments(other), undefined)
+    t.equal(readTimeBounds(other), undefined)
   }
-  t.equal(readMoments({ ...noted(1), earliest: -1 }), undefined)
+  t.equal(readTimeBounds({ ...noted(1), earliest: -1 }), undefined)
 })

@@ -30,7 +30,7 @@ t.test('a worker that is killed under load is replaced, and no request of its si
   for (let i = 0; i < 12; i++) loads.push(load())
   await pause(200) // so that requests are under way on all of them
   process.kill(victim?.pid ?? 0, 'SIGKILL')
-  await gateway.process.printed(/a worker ended; another takes its place/)
+  await gateway.process.printed(/worker exited; restarting it/)
   const after = await gateway.ready(2)
   ended = true
   await Promise.all(loads)
@@ -61,7 +61,7 @@ t.test('a worker that dies at its start is tried again ever later, until it live
   process.kill(first?.pid ?? 0, 'SIGKILL')
   await gateway.process.printed(/status=1 delay=400/)
   writeFileSync(file, good)
-  const delays = [...gateway.process.output().matchAll(/another takes its place.* delay=(\d+)/g)].map(([, ms]) => ms)
+  const delays = [...gateway.process.output().matchAll(/restarting it.* delay=(\d+)/g)].map(([, ms]) => ms)
   t.match(delays.join(), /^100,200,400/)
   await gateway.ready(2)
   t.equal(await gateway.fresh(token), 200)

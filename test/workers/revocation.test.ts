@@ -20,17 +20,17 @@ t.test('a revocation reaches every worker, and one that is started later; the po
   t.equal(await gateway.fresh(control), 200)
   t.match(
     await gateway.workers(),
-    workers.map(({ pid }) => ({ pid, state: 'in step', lag: { entries: 0 } })),
+    workers.map(({ pid }) => ({ pid, state: 'in sync', lag: { entries: 0 } })),
   )
 
   const [first] = workers
   process.kill(first?.pid ?? 0, 'SIGKILL')
-  await gateway.process.printed(/a worker ended; another takes its place/)
+  await gateway.process.printed(/worker exited; restarting it/)
   const after = await gateway.ready(3)
   t.equal(after.filter(({ pid }) => !all.has(pid)).length, 1, 'it was replaced')
   while (refusers(gateway.process.output()).size < all.size + 1) {
     for (const status of await Promise.all(Array.from({ length: 24 }, () => gateway.fresh(token)))) statuses.add(status)
   }
   t.strictSame([...statuses], [401], 'the new one knew it from its first request on')
-  t.equal(gateway.process.output().match(/the gateway is started/g)?.length, 1)
+  t.equal(gateway.process.output().match(/gateway started/g)?.length, 1)
 })

@@ -13,7 +13,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'serves before it knows',
     promise: 'known',
-    file: 'time/known-watch.js',
+    file: 'time/known-status.js',
     find: 'const remaining = this.#remaining();',
     replace: 'const remaining = Number.POSITIVE_INFINITY;',
     caughtBy: { chaos: ['gateway replaced'], sees: /it could not know its list yet/ },
@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'writes nothing back',
     promise: 'write-back',
     file: 'sync/write-back.js',
-    find: 'await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate);\n            if (this.#outage',
-    replace: 'if (this.#outage',
+    find: 'await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate);\n            if (this.#queue.isUnreachable',
+    replace: 'if (this.#queue.isUnreachable',
     caughtBy: { chaos: ['etcd cut'], sees: /is not in etcd in time/ },
   },
   {
@@ -92,9 +92,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a journal that lacks something is a list',
     promise: 'unreadable journal',
-    file: 'sync/synchronizer.js',
-    find: 'get #loss() {',
-    replace: 'get #loss() { return undefined;',
+    file: 'sync/readiness.js',
+    find: 'get journalLoss() {',
+    replace: 'get journalLoss() { return undefined;',
     caughtBy: {
       test: 'sync/synchronizer',
       title: 'a journal that lacks something is no list: a store has to be listed',
@@ -130,7 +130,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'retained: this.#clock.now(),',
     caughtBy: {
       test: 'time/trusted-clock',
-      title: 'retention is counted by what elapses: neither a clock that is set nor a restart moves it',
+      title: 'retention is counted by elapsed time: neither a clock change nor a restart moves it',
     },
   },
   {
@@ -156,7 +156,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'what waited for the store is not read after a restart',
     promise: 'waiting for the store',
     file: 'sync/write-back.js',
-    find: 'this.#waiting?.open();',
+    find: 'this.#outboxes.waiting?.open();',
     replace: '',
     caughtBy: {
       test: 'sync/write-back',

@@ -5,7 +5,8 @@ import type { JSONValue } from '../../../src/revocation/record.js'
 import { RevocationList } from '../../../src/revocation/revocation-list.js'
 import type { PersistentStore, RealtimeSource } from '../../../src/sources/source.js'
 import { LAST_LISTING, type LastListing, lastListingNote, lastListingOf } from '../../../src/sync/last-listing.js'
-import { Synchronizer, type SynchronizerOptions } from '../../../src/sync/synchronizer.js'
+import type { SynchronizerOptions } from '../../../src/sync/options.js'
+import { Synchronizer } from '../../../src/sync/synchronizer.js'
 import { Fingerprinter } from '../../../src/token/fingerprint.js'
 import { identify } from '../../../src/token/identity.js'
 import type { FakeClock } from '../../time/fake-clock.js'
@@ -32,7 +33,7 @@ const RETENTION = 30 * 24 * 3_600_000
 /** A gateway's revocations, put together as `openRevocations` does, on a clock of the test's. */
 export class ModelGateway {
   readonly synchronizer: Synchronizer
-  /** When the journal that it read says that it was in step, if it is young enough. */
+  /** When the journal that it read says that it was in sync, if it is young enough. */
   readonly inStepAt: number | undefined
   readonly #clock: FakeClock
   readonly #list: RevocationList
@@ -53,11 +54,11 @@ export class ModelGateway {
       clock,
       ...(realtime === undefined ? {} : { realtime }),
       ...(store === undefined ? {} : { store }),
-      ...(this.inStepAt === undefined ? {} : { journalInStepAt: this.inStepAt }),
+      ...(this.inStepAt === undefined ? {} : { journalInSyncAt: this.inStepAt }),
       ...(opened.position === undefined ? {} : { journalPosition: opened.position }),
       target: {
         apply: (record, source) => void this.#list.add(record, source, clock.now()),
-        inStep: (at, position) => {
+        inSync: (at, position) => {
           marked(at)
           this.#journal?.inStep(at)
           if (position !== undefined) this.#journal?.note('position', position)

@@ -36,7 +36,7 @@ export class Reference {
   #onDisk = new Map<string, number>()
   #duties: Duty[] = []
   #startedAt = 0
-  #journalInStepAt: number | undefined
+  #journalInSyncAt: number | undefined
   #subscribed = false
   #topicIsLive = false
   #watchIsLive = false
@@ -96,10 +96,10 @@ export class Reference {
 
   // ---- a gateway's life ----
 
-  started(now: number, journalInStepAt: number | undefined): void {
+  started(now: number, journalInSyncAt: number | undefined): void {
     const { hasTopic, hasStore, failurePolicy } = this.#options
     this.#startedAt = now
-    this.#journalInStepAt = journalInStepAt
+    this.#journalInSyncAt = journalInSyncAt
     this.#subscribed = !hasTopic
     this.#topicIsLive = false
     this.#watchIsLive = false
@@ -204,9 +204,9 @@ export class Reference {
 
   #trustJournal(now: number): void {
     const { startupGrace, maxStaleness, hasStore } = this.#options
-    if (this.knownUntil > 0 || this.#journalInStepAt === undefined || now < this.#startedAt + startupGrace) return
+    if (this.knownUntil > 0 || this.#journalInSyncAt === undefined || now < this.#startedAt + startupGrace) return
     const getsOn = hasStore && now - this.#storeSilentSince(now) < startupGrace
-    const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : this.#journalInStepAt + maxStaleness
+    const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : this.#journalInSyncAt + maxStaleness
     if (!getsOn && until > now) this.knownUntil = until
   }
 

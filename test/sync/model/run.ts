@@ -41,7 +41,7 @@ export interface Sabotage {
 }
 
 const CONTROLS = ['control one', 'control two']
-/** Milliseconds within which all that is up is in step, whatever was before, if nobody asks for a listing. */
+/** Milliseconds within which all that is up is in sync, whatever was before, if nobody asks for a listing. */
 const recovery = ({ refreshInterval, listingTakes }: Setting) =>
   RECONNECT + 31_000 + Math.max(refreshInterval, 20 * listingTakes) + 3 * listingTakes
 
@@ -277,13 +277,13 @@ class Run {
   /** All that the store had at `at` must have reached the list, but for what the watch is delivering. */
   #marked(at: number): void {
     const { hasTopic, hasStore } = this.#setting
-    if (!hasTopic && !hasStore) this.#note('in step with nothing')
+    if (!hasTopic && !hasStore) this.#note('in sync with nothing')
     if (!hasStore) return
     const now = this.#clock.now()
     for (const [id, { expiresAt }] of this.#shelf.records) {
       if ((this.#storedAt.get(id) ?? 0) >= at || (expiresAt ?? Number.POSITIVE_INFINITY) <= now) continue
       if (this.#shelf.watching.isInFlight(id) || this.#running().enforces(id)) continue
-      this.#note(`marked in step while ${id}, in the store, passes`)
+      this.#note(`marked in sync while ${id}, in the store, passes`)
     }
   }
 

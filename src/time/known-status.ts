@@ -1,28 +1,32 @@
 import { type Clock, systemClock } from './clock.js'
 
+/** Longest delay of Node's timers, ms. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /**
- * Tells, once each time, that a list has ceased to be known: by a timer, or by whoever asks first. A process that stood
- * still wakes to what came meanwhile before any timer, so that whoever passes something on asks before each part of it.
+ * Whether the list is known, for as long as its lease runs. Tells listeners once each time it stops being known: from a
+ * timer, or from the first read of {@link isKnown} after that. A process that was suspended handles pending input before
+ * any timer, so read {@link isKnown} before passing anything on.
  */
-export class KnownWatch {
+export class KnownStatus {
   readonly #remaining: () => number
   readonly #clock: Pick<Clock, 'after'>
   readonly #listeners = new Set<() => void>()
   #wasKnown = false
   #cancel: (() => void) | undefined
 
-  /** @param remaining milliseconds for which the list is known yet, by a clock that is never set; Infinity for ever */
+  /** @param remaining milliseconds for which the list is still known, by a monotonic clock; Infinity for ever */
   constructor(remaining: () => number, clock: Pick<Clock, 'after'> = systemClock) {
     this.#remaining = remaining
     this.#clock = clock
   }
 
-  /** Whether the list is known. The listeners have been told if it was when this was asked last, and is not now. */
+  /** Whether the list is known. If it was at the last read and is not now, the listeners are told first. */
   get isKnown(): boolean {
     const remaining = this.#remaining()
     if (remaining > 0) {
       this.#wasKnown = true
-      if (this.#cancel === undefined && remaining !== Number.POSITIVE_INFINITY) this.#lookAfter(remaining)
+      if (this.#cancel === undefined && remaining !== Number.POSITIVE_INFINITY) this.#checkAfter(remaining)
       return true
     }
     if (!this.#wasKnown) return false
@@ -31,7 +35,7 @@ export class KnownWatch {
     return false
   }
 
-  /** Calls `listener`, synchronously, when the list ceases to be known. */
+  /** Calls `listener`, synchronously, when the list stops being known. */
   onUnknown(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
@@ -41,13 +45,10 @@ export class KnownWatch {
     this.#cancel?.()
   }
 
-  #lookAfter(delay: number): void {
+  #checkAfter(delay: number): void {
     this.#cancel = this.#clock.after(Math.min(delay, LONGEST_TIMER), () => {
       this.#cancel = undefined
       void this.isKnown
     })
   }
 }
-
-/** The longest that Node's timers can wait, ms. */
-const LONGEST_TIMER = 2 ** 31 - 1

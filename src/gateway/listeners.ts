@@ -1,0 +1,123 @@
+import { ensureSelfSigned, readKeyPair, readKeyStore } from '../certificates/index.js'
+import type { Config } from '../config/index.js'
+import type { Logging } from '../logging/index.js'
+import { type Listener, type ListenerRole, type ListenerTls, listen, type RequestHandler } from '../server/index.js'
+
+/** Opens the listeners; calls `onOpened` with each. Throws {@link ListenFailure} for what the configuration can fix. */
+export async function openListeners(
+  { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
+  handler: RequestHandler,
+  logging: Logging,
+  onOpened: (listener: Listener) => void,
+): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
+  const limits = {
+    maxHeaderSize: listenerConfig.maxHeaderSize,
+    maxUriLength: listenerConfig.maxUriLength,
+    timeout: listenerConfig.timeout,
+    keepAlive: listenerConfig.keepAlive !== 'NEVER',
+    maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
+  }
+  const open = async (
+    role: ListenerRole,
+    key: 'httpPort' | 'httpsPort' | 'tokenListenerPort',
+    tls?: ListenerTls,
+  ): Promise<Listener> => {
+    const { host, [key]: port } = listenerConfig
+    const options = {
+      host,
+      port,
+      limits,
+      onRequest: handler.listener(role),
+      onUpgrade: handler.upgradeListener(role),
+      onError: (error: Error) => logging('Listener').error('listener error', error, { port }),
+    }
+    const start = () => listen(tls === undefined ? options : { ...options, tls })
+    const listener = await opened(start, { section: 'listenerConfig', key, host, port })
+    onOpened(listener)
+    return listener
+  }
+  const { key, cert } = await listenerCertificate({ listenerConfig, server })
+  const versions = mutualSSLConfig.protocolVersions
+  const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
+  const tls = { key, cert, minVersion, maxVersion }
+  return {
+    http: await open('http', 'httpPort'),
+    https: await open('https', 'httpsPort', tls),
+    token: keyManager === undefined ? undefined : await open('token', 'tokenListenerPort', tls),
+  }
+}
+
+/** The certificate of the HTTPS listeners. Without one in the configuration, a self-signed one is read or created. */
+export async function listenerCertificate({
+  listenerConfig,
+  server,
+}: Pick<Config, 'listenerConfig' | 'server'>): Promise<{ cert: string; key: string; selfSigned?: string }> {
+  const own = await ownCertificate({ listenerConfig })
+  if (own !== undefined) return own
+  const { stateDirectory } = server
+  try {
+    const { cert, key, certFile: selfSigned } = await ensureSelfSigned(stateDirectory)
+    return { cert, key, selfSigned }
+  } catch (cause) {
+    throw new StateDirectoryError(stateDirectory, cause)
+  }
+}
+
+/** The certificate that the configuration names, if any. */
+export async function ownCertificate({ listenerConfig }: Pick<Config, 'listenerConfig'>) {
+  const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
+  if (certFile !== undefined && keyFile !== undefined) return readKeyPair(certFile, keyFile, keyStorePassword)
+  return keyStorePath === undefined ? undefined : readKeyStore(keyStorePath, keyStorePassword)
+}
+
+/** Messages by the code of Node's error. */
+const WRONG: Readonly<Record<string, (section: string, key: string, host: string, port: number) => string>> = {
+  EADDRINUSE: (section, key, host, port) =>
+    `${section}.${key}: port ${port} of ${host} is in use; stop the program that uses it, or choose another port`,
+  EACCES: (section, key, _, port) =>
+    `${section}.${key}: no permission to bind port ${port}; choose one above 1023, or grant the permission`,
+  EADDRNOTAVAIL: (section, _, host) =>
+    `${section}.host: ${host} is not an address of this machine; "0.0.0.0" means all of them`,
+  ENOTFOUND: (section, _, host) =>
+    `${section}.host: cannot resolve ${host}; "0.0.0.0" means all addresses of this machine`,
+}
+
+/** Opens a listener. Throws {@link ListenFailure} for what the configuration can fix, other errors unchanged. */
+export async function opened<Listener>(
+  open: () => Promise<Listener>,
+  at: { readonly section: string; readonly key: string; readonly host: string; readonly port: number },
+): Promise<Listener> {
+  try {
+    return await open()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const message = WRONG[code]?.(at.section, at.key, at.host, at.port)
+    throw message === undefined ? error : new ListenFailure(code, at.port, message, error)
+  }
+}
+
+/** A listener cannot be opened. Names the key and the remedy; has the code of Node's error. */
+export class ListenFailure extends Error {
+  readonly code: string
+  /** The configured port. */
+  readonly port: number
+
+  constructor(code: string, port: number, message: string, cause: unknown) {
+    super(message, { cause })
+    this.name = 'ListenFailure'
+    this.code = code
+    this.port = port
+  }
+}
+
+/** `[server] stateDirectory` is not writable. */
+export class StateDirectoryError extends Error {
+  readonly code = 'ERR_STATE_DIRECTORY'
+
+  constructor(directory: string, cause: unknown) {
+    super(`server.stateDirectory: cannot write to ${directory}; name a directory that this user may write to`, {
+      cause,
+    })
+    this.name = 'StateDirectoryError'
+  }
+}

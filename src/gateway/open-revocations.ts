@@ -1,0 +1,135 @@
+import type { Config } from '../config/index.js'
+import { type Journal, openJournal } from '../journal/index.js'
+import type { Logger, Logging } from '../logging/index.js'
+import { OutboxDirectory } from '../outbox/index.js'
+import { RealtimeStatus, RevocationList, type RevocationRecord } from '../revocation/index.js'
+import { openStore, openTopic, sourcesIdentity, takesRevocations } from '../sources/index.js'
+import type { RealtimeSource } from '../sources/source.js'
+import { LAST_LISTING, lastListingNote, lastListingOf, Synchronizer, WriteBack } from '../sync/index.js'
+import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
+import { Fingerprinter } from '../token/index.js'
+import { CLOCK_NOTE, Revocations } from './revocations.js'
+
+/** Name of the journal's note of how far the store was read. */
+const STORE_POSITION = 'store position'
+
+/**
+ * Opens and reads the journal, and creates the sources; `start()` starts them. Throws `SourceError` for a source that cannot
+ * be created; a journal that cannot be written, or not be read in full, is a warning.
+ */
+export async function openRevocations(config: Config, logging: Logging): Promise<Revocations> {
+  const { tokenRevocationConfig: settings } = config
+  const logger = logging('TokenRevocation')
+  const topic = await openTopic(config, logging)
+  const holder: { clock?: TrustedClock } = {}
+  const opened = await openStore(config, logging, (server, date) => holder.clock?.witness(server, date))
+  const store = opened?.store
+
+  const { journal, list, fingerprints, inStepAt, notes } = await openList(
+    config,
+    logger,
+    () => holder.clock?.retained ?? Date.now(),
+  )
+  const trustedClock = new TrustedClock(systemClock, readTimeBounds(notes?.get(CLOCK_NOTE)), inStepAt)
+  holder.clock = trustedClock
+  const position = notes?.get(STORE_POSITION)
+  const sources = sourcesIdentity(config)
+  const lastListing = notes && lastListingOf(notes, sources)
+  const writable = takesRevocations(store)
+  if (!settings.journal.enable && !writable) {
+    logger.warn(
+      'the journal is off and no store takes revocations: revocations through the gateway are lost on restart',
+    )
+  }
+  const realtimeStatus = new RealtimeStatus()
+  const synchronizer = new Synchronizer({
+    onRealtime: (isLive) => realtimeStatus.set(isLive),
+    ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
+    ...(store === undefined ? {} : { store }),
+    target: {
+      apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
+      inSync(at, position) {
+        journal?.inStep(at)
+        if (position !== undefined) journal?.note(STORE_POSITION, position)
+      },
+      // Written after the listing's entries, and only if all of them are in the file.
+      listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
+      complete: () => journal?.listed(),
+    },
+    ...(lastListing === undefined ? {} : { lastListing }),
+    failurePolicy: settings.failurePolicy,
+    startupGrace: settings.startupGrace,
+    maxStaleness: settings.maxStaleness,
+    refreshInterval: settings.persistent.refreshInterval,
+    ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInSyncAt: inStepAt }),
+    isJournalRecent: () => inStepAt !== undefined && trustedClock.notBefore - inStepAt <= settings.journal.maxAge,
+    ...(position === undefined ? {} : { journalPosition: position }),
+    serveWhileListing: settings.persistent.serveWhileListing,
+    journalLoss: () => lossOf(journal),
+    logger,
+  })
+  journal?.onDamage(() => synchronizer.journalChanged())
+  return new Revocations({
+    list,
+    fingerprints,
+    journal,
+    synchronizer,
+    realtimeStatus,
+    writeBack: takesRevocations(store)
+      ? new WriteBack({
+          store,
+          journal,
+          directory: settings.journal.enable ? outboxOf(settings.journal.path) : undefined,
+          retention: settings.retention,
+          bounds: () => trustedClock.bounds(),
+          logger,
+        })
+      : undefined,
+    trustedClock,
+    release: async () => opened?.close(),
+  })
+}
+
+/** The topic, with a sink that tells when records are in the journal: a durable subscription acknowledges only then. */
+function storedIn(journal: Journal | undefined, topic: RealtimeSource): RealtimeSource {
+  if (journal === undefined) return topic
+  const stored = () => journal.flush()
+  return { ...topic, run: (sink, signal) => topic.run({ ...sink, stored }, signal) }
+}
+
+/** Why the journal cannot stand in for the list, and what an operator can do about it, for people. */
+function lossOf(journal: Journal | undefined): string | undefined {
+  const [damage, ...others] = journal?.damages ?? []
+  if (damage === undefined) return undefined
+  const { id, reason } = damage
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`
+  const remedy = id === undefined ? 'make it readable and restart' : `mgw journal accept-damaged ${id} accepts the loss`
+  return `the journal has lost entries: ${reason}${more}; ${remedy}`
+}
+
+/** The list as its journal holds it; an empty one if the journal is off. */
+async function openList(config: Config, logger: Logger, retained: () => number) {
+  const { journal: settings, retention } = config.tokenRevocationConfig
+  const { timestampSkew } = config.server
+  const listOf = (fingerprints: Fingerprinter) =>
+    new RevocationList({ fingerprints, timestampSkew, retention, retained })
+  if (!settings.enable) {
+    const fingerprints = Fingerprinter.random()
+    return { journal: undefined, list: listOf(fingerprints), fingerprints, inStepAt: undefined, notes: undefined }
+  }
+  const opened = await openJournal({
+    path: settings.path,
+    listOf,
+    logger,
+    now: Date.now(),
+    sources: sourcesIdentity(config),
+    accepted: settings.acceptDamagedJournal === undefined ? [] : [settings.acceptDamagedJournal],
+  })
+  logger.info('journal read', { ...opened.list.size })
+  return opened
+}
+
+/** Revocations that wait for the store are kept in a directory beside the journal. */
+function outboxOf(journalPath: string): OutboxDirectory {
+  return new OutboxDirectory(`${journalPath.replace(/\.journal$/, '')}.outbox`)
+}

@@ -1,0 +1,76 @@
+import cluster, { type ClusterSettings } from 'node:cluster'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { RestartDelay, Workers } from '../../src/gateway/workers.js'
+import { silent } from '../../src/logging/index.js'
+import { Publisher } from '../../src/replication/index.js'
+import { RealtimeStatus } from '../../src/revocation/lookup.js'
+import { RevocationList } from '../../src/revocation/revocation-list.js'
+import { Fingerprinter } from '../../src/token/fingerprint.js'
+
+t.test('restarts soon after a start wait ever longer, up to 30 s; a long life resets that', (t) => {
+  const delay = new RestartDelay()
+  const delays = Array.from({ length: 11 }, () => delay.next(50))
+  t.strictSame(delays, [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000])
+  t.equal(delay.next(30_000), 100)
+  t.equal(delay.next(29_999), 200)
+  t.end()
+})
+
+t.test('a worker that cannot be started is an error at the start, and is retried later', async (t) => {
+  cluster.setupPrimary({ execArgv: [], silent: true })
+  t.teardown(() => forkBy(process.execPath))
+  const { options, logged } = setUp(t)
+  for (const execPath of ['/nowhere/node', 'an invalid path: \0']) {
+    forkBy(execPath)
+    await t.rejects(Workers.start(options), { message: 'a worker exited before it listened (not started)' })
+
+    forkBy(process.execPath)
+    const { workers } = await Workers.start(options)
+    forkBy(execPath)
+    const failed = logged(/worker process error|cannot fork a worker/)
+    process.kill(workers.status()[0]?.pid ?? 0, 'SIGKILL')
+    await failed
+    forkBy(process.execPath)
+    await logged(/worker listening/)
+    t.match(workers.status(), [{ listening: true }])
+    await workers.close()
+  }
+})
+
+/** Which executable `cluster.fork` starts: a setting that Node's types do not know. */
+function forkBy(execPath: string): void {
+  const settings: ClusterSettings & { execPath: string } = { execPath }
+  cluster.setupPrimary(settings)
+}
+
+/** Options of one worker without APIs, and what its primary logs. */
+function setUp(t: Test) {
+  const directory = t.testdir()
+  const configFile = join(directory, 'micro-gw.conf')
+  mkdirSync(join(directory, 'api_definitions'))
+  writeFileSync(configFile, '[listenerConfig]\n  host = "127.0.0.1"\n  httpPort = 0\n  httpsPort = 0\n')
+  const waiting = new Set<(text: string) => void>()
+  const hear = (text: string) => {
+    for (const look of waiting) look(text)
+  }
+  const logger = { ...silent('test'), info: hear, error: hear }
+  const logged = (what: RegExp) =>
+    new Promise<void>((resolve) => {
+      waiting.add((text) => {
+        if (what.test(text)) resolve()
+      })
+    })
+  const fingerprints = Fingerprinter.random()
+  const publisher = new Publisher({
+    list: new RevocationList({ fingerprints, timestampSkew: 0, retention: 60_000 }),
+    seed: fingerprints.seed,
+    remaining: () => Number.POSITIVE_INFINITY,
+    realtimeStatus: new RealtimeStatus(),
+    bounds: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    logger,
+  })
+  t.teardown(() => publisher.close())
+  return { options: { configFile, count: 1, stopTimeout: 1_000, publisher, revoke: async () => {}, logger }, logged }
+}

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { openLink } from './services/link.js'
-import { jtiOf, startGateway, world } from './support/gateway.js'
+import { jtiOf, type RunningGateway, startGateway, world } from './support/gateway.js'
 
 t.test('a token that was revoked while the gateway was down never passes after its restart, under load', async (t) => {
   const w = await world(t)
@@ -30,7 +30,7 @@ t.test('a token that was revoked while the gateway was down never passes after i
   t.equal(await second.status(control), 200, 'a control token passes')
 })
 
-t.test('a hub that is down at the first start: 503 until it comes, /health 200 all along', async (t) => {
+t.test('a hub that is down at the first start: 503 until it is up, /health 200 all along', async (t) => {
   const w = await world(t)
   const token = await w.token()
   await w.stopHub()
@@ -53,7 +53,7 @@ t.test('a hub that is down at the first start: 503 until it comes, /health 200 a
   t.equal((await fetch(`${gateway.admin}/ready`)).status, 200)
 })
 
-t.test('a resource that asks for no token does not let a revoked one through', async (t) => {
+t.test('a resource without security refuses a revoked token', async (t) => {
   const w = await world(t)
   const gateway = await startGateway(t, w.configFile())
   await gateway.known()
@@ -78,7 +78,7 @@ t.test('a resource that asks for no token does not let a revoked one through', a
   t.equal(await open(), 200)
 })
 
-t.test('a revocation that is published for another topic has no effect', async (t) => {
+t.test('a revocation published to another topic has no effect', async (t) => {
   const w = await world(t)
   const [token, marker] = [await w.token(), await w.token()]
   const gateway = await startGateway(t, w.configFile())
@@ -101,7 +101,7 @@ t.test('a revocation that the topic never carried is learnt from the hub after t
   t.pass('the gap was followed by a listing')
 })
 
-t.test('what reaches the upstream has no credentials and no trace of the base path', async (t) => {
+t.test('the upstream gets the path without the base path', async (t) => {
   const w = await world(t)
   const token = await w.token()
   const gateway = await startGateway(t, w.configFile())
@@ -120,7 +120,7 @@ t.test('requests under way end when the gateway is asked to stop; it exits with 
   const gateway = await startGateway(t, w.configFile())
   await gateway.known()
   const open = gateway.status(token, 'slow')
-  while (w.held.length === 0) await gateway.status(token)
+  await w.holding(1)
   const ended = gateway.process.end('SIGTERM')
   await t.rejects(async () => {
     for (;;) await gateway.status(token)
@@ -149,7 +149,7 @@ caFile = "${w.hub().caFile}"`
     t.equal(await first.status(control), 200)
     await w.revoke(revoked)
     while ((await first.status(revoked)) !== 401);
-    await new Promise((resolve) => setTimeout(resolve, 100)) // on disk within 50 ms is the promise
+    while ((await journalOf(first)).waiting > 0);
     t.equal(await first.process.end('SIGKILL'), 'SIGKILL')
 
     link.cut()
@@ -161,3 +161,11 @@ caFile = "${w.hub().caFile}"`
     t.equal(await second.status(control), 200)
   },
 )
+
+/** What `/ready` says of the journal. */
+async function journalOf(gateway: RunningGateway): Promise<{ readonly waiting: number }> {
+  const { revocations } = (await (await fetch(`${gateway.admin}/ready`)).json()) as {
+    revocations: { journal: { waiting: number } }
+  }
+  return revocations.journal
+}

@@ -1,8 +1,7 @@
-import { setImmediate } from 'node:timers/promises'
 import { describeError, type Logger } from '../logging/index.js'
 import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 import { type ListingContext, type PersistentStore, PositionLost, type SourceStatus } from '../sources/source.js'
-import type { Clock } from '../time/index.js'
+import { type Clock, startTimeSlice } from '../time/index.js'
 import { type LastListing, ListingMemory } from './last-listing.js'
 import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
 import type { SourceTracker } from './source-state.js'
@@ -34,8 +33,6 @@ export interface ListingsOptions extends ListingPaceOptions {
 
 /** Every fourth attempt in a row is a listing instead of a catch-up. */
 const CATCH_UPS_A_LISTING = 4
-/** Longest time that applying records may block the event loop, ms. */
-const SLICE = 5
 /** Records between two reads of the clock. */
 const STRIDE = 64
 
@@ -229,14 +226,12 @@ async function applyListing(
   onProgress: () => void,
 ): Promise<number> {
   let count = 0
-  let sliceStart = performance.now()
+  const slice = startTimeSlice()
   for await (const record of listing) {
     apply(record)
     if (count++ % STRIDE !== 0) continue
     onProgress()
-    if (performance.now() - sliceStart < SLICE) continue
-    await setImmediate()
-    sliceStart = performance.now()
+    if (slice.isOver()) await slice.yield()
   }
   return count
 }

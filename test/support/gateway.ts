@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -22,6 +23,8 @@ export interface World {
   readonly reached: string[]
   /** Requests for `/thing/slow` that wait for their answer: call one to give it. */
   readonly held: (() => void)[]
+  /** Resolves when so many requests for `/thing/slow` have been held. */
+  holding(count: number): Promise<void>
   hub(): TokenService
   /** Stops the token service; `startHub` starts it again, on the same port and with what it kept. */
   stopHub(): Promise<void>
@@ -60,11 +63,14 @@ export async function world(t: Test): Promise<World> {
   const directory = t.testdir({ hub: {} })
   const reached: string[] = []
   const held: (() => void)[] = []
+  const holds = new EventEmitter()
   const { origin } = await httpServer(t, (req, res) => {
     reached.push(req.url ?? '')
     const answer = () => res.end('{"ok":true}')
-    if (req.url?.endsWith('/slow') === true) held.push(answer)
-    else answer()
+    if (req.url?.endsWith('/slow') === true) {
+      held.push(answer)
+      holds.emit('held')
+    } else answer()
   })
   const broker = await startBroker({ port: 0, username: ADMIN.name, password: ADMIN.password })
   t.teardown(() => broker.close())
@@ -93,6 +99,9 @@ export async function world(t: Test): Promise<World> {
     upstream: origin,
     reached,
     held,
+    async holding(count) {
+      while (held.length < count) await once(holds, 'held')
+    },
     hub: running,
     async stopHub() {
       await running().close()

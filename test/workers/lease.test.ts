@@ -36,7 +36,7 @@ t.test(
     const clients = await Promise.all([1, 2, 3, 4].map(() => openWebSocket(t, `${ws}/echo/1`, { headers })))
     const open = await openWebSocket(t, `${ws}/open`)
     const unanswered = fetch(`${gateway.http}/things/v1/thing/slow`, { headers: await bearerOf(w) })
-    while (w.held.length === 0) await pause(10)
+    await w.holding(1)
     const codes = clients.map(closeCode)
     const stopped = performance.now()
     gateway.process.child.kill('SIGSTOP')

@@ -1,6 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError, type Logger, silent } from '../../../logging/index.js'
-import { DEFAULT_RETRY_TIMING, RetrySchedule, type RetryTiming } from '../../../time/index.js'
+import {
+  type Clock,
+  DEFAULT_RETRY_TIMING,
+  pause,
+  RetrySchedule,
+  type RetryTiming,
+  systemClock,
+} from '../../../time/index.js'
 import type { RevocationSink, SourceStatus } from '../../source.js'
 
 /** A subscription that is live. */
@@ -9,12 +15,6 @@ export interface Subscription {
   readonly closed: Promise<Error | undefined>
   /** Ends it politely and lets go of its connection. Safe to call twice. */
   close(): Promise<void>
-}
-
-/** Time, so that a test can own it. `wait` resolves after `ms`, or as soon as `signal` aborts; it never rejects. */
-export interface Clock {
-  now(): number
-  wait(ms: number, signal: AbortSignal): Promise<void>
 }
 
 export interface ReconnectOptions<Broker> {
@@ -37,11 +37,6 @@ export interface ReconnectOptions<Broker> {
 const ATTEMPT_TIMEOUT = 30_000
 const CLOSE_TIMEOUT = 5_000
 
-const systemClock: Clock = {
-  now: () => performance.now(),
-  wait: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
-}
-
 /**
  * Keeps a subscription alive until `signal` aborts: connects, tells the sink `live` once the broker has confirmed it,
  * `gap` when it is lost and `failed` after each attempt that failed, and tries the brokers in turn with back-off and
@@ -58,21 +53,21 @@ export async function runWithReconnect<Broker>(
   const report = reporter(sink, options.logger ?? silent('TokenRevocationJMS'), options.brokers.length)
   report.connecting()
   while (!signal.aborted) {
-    const { index, at } = schedule.next(clock.now())
-    if (at > clock.now()) await clock.wait(at - clock.now(), signal)
+    const { index, at } = schedule.next(clock.elapsed())
+    if (at > clock.elapsed()) await pause(at - clock.elapsed(), clock, signal)
     const broker = options.brokers[index]
     if (signal.aborted || broker === undefined) return
     try {
       const subscription = await attempt(options, broker, signal, clock)
-      const since = clock.now()
+      const since = clock.elapsed()
       report.live(index)
       const reason = await endOf(subscription, signal, clock)
       if (signal.aborted) return
-      schedule.lost(index, clock.now(), clock.now() - since, isSlow(reason))
+      schedule.lost(index, clock.elapsed(), clock.elapsed() - since, isSlow(reason))
       report.gap(index, reason)
     } catch (error) {
       if (signal.aborted) return
-      schedule.failed(index, clock.now(), isSlow(error))
+      schedule.failed(index, clock.elapsed(), isSlow(error))
       report.failed(index, error)
     }
   }
@@ -89,7 +84,7 @@ async function attempt<Broker>(
   const giveUp = new AbortController()
   const settled = new AbortController()
   const pending = Promise.resolve().then(() => options.subscribe(broker, AbortSignal.any([signal, giveUp.signal])))
-  const late = clock.wait(limit, AbortSignal.any([signal, settled.signal])).then(() => undefined)
+  const late = pause(limit, clock, AbortSignal.any([signal, settled.signal])).then(() => undefined)
   try {
     const subscription = await Promise.race([pending, late])
     if (subscription !== undefined && !signal.aborted) return subscription
@@ -120,7 +115,7 @@ async function closeQuietly(subscription: Subscription, clock: Clock): Promise<v
   const closing = Promise.resolve()
     .then(() => subscription.close())
     .catch(() => undefined)
-  await Promise.race([closing, clock.wait(CLOSE_TIMEOUT, done.signal)])
+  await Promise.race([closing, pause(CLOSE_TIMEOUT, clock, done.signal)])
   done.abort()
 }
 

@@ -86,7 +86,7 @@ t.test('each worker cuts those that it serves', async (t) => {
   await world.revoke('subject', issued)
   await areCut(t, upstream, streams, since, 'two workers')
   for (const other of others) await flows(upstream, other)
-  const lines = [...world.gateway.process.output().matchAll(/were ended.*requests=(\d+)/g)]
+  const lines = [...world.gateway.process.output().matchAll(/revoked token ended.*requests=(\d+)/g)]
   t.equal(lines.length, 2, 'each worker says how many')
   t.equal(
     lines.reduce((sum, [, count]) => sum + Number(count), 0),

@@ -1,4 +1,4 @@
-import cluster, { type ClusterSettings } from 'node:cluster'
+import cluster from 'node:cluster'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -20,30 +20,24 @@ t.test('restarts soon after a start wait ever longer, up to 30 s; a long life re
 
 t.test('a worker that cannot be started is an error at the start, and is retried later', async (t) => {
   cluster.setupPrimary({ execArgv: [], silent: true })
-  t.teardown(() => forkBy(process.execPath))
+  t.teardown(() => cluster.setupPrimary({ cwd: process.cwd() }))
   const { options, logged } = setUp(t)
-  for (const execPath of ['/nowhere/node', 'an invalid path: \0']) {
-    forkBy(execPath)
+  for (const cwd of ['/nowhere', 'an invalid path: \0']) {
+    cluster.setupPrimary({ cwd })
     await t.rejects(Workers.start(options), { message: 'a worker exited before it listened (not started)' })
 
-    forkBy(process.execPath)
+    cluster.setupPrimary({ cwd: process.cwd() })
     const { workers } = await Workers.start(options)
-    forkBy(execPath)
+    cluster.setupPrimary({ cwd })
     const failed = logged(/worker process error|cannot fork a worker/)
     process.kill(workers.status()[0]?.pid ?? 0, 'SIGKILL')
     await failed
-    forkBy(process.execPath)
+    cluster.setupPrimary({ cwd: process.cwd() })
     await logged(/worker listening/)
     t.match(workers.status(), [{ listening: true }])
     await workers.close()
   }
 })
-
-/** Which executable `cluster.fork` starts: a setting that Node's types do not know. */
-function forkBy(execPath: string): void {
-  const settings: ClusterSettings & { execPath: string } = { execPath }
-  cluster.setupPrimary(settings)
-}
 
 /** Options of one worker without APIs, and what its primary logs. */
 function setUp(t: Test) {

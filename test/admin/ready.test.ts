@@ -31,7 +31,7 @@ async function readyWhen(gateway: RunningGateway, isIt: (ready: Ready) => boolea
   }
 }
 
-t.test('the body names what holds the list back, since when, and why; its status stays 503', async (t) => {
+t.test('the body names what the list waits for, since when, and why; the status stays 503', async (t) => {
   const w = await world(t)
   await w.stopHub()
   const begin = Date.now()

@@ -34,7 +34,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
 const head = (body: number, more = '') =>
   `POST /revocations HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: ${body}\r\n${more}\r\n`
 
-t.test('a body that does not come whole in time is a 408, and nothing is revoked', async (t) => {
+t.test('an incomplete body is a 408 after the time-out, and nothing is revoked', async (t) => {
   const { port, revoked } = await admin(t, 50)
   const socket = connect(port, '127.0.0.1')
   let answer = ''
@@ -47,12 +47,12 @@ t.test('a body that does not come whole in time is a 408, and nothing is revoked
   t.strictSame(revoked, [])
 })
 
-t.test('a body that is refused while it comes does not cost its client the answer', async (t) => {
+t.test('a client still gets the answer if its body is refused while being sent', async (t) => {
   const { port } = await admin(t)
   t.match(await exchangeRaw(port, head(1_000_000) + 'x'.repeat(1_000_000)), /^HTTP\/1\.1 413 /)
 })
 
-t.test('a chunked body that is refused is read to its end all the same', async (t) => {
+t.test('a refused chunked body is still read to its end', async (t) => {
   const { port } = await admin(t)
   const socket = connect(port, '127.0.0.1').on('error', () => undefined)
   t.teardown(() => socket.destroy())

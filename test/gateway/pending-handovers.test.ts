@@ -19,30 +19,27 @@ function worker(timeout?: number) {
   return { handovers, sent, fail: () => undelivered() }
 }
 
-t.test(
-  'a revocation that was handed over is confirmed by the primary’s own word for it, and nothing else',
-  async (t) => {
-    const { handovers, sent } = worker()
-    const first = handovers.revoke(RECORD)
-    const second = handovers.revoke(undefined)
-    t.match(sent, [
-      { kind: 'revoke', number: 1, record: RECORD },
-      { kind: 'revoke', number: 2 },
-    ])
-    handovers.settle(7, undefined)
-    handovers.settle(2, { code: 'ERR_REVOCATION_NOT_DURABLE', message: 'no room' })
-    await t.rejects(second, { name: 'UnconfirmedRevocation', code: 'ERR_REVOCATION_NOT_DURABLE', message: 'no room' })
-    handovers.settle(1, undefined)
-    await first
-  },
-)
+t.test('a hand-over is confirmed by the primary’s answer to it, and by nothing else', async (t) => {
+  const { handovers, sent } = worker()
+  const first = handovers.revoke(RECORD)
+  const second = handovers.revoke(undefined)
+  t.match(sent, [
+    { kind: 'revoke', number: 1, record: RECORD },
+    { kind: 'revoke', number: 2 },
+  ])
+  handovers.settle(7, undefined)
+  handovers.settle(2, { code: 'ERR_REVOCATION_NOT_DURABLE', message: 'no room' })
+  await t.rejects(second, { name: 'UnconfirmedRevocation', code: 'ERR_REVOCATION_NOT_DURABLE', message: 'no room' })
+  handovers.settle(1, undefined)
+  await first
+})
 
-t.test('a primary that says nothing has confirmed nothing', async (t) => {
+t.test('a primary that does not answer in time has not confirmed', async (t) => {
   const { handovers } = worker(10)
   await t.rejects(handovers.revoke(RECORD), { code: 'ERR_REVOCATION_HANDOVER', message: /within 10 ms/ })
 })
 
-t.test('nor has one that cannot be told, or that has gone since', async (t) => {
+t.test('a primary that cannot be reached, or is gone, has not confirmed', async (t) => {
   const { handovers, fail } = worker()
   const untold = handovers.revoke(RECORD)
   fail()
@@ -52,7 +49,7 @@ t.test('nor has one that cannot be told, or that has gone since', async (t) => {
   for (const each of told) await t.rejects(each, { code: 'ERR_REVOCATION_HANDOVER' })
 })
 
-t.test('what went wrong at the primary keeps its code on the way', async (t) => {
+t.test('a failure at the primary keeps its code on the way to the worker', async (t) => {
   t.strictSame(await outcomeOf(Promise.resolve()), {})
   const unconfirmed = new UnconfirmedRevocation('ERR_REVOCATION_NOT_ENFORCED', 'a worker stands still')
   t.match(await outcomeOf(Promise.reject(unconfirmed)), { failure: { code: 'ERR_REVOCATION_NOT_ENFORCED' } })

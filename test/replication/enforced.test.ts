@@ -78,7 +78,7 @@ function primary(t: Test, limits?: { entries: number; messages: number }) {
   }
 }
 
-t.test('a revocation is enforced when every worker has applied it and said so: sent is not applied', async (t) => {
+t.test('a revocation is enforced once every worker has acknowledged it: sent is not enough', async (t) => {
   const p = primary(t)
   const [first, second] = [p.worker(), p.worker()]
   for (const worker of [first, second]) await worker.settle()
@@ -97,7 +97,7 @@ t.test('a revocation is enforced when every worker has applied it and said so: s
   await asked.promise
 })
 
-t.test('a worker that stands still may serve until its lease is over, and only then counts for nothing', async (t) => {
+t.test('a stalled worker counts until its lease is over', async (t) => {
   const p = primary(t)
   const worker = p.worker()
   await worker.settle()
@@ -120,7 +120,7 @@ t.test('a worker that stands still may serve until its lease is over, and only t
   await asked.promise
 })
 
-t.test('a process that is held up while it reads the clock that all share is not late by that', async (t) => {
+t.test('a process that is suspended while it reads the shared clock does not lag behind it', async (t) => {
   let now = 1_000
   const heldUp = [100, 0.1, 30]
   const machine = () => {
@@ -133,7 +133,7 @@ t.test('a process that is held up while it reads the clock that all share is not
   t.ok(monotonicBeginning() >= other - 0.1, 'not later than one look')
 })
 
-t.test('one that may serve and does not acknowledge is a failure, and so is a gateway that stops', async (t) => {
+t.test('a worker with a lease that does not acknowledge is a failure, and so is a gateway that stops', async (t) => {
   const p = primary(t)
   const worker = p.worker()
   await worker.settle()
@@ -151,7 +151,7 @@ t.test('one that may serve and does not acknowledge is a failure, and so is a ga
   await t.rejects(last.promise, { code: 'ERR_REVOCATION_NOT_ENFORCED' })
 })
 
-t.test('a worker that has ended serves nobody', async (t) => {
+t.test('a worker that has exited does not count', async (t) => {
   const p = primary(t)
   const worker = p.worker()
   await worker.settle()
@@ -160,7 +160,7 @@ t.test('a worker that has ended serves nobody', async (t) => {
   await asked.promise
 })
 
-t.test('a new worker is waited for from the moment at which it is told that it may serve', async (t) => {
+t.test('a new worker counts from the message that gives it a lease', async (t) => {
   const p = primary(t)
   const worker = p.worker()
   await p.revoke().promise
@@ -175,29 +175,26 @@ t.test('a new worker is waited for from the moment at which it is told that it m
   t.equal(worker.replica.list.size.tokens, 2)
 })
 
-t.test(
-  'a replica that fell behind is waited for until it has heard so, and then until it has the list again',
-  async (t) => {
-    const p = primary(t, { entries: 2, messages: 100 })
-    const worker = p.worker()
-    await worker.settle()
-    for (let i = 0; i < 4; i++) {
-      p.revoke()
-      p.publisher.flush()
-    }
-    t.equal(worker.subscription.status()?.state, 'behind')
-    const asked = p.revoke()
-    await worker.apply(1)
-    worker.acknowledge()
-    t.ok(worker.replica.isKnown, 'it has not heard that it is behind: it serves by what it has')
-    await worker.apply()
-    t.notOk(worker.replica.isKnown)
-    t.equal(asked.outcome, 'waiting')
-    await worker.settle()
-    await asked.promise
-    t.equal(worker.replica.list.size.tokens, 5)
-  },
-)
+t.test('a replica that fell behind counts until it knows so, and again once it has the list', async (t) => {
+  const p = primary(t, { entries: 2, messages: 100 })
+  const worker = p.worker()
+  await worker.settle()
+  for (let i = 0; i < 4; i++) {
+    p.revoke()
+    p.publisher.flush()
+  }
+  t.equal(worker.subscription.status()?.state, 'behind')
+  const asked = p.revoke()
+  await worker.apply(1)
+  worker.acknowledge()
+  t.ok(worker.replica.isKnown, 'it has not heard that it is behind: it serves by what it has')
+  await worker.apply()
+  t.notOk(worker.replica.isKnown)
+  t.equal(asked.outcome, 'waiting')
+  await worker.settle()
+  await asked.promise
+  t.equal(worker.replica.list.size.tokens, 5)
+})
 
 t.test('a replica claims no sequence number before it has the whole list', async (t) => {
   const said: WorkerMessage[] = []

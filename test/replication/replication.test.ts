@@ -105,7 +105,7 @@ function pair(t: { teardown(action: () => void): void }, options: Options = {}) 
   }
 }
 
-t.test('a new worker gets the whole list, and says so', async (t) => {
+t.test('a new worker gets the whole list and acknowledges it', async (t) => {
   const p = pair(t)
   for (let n = 0; n < 20_000; n++) p.list.add(token(n), n % 2 === 0 ? 'topic' : 'hub', Date.now())
   p.list.add({ kind: 'subject', id: 'alice', revokedBefore: FAR, expiresAt: FAR }, 'admin', Date.now())
@@ -130,57 +130,49 @@ t.test('a snapshot is sent no faster than it is acknowledged', async (t) => {
   t.equal(blocks(), 8)
 })
 
-t.test(
-  'whatever the order of changes, deltas, acknowledgements and new snapshots, the lists become equal',
-  async (t) => {
-    const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), n: fc.nat(400), later: fc.nat(5) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('rule' as const), n: fc.nat(5), at: fc.nat(1e6) }) },
-      { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('down' as const, 'up' as const, 'turn' as const) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('flush' as const, 'beat' as const) }) },
-      { weight: 1, arbitrary: fc.record({ do: fc.constant('realtime' as const), isLive: fc.boolean() }) },
-    )
-    let behind = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 120 }), fc.nat(30), async (steps, before) => {
-        const ends: (() => void)[] = []
-        const p = pair({ teardown: (end) => ends.push(end) }, { limits: { entries: 6, messages: 9 } })
-        for (let n = 0; n < before; n++) p.list.add(token(n), 'hub', Date.now())
-        void p.replica.follow()
-        for (const each of steps) {
-          if (each.do === 'add')
-            p.list.add(token(each.n, FAR + each.later * 100_000), `source ${each.n % 3}`, Date.now())
-          else if (each.do === 'rule')
-            p.list.add(
-              { kind: 'client', id: `c${each.n}`, revokedBefore: each.at, expiresAt: FAR },
-              'admin',
-              Date.now(),
-            )
-          else if (each.do === 'down') p.deliverDown()
-          else if (each.do === 'up') p.deliverUp()
-          else if (each.do === 'flush') p.publisher.flush()
-          else if (each.do === 'realtime') p.realtimeStatus.set(each.isLive)
-          else if (each.do === 'beat') p.publisher.heartbeat()
-          else await setImmediate()
-          if (p.subscription.status()?.state === 'behind') behind++
-        }
-        await p.settle()
-        const status = p.subscription.status()
-        for (const end of ends) end()
-        return (
-          status?.state === 'in sync' &&
-          status.lag.entries === 0 &&
-          p.told.at(-1) === p.realtimeStatus.isLive &&
-          JSON.stringify(contents(p.replica.list)) === JSON.stringify(contents(p.list))
-        )
-      }),
-      { numRuns: 300 },
-    )
-    t.ok(behind > 0, `some fell behind on their way (${behind} steps)`)
-  },
-)
+t.test('in any order of changes, deltas, acknowledgements and snapshots the lists become equal', async (t) => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), n: fc.nat(400), later: fc.nat(5) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('rule' as const), n: fc.nat(5), at: fc.nat(1e6) }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('down' as const, 'up' as const, 'turn' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('flush' as const, 'beat' as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('realtime' as const), isLive: fc.boolean() }) },
+  )
+  let behind = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 120 }), fc.nat(30), async (steps, before) => {
+      const ends: (() => void)[] = []
+      const p = pair({ teardown: (end) => ends.push(end) }, { limits: { entries: 6, messages: 9 } })
+      for (let n = 0; n < before; n++) p.list.add(token(n), 'hub', Date.now())
+      void p.replica.follow()
+      for (const each of steps) {
+        if (each.do === 'add') p.list.add(token(each.n, FAR + each.later * 100_000), `source ${each.n % 3}`, Date.now())
+        else if (each.do === 'rule')
+          p.list.add({ kind: 'client', id: `c${each.n}`, revokedBefore: each.at, expiresAt: FAR }, 'admin', Date.now())
+        else if (each.do === 'down') p.deliverDown()
+        else if (each.do === 'up') p.deliverUp()
+        else if (each.do === 'flush') p.publisher.flush()
+        else if (each.do === 'realtime') p.realtimeStatus.set(each.isLive)
+        else if (each.do === 'beat') p.publisher.heartbeat()
+        else await setImmediate()
+        if (p.subscription.status()?.state === 'behind') behind++
+      }
+      await p.settle()
+      const status = p.subscription.status()
+      for (const end of ends) end()
+      return (
+        status?.state === 'in sync' &&
+        status.lag.entries === 0 &&
+        p.told.at(-1) === p.realtimeStatus.isLive &&
+        JSON.stringify(contents(p.replica.list)) === JSON.stringify(contents(p.list))
+      )
+    }),
+    { numRuns: 300 },
+  )
+  t.ok(behind > 0, `some fell behind on their way (${behind} steps)`)
+})
 
-t.test('a worker is told whether revocations come at once, and of every gap, also of one that is over', async (t) => {
+t.test('a worker is told whether the topic is live, and of every gap, even one that is over', async (t) => {
   const p = pair(t, { limits: { entries: 10, messages: 100 } })
   p.realtimeStatus.set(true)
   void p.replica.follow()
@@ -202,7 +194,7 @@ t.test('a worker is told whether revocations come at once, and of every gap, als
 })
 
 t.test(
-  'a worker that falls behind is not asked until it has the list anew, and then ends what was missed',
+  'a worker that falls behind serves nothing until it has a new snapshot, and then ends what it missed',
   async (t) => {
     const p = pair(t, { limits: { entries: 10, messages: 100 } })
     void p.replica.follow()
@@ -225,7 +217,7 @@ t.test(
   },
 )
 
-t.test('what the primary does not know, and its silence, make the replica unknown', async (t) => {
+t.test('a replica is unknown while the primary’s list is, and when the primary is silent', async (t) => {
   let now = 1_000
   let known = 0
   const p = pair(t, { now: () => now, remaining: () => known })
@@ -254,7 +246,7 @@ t.test('what the primary does not know, and its silence, make the replica unknow
 })
 
 t.test(
-  'open requests hear of the lease’s end once, before another renews it, and of a replica that falls behind',
+  'open requests are told once that a lease ended, before the next begins, and that a replica fell behind',
   async (t) => {
     let now = 1_000
     const p = pair(t, { now: () => now, limits: { entries: 10, messages: 100 } })
@@ -316,7 +308,7 @@ t.test(
   },
 )
 
-t.test('a refused token prolongs what revokes it, in the primary and everywhere', async (t) => {
+t.test('a refused token renews its revocation, in the primary and in every replica', async (t) => {
   const p = pair(t)
   p.list.add(token(1, Date.now() + 1_000), 'hub', Date.now())
   void p.replica.follow()
@@ -331,7 +323,7 @@ t.test('a refused token prolongs what revokes it, in the primary and everywhere'
   t.strictSame(contents(p.replica.list), contents(p.list))
 })
 
-t.test('over a real channel: many changes while the list is being sent', async (t) => {
+t.test('over a real channel: many changes while a snapshot is sent', async (t) => {
   const { port1, port2 } = new MessageChannel()
   const list = new RevocationList({ fingerprints, ...RETENTION })
   const known = { remaining: () => Number.POSITIVE_INFINITY, bounds: TIME_BOUNDS, realtimeStatus: new RealtimeStatus() }

@@ -33,7 +33,7 @@ function dump(list: RevocationList): Entry[] {
   return entries.sort((a, b) => a.hi - b.hi || a.lo - b.lo)
 }
 
-t.test('a revoked token is found, with what it was found by, where it came from and when', async (t) => {
+t.test('a revoked token is found, with the id that matched, its source and when it was learnt', async (t) => {
   const list = makeList()
   t.equal(list.find(token({ jti: 'a' })), undefined)
   t.equal(list.add(revoke('a'), 'topic', NOW), 1)
@@ -44,7 +44,7 @@ t.test('a revoked token is found, with what it was found by, where it came from 
   t.match(list.find(token({ jti: 'b' })), { by: 'token', source: 'store' })
 })
 
-t.test('a rule revokes what was issued before it, and what does not say when', async (t) => {
+t.test('a rule revokes tokens issued before it, and tokens without iat', async (t) => {
   const list = makeList()
   const rules = [
     ['subject', { sub: 'x' }],
@@ -83,14 +83,14 @@ t.test('a revoked token stays revoked until it would have expired, whatever is s
   t.pass()
 })
 
-t.test('an expiry that has passed already is not believed', async (t) => {
+t.test('an expiry in the past is not believed', async (t) => {
   const list = makeList()
   list.add(revoke('a', NOW - 1), 'topic', NOW)
   sweepAll(list, NOW + 29 * DAY)
   t.ok(list.find(token({ jti: 'a' })))
 })
 
-t.test('what is in the list revokes, whatever the clock says', async (t) => {
+t.test('an entry revokes until it is swept, whatever the clock says', async (t) => {
   const list = makeList()
   list.add(revoke('a', NOW + 1), 'topic', NOW)
   list.add({ kind: 'subject', id: 'ann', revokedBefore: NOW, expiresAt: NOW + 1 }, 'topic', NOW)
@@ -99,7 +99,7 @@ t.test('what is in the list revokes, whatever the clock says', async (t) => {
   t.ok(list.find(token({ sub: 'ann' })))
 })
 
-t.test('an end that is known is measured by the clock, one that is not by what has elapsed', async (t) => {
+t.test('a known expiry is measured by the clock, retention by elapsed time', async (t) => {
   for (let hour = 0; hour < 48; hour++) {
     const list = makeList()
     list.add(revoke('unknown'), 'topic', NOW)
@@ -116,7 +116,7 @@ t.test('an end that is known is measured by the clock, one that is not by what h
   }
 })
 
-t.test('retention begins when something was learnt by the time that it is counted by', async (t) => {
+t.test('retention starts at the time it is counted by, when an entry is learnt', async (t) => {
   let retained = NOW
   const list = new RevocationList({
     fingerprints,
@@ -135,14 +135,14 @@ t.test('retention begins when something was learnt by the time that it is counte
   t.ok(list.find(token({ jti: 'a' })))
 })
 
-t.test('a token that never ends is never dropped', async (t) => {
+t.test('an expiry beyond what an entry can hold never expires', async (t) => {
   const list = makeList()
   list.add(revoke('a', Date.UTC(2500, 0)), 'topic', NOW)
   sweepAll(list, Date.UTC(2400, 0))
   t.ok(list.find(token({ jti: 'a' })))
 })
 
-t.test('a listing that brings nothing new changes nothing; on another day it renews what has no expiry', async (t) => {
+t.test('an unchanged listing changes nothing; on another day it renews entries without expiry', async (t) => {
   const list = makeList()
   list.add(revoke('a'), 'store', NOW)
   list.add(revoke('b', NOW + DAY), 'store', NOW)
@@ -156,7 +156,7 @@ t.test('a listing that brings nothing new changes nothing; on another day it ren
   t.equal(changes[0]?.learntAt, NOW, 'it was learnt when it was learnt')
 })
 
-t.test('a refused request keeps what refused it', async (t) => {
+t.test('a refused request renews the entry that refused it', async (t) => {
   const list = makeList()
   list.add(revoke('a'), 'topic', NOW)
   t.equal(list.touch(token({ jti: 'a' }), NOW), false, 'not twice a day')
@@ -175,7 +175,7 @@ t.test('a refused request keeps what refused it', async (t) => {
   t.equal(list.touch(token({ jti: 'nobody' }), NOW), false)
 })
 
-t.test('whatever the order and the repetition, the same list comes out', async () => {
+t.test('records in any order and repetition make the same list', async () => {
   const int = fc.integer({ min: -3, max: 3 })
   const common = {
     hi: int,
@@ -216,7 +216,7 @@ t.test('whatever the order and the repetition, the same list comes out', async (
   }
 })
 
-t.test('fifty thousand tokens survive export and import; a replica hears only what is new', async (t) => {
+t.test('fifty thousand tokens survive export and import; listeners hear only what is new', async (t) => {
   const list = makeList()
   for (let i = 0; i < 50_000; i++)
     list.add(revoke(`jti-${i}`, NOW + DAY * (1 + (i % 2))), i % 3 ? 'topic' : 'store', NOW)
@@ -244,7 +244,7 @@ t.test('fifty thousand tokens survive export and import; a replica hears only wh
   t.equal(changed, 50_000, 'what is known already changes nothing')
 })
 
-t.test('a sweep stops when its time is up and goes on where it ended', async (t) => {
+t.test('a sweep stops when its budget is spent and continues from there', async (t) => {
   const list = makeList()
   for (let i = 0; i < 20_000; i++) list.add(revoke(`jti-${i}`, NOW + 1000), 'topic', NOW)
   const full = list.bytes
@@ -261,7 +261,7 @@ t.test('a sweep stops when its time is up and goes on where it ended', async (t)
   t.ok(list.bytes < full / 10)
 })
 
-t.test('a listener that was taken off hears nothing more', async (t) => {
+t.test('a removed listener is not called', async (t) => {
   const list = makeList()
   let heard = 0
   const off = list.onChange(() => heard++)
@@ -271,7 +271,7 @@ t.test('a listener that was taken off hears nothing more', async (t) => {
   t.equal(heard, 1)
 })
 
-t.test('more sources than an entry can number are one', async (t) => {
+t.test('sources beyond what an entry can number count as one', async (t) => {
   const list = makeList()
   for (let i = 0; i < 100; i++) list.add(revoke(`jti-${i}`), `source ${i}`, NOW)
   t.match(list.find(token({ jti: 'jti-5' })), { source: 'source 5' })

@@ -82,7 +82,7 @@ t.test('a hundred thousand entries: all found, no other found, half swept', asyn
   t.ok(agrees(model), 'and starts over')
 })
 
-t.test('packed entries are spread: putting them into another segment takes no longer than random ones', async (t) => {
+t.test('packed entries are spread: inserting them into another segment displaces none far', async (t) => {
   const model: Model = { segment: new Segment(WIDTH, 0.3), entries: new Map() }
   const random = randomInts(7)
   for (let i = 0; i < 20_000; i++) put(model, random(), random(), 1)
@@ -100,7 +100,7 @@ t.test('packed entries are spread: putting them into another segment takes no lo
   t.ok(furthest < 200, `${furthest} slots from where it belongs`)
 })
 
-t.test('fingerprints that all belong at the very end make it grow, not fail', async (t) => {
+t.test('fingerprints that all belong at the very end make the segment grow, not fail', async (t) => {
   const model: Model = { segment: new Segment(WIDTH, 0), entries: new Map() }
   for (let i = 0; i < 500; i++) put(model, -1, i, 1)
   t.ok(agrees(model))

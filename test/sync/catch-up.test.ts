@@ -89,7 +89,7 @@ function setUp(
   }
 }
 
-t.test('a store is caught up with from the position of the journal, and then listed at once', async (t) => {
+t.test('a store is caught up with from the journal’s position, and then listed at once', async (t) => {
   const { next, settle, isKnown, applied, marks, synchronizer } = setUp()
   const first = await next()
   t.match(first, { kind: 'catch up', from: { at: 'old' } })
@@ -107,7 +107,7 @@ t.test('a store is caught up with from the position of the journal, and then lis
   t.strictSame(marks, [undefined, { at: 'new' }])
 })
 
-t.test('a position that is lost has the store listed in the same breath', async (t) => {
+t.test('a lost position makes the same attempt list the store', async (t) => {
   const { next, settle, isKnown } = setUp()
   ;(await next()).fail(new PositionLost('restored'))
   await settle()
@@ -119,7 +119,7 @@ t.test('a position that is lost has the store listed in the same breath', async 
   t.ok(isKnown())
 })
 
-t.test('a store that fails while it is caught up with has told nothing', async (t) => {
+t.test('a store that fails during a catch-up does not make the list known', async (t) => {
   const { next, settle, isKnown, clock, readings } = setUp({ startupGrace: 60_000 })
   ;(await next()).fail(new Error('cut'))
   await settle()
@@ -131,7 +131,7 @@ t.test('a store that fails while it is caught up with has told nothing', async (
   t.equal((await next()).kind, 'catch up', 'the position is as good as before')
 })
 
-t.test('a store that can be listed, but never caught up with, is listed', async (t) => {
+t.test('a store that cannot catch up is listed', async (t) => {
   const { next, settle, isKnown, clock, readings } = setUp({ startupGrace: 600_000 })
   const kinds: string[] = []
   while (kinds.length < 8 && !kinds.includes('list')) {
@@ -165,7 +165,7 @@ t.test('only what began after the topic was tried makes the list known', async (
   t.equal((await next()).kind, 'list')
 })
 
-t.test('the journal is not taken for the list while the store answers, however little is new in it', async (t) => {
+t.test('the journal does not stand in while the store answers, however little is new in it', async (t) => {
   const { next, settle, isKnown, clock } = setUp()
   const reading = await next()
   for (let second = 0; second < 20; second++) {

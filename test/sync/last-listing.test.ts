@@ -49,7 +49,7 @@ async function start(t: Test, directory: string, hub: HubStandIn, more = ''): Pr
 const enforces = (revocations: Revocations, id: string) =>
   revocations.find(identify({ kind: 'opaque', token: id }, {}, revocations.fingerprints)) !== undefined
 
-t.test('after a restart a hub that says that nothing has changed is not listed again', async (t) => {
+t.test('after a restart a hub that reports no change is not listed again', async (t) => {
   const { hub, answers, state } = await taggedHub(t)
   const directory = t.testdir()
   await (await start(t, directory, hub)).close()
@@ -70,7 +70,7 @@ t.test('after a restart a hub that says that nothing has changed is not listed a
   t.equal(answers[0], 'all 200', 'another user may be shown another list')
 })
 
-t.test('what a damaged or a lost journal says of the hub is not believed', async (t) => {
+t.test('the last listing noted by a damaged or lost journal is not believed', async (t) => {
   const { hub, answers } = await taggedHub(t)
   const directory = t.testdir()
   const path = join(directory, 'journal')

@@ -64,7 +64,7 @@ function property(directory: string, sabotage?: Sabotage) {
   )
 }
 
-t.test('whatever happens in whatever order: the gateway does as the reference says', async (t) => {
+t.test('in any order of events the gateway does as the reference says', async (t) => {
   t.comment(`MGW_MODEL_SEED=${SEED} MGW_MODEL_RUNS=${RUNS}`)
   await fc.assert(property(t.testdir()), { seed: SEED, numRuns: RUNS, endOnFailure: process.env.CI === 'true' })
 })
@@ -76,7 +76,7 @@ class NeverListsAgain extends Synchronizer {
   }
 }
 
-t.test('a gateway that does not list again after a gap is found out', async (t) => {
+t.test('the model detects a gateway that does not list again after a gap', async (t) => {
   const found = await fc.check(property(t.testdir(), { synchronizer: NeverListsAgain }), {
     seed: 1,
     numRuns: 300,
@@ -86,7 +86,7 @@ t.test('a gateway that does not list again after a gap is found out', async (t) 
   t.match(String(found.errorInstance), /in the store for long enough, passes/)
 })
 
-t.test('a gateway whose journal is lost with it is found out', async (t) => {
+t.test('the model detects a gateway whose journal is lost with it', async (t) => {
   const found = await fc.check(property(t.testdir(), { forgetsJournal: true }), {
     seed: 1,
     numRuns: 300,
@@ -96,7 +96,7 @@ t.test('a gateway whose journal is lost with it is found out', async (t) => {
   t.match(String(found.errorInstance), /passes/)
 })
 
-t.test('a gateway that overlooks what the store has got since its journal is found out', async (t) => {
+t.test('the model detects a gateway that overlooks what the store got since its journal', async (t) => {
   const found = await fc.check(property(t.testdir(), { overlooks: true }), {
     seed: 1,
     numRuns: 300,
@@ -106,7 +106,7 @@ t.test('a gateway that overlooks what the store has got since its journal is fou
   t.match(String(found.errorInstance), /marked in sync while .*, in the store, passes/)
 })
 
-t.test('a gateway that believes a mark of what is not in its journal is found out', async (t) => {
+t.test('the model detects a gateway that believes a mark of entries missing from its journal', async (t) => {
   const found = await fc.check(property(t.testdir(), { keepsMarks: true }), {
     seed: 1,
     numRuns: 300,

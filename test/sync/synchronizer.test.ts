@@ -116,7 +116,7 @@ function setUp(
 
 const token = (id: string): RevocationRecord => ({ kind: 'token', id, expiresAt: undefined })
 
-t.test('the list is known only after a listing that began when the topic had been subscribed to', async (t) => {
+t.test('the list is known only after a listing that began after the topic was subscribed to', async (t) => {
   const s = setUp()
   await s.settle()
   t.equal(s.store.listings, 0, 'nothing is listed before')
@@ -130,7 +130,7 @@ t.test('the list is known only after a listing that began when the topic had bee
   t.equal(s.inSync(), 1)
 })
 
-t.test('a topic that cannot be subscribed to does not hold the list back when there is a store', async (t) => {
+t.test('with a store, a failing topic does not hold back the list', async (t) => {
   const s = setUp()
   s.topic().state('failed', 'refused')
   ;(await s.store.next()).resolve([])
@@ -138,7 +138,7 @@ t.test('a topic that cannot be subscribed to does not hold the list back when th
   t.equal(s.synchronizer.state().sources[0]?.status, 'failed')
 })
 
-t.test('a store that fails is asked again, later and later, and the list stays unknown', async (t) => {
+t.test('a store that fails is retried with back-off, and the list stays unknown', async (t) => {
   const s = setUp({ realtimeToo: false })
   for (const delay of [100, 200, 400, 800]) {
     ;(await s.store.next()).reject(new Error('down'))
@@ -159,7 +159,7 @@ t.test('without any source the list is known at once', async (t) => {
   t.ok(s.isKnown())
 })
 
-t.test('with a topic and no store the list is known once the topic was subscribed to', async (t) => {
+t.test('with a topic and no store the list is known once the topic is subscribed', async (t) => {
   const s = setUp({ storeToo: false })
   s.topic().state('failed')
   s.clock.advance(60_000)
@@ -170,7 +170,7 @@ t.test('with a topic and no store the list is known once the topic was subscribe
   t.ok(s.isKnown(), 'and stays so')
 })
 
-t.test('a journal that lacks something is no list: a store has to be listed', async (t) => {
+t.test('a journal with losses does not make the list known: only a listing does', async (t) => {
   const loss = { now: 'damaged' as string | undefined }
   const { clock, topic, store, synchronizer, isKnown, settle } = setUp({
     journalLoss: () => loss.now,
@@ -227,7 +227,7 @@ t.test('every gap of the topic, and its end, is followed by a listing', async (t
   t.strictSame(s.applied, ['during', 'after'])
 })
 
-t.test('while the topic cannot be read the store is listed every 5 s, else every refreshInterval', async (t) => {
+t.test('while the topic is down the store is listed every 5 s, else every refreshInterval', async (t) => {
   const s = setUp()
   s.topic().state('live')
   ;(await s.store.next()).resolve([])
@@ -247,7 +247,7 @@ t.test('while the topic cannot be read the store is listed every 5 s, else every
   t.equal(s.store.listings, 4)
 })
 
-t.test('listings that are asked for during one make one more, and never two at a time', async (t) => {
+t.test('listings requested during one make one more, and never two at a time', async (t) => {
   const s = setUp({ realtimeToo: false })
   const first = await s.store.next()
   for (let i = 0; i < 10; i++) s.synchronizer.requestListing('test')
@@ -258,7 +258,7 @@ t.test('listings that are asked for during one make one more, and never two at a
   t.equal(s.store.listings, 2)
 })
 
-t.test('a fresh journal stands in for sources that fail, after the grace', async (t) => {
+t.test('a recent journal stands in for sources that fail, after the grace', async (t) => {
   const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.topic().state('failed')
   ;(await s.store.next()).reject(new Error('down'))
@@ -269,7 +269,7 @@ t.test('a fresh journal stands in for sources that fail, after the grace', async
   t.match(s.synchronizer.state().reason, /journal/)
 })
 
-t.test('a journal does not overtake a listing that gets on, and does one that stands still', async (t) => {
+t.test('a journal waits for a listing that makes progress, and replaces one that stalls', async (t) => {
   const s = setUp({ realtimeToo: false, journalInSyncAt: 1_700_000_000_000 - 1_000 })
   const listing = await s.store.next()
   s.clock.advance(4_000)
@@ -283,7 +283,7 @@ t.test('a journal does not overtake a listing that gets on, and does one that st
   t.match(s.synchronizer.state().reason, /journal/)
 })
 
-t.test('a topic that hangs has the store listed after the grace, and once more when it is live', async (t) => {
+t.test('while the topic hangs the store is listed after the grace, and again when the topic is live', async (t) => {
   const s = setUp()
   s.clock.advance(4_999)
   await s.settle()
@@ -301,7 +301,7 @@ t.test('a topic that hangs has the store listed after the grace, and once more w
   t.strictSame(s.applied, ['a', 'b'])
 })
 
-t.test('a journal waits for a store that was not asked because the topic hangs', async (t) => {
+t.test('a journal waits for a store that was not listed yet because the topic hangs', async (t) => {
   const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.clock.advance(5_000)
   const listing = await s.store.next()
@@ -317,7 +317,7 @@ t.test('a journal waits for a store that was not asked because the topic hangs',
   t.match(s.synchronizer.state().reason, /listed/)
 })
 
-t.test('a journal stands in at once for a store that fails when it is asked after the grace', async (t) => {
+t.test('a journal stands in at once for a store that fails after the grace', async (t) => {
   const s = setUp({ journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.clock.advance(5_000)
   const listing = await s.store.next()
@@ -342,7 +342,7 @@ t.test('a listing that began before the topic was tried does not make the list k
   t.ok(s.isKnown())
 })
 
-t.test('a journal that is in use is followed by the first listing that succeeds', async (t) => {
+t.test('after serving from the journal, the first successful listing takes over', async (t) => {
   const s = setUp({ realtimeToo: false, maxStaleness: 60_000, journalInSyncAt: 1_700_000_000_000 - 10_000 })
   ;(await s.store.next()).reject(new Error('down'))
   await s.settle()
@@ -353,7 +353,7 @@ t.test('a journal that is in use is followed by the first listing that succeeds'
   t.equal(s.synchronizer.knownUntil, 1_700_000_000_000 + 65_000, 'from the beginning of that listing')
 })
 
-t.test('what holds the list back is named, with the time since when', async (t) => {
+t.test('the state names what the list waits for, and since when', async (t) => {
   const s = setUp()
   s.clock.advance(1_000)
   s.topic().state('failed', 'refused')
@@ -410,7 +410,7 @@ t.test(
   },
 )
 
-t.test('a source that asks and asks has the store listed half of the time, no more', async (t) => {
+t.test('a source that requests listings non-stop has the store listed at most half of the time', async (t) => {
   const s = setUp({ realtimeToo: false })
   const slow = await s.store.next()
   s.clock.advance(10_000)
@@ -426,7 +426,7 @@ t.test('a source that asks and asks has the store listed half of the time, no mo
   t.equal(s.store.listings, 2)
 })
 
-t.test('a store that fails is asked again within 30 s; within 5 s while there is no topic to rely on', async (t) => {
+t.test('a failing store is retried within 30 s; within 5 s while the topic is down', async (t) => {
   for (const [status, longest] of [
     ['live', 30_000],
     ['failed', 5_000],
@@ -446,7 +446,7 @@ t.test('a store that fails is asked again within 30 s; within 5 s while there is
   }
 })
 
-t.test('a gap that is over has a store that fails listed within a second', async (t) => {
+t.test('after a gap a failing store is listed within a second', async (t) => {
   const s = setUp()
   s.topic().state('live')
   for (let failures = 0; failures < 10; failures++) {
@@ -462,7 +462,7 @@ t.test('a gap that is over has a store that fails listed within a second', async
   ;(await s.store.next()).resolve([])
 })
 
-t.test('maxStaleness has the store listed often enough for it', async (t) => {
+t.test('with maxStaleness the store is listed often enough', async (t) => {
   const s = setUp({ realtimeToo: false, maxStaleness: 10_000 })
   for (let i = 0; i < 5; i++) {
     ;(await s.store.next()).resolve([])
@@ -472,7 +472,7 @@ t.test('maxStaleness has the store listed often enough for it', async (t) => {
   }
 })
 
-t.test('the list is in sync as long as all that follows its sources is live', async (t) => {
+t.test('the list is in sync while the topic and the watch are live', async (t) => {
   const s = setUp({ storeToo: false })
   s.topic().state('live')
   s.clock.advance(60_000)
@@ -482,7 +482,7 @@ t.test('the list is in sync as long as all that follows its sources is live', as
   t.equal(s.inSync(), 1)
 })
 
-t.test('a store that was never listed is not in sync, however live its watch and the topic are', async (t) => {
+t.test('a store that was never listed is not in sync, even if its watch and the topic are live', async (t) => {
   const s = setUp({ watchToo: true, journalInSyncAt: 1_700_000_000_000 - 1_000 })
   s.topic().state('live')
   s.watch().state('live')
@@ -495,7 +495,7 @@ t.test('a store that was never listed is not in sync, however live its watch and
   t.equal(s.inSync(), 0)
 })
 
-t.test('a watched store is in sync from a listing until another is asked for', async (t) => {
+t.test('a watched store is in sync from a listing until the next is requested', async (t) => {
   const s = setUp({ watchToo: true, refreshInterval: 1_000_000 })
   const passes = async (ms: number) => {
     s.clock.advance(ms)
@@ -521,7 +521,7 @@ t.test('a watched store is in sync from a listing until another is asked for', a
   t.equal(await passes(60_000), 5)
 })
 
-t.test('maxStaleness makes a list unknown that no listing has renewed', async (t) => {
+t.test('after maxStaleness without a listing the list is no longer known', async (t) => {
   const s = setUp({ realtimeToo: false, maxStaleness: 90_000 })
   ;(await s.store.next()).resolve([])
   await s.settle()
@@ -546,7 +546,7 @@ t.test('failurePolicy = "open" lets through while nothing is known, as WSO2 does
   t.strictSame(s.applied, ['a'])
 })
 
-t.test('a request for a listing by the topic (a batch event) lists the store', async (t) => {
+t.test('a listing that the topic requests (a batch event) lists the store', async (t) => {
   const s = setUp()
   s.topic().state('live')
   ;(await s.store.next()).resolve([])
@@ -557,7 +557,7 @@ t.test('a request for a listing by the topic (a batch event) lists the store', a
   t.strictSame(s.applied, ['b'])
 })
 
-t.test('a topic that rejects, throws or ends by itself is a gap, and is begun again, later and later', async (t) => {
+t.test('a topic that rejects, throws or ends by itself is a gap, and is restarted with back-off', async (t) => {
   const ends: Record<string, () => Promise<void>> = {
     rejects: () => Promise.reject(new Error('a bug')),
     throws: () => {
@@ -592,7 +592,7 @@ t.test('a topic that rejects, throws or ends by itself is a gap, and is begun ag
   }
 })
 
-t.test('a watch that was never live and rejects has failed; when it is back the store is listed', async (t) => {
+t.test('a watch that rejects before it was live has failed; when it is live the store is listed', async (t) => {
   let runs = 0
   let listings = 0
   let sink: RevocationSink | undefined
@@ -621,7 +621,7 @@ t.test('a watch that was never live and rejects has failed; when it is back the 
   t.equal(listings, 2)
 })
 
-t.test('stopping ends the sources and asks nothing any more', async (t) => {
+t.test('stopping ends the sources and starts no further listing', async (t) => {
   const s = setUp({ realtimeToo: false })
   ;(await s.store.next()).resolve([])
   await s.settle()
@@ -631,7 +631,7 @@ t.test('stopping ends the sources and asks nothing any more', async (t) => {
 })
 
 t.test(
-  'a store that held many records and holds none is warned of, also after a restart; what it held stays',
+  'a store that held many records and is empty is a warning, also after a restart; they stay revoked',
   async (t) => {
     const lines: string[] = []
     const stream = { write: (line: string) => lines.push(line) }

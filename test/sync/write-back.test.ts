@@ -63,7 +63,7 @@ const journalAt = (path: string) =>
 /** Resolves when all that follows from promises that have settled is done. */
 const settled = () => setImmediate()
 
-t.test('a store that is away is tried again with back-off, one put at a time, until it takes all', async (t) => {
+t.test('an unreachable store is retried with back-off, one put at a time, until it has taken all', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
   const back = writeBack(store, clock)
   back.start()
@@ -88,69 +88,78 @@ t.test('a store that is away is tried again with back-off, one put at a time, un
   t.notOk(back.state().error)
 })
 
-t.test('one that the store never takes holds no other back, and is given up when its token has ended', async (t) => {
-  const [store, clock] = [new Store(), new FakeClock()]
-  store.refuses = (id) => id.startsWith('poison')
-  const back = writeBack(store, clock)
-  back.start()
-  for (let i = 0; i < 20; i++) back.put(token(`poison ${i}`))
-  for (let i = 0; i < 20; i++) {
+t.test(
+  'a put that the store always refuses holds back no other, and is given up when its token has ended',
+  async (t) => {
+    const [store, clock] = [new Store(), new FakeClock()]
+    store.refuses = (id) => id.startsWith('poison')
+    const back = writeBack(store, clock)
+    back.start()
+    for (let i = 0; i < 20; i++) back.put(token(`poison ${i}`))
+    for (let i = 0; i < 20; i++) {
+      clock.advance(30_000)
+      await settled()
+      back.put(token(`good ${i}`))
+      await settled()
+      t.equal(store.taken.length, i + 1, 'taken at once')
+    }
+    t.match(back.state(), { waiting: 20, written: 20 })
+    clock.advance(HOUR)
+    await settled()
     clock.advance(30_000)
     await settled()
-    back.put(token(`good ${i}`))
+    t.match(back.state(), { waiting: 0, written: 20, dropped: 20 })
+  },
+)
+
+t.test(
+  'a clock correction gives up no revocation with unknown expiry: retention is counted by elapsed time',
+  async (t) => {
+    const [store, clock] = [new Store(), new FakeClock()]
+    store.isAway = true
+    const bounds = { earliest: 0, retained: NOW - 40 * 24 * HOUR }
+    const back = writeBack(store, clock, { bounds: () => bounds })
+    back.start()
+    back.put(endless('learnt 40 days early'))
     await settled()
-    t.equal(store.taken.length, i + 1, 'taken at once')
-  }
-  t.match(back.state(), { waiting: 20, written: 20 })
-  clock.advance(HOUR)
-  await settled()
-  clock.advance(30_000)
-  await settled()
-  t.match(back.state(), { waiting: 0, written: 20, dropped: 20 })
-})
-
-t.test('a clock that is set right ends nothing whose end is unknown: that is counted by what elapses', async (t) => {
-  const [store, clock] = [new Store(), new FakeClock()]
-  store.isAway = true
-  const bounds = { earliest: 0, retained: NOW - 40 * 24 * HOUR }
-  const back = writeBack(store, clock, { bounds: () => bounds })
-  back.start()
-  back.put(endless('learnt 40 days early'))
-  await settled()
-  bounds.earliest = NOW
-  store.isAway = false
-  clock.advance(5_000)
-  await settled()
-  t.strictSame(store.taken, ['learnt 40 days early'])
-  store.isAway = true
-  back.put(endless('for too long'))
-  await settled()
-  bounds.retained += 25 * HOUR
-  clock.advance(5_000)
-  await settled()
-  t.match(back.state(), { waiting: 0, written: 1, dropped: 1 }, 'as long as retention, it waits')
-})
-
-t.test('a store that refuses all is asked at a bounded pace, and gets all soon after it takes one', async (t) => {
-  const [store, clock] = [new Store(), new FakeClock()]
-  store.refuses = () => true
-  const back = writeBack(store, clock)
-  back.start()
-  for (let i = 0; i < 1_000; i++) back.put(token(`t${i}`, NOW + 10 * HOUR))
-  await settled()
-  t.equal(store.attempts, 1_000, 'each at once')
-  const second = async () => {
-    clock.advance(1_000)
+    bounds.earliest = NOW
+    store.isAway = false
+    clock.advance(5_000)
     await settled()
-  }
-  for (let i = 0; i < 300; i++) await second()
-  t.ok(store.attempts < 1_000 + 300 * 6, `${store.attempts - 1_000} in five minutes`)
-  store.refuses = () => false
-  for (let i = 0; i < 10; i++) await second()
-  t.match(back.state(), { waiting: 0, written: 1_000 })
-})
+    t.strictSame(store.taken, ['learnt 40 days early'])
+    store.isAway = true
+    back.put(endless('for too long'))
+    await settled()
+    bounds.retained += 25 * HOUR
+    clock.advance(5_000)
+    await settled()
+    t.match(back.state(), { waiting: 0, written: 1, dropped: 1 }, 'as long as retention, it waits')
+  },
+)
 
-t.test('nor does one to which the store is silent', async (t) => {
+t.test(
+  'a store that refuses all puts is retried at a bounded pace, and gets all soon after it takes one',
+  async (t) => {
+    const [store, clock] = [new Store(), new FakeClock()]
+    store.refuses = () => true
+    const back = writeBack(store, clock)
+    back.start()
+    for (let i = 0; i < 1_000; i++) back.put(token(`t${i}`, NOW + 10 * HOUR))
+    await settled()
+    t.equal(store.attempts, 1_000, 'each at once')
+    const second = async () => {
+      clock.advance(1_000)
+      await settled()
+    }
+    for (let i = 0; i < 300; i++) await second()
+    t.ok(store.attempts < 1_000 + 300 * 6, `${store.attempts - 1_000} in five minutes`)
+    store.refuses = () => false
+    for (let i = 0; i < 10; i++) await second()
+    t.match(back.state(), { waiting: 0, written: 1_000 })
+  },
+)
+
+t.test('a put that the store does not answer holds back no other', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
   store.isAway = true
   const back = writeBack(store, clock)
@@ -170,7 +179,7 @@ t.test('nor does one to which the store is silent', async (t) => {
   t.strictSame(store.taken, ['good', 'poison'])
 })
 
-t.test('rules that an etcd denies do not delay tokens', { skip: etcdMissing() }, async (t) => {
+t.test('rules that etcd denies do not delay tokens', { skip: etcdMissing() }, async (t) => {
   const etcd = await startEtcd(t, { args: ['--bcrypt-cost', '4'] })
   await etcd.enableAuth('mgw', 'jti/')
   const login = { username: 'mgw', password: new Secret('pw') }
@@ -199,26 +208,23 @@ t.test('rules that an etcd denies do not delay tokens', { skip: etcdMissing() },
   t.match(back.state(), { waiting: 1, written: 1 })
 })
 
-t.test(
-  'in memory no more wait than there is room for: what is beyond is promised only if the store takes it',
-  async (t) => {
-    const [store, clock] = [new Store(), new FakeClock()]
-    store.refuses = (id) => id === 't4'
-    const back = writeBack(store, clock, { capacity: 3 })
-    const outcomes = [0, 1, 2, 3, 4].map((i) => back.put(token(`t${i}`)))
-    for (const { kept } of outcomes) await t.rejects(kept, 'nothing is on disk')
-    await outcomes[3]?.taken
-    await t.rejects(outcomes[4]?.taken ?? Promise.resolve(), /too many/)
-    await t.rejects(back.all().taken)
-    await t.rejects(back.all().kept)
-    t.match(back.state(), { waiting: 3, written: 1, dropped: 1 })
-    back.start()
-    await outcomes[0]?.taken
-    await settled()
-    await back.all().taken
-    t.match(back.state(), { waiting: 0, written: 4 })
-  },
-)
+t.test('memory holds a bounded number: beyond it a put is confirmed only if the store takes it', async (t) => {
+  const [store, clock] = [new Store(), new FakeClock()]
+  store.refuses = (id) => id === 't4'
+  const back = writeBack(store, clock, { capacity: 3 })
+  const outcomes = [0, 1, 2, 3, 4].map((i) => back.put(token(`t${i}`)))
+  for (const { kept } of outcomes) await t.rejects(kept, 'nothing is on disk')
+  await outcomes[3]?.taken
+  await t.rejects(outcomes[4]?.taken ?? Promise.resolve(), /too many/)
+  await t.rejects(back.all().taken)
+  await t.rejects(back.all().kept)
+  t.match(back.state(), { waiting: 3, written: 1, dropped: 1 })
+  back.start()
+  await outcomes[0]?.taken
+  await settled()
+  await back.all().taken
+  t.match(back.state(), { waiting: 0, written: 4 })
+})
 
 /** Resolves when it is so; looks at it every few milliseconds. */
 async function until(isSo: () => boolean): Promise<void> {
@@ -232,65 +238,65 @@ function killed(path: string): OutboxDirectory {
   return new OutboxDirectory(copy)
 }
 
-t.test(
-  'what the store has not taken outlives kill -9, and what it refuses holds no other back then either',
-  async (t) => {
-    const path = join(t.testdir(), 'outbox')
-    const store = new Store()
-    store.isAway = true
-    const back = writeBack(store, new FakeClock(), { directory: new OutboxDirectory(path) })
-    back.start()
-    const rule: RevocationRecord = { kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }
-    const records = [token('poison'), token('unknown end', undefined), rule, ...tokens(3_000)]
-    await Promise.all(records.map((record) => back.put(record).kept))
-    t.match(back.state(), { waiting: records.length, written: 0, outbox: { path, damages: 0 } })
-
-    const second = killed(path)
-    store.isAway = false
-    store.refuses = (id) => id === 'poison'
-    const again = writeBack(store, new FakeClock(), { directory: second })
-    again.start()
-    await until(() => store.taken.length === records.length - 1)
-    t.strictSame(new Set(store.taken), new Set(records.slice(1).map(({ id }) => id)))
-    await until(() => again.state().waiting === 1)
-    await again.stop()
-    await back.stop()
-
-    store.refuses = () => false
-    const clock = new FakeClock()
-    const third = writeBack(store, clock, { directory: new OutboxDirectory(second.path) })
-    third.start()
-    await until(() => clock.untilNext() !== undefined)
-    clock.advance(30_000)
-    await until(() => store.taken.includes('poison'))
-    await until(() => third.state().waiting === 0)
-    t.match(third.state(), { written: 1 }, 'what was taken before a clean end is not put again')
-    await third.stop()
-    t.strictSame(readdirSync(second.path), [], 'nothing is left of it')
-  },
-)
-
-t.test('more are refused than memory holds: each is tried, and all are taken when the store takes them', async (t) => {
+t.test('puts that the store has not taken survive kill -9; refused ones hold back no other then either', async (t) => {
   const path = join(t.testdir(), 'outbox')
-  const [store, clock] = [new Store(), new FakeClock()]
-  store.refuses = (id) => id.startsWith('poison')
-  const back = writeBack(store, clock, { directory: new OutboxDirectory(path) })
+  const store = new Store()
+  store.isAway = true
+  const back = writeBack(store, new FakeClock(), { directory: new OutboxDirectory(path) })
   back.start()
-  for (let i = 0; i < 3_000; i++) back.put(token(`poison ${i}`, NOW + 100 * HOUR))
-  await back.put(token('good')).kept
-  await until(() => store.taken.includes('good'))
-  t.match(back.state(), { written: 1 })
-  store.refuses = () => false
-  await until(() => {
-    clock.advance(1_000)
-    return back.state().waiting === 0
-  })
-  t.equal(new Set(store.taken).size, 3_001)
+  const rule: RevocationRecord = { kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }
+  const records = [token('poison'), token('unknown end', undefined), rule, ...tokens(3_000)]
+  await Promise.all(records.map((record) => back.put(record).kept))
+  t.match(back.state(), { waiting: records.length, written: 0, outbox: { path, damages: 0 } })
+
+  const second = killed(path)
+  store.isAway = false
+  store.refuses = (id) => id === 'poison'
+  const again = writeBack(store, new FakeClock(), { directory: second })
+  again.start()
+  await until(() => store.taken.length === records.length - 1)
+  t.strictSame(new Set(store.taken), new Set(records.slice(1).map(({ id }) => id)))
+  await until(() => again.state().waiting === 1)
+  await again.stop()
   await back.stop()
+
+  store.refuses = () => false
+  const clock = new FakeClock()
+  const third = writeBack(store, clock, { directory: new OutboxDirectory(second.path) })
+  third.start()
+  await until(() => clock.untilNext() !== undefined)
+  clock.advance(30_000)
+  await until(() => store.taken.includes('poison'))
+  await until(() => third.state().waiting === 0)
+  t.match(third.state(), { written: 1 }, 'what was taken before a clean end is not put again')
+  await third.stop()
+  t.strictSame(readdirSync(second.path), [], 'nothing is left of it')
 })
 
 t.test(
-  'while the disk is full nothing is kept, the store is told all the same, and the disk is tried again',
+  'when more are refused than memory holds, each is tried, and all are taken once the store accepts them',
+  async (t) => {
+    const path = join(t.testdir(), 'outbox')
+    const [store, clock] = [new Store(), new FakeClock()]
+    store.refuses = (id) => id.startsWith('poison')
+    const back = writeBack(store, clock, { directory: new OutboxDirectory(path) })
+    back.start()
+    for (let i = 0; i < 3_000; i++) back.put(token(`poison ${i}`, NOW + 100 * HOUR))
+    await back.put(token('good')).kept
+    await until(() => store.taken.includes('good'))
+    t.match(back.state(), { written: 1 })
+    store.refuses = () => false
+    await until(() => {
+      clock.advance(1_000)
+      return back.state().waiting === 0
+    })
+    t.equal(new Set(store.taken).size, 3_001)
+    await back.stop()
+  },
+)
+
+t.test(
+  'while the disk is full nothing is kept, puts still go to the store, and the disk is retried',
   { skip: fileSizeLimitMissing() },
   async (t) => {
     const path = join(t.testdir(), 'outbox')
@@ -316,7 +322,7 @@ t.test(
   },
 )
 
-t.test('what an older version kept in its journal is carried over, and done there', async (t) => {
+t.test('puts that an older version kept in its journal are carried over, and done there', async (t) => {
   const directory = t.testdir()
   const path = join(directory, 'journal')
   const old = [token('one'), token('two')].map((record, i) => pendingBlock({ number: i + 1, at: NOW, record }))
@@ -341,7 +347,7 @@ t.test('what an older version kept in its journal is carried over, and done ther
   await again.stop()
 })
 
-t.test('more than memory holds came while the store was away: all of them reach it when it is back', async (t) => {
+t.test('when more come than memory holds while the store is away, all reach it when it is back', async (t) => {
   const [store, clock] = [new Store(), new FakeClock()]
   store.isAway = true
   const back = writeBack(store, clock, { directory: new OutboxDirectory(join(t.testdir(), 'outbox')), capacity: 10 })
@@ -358,7 +364,7 @@ t.test('more than memory holds came while the store was away: all of them reach 
   await back.stop()
 })
 
-t.test('what came while etcd was away reaches it when it is back', { skip: etcdMissing() }, async (t) => {
+t.test('revocations that came while etcd was away reach it when it is back', { skip: etcdMissing() }, async (t) => {
   const etcd = await startEtcd(t)
   const store = etcdV3Store({ endpoint: etcdEndpoint(etcd.url), username: '', password: new Secret('') })
   const { put } = store

@@ -5,7 +5,7 @@ import { Fingerprinter, type FingerprintKind } from '../../src/token/fingerprint
 const SEED = Buffer.from('0102030405060708', 'hex')
 const KINDS: readonly FingerprintKind[] = ['token', 'subject', 'client', 'session']
 
-t.test('the same seed names an id the same, in any process', async (t) => {
+t.test('a seed gives an id the same fingerprint in any process', async (t) => {
   // Part of the journal's format: these numbers must never change.
   const fingerprints = new Fingerprinter(SEED)
   t.strictSame(
@@ -19,7 +19,7 @@ t.test('the same seed names an id the same, in any process', async (t) => {
   )
 })
 
-t.test('another seed, and another kind, name it otherwise', async (t) => {
+t.test('another seed or kind gives another fingerprint', async (t) => {
   const one = Fingerprinter.random()
   const other = Fingerprinter.random()
   t.notSame(one.of('token', 'id'), other.of('token', 'id'))
@@ -28,7 +28,7 @@ t.test('another seed, and another kind, name it otherwise', async (t) => {
   t.strictSame(new Fingerprinter(one.seed).of('token', 'id'), one.of('token', 'id'))
 })
 
-t.test('ids that differ in one bit have fingerprints that differ in about half of theirs', async (t) => {
+t.test('ids that differ in one bit have fingerprints that differ in about half of their bits', async (t) => {
   const fingerprints = Fingerprinter.random()
   let flipped = 0
   const runs = 500
@@ -40,7 +40,7 @@ t.test('ids that differ in one bit have fingerprints that differ in about half o
   t.ok(Math.abs(flipped / runs - 32) < 1, `${flipped / runs} of 64 bits`)
 })
 
-t.test('any text has a fingerprint of two signed 32-bit numbers', async () => {
+t.test('every text has a fingerprint of two signed 32-bit numbers', async () => {
   const fingerprints = Fingerprinter.random()
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (id) => {
@@ -50,7 +50,7 @@ t.test('any text has a fingerprint of two signed 32-bit numbers', async () => {
   )
 })
 
-t.test('a seed of another length is refused', async (t) => {
+t.test('a seed of the wrong length throws TypeError', async (t) => {
   t.throws(() => new Fingerprinter(Buffer.alloc(7)), { name: 'TypeError' })
 })
 

@@ -45,7 +45,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'each.resolve();',
     caughtBy: {
       test: 'replication/enforced',
-      title: 'one that may serve and does not acknowledge is a failure, and so is a gateway that stops',
+      title: 'a worker with a lease that does not acknowledge is a failure, and so is a gateway that stops',
     },
   },
   {
@@ -97,7 +97,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'get journalLoss() { return undefined;',
     caughtBy: {
       test: 'sync/synchronizer',
-      title: 'a journal that lacks something is no list: a store has to be listed',
+      title: 'a journal with losses does not make the list known: only a listing does',
     },
   },
   {
@@ -108,7 +108,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'false',
     caughtBy: {
       test: 'sync/synchronizer',
-      title: 'a store that held many records and holds none is warned of, also after a restart; what it held stays',
+      title: 'a store that held many records and is empty is a warning, also after a restart; they stay revoked',
     },
   },
   {
@@ -160,7 +160,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: '',
     caughtBy: {
       test: 'sync/write-back',
-      title: 'what the store has not taken outlives kill -9, and what it refuses holds no other back then either',
+      title: 'puts that the store has not taken survive kill -9; refused ones hold back no other then either',
     },
   },
   {
@@ -171,7 +171,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'earliest > at + this.#options.retention',
     caughtBy: {
       test: 'sync/write-back',
-      title: 'a clock that is set right ends nothing whose end is unknown: that is counted by what elapses',
+      title: 'a clock correction gives up no revocation with unknown expiry: retention is counted by elapsed time',
     },
   },
   {
@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (false) {',
     caughtBy: {
       test: 'sync/catch-up',
-      title: 'the journal is not taken for the list while the store answers, however little is new in it',
+      title: 'the journal does not stand in while the store answers, however little is new in it',
     },
   },
   {

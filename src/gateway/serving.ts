@@ -11,7 +11,7 @@ import {
   sharedTls,
 } from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
-import { type BodyPace, OpenRequests, type UpgradeOptions } from '../proxy/index.js'
+import { type ForwardOptions, OpenRequests, type WebSocketOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { KeyManagerEndpoints, LIST_NOT_KNOWN, type Listener, RequestHandler, RevokeEndpoint } from '../server/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
@@ -57,8 +57,8 @@ export async function serve(
       witness: (server, date) => revocations.witness(server, date),
     })
     revocations.onRealtime(realtime)
-    const upstreams = { client, upgrade: upgradeOptions(config, clientOptions) }
-    handler = requestHandler(inputs, upstreams, revocations, authenticator, revokeHere, logging)
+    const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
+    handler = requestHandler(inputs, forwarding, revocations, authenticator, revokeHere, logging)
     const { http, https, token } = await openListeners(config, handler, logging, (listener) => listeners.push(listener))
     const optional = token === undefined ? {} : { tokenPort: token.port }
     return { httpPort: http.port, httpsPort: https.port, ...optional, close }
@@ -70,7 +70,7 @@ export async function serve(
 
 function requestHandler(
   { config, apis }: Inputs,
-  { client, upgrade }: { client: HttpClient; upgrade: UpgradeOptions },
+  { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
   revocations: LiveRevocations,
   authenticator: Authenticator,
   revokeHere: (record: RevocationRecord | undefined) => Promise<void>,
@@ -86,37 +86,36 @@ function requestHandler(
     authenticator,
     revocations,
     fingerprints: revocations.fingerprints,
-    ...(openRequests === undefined ? {} : { openRequests }),
-    client,
-    upgrade,
-    ...(keyManager === undefined
-      ? {}
-      : {
-          keyManager: {
-            endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext),
-            revoke: new RevokeEndpoint({
-              client,
-              authenticator,
-              revocations: { revokeHere },
-              removedHeaders: new Set([assertionHeader]),
-              logger: logging('KeyManager'),
-            }),
-          },
-        }),
+    openRequests,
+    http,
+    webSocket,
+    keyManager: keyManager && {
+      endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext),
+      revoke: new RevokeEndpoint({
+        client: http.client,
+        authenticator,
+        revocations: { revokeHere },
+        removedHeaders: new Set([assertionHeader]),
+        logger: logging('KeyManager'),
+      }),
+    },
     authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
     assertionHeader,
     removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
     serverHeader: server.header,
     maxUriLength: listenerConfig.maxUriLength,
-    maxBodyBytes: listenerConfig.maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : listenerConfig.maxEntityBodySize,
-    ...bodyPace(listenerConfig),
-    clientTimeout: listenerConfig.timeout,
     logging,
   })
 }
 
-function bodyPace({ minBodyRate, bodyGracePeriod }: Config['listenerConfig']): { bodyPace?: BodyPace } {
-  return minBodyRate === 0 ? {} : { bodyPace: { bytesPerSecond: minBodyRate, grace: bodyGracePeriod } }
+function forwardOptions({ listenerConfig }: Config, client: HttpClient): ForwardOptions {
+  const { maxEntityBodySize, minBodyRate, bodyGracePeriod, timeout } = listenerConfig
+  return {
+    client,
+    maxBodyBytes: maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : maxEntityBodySize,
+    bodyPace: minBodyRate === 0 ? undefined : { bytesPerSecond: minBodyRate, grace: bodyGracePeriod },
+    clientTimeout: timeout,
+  }
 }
 
 /** Tracks open requests: a revocation ends those of its token; a list that stops being known ends all with a token. */
@@ -176,8 +175,8 @@ async function readClientOptions({ httpClients, listenerConfig, server }: Config
   }
 }
 
-/** How the gateway connects WebSockets. An idle one is closed after the listener's time-out. */
-function upgradeOptions({ listenerConfig }: Config, client: HttpClientOptions): UpgradeOptions {
+/** How WebSockets are forwarded. An idle one is closed after the listener's time-out. */
+function webSocketOptions({ listenerConfig }: Config, client: HttpClientOptions): WebSocketOptions {
   return {
     tls: sharedTls(client),
     connectTimeout: CONNECT_TIMEOUT,

@@ -1,4 +1,4 @@
-/** Headers that concern one connection only (RFC 9110 §7.6.1), and what asks for things that the gateway does not pass on. */
+/** Headers of one connection (RFC 9110 §7.6.1), and those that ask for what the gateway does not forward. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -11,74 +11,84 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'upgrade',
   'http2-settings',
 ])
-/** Some upstreams take these for the request's path or method, which are what the gateway has authorized. */
+/** Some upstreams let these replace the path or method, which are what the gateway has authorized. */
 const OVERRIDES = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override']
-/** Of a request, moreover: `host` names the upstream instead, `expect` has been answered by our own server. */
+/** Dropped from requests: `host` will name the upstream, `expect` was answered by our own server. */
 const NOT_FORWARDED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...OVERRIDES, 'host', 'expect'])
 
 /**
  * The headers of a request as an upstream gets them: name, value, name, value ... in their order and spelling, without
- * hop-by-hop headers, those that `Connection` lists, and those in `removed` (lower-case names), also where they are
- * written with `_` for `-`: CGI and its heirs make one variable of both.
+ * hop-by-hop headers, those that `Connection` lists, and those in `removed` (lower-case names), also if they are spelt with
+ * `_` for `-`: CGI and its heirs read both as one variable.
  */
 export function requestHeaders(raw: readonly string[], removed: ReadonlySet<string>): string[] {
-  const listed = listedByConnection(raw)
   const out: string[] = []
+  let listed: Set<string> | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string
     const lower = name.toLowerCase()
+    if (lower === 'connection') listed = withListed(listed, raw[i + 1] as string)
     const plain = lower.includes('_') ? lower.replaceAll('_', '-') : lower
-    if (NOT_FORWARDED.has(plain) || removed.has(plain) || removed.has(lower) || listed?.has(lower) === true) continue
+    if (NOT_FORWARDED.has(plain) || removed.has(plain) || removed.has(lower)) continue
     out.push(name, raw[i + 1] as string)
   }
-  return out
+  return listed === undefined ? out : without(out, listed)
 }
 
 /**
  * The headers of an upstream's response as the client gets them; see {@link requestHeaders}. Those in `added` (lower-case
- * names) take the place of the upstream's of the same names; its `Vary` stays, as what it varies by adds up. With
- * `ownCors` every `access-control-*` header of the upstream's goes.
+ * names) replace the upstream's of the same names, except `Vary`, which accumulates. With `ownCors` every
+ * `access-control-*` header of the upstream is dropped.
  */
 export function responseHeaders(
   raw: readonly (Buffer | string)[],
-  added: readonly string[] = [],
+  added: readonly string[] = NONE,
   ownCors = false,
 ): string[] {
-  const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')))
-  const listed = listedByConnection(text)
   const out: string[] = []
-  for (let i = 0; i + 1 < text.length; i += 2) {
-    const name = text[i] as string
+  let listed: Set<string> | undefined
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = text(raw[i] as Buffer | string)
+    const value = text(raw[i + 1] as Buffer | string)
     const lower = name.toLowerCase()
-    if (HOP_BY_HOP.has(lower) || listed?.has(lower) === true) continue
+    if (lower === 'connection') listed = withListed(listed, value)
+    if (HOP_BY_HOP.has(lower)) continue
     if (ownCors && lower.startsWith('access-control-')) continue
     if (added.length > 0 && lower !== 'vary' && hasHeader(added, lower)) continue
-    out.push(name, text[i + 1] as string)
+    out.push(name, value)
   }
-  for (const part of added) out.push(part)
-  return out
+  const kept = listed === undefined ? out : without(out, listed)
+  for (const part of added) kept.push(part)
+  return kept
 }
 
-/** Whether name, value, name, value ... has a header of that name; both are lower-case. */
+const NONE: readonly string[] = []
+
+function text(part: Buffer | string): string {
+  return typeof part === 'string' ? part : part.toString('latin1')
+}
+
+/** Whether name, value, name, value ... has a header of that name; all names are lower-case. */
 export function hasHeader(headers: readonly string[], name: string): boolean {
   for (let i = 0; i < headers.length; i += 2) if (headers[i] === name) return true
   return false
 }
 
-/** Headers whose removal by a sender would change how the message is framed or routed: `Connection` cannot list them. */
+/** Removing these would change how a message is framed or routed, so `Connection` cannot list them. */
 const NEVER_LISTED: ReadonlySet<string> = new Set(['content-length', 'content-type', 'content-encoding', 'host'])
 
-function listedByConnection(raw: readonly string[]): Set<string> | undefined {
-  let listed: Set<string> | undefined
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] as string
-    if (name.length !== 10 || name.toLowerCase() !== 'connection') continue
-    for (const token of (raw[i + 1] as string).toLowerCase().split(',')) {
-      const option = token.trim()
-      if (option === '' || option === 'close' || option === 'keep-alive' || NEVER_LISTED.has(option)) continue
-      listed ??= new Set()
-      listed.add(option)
-    }
+/** Adds the headers that a value of `Connection` lists, in lower case. */
+function withListed(listed: Set<string> | undefined, value: string): Set<string> | undefined {
+  let all = listed
+  for (const token of value.toLowerCase().split(',')) {
+    const option = token.trim()
+    if (option === '' || option === 'close' || option === 'keep-alive' || NEVER_LISTED.has(option)) continue
+    all ??= new Set()
+    all.add(option)
   }
-  return listed
+  return all
+}
+
+function without(headers: readonly string[], listed: ReadonlySet<string>): string[] {
+  return headers.filter((_, i) => !listed.has((headers[i - (i % 2)] as string).toLowerCase()))
 }

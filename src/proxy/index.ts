@@ -1,23 +1,21 @@
-export { closeBehind, destroyLater, isBodyPending, responseUnderWay, takeNoMore, takesNoMore } from './closing.js'
-export { EndpointTurns } from './endpoints.js'
 export {
-  type Exchange,
-  type ForwardFailure,
-  type ForwardHooks,
-  forward,
-  type UpstreamRequest,
-  type UpstreamTarget,
-} from './forward.js'
+  closeAfterResponse,
+  currentResponse,
+  destroyAfterLinger,
+  hasHadLastRequest,
+  isBodyPending,
+  markLastRequest,
+  writeResponse,
+} from './client-connection.js'
 export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
+export { type ForwardOptions, forward } from './http/forward.js'
+export type { BodyPace } from './http/request-body.js'
 export { type OpenKey, OpenRequests } from './open-requests.js'
-export type { BodyPace } from './request-body.js'
+export { RoundRobin } from './round-robin.js'
+export type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from './transfer.js'
 export {
+  forwardWebSocket,
   isWebSocketUpgrade,
-  proxyUpgrade,
-  type UpgradedExchange,
-  type UpgradeFailure,
-  type UpgradeHooks,
-  type UpgradeOptions,
-  type UpgradeUpstream,
-} from './upgrade.js'
-export { writeResponse } from './upgrade-sockets.js'
+  type WebSocketOptions,
+  type WebSocketTransfer,
+} from './websocket/forward.js'

@@ -1,6 +1,6 @@
-import type { Exchange } from './forward.js'
+import type { Transfer } from './transfer.js'
 
-/** 64 bits that name a token, or somebody whom it was issued to. */
+/** 64 bits that name a token, or the subject, client or session that it was issued to. */
 export interface OpenKey {
   readonly hi: number
   readonly lo: number
@@ -9,24 +9,24 @@ export interface OpenKey {
 interface Group<Identity> {
   readonly identity: Identity
   readonly keys: readonly OpenKey[]
-  readonly exchanges: Set<Exchange>
+  readonly transfers: Set<Transfer>
 }
 
 /**
- * Tokens without an open request that stay indexed, those used last: entering one under all its names costs more than the
- * rest of a request's notes, and most tokens come again.
+ * Tokens that stay indexed without an open request, the most recently used: indexing one under all its names costs more
+ * than everything else here, and most tokens are used again.
  */
 const MAX_IDLE = 1_024
 
 /**
- * Which token each open request came with, so that a revocation can end it. Found by the revocation's fingerprint:
- * nothing is proportional to the number of open requests. `Identity` is an object that requests of one token share.
+ * Which token each open request carries, so that a revocation can end it. Looked up by the revocation's fingerprint: no
+ * cost grows with the number of open requests. `Identity` is an object that all requests of a token share.
  */
 export class OpenRequests<Identity extends object> {
   readonly #keysOf: (identity: Identity) => readonly OpenKey[]
   readonly #groups = new Map<Identity, Group<Identity>>()
   readonly #byKey = new Map<number, Set<Group<Identity>>>()
-  /** In the order in which their last requests ended. */
+  /** In the order in which their last requests ended: the first is dropped first. */
   readonly #idle = new Set<Group<Identity>>()
 
   /** @param keysOf everything that a revocation may name the identity by */
@@ -34,16 +34,16 @@ export class OpenRequests<Identity extends object> {
     this.#keysOf = keysOf
   }
 
-  /** Notes that an exchange has begun; {@link remove} it when it is over. */
-  add(identity: Identity, exchange: Exchange): void {
+  /** Adds a transfer that has begun; {@link remove} it when it is over. */
+  add(identity: Identity, transfer: Transfer): void {
     const group = this.#groups.get(identity) ?? this.#open(identity)
-    if (group.exchanges.size === 0) this.#idle.delete(group)
-    group.exchanges.add(exchange)
+    if (group.transfers.size === 0) this.#idle.delete(group)
+    group.transfers.add(transfer)
   }
 
-  remove(identity: Identity, exchange: Exchange): void {
+  remove(identity: Identity, transfer: Transfer): void {
     const group = this.#groups.get(identity)
-    if (group?.exchanges.delete(exchange) !== true || group.exchanges.size > 0) return
+    if (group?.transfers.delete(transfer) !== true || group.transfers.size > 0) return
     this.#idle.add(group)
     if (this.#idle.size <= MAX_IDLE) return
     for (const oldest of this.#idle) {
@@ -53,15 +53,15 @@ export class OpenRequests<Identity extends object> {
   }
 
   /**
-   * Ends the open requests of whoever `key` names and `isRevoked` confirms (a rule spares tokens that are younger).
-   * Returns how many it ended.
+   * Ends the open requests of each token that `key` names and `isRevoked` confirms (a rule spares younger tokens). Returns
+   * how many it ended.
    */
   end(key: OpenKey, isRevoked: (identity: Identity) => boolean, reason: Error): number {
     let ended = 0
     for (const group of [...(this.#byKey.get(indexOf(key)) ?? [])]) {
-      if (group.exchanges.size === 0 || !isRevoked(group.identity)) continue
-      for (const exchange of [...group.exchanges]) {
-        exchange.abort(reason)
+      if (group.transfers.size === 0 || !isRevoked(group.identity)) continue
+      for (const transfer of [...group.transfers]) {
+        transfer.abort(reason)
         ended++
       }
     }
@@ -71,9 +71,9 @@ export class OpenRequests<Identity extends object> {
   /** Ends all open requests. Returns how many it ended. */
   endAll(reason: Error): number {
     let ended = 0
-    for (const { exchanges } of [...this.#groups.values()]) {
-      for (const exchange of [...exchanges]) {
-        exchange.abort(reason)
+    for (const { transfers } of [...this.#groups.values()]) {
+      for (const transfer of [...transfers]) {
+        transfer.abort(reason)
         ended++
       }
     }
@@ -86,7 +86,7 @@ export class OpenRequests<Identity extends object> {
   }
 
   #open(identity: Identity): Group<Identity> {
-    const group = { identity, keys: this.#keysOf(identity), exchanges: new Set<Exchange>() }
+    const group = { identity, keys: this.#keysOf(identity), transfers: new Set<Transfer>() }
     this.#groups.set(identity, group)
     for (const key of group.keys) {
       const index = indexOf(key)
@@ -110,7 +110,7 @@ export class OpenRequests<Identity extends object> {
   }
 }
 
-/** 53 bits of a fingerprint, as many as a number holds: whoever shares them is told apart by the check that follows. */
+/** 53 bits of a fingerprint, as many as a number holds exactly; `isRevoked` tells apart tokens that share them. */
 function indexOf({ hi, lo }: OpenKey): number {
   return (hi >>> 0) * 0x200000 + (lo >>> 11)
 }

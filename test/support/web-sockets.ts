@@ -6,10 +6,10 @@ import type { ConnectionOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
 import {
-  proxyUpgrade,
+  forwardWebSocket,
   requestHeaders,
-  type UpgradedExchange,
-  type UpgradeFailure,
+  type UpstreamFailure,
+  type WebSocketTransfer,
   writeResponse,
 } from '../../src/proxy/index.js'
 
@@ -17,11 +17,11 @@ export interface UpgradeProxy {
   readonly port: number
   readonly url: string
   /** In the order in which the clients came. */
-  readonly exchanges: UpgradedExchange[]
-  readonly failures: { readonly failure: UpgradeFailure; readonly answered: boolean }[]
+  readonly transfers: WebSocketTransfer[]
+  readonly failures: { readonly failure: UpstreamFailure; readonly answered: boolean }[]
   /** Emits `failed` and `ended`. */
   readonly events: EventEmitter
-  /** How many exchanges have ended. */
+  /** How many transfers have ended. */
   ended(): number
 }
 
@@ -52,7 +52,7 @@ export async function upgradeProxy(
     answerTimeout = 20_000,
     idleTimeout = 20_000,
   } = options
-  const exchanges: UpgradedExchange[] = []
+  const transfers: WebSocketTransfer[] = []
   const failures: UpgradeProxy['failures'] = []
   const events = new EventEmitter()
   let ended = 0
@@ -67,7 +67,7 @@ export async function upgradeProxy(
     const hooks = {
       mayStart,
       mayGoOn,
-      failed: (failure: UpgradeFailure, answered: boolean) => {
+      failed: (failure: UpstreamFailure, answered: boolean) => {
         failures.push({ failure, answered })
         if (!answered) writeResponse(socket, 599, ['x-failure', failure], failure)
         events.emit('failed', failure)
@@ -77,21 +77,21 @@ export async function upgradeProxy(
         events.emit('ended')
       },
     }
-    exchanges.push(
-      proxyUpgrade(upstream, req, socket, head, hooks, { tls, connectTimeout, answerTimeout, idleTimeout }),
+    transfers.push(
+      forwardWebSocket(upstream, req, socket, head, hooks, { tls, connectTimeout, answerTimeout, idleTimeout }),
     )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
-    for (const exchange of exchanges) exchange.abort(new Error('the test is over'))
+    for (const transfer of transfers) transfer.abort(new Error('the test is over'))
     server.close()
   })
   const { port } = server.address() as AddressInfo
   return {
     port,
     url: `${listener === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}`,
-    exchanges,
+    transfers,
     failures,
     events,
     ended: () => ended,

@@ -3,7 +3,7 @@ import t from 'tap'
 import { type PathTemplate, parseTemplate, type Segment } from '../../../src/apis/routing/path-template.js'
 import { PathTree } from '../../../src/apis/routing/path-tree.js'
 import { RouteTable } from '../../../src/apis/routing/route-table.js'
-import { readTarget } from '../../../src/server/path.js'
+import { readTarget } from '../../../src/server/pipeline/path.js'
 import { declareApi } from '../declare.js'
 
 function template(text: string): PathTemplate {

@@ -5,7 +5,7 @@ import { mayMeet } from '../../../src/apis/routing/folding.js'
 import { isLiteral, isMoreSpecific, parseTemplate } from '../../../src/apis/routing/path-template.js'
 import type { Match } from '../../../src/apis/routing/place.js'
 import { RouteTable } from '../../../src/apis/routing/route-table.js'
-import { readTarget } from '../../../src/server/path.js'
+import { readTarget } from '../../../src/server/pipeline/path.js'
 import { admits, demandingApi } from '../demanding.js'
 
 /** What a request needs, in words: `open`, `token`, `token with a, b|c`, or why there is nothing. */

@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { ignoreError } from '../client-connection.js'
+import type { BodyFailure } from '../transfer.js'
+
+/** How fast a body must arrive. */
+export interface BodyPace {
+  /** On average, since the body began. */
+  readonly bytesPerSecond: number
+  /** Milliseconds that a client may fall behind that rate. */
+  readonly grace: number
+}
+
+export interface BodyLimits {
+  /** Bytes that the body may have; Infinity: no limit. */
+  readonly maxBytes: number
+  /** Absent: no limit. */
+  readonly pace?: BodyPace | undefined
+}
+
+export interface BodyHooks {
+  /** Asked before each part, and before the end. False: the part is dropped, and the caller destroys the body. */
+  mayGoOn(): boolean
+  /** Called once, if the body will not arrive whole. */
+  failed(failure: BodyFailure, reason: Error): void
+}
+
+/** Bytes buffered for an upstream that is slower than its client. */
+const HIGH_WATER_MARK = 65_536
+
+/**
+ * The body of a client's request on its way to an upstream, at the upstream's pace. Destroying it pauses the request, which
+ * can still be answered; after a failure the body never ends. Only the time spent waiting for the client counts against its
+ * pace: while the upstream applies backpressure, the client is not slow.
+ */
+export class RequestBody extends Readable {
+  readonly #req: IncomingMessage
+  readonly #limits: BodyLimits
+  readonly #hooks: BodyHooks
+  readonly #detach: () => void
+  #received = 0
+  /** Milliseconds spent waiting for the client, before the current wait and since when that lasts (`performance.now()`). */
+  #waited = 0
+  #waitingSince: number | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(req: IncomingMessage, limits: BodyLimits, hooks: BodyHooks) {
+    super({ highWaterMark: HIGH_WATER_MARK })
+    this.#req = req
+    this.#limits = limits
+    this.#hooks = hooks
+    const data = (chunk: Buffer) => this.#take(chunk)
+    const end = () => this.#end()
+    const close = () => this.#fail('client-left', 'the client closed its connection')
+    req.pause() // a `data` listener would make it flow
+    req.on('data', data).on('end', end).on('close', close)
+    this.#detach = () => void req.off('data', data).off('end', end).off('close', close).pause()
+    this.on('error', ignoreError)
+  }
+
+  /** Asks once more about what was buffered for a slow upstream. */
+  override read(size?: number): unknown {
+    return this.#hooks.mayGoOn() ? super.read(size) : null
+  }
+
+  override _read(): void {
+    if (this.#limits.pace !== undefined && this.#waitingSince === undefined) {
+      this.#waitingSince = performance.now()
+      if (this.#timer === undefined) this.#watch(this.#limits.pace.grace)
+    }
+    this.#req.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    clearTimeout(this.#timer)
+    this.#detach()
+    done(error)
+  }
+
+  #take(chunk: Buffer): void {
+    if (!this.#hooks.mayGoOn()) return
+    this.#received += chunk.length
+    if (this.#received > this.#limits.maxBytes) return this.#fail('body-too-large', 'the request body is too large')
+    if (this.push(chunk)) return
+    this.#req.pause()
+    if (this.#waitingSince === undefined) return
+    this.#waited += performance.now() - this.#waitingSince
+    this.#waitingSince = undefined
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    if (!this.#hooks.mayGoOn()) return // without the end the upstream cannot take it for whole
+    this.#detach()
+    this.push(null)
+  }
+
+  #watch(delay: number): void {
+    // Reads first what has arrived: if this process was blocked, the client was not slow.
+    this.#timer = setTimeout(() => setImmediate(() => this.#look()), delay)
+  }
+
+  #look(): void {
+    const { pace } = this.#limits
+    if (this.destroyed || this.readableEnded || this.#req.complete || pace === undefined) return
+    const now = performance.now()
+    const waited = this.#waited + (this.#waitingSince === undefined ? 0 : now - this.#waitingSince)
+    const left = pace.grace + (this.#received * 1_000) / pace.bytesPerSecond - waited
+    if (left <= 0) this.#fail('body-too-slow', 'the request body arrived too slowly')
+    else this.#watch(Math.max(left, pace.grace / 10))
+  }
+
+  #fail(failure: BodyFailure, text: string): void {
+    if (this.destroyed) return
+    const reason = new Error(text)
+    this.destroy(reason)
+    this.#hooks.failed(failure, reason)
+  }
+}

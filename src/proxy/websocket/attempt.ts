@@ -1,0 +1,233 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { reset, writeResponse } from '../client-connection.js'
+import { responseHeaders } from '../headers.js'
+import type { TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from '../transfer.js'
+import { ClientSide } from './client-side.js'
+import type { WebSocketOptions, WebSocketTransfer } from './forward.js'
+import {
+  connectUpstream,
+  type HandshakeHooks,
+  readOrigin,
+  sendHandshake,
+  switchedHeaders,
+  withoutLength,
+} from './handshake.js'
+
+/** Bytes of an answer other than 101; a larger one is a failure. */
+const MAX_ANSWER_BYTES = 65_536
+/** WebSocket close codes (RFC 6455 §7.4.1). */
+const GOING_AWAY = 1001
+const POLICY_VIOLATION = 1008
+
+/** One WebSocket at one upstream, from the handshake until both connections are closed; see `forwardWebSocket`. */
+export class WebSocketAttempt implements WebSocketTransfer {
+  readonly #target: UpstreamTarget
+  readonly #request: UpstreamRequest
+  readonly #socket: Duplex
+  readonly #client: ClientSide
+  readonly #hooks: TransferHooks
+  readonly #options: WebSocketOptions
+  readonly #clientEnded = () => this.#leftEarly()
+  #upstream: Socket | undefined
+  #open = false
+  #told = false
+  #over = false
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor(
+    target: UpstreamTarget,
+    request: UpstreamRequest,
+    socket: Duplex,
+    head: Buffer,
+    hooks: TransferHooks,
+    options: WebSocketOptions,
+  ) {
+    this.#target = target
+    this.#request = request
+    this.#socket = socket
+    this.#hooks = hooks
+    this.#options = options
+    this.#client = new ClientSide(socket, head, () => this.#mayGoOn())
+    this.#client.on('close', () => this.#clientClosed())
+    socket.once('end', this.#clientEnded)
+  }
+
+  start(isWebSocket: boolean): void {
+    if (!isWebSocket) return this.#defer('not-websocket', new Error('the request asks for another protocol'))
+    try {
+      const url = readOrigin(this.#target.origin)
+      const upstream = connectUpstream(url, this.#options.tls, () => this.#handshake(upstream, url.host))
+      this.#upstream = upstream
+      upstream.on('error', (error) => this.#upstreamFailed(error))
+      upstream.on('close', () => this.#upstreamClosed(upstream))
+      this.#expire(this.#options.connectTimeout, 'connecting took too long')
+    } catch (cause) {
+      this.#defer('unreachable', cause)
+    }
+  }
+
+  abort(reason: Error): void {
+    if (this.#open) this.#close(POLICY_VIOLATION, 'refused', reason)
+    else this.#fail('refused', reason)
+  }
+
+  goAway(): void {
+    if (this.#open) this.#closeClient(GOING_AWAY)
+    else this.#fail('unreachable', new Error('gateway stopping'))
+  }
+
+  #handshake(upstream: Socket, host: string): void {
+    if (this.#over) return
+    const { headers, timeout = this.#options.answerTimeout } = this.#request
+    this.#expire(timeout, 'the answer took too long')
+    const hooks: HandshakeHooks = {
+      starting: () => this.#starting(),
+      switched: (response) => this.#switched(response),
+      open: () => this.#opened(upstream),
+      answered: (response) => this.#answer(response),
+      failed: (error) => this.#upstreamFailed(error),
+    }
+    try {
+      sendHandshake({ host, path: this.#target.path, headers }, upstream, this.#client, hooks)
+    } catch (cause) {
+      this.#fail('unreachable', cause)
+    }
+  }
+
+  #starting(): void {
+    if (this.#over) return
+    try {
+      if (!this.#hooks.mayStart()) this.#fail('refused', new Error('refused before sending'))
+    } catch (cause) {
+      this.#fail('refused', cause)
+    }
+  }
+
+  #mayGoOn(): boolean {
+    const goesOn = this.#hooks.mayGoOn()
+    if (!goesOn) this.abort(new Error('refused in transit'))
+    return goesOn
+  }
+
+  #switched(response: IncomingMessage): void {
+    if (this.#over || !this.#mayGoOn()) return
+    if (response.headers.upgrade?.toLowerCase() !== 'websocket') {
+      return this.#fail('unreachable', new Error('the upstream switched to another protocol'))
+    }
+    response.headers = switchedHeaders(response.rawHeaders)
+    clearTimeout(this.#deadline)
+    this.#open = true
+  }
+
+  #opened(upstream: Socket): void {
+    upstream.setTimeout(this.#options.idleTimeout, () => {
+      this.#close(GOING_AWAY, 'timeout', new Error('no traffic'))
+    })
+  }
+
+  /** An answer other than 101: read whole first, so that a truncated one is not forwarded. */
+  #answer(response: IncomingMessage): void {
+    const status = response.statusCode ?? 0
+    if (status < 200) return this.#fail('unreachable', new Error('the upstream sent an informational response only'))
+    const chunks: Buffer[] = []
+    let length = 0
+    response.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length > MAX_ANSWER_BYTES) this.#fail('unreachable', new Error('the answer is too large'))
+      else chunks.push(chunk)
+    })
+    response.on('error', (error) => this.#fail('unreachable', error))
+    response.on('end', () => {
+      if (this.#over || !this.#mayGoOn()) return
+      const headers = withoutLength(responseHeaders(response.rawHeaders))
+      this.#giveUp()
+      try {
+        writeResponse(this.#socket, status, headers, Buffer.concat(chunks))
+      } catch (cause) {
+        this.#hooks.failed('unreachable', false, cause) // nothing was written yet
+      } finally {
+        this.#hooks.ended()
+      }
+    })
+  }
+
+  #close(code: number, failure: UpstreamFailure, cause: unknown): void {
+    if (this.#told || this.#over) return
+    this.#tell(failure, cause)
+    this.#closeClient(code)
+  }
+
+  #closeClient(code: number): void {
+    this.#told = true
+    this.#client.closeWith(code, () => this.#upstream?.destroy())
+  }
+
+  #upstreamFailed(error: Error): void {
+    if (!this.#open) return this.#fail('unreachable', error)
+    this.#tell('unreachable', error)
+    this.#client.reset()
+  }
+
+  #upstreamClosed(upstream: Socket): void {
+    if (!this.#open) return this.#fail('unreachable', new Error('the upstream closed the connection'))
+    if (upstream.readableEnded || this.#client.clean) this.#client.finish(this.#options.idleTimeout)
+    else this.#upstreamFailed(new Error('the upstream closed the connection'))
+    this.#maybeEnd()
+  }
+
+  #leftEarly(): void {
+    if (!this.#open) this.#fail('client-left', new Error('the client closed its connection'))
+  }
+
+  #clientClosed(): void {
+    if (this.#over) return
+    if (!this.#open) return this.#fail('client-left', new Error('the client closed its connection'))
+    if (!this.#client.clean) {
+      this.#tell('client-left', new Error('the client closed its connection'))
+      if (this.#upstream !== undefined) reset(this.#upstream)
+    }
+    this.#maybeEnd()
+  }
+
+  #maybeEnd(): void {
+    if (this.#over || !this.#client.closed || this.#upstream?.closed === false) return
+    this.#over = true
+    this.#hooks.ended()
+  }
+
+  /** Before the upstream has switched: the caller answers the client. */
+  #fail(failure: UpstreamFailure, cause: unknown): void {
+    if (this.#over || this.#open) return
+    this.#giveUp()
+    try {
+      this.#hooks.failed(failure, false, cause)
+    } finally {
+      this.#hooks.ended()
+    }
+  }
+
+  #defer(failure: UpstreamFailure, cause: unknown): void {
+    process.nextTick(() => this.#fail(failure, cause))
+  }
+
+  #giveUp(): void {
+    this.#over = true
+    clearTimeout(this.#deadline)
+    this.#socket.off('end', this.#clientEnded)
+    this.#client.release()
+    this.#upstream?.destroy()
+  }
+
+  #tell(failure: UpstreamFailure, cause: unknown): void {
+    if (this.#told) return
+    this.#told = true
+    this.#hooks.failed(failure, true, cause)
+  }
+
+  #expire(timeout: number, what: string): void {
+    clearTimeout(this.#deadline)
+    if (timeout > 0) this.#deadline = setTimeout(() => this.#fail('timeout', new Error(what)), timeout)
+  }
+}

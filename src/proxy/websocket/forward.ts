@@ -1,0 +1,131 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { ConnectionOptions } from 'node:tls'
+import { ignoreError } from '../client-connection.js'
+import type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest } from '../transfer.js'
+import { WebSocketAttempt } from './attempt.js'
+
+/** How WebSockets are forwarded, whichever they are. Times in milliseconds. */
+export interface WebSocketOptions {
+  /** For upstreams over TLS: `ca`, `cert`, `key`, `minVersion` ... */
+  readonly tls: ConnectionOptions
+  /** Until the connection is established. */
+  readonly connectTimeout: number
+  /** Until the upstream answers, unless the request has a `timeout` of its own; 0: no limit. */
+  readonly answerTimeout: number
+  /** Without a byte in either direction, once it is open; 0: no limit. */
+  readonly idleTimeout: number
+}
+
+/** A WebSocket, or a request for one. */
+export interface WebSocketTransfer extends Transfer {
+  /** Ends it as `refused`: with Close 1008 if a frame boundary is reached within 100 ms, else with a reset. */
+  abort(reason: Error): void
+  /** The same when the gateway stops: Close 1001, and no failure once it is open. */
+  goAway(): void
+}
+
+/**
+ * Joins a client that asks for a WebSocket with an upstream, each side at the pace of the other. An answer other than 101
+ * is forwarded, up to 64 KiB of it, and the connection closed. An end of either side is forwarded as an end, a reset as a
+ * reset. `socket` and `head` are those of Node's `upgrade` event; the transfer owns the socket until it fails unanswered.
+ */
+export function forwardWebSocket(
+  upstream: UpstreamRequest,
+  req: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  hooks: TransferHooks,
+  options: WebSocketOptions,
+): WebSocketTransfer {
+  const transfer = new WebSocketFailover(upstream, isWebSocketUpgrade(req), socket, hooks, options)
+  transfer.start(head)
+  return transfer
+}
+
+/** Whether a request asks for a WebSocket and nothing else, and has no body (RFC 6455 §4.1). */
+export function isWebSocketUpgrade(req: IncomingMessage): boolean {
+  const { headers } = req
+  return (
+    req.method === 'GET' &&
+    req.httpVersion === '1.1' &&
+    headers.upgrade?.trim().toLowerCase() === 'websocket' &&
+    headers['sec-websocket-key'] !== undefined &&
+    headers['transfer-encoding'] === undefined &&
+    Number(headers['content-length'] ?? 0) === 0
+  )
+}
+
+/** Tries one upstream after another until one answers. */
+class WebSocketFailover implements WebSocketTransfer, TransferHooks {
+  readonly #upstream: UpstreamRequest
+  readonly #isWebSocket: boolean
+  readonly #socket: Duplex
+  readonly #hooks: TransferHooks
+  readonly #options: WebSocketOptions
+  #attempt: WebSocketAttempt | undefined
+  #target = 0
+  #sent = false
+  #tryNext = false
+  #stopping = false
+
+  constructor(
+    upstream: UpstreamRequest,
+    isWebSocket: boolean,
+    socket: Duplex,
+    hooks: TransferHooks,
+    options: WebSocketOptions,
+  ) {
+    this.#upstream = upstream
+    this.#isWebSocket = isWebSocket
+    this.#socket = socket
+    this.#hooks = hooks
+    this.#options = options
+    socket.on('error', ignoreError)
+  }
+
+  /** @param head what the client sent after its request */
+  start(head: Buffer): void {
+    const { targets } = this.#upstream
+    this.#sent = false
+    const target = targets[this.#target] ?? targets[0]
+    this.#attempt = new WebSocketAttempt(target, this.#upstream, this.#socket, head, this, this.#options)
+    this.#attempt.start(this.#isWebSocket)
+  }
+
+  abort(reason: Error): void {
+    this.#attempt?.abort(reason)
+  }
+
+  goAway(): void {
+    this.#stopping = true
+    this.#attempt?.goAway()
+  }
+
+  mayStart(): boolean {
+    this.#sent = true
+    return this.#hooks.mayStart()
+  }
+
+  mayGoOn(): boolean {
+    return this.#hooks.mayGoOn()
+  }
+
+  failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
+    this.#tryNext = !answered && this.#mayTryNext(failure)
+    if (!this.#tryNext) this.#hooks.failed(failure, answered, cause)
+  }
+
+  ended(): void {
+    if (!this.#tryNext) return this.#hooks.ended()
+    this.#tryNext = false
+    this.#target++
+    this.start(Buffer.alloc(0)) // the last attempt put back on the socket what it had been given
+  }
+
+  /** As over HTTP: a GET may be repeated, but an upstream that took too long is not followed by another one. */
+  #mayTryNext(failure: UpstreamFailure): boolean {
+    if (this.#stopping || this.#target + 1 >= this.#upstream.targets.length) return false
+    return failure === 'unreachable' || (failure === 'timeout' && !this.#sent)
+  }
+}

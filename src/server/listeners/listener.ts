@@ -1,0 +1,158 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { SecureVersion } from 'node:tls'
+import { closeAfterResponse, isBodyPending, markLastRequest, writeResponse } from '../../proxy/index.js'
+import { limitPipelining } from './pipelining.js'
+import { answerUnreadable } from './unreadable.js'
+import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrades.js'
+
+/** Milliseconds that a client may take for a TLS handshake. */
+const HANDSHAKE_TIMEOUT = 10_000
+/** Milliseconds that a client may take for a request's headers, and between two checks of that. */
+const HEADERS_TIMEOUT = 60_000
+const HEADERS_INTERVAL = 5_000
+/** Milliseconds that an idle connection is kept. */
+const KEEP_ALIVE_TIMEOUT = 60_000
+
+export interface ListenerLimits {
+  /** Bytes of a request's headers, without its target. */
+  readonly maxHeaderSize: number
+  readonly maxUriLength: number
+  /** Milliseconds without traffic after which a connection is closed; 0: never. */
+  readonly timeout: number
+  readonly keepAlive: boolean
+  /** Requests of one connection that are served at a time. */
+  readonly maxPipelinedRequests: number
+  /** Milliseconds that a TLS handshake may take. Default 10 s. */
+  readonly handshakeTimeout?: number
+  /** Milliseconds that a request's headers may take. Default 60 s. */
+  readonly headersTimeout?: number
+}
+
+/** TLS of a listener: its key and certificate chain in PEM, and the versions that it accepts. */
+export interface ListenerTls {
+  readonly key: string
+  readonly cert: string
+  readonly minVersion: SecureVersion
+  readonly maxVersion: SecureVersion
+}
+
+export interface ListenerOptions {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly limits: ListenerLimits
+  /** Absent: plain HTTP. */
+  readonly tls?: ListenerTls
+  readonly onRequest: RequestListener
+  /** Absent: a request for a WebSocket is answered with a bare 404. */
+  readonly onUpgrade?: UpgradeListener
+  /** Called with each error of the open listener, such as a connection that could not be accepted. It stays open. */
+  readonly onError?: (error: Error) => void
+}
+
+/** A listener that is open. */
+export interface Listener {
+  readonly port: number
+  /**
+   * Stops accepting, waits for the requests under way, and destroys what is left after `timeout` ms. Resolves when no
+   * connection is open, WebSockets included.
+   */
+  close(timeout: number): Promise<void>
+}
+
+/** Opens a listener; rejects with Node's error (`EADDRINUSE`, `EACCES` ...) if it cannot. */
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { limits, tls } = options
+  const { handshakeTimeout = HANDSHAKE_TIMEOUT, headersTimeout = HEADERS_TIMEOUT } = limits
+  let draining = false
+  const onRequest = limitPipelining(limits.maxPipelinedRequests, options.onRequest, () => {
+    if (draining) setImmediate(() => server.closeIdleConnections())
+  })
+  const serverOptions: ServerOptions<typeof ServedRequest> = {
+    IncomingMessage: ServedRequest,
+    // Node counts the target with the headers; a target that is too long is answered 414 later.
+    maxHeaderSize: limits.maxHeaderSize + limits.maxUriLength,
+    headersTimeout,
+    connectionsCheckingInterval: Math.min(headersTimeout, HEADERS_INTERVAL),
+    requireHostHeader: false, // after Node's own answer the next request would be served
+    requestTimeout: 0, // an upload may take long; `timeout` ends one that stalls
+    keepAliveTimeout: limits.keepAlive ? KEEP_ALIVE_TIMEOUT : 1,
+  }
+  const serve = (req: ServedRequest, res: ServerResponse, by: RequestListener): void => {
+    const isLast = draining || !limits.keepAlive || req.declinesUpgrade || by === answerHostless
+    if (isLast) res.shouldKeepAlive = false
+    by(req, res)
+    if (isLast) markLastRequest(req.socket)
+  }
+  const listener: RequestListener<typeof ServedRequest> = (req, res) => {
+    serve(req, res, hasHost(req) ? onRequest : answerHostless)
+  }
+  const server: Server =
+    tls === undefined
+      ? createHttpServer(serverOptions, listener)
+      : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout }, listener)
+  server.setTimeout(limits.timeout)
+  server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
+  server.on('clientError', answerUnreadable)
+  server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
+  const upgraded = onUpgrade(server, options.onUpgrade ?? refuseUpgrade)
+  await opened(server, options)
+  server.on('error', (error) => options.onError?.(error))
+  return {
+    port: (server.address() as AddressInfo).port,
+    close(timeout) {
+      draining = true
+      return new Promise((resolve) => {
+        const force = setTimeout(() => {
+          server.closeAllConnections()
+          upgraded.closeAll()
+        }, timeout)
+        server.close(() => {
+          clearTimeout(force)
+          resolve()
+        })
+        server.closeIdleConnections()
+      })
+    },
+  }
+}
+
+function opened(server: Server, { port, host }: ListenerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+const refuseUpgrade: UpgradeListener = (_, socket) => writeResponse(socket, 404, [], '')
+
+function hasHost({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  return headers.host !== undefined || httpVersionMinor === 0
+}
+
+/** RFC 9112 §3.2. */
+function answerHostless(req: IncomingMessage, res: ServerResponse): void {
+  answerBare(req, res, 400)
+}
+
+/** RFC 9110 §10.1.1: the only expectation that is supported is `100-continue`. */
+function answerExpectation(req: IncomingMessage, res: ServerResponse): void {
+  answerBare(req, res, 417)
+}
+
+function answerBare(req: IncomingMessage, res: ServerResponse, status: number): void {
+  if (isBodyPending(req)) closeAfterResponse(req, res)
+  res.writeHead(status, { 'content-length': 0 }).end()
+}

@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http'
+import type { Cors } from '../../apis/index.js'
+import { hasHeader } from '../../proxy/index.js'
+
+/**
+ * The CORS headers (Fetch standard) of an answer, by an API's `x-wso2-cors`. Name, value, name, value ...; empty for a
+ * request without `Origin`, and `Vary` only for an origin that is not allowed.
+ */
+export function corsHeaders(req: IncomingMessage, cors: Cors | undefined): string[] {
+  const origin = req.headers.origin
+  if (cors === undefined || origin === undefined) return []
+  const any = cors.allowOrigins.includes('*')
+  if (!any && !cors.allowOrigins.includes(origin)) return ['vary', 'Origin']
+  const exposed =
+    cors.exposeHeaders.length === 0 ? [] : ['access-control-expose-headers', cors.exposeHeaders.join(', ')]
+  // Credentials with `*` would let every site that a user visits call the API as that user.
+  const credentials = cors.allowCredentials && !any ? ['access-control-allow-credentials', 'true'] : []
+  return ['vary', 'Origin', 'access-control-allow-origin', any ? '*' : origin, ...credentials, ...exposed]
+}
+
+/** Whether a request is a CORS preflight. It carries no credentials, and needs none. */
+export function isPreflight(req: IncomingMessage, cors: Cors | undefined): cors is Cors {
+  return (
+    cors !== undefined &&
+    req.method === 'OPTIONS' &&
+    req.headers.origin !== undefined &&
+    req.headers['access-control-request-method'] !== undefined
+  )
+}
+
+/** The answer to a preflight. */
+export function preflightHeaders(req: IncomingMessage, cors: Cors): string[] {
+  const headers = corsHeaders(req, cors)
+  if (!hasHeader(headers, 'access-control-allow-origin')) return headers
+  return [
+    ...headers,
+    'access-control-allow-methods',
+    cors.allowMethods.join(', '),
+    'access-control-allow-headers',
+    cors.allowHeaders.join(', '),
+  ]
+}

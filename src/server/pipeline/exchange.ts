@@ -1,0 +1,177 @@
+import type { IncomingMessage } from 'node:http'
+import type { Match } from '../../apis/index.js'
+import type { Refused } from '../../auth/index.js'
+import { type Fault, faults } from '../../faults/index.js'
+import {
+  type ForwardOptions,
+  hasHeader,
+  type OpenRequests,
+  type Transfer,
+  type TransferHooks,
+  type UpstreamFailure,
+  type UpstreamRequest,
+  type WebSocketOptions,
+} from '../../proxy/index.js'
+import type { TokenIdentity } from '../../token/index.js'
+import type { KeyManagerEndpoint } from '../key-manager/endpoints.js'
+import type { RequestLog } from '../log/request-log.js'
+import type { Target } from './path.js'
+import { LIST_NOT_KNOWN, NOT_SYNCHRONISED, REVOKED, type RevocationGate } from './revocation-gate.js'
+import type { OpenWebSockets } from './websocket-exchange.js'
+
+/**
+ * What a listener serves: plain HTTP the APIs; HTTPS the APIs and the key manager's endpoints; the token listener the
+ * key manager's endpoints only. All of them answer `/health`.
+ */
+export type ListenerRole = 'http' | 'https' | 'token'
+
+/** What all exchanges of a gateway share. */
+export interface ExchangeContext {
+  readonly log: RequestLog
+  readonly gate: RevocationGate
+  /** Requests with a token that are under way, so that a revocation ends them; absent: it does not. */
+  readonly openRequests: OpenRequests<TokenIdentity> | undefined
+  readonly http: ForwardOptions
+  readonly webSocket: WebSocketOptions
+  readonly openWebSockets: OpenWebSockets
+  /** The `server` header of the gateway's own answers; empty: none. */
+  readonly serverHeader: string
+}
+
+/**
+ * A request and its answer, over HTTP or for a WebSocket: one object from the moment it is received until the answer has
+ * left. `RequestHandler` fills it in step by step (received, matched) and then refuses, answers or forwards it. Once it
+ * is forwarded, the transfer asks it before anything is sent upstream, and tells it how that went.
+ */
+export abstract class Exchange implements TransferHooks {
+  readonly req: IncomingMessage
+  /** Of the listener that received it. */
+  readonly role: ListenerRole
+  /** Unique in this process; see `requestId`. */
+  readonly number: number
+  abstract readonly isWebSocket: boolean
+
+  /** What it asks for. */
+  target: Target = UNREAD
+  /** Matched: a resource of an API, or else an endpoint of the key manager. */
+  match: Match | undefined
+  endpoint: KeyManagerEndpoint | undefined
+  /** What every answer to it says, in CORS headers for one. */
+  responseHeaders: readonly string[] = []
+  /** Whether its API has CORS settings: then its upstream's CORS headers are dropped. */
+  ownCors = false
+
+  protected readonly context: ExchangeContext
+  #identity: TokenIdentity | undefined
+  #apiName = ''
+  #origin = ''
+  #transfer: Transfer | undefined
+  #refusal: Refused | undefined
+  #isOver = false
+
+  constructor(context: ExchangeContext, req: IncomingMessage, role: ListenerRole, number: number) {
+    this.context = context
+    this.req = req
+    this.role = role
+    this.number = number
+  }
+
+  /** Answers with a small body, unless an answer has begun. A HEAD gets the headers only. */
+  abstract respond(status: number, headers: readonly string[], body: string | Buffer): void
+
+  /** Begins to transfer the request to an upstream and its answer back. */
+  protected abstract transfer(upstream: UpstreamRequest): Transfer
+
+  /** Answers with a fault: the only place where one becomes an answer. */
+  refuse(fault: Fault, reason: string): void {
+    this.context.log.refused(this, fault, reason)
+    const { responseHeaders } = this
+    const headers = responseHeaders.length === 0 ? fault.headers : [...fault.headers, ...responseHeaders]
+    this.respond(fault.status, headers, fault.body)
+  }
+
+  /** Answers 500 after an unexpected error: the log has its cause, the client does not. */
+  fail(error: unknown): void {
+    this.context.log.failed(this, error)
+    const { status, headers, body } = faults.unclassified
+    this.respond(status, headers, body)
+  }
+
+  /** Runs a step outside of the listener's turn, where nobody else catches what it throws. */
+  guard(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /**
+   * Sends the request to an upstream.
+   *
+   * @param identity of the token that it came with, looked up right before anything is sent; absent: no look-up
+   */
+  forward(upstream: UpstreamRequest, identity: TokenIdentity | undefined, apiName: string): void {
+    this.#identity = identity
+    this.#apiName = apiName
+    this.#origin = upstream.targets[0].origin
+    const transfer = this.transfer(upstream)
+    if (identity === undefined || this.#isOver) return
+    this.#transfer = transfer
+    this.context.openRequests?.add(identity, transfer)
+  }
+
+  /** The last check: in the turn in which the first byte is sent, and again before each retry and each next upstream. */
+  mayStart(): boolean {
+    this.#refusal = this.#identity && this.context.gate.refusal(this, this.#identity, this.#apiName)
+    return this.#refusal === undefined
+  }
+
+  mayGoOn(): boolean {
+    const { openRequests, gate } = this.context
+    return this.#identity === undefined || openRequests === undefined || gate.isKnown
+  }
+
+  failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
+    if (failure === 'client-left') return
+    if (failure === 'refused') {
+      if (!answered) this.#refuseToken(cause)
+      return
+    }
+    const { log } = this.context
+    if (failure === 'timeout' && answered && this.isWebSocket) return log.idle(this)
+    const byClient = failure === 'body-too-large' || failure === 'body-too-slow'
+    if (!byClient) log.upstreamFailed(this, failure, this.#origin, cause)
+    if (!answered) this.refuse(FAULT_OF[failure], failure)
+  }
+
+  ended(): void {
+    this.#isOver = true
+    if (this.#identity === undefined || this.#transfer === undefined) return
+    this.context.openRequests?.remove(this.#identity, this.#transfer)
+  }
+
+  /** The headers of an answer that is not an upstream's. The array may be added to. */
+  protected answerHeaders(headers: readonly string[]): string[] {
+    const { serverHeader } = this.context
+    return serverHeader === '' || hasHeader(headers, 'server') ? [...headers] : ['server', serverHeader, ...headers]
+  }
+
+  #refuseToken(cause: unknown): void {
+    if (cause === LIST_NOT_KNOWN) this.#refusal = NOT_SYNCHRONISED
+    // Revoked after the request had left: looks up, and logs, why.
+    else if (this.#refusal === undefined) this.mayStart()
+    const { fault, reason } = this.#refusal ?? REVOKED
+    this.refuse(fault, reason)
+  }
+}
+
+const UNREAD: Target = { kind: 'target', path: '', query: '' }
+
+const FAULT_OF: Readonly<Record<Exclude<UpstreamFailure, 'client-left' | 'refused'>, Fault>> = {
+  unreachable: faults.upstreamUnreachable,
+  timeout: faults.upstreamTimeout,
+  'body-too-large': faults.entityTooLarge,
+  'body-too-slow': faults.requestTimeout,
+  'not-websocket': faults.badRequest,
+}

@@ -1,0 +1,260 @@
+import type { IncomingMessage, RequestListener } from 'node:http'
+import type { Match, RouteTable } from '../../apis/index.js'
+import {
+  type Authenticated,
+  type Authenticator,
+  hasQueryToken,
+  isRefused,
+  JwksUnavailable,
+  type Refused,
+  readBearer,
+  unverifiedCaller,
+} from '../../auth/index.js'
+import { faults } from '../../faults/index.js'
+import type { Logging } from '../../logging/index.js'
+import {
+  type ForwardOptions,
+  isWebSocketUpgrade,
+  type OpenRequests,
+  requestHeaders,
+  type WebSocketOptions,
+} from '../../proxy/index.js'
+import type { RevocationLookup } from '../../revocation/index.js'
+import type { Fingerprinter, TokenIdentity } from '../../token/index.js'
+import type { KeyManagerEndpoint, KeyManagerEndpoints } from '../key-manager/endpoints.js'
+import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
+import type { UpgradeListener } from '../listeners/upgrades.js'
+import { RequestLog } from '../log/request-log.js'
+import { corsHeaders, isPreflight, preflightHeaders } from './cors.js'
+import type { Exchange, ExchangeContext, ListenerRole } from './exchange.js'
+import { HttpExchange } from './http-exchange.js'
+import { readTarget } from './path.js'
+import { RevocationGate } from './revocation-gate.js'
+import { type HeaderRules, UpstreamPlans, upstreamRequest } from './upstream-plans.js'
+import { OpenWebSockets, WebSocketExchange } from './websocket-exchange.js'
+
+export interface RequestHandlerOptions extends HeaderRules {
+  readonly routes: RouteTable
+  readonly authenticator: Authenticator
+  readonly revocations: RevocationLookup
+  /** The list's. */
+  readonly fingerprints: Fingerprinter
+  /** Requests with a token that are under way, so that a revocation ends them; absent: it does not. */
+  readonly openRequests?: OpenRequests<TokenIdentity> | undefined
+  /** `/token`, `/revoke` ... of a key manager; absent: 404, as for any path that no API has. */
+  readonly keyManager?: { readonly endpoints: KeyManagerEndpoints; readonly revoke: RevokeEndpoint } | undefined
+  readonly http: ForwardOptions
+  readonly webSocket: WebSocketOptions
+  /** The `server` header of the gateway's own answers; empty: none. */
+  readonly serverHeader: string
+  readonly maxUriLength: number
+  readonly logging: Logging
+}
+
+/**
+ * The pipeline: target, route, credentials, authentication, scopes, forward. One line of steps for every exchange, over
+ * HTTP or for a WebSocket; the first step that refuses answers. The revocation list is asked last, as the request leaves
+ * (`Exchange.mayStart`).
+ */
+export class RequestHandler {
+  readonly #options: RequestHandlerOptions
+  readonly #context: ExchangeContext
+  readonly #plans: UpstreamPlans
+  #exchanges = 0
+
+  constructor(options: RequestHandlerOptions) {
+    const { revocations, openRequests, http, webSocket, serverHeader } = options
+    const log = new RequestLog(options.logging)
+    const gate = new RevocationGate(revocations, log)
+    const openWebSockets = new OpenWebSockets()
+    this.#options = options
+    this.#context = { log, gate, openRequests, http, webSocket, openWebSockets, serverHeader }
+    this.#plans = new UpstreamPlans(options)
+  }
+
+  /** Serves the requests of a listener. */
+  listener(role: ListenerRole): RequestListener {
+    return (req, res) => {
+      const exchange = new HttpExchange(this.#context, req, res, role, ++this.#exchanges)
+      try {
+        this.#receive(exchange)
+      } catch (error) {
+        exchange.fail(error)
+      }
+    }
+  }
+
+  /** Serves the requests for WebSockets of a listener. */
+  upgradeListener(role: ListenerRole): UpgradeListener {
+    return (req, socket, head) => {
+      const exchange = new WebSocketExchange(this.#context, req, socket, head, role, ++this.#exchanges)
+      exchange.guard(() => {
+        if (isWebSocketUpgrade(req)) this.#receive(exchange)
+        else exchange.refuse(faults.badRequest, 'not-websocket')
+      })
+    }
+  }
+
+  /** Closes all WebSockets, and each that opens from now on, with 1001: a gateway that stops does not wait for them. */
+  goAway(): void {
+    this.#context.openWebSockets.goAway()
+  }
+
+  #receive(exchange: Exchange): void {
+    const { maxUriLength, http, keyManager } = this.#options
+    const { req, role } = exchange
+    const url = req.url ?? ''
+    if (url.length > maxUriLength) return exchange.refuse(faults.uriTooLong, 'uri-too-long')
+    if (Number(req.headers['content-length'] ?? 0) > http.maxBodyBytes) {
+      return exchange.refuse(faults.entityTooLarge, 'body-too-large')
+    }
+    if (!isPlainlyFramed(req)) return exchange.refuse(faults.badRequest, 'transfer-encoding')
+    const target = readTarget(url)
+    if (target.kind === 'refusal') return exchange.refuse(faults.badRequest, target.reason)
+    exchange.target = target
+    const method = req.method ?? ''
+    const isHealth = target.path === '/health' && (method === 'GET' || method === 'HEAD')
+    const endpoint = role === 'http' ? undefined : keyManager?.endpoints.find(method, target.path)
+    if (exchange.isWebSocket && (isHealth || endpoint !== undefined)) {
+      return exchange.refuse(faults.noApi, 'no-websocket-here')
+    }
+    if (isHealth) return exchange.respond(200, HEALTH_HEADERS, HEALTHY)
+    if (endpoint !== undefined) return this.#callKeyManager(exchange, endpoint)
+    if (role === 'token') return exchange.refuse(faults.noApi, 'token-listener')
+    this.#route(exchange)
+  }
+
+  #callKeyManager(exchange: Exchange, endpoint: KeyManagerEndpoint): void {
+    exchange.endpoint = endpoint
+    if (endpoint.action === 'forward') this.#toKeyManager(exchange, endpoint, undefined)
+    // Its token is for the key manager itself: forwarded, and always in the standard header.
+    else if (endpoint.action === 'authenticate') this.#authenticate(exchange, 'authorization')
+    else this.#revoke(exchange, endpoint)
+  }
+
+  #revoke(exchange: Exchange, { origin, path }: KeyManagerEndpoint): void {
+    const { req, target } = exchange
+    this.#options.keyManager?.revoke.answer(req, origin + path, target.query).then(
+      (outcome) =>
+        exchange.guard(() => {
+          if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
+          else exchange.respond(outcome.status, outcome.headers, outcome.body)
+        }),
+      (error) => exchange.fail(error),
+    )
+  }
+
+  #route(exchange: Exchange): void {
+    const { req, role, target } = exchange
+    const route = this.#options.routes.find(req.method ?? '', target.path)
+    if ('api' in route) {
+      const { cors, transports } = route.api
+      if (!transports.includes(role === 'http' ? 'http' : 'https')) return exchange.refuse(faults.noApi, 'transport')
+      if (isPreflight(req, cors)) return exchange.respond(204, preflightHeaders(req, cors), '')
+      exchange.responseHeaders = corsHeaders(req, cors)
+      exchange.ownCors = cors !== undefined
+    }
+    if (route.kind === 'method-not-allowed') {
+      exchange.responseHeaders = [...exchange.responseHeaders, 'allow', route.allowed]
+    }
+    if (route.kind !== 'match') return exchange.refuse(ROUTE_FAULTS[route.kind], route.kind)
+    exchange.match = route
+    const header = route.api.authHeader ?? this.#options.authorizationHeader
+    if (route.resource.secured) this.#authenticate(exchange, header)
+    else this.#identify(exchange, route, header)
+  }
+
+  /** For a resource that requires no token: if there is one it is forwarded, and so must not be revoked. */
+  #identify(exchange: Exchange, match: Match, header: string): void {
+    const { revocations, fingerprints } = this.#options
+    const bearer = readBearer(exchange.req.rawHeaders, header)
+    if (bearer.kind === 'missing') return this.#toApi(exchange, match, undefined)
+    if (!revocations.isKnown) return exchange.refuse(faults.notSynchronised, 'not-synchronised')
+    if (bearer.kind === 'ambiguous') return exchange.refuse(faults.badRequest, 'two-credentials')
+    if (bearer.kind === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
+    this.#authenticated(exchange, unverifiedCaller(bearer.credential, fingerprints))
+  }
+
+  /** Requires a token in `header` (lower-case name). */
+  #authenticate(exchange: Exchange, header: string): void {
+    const { authenticator, revocations } = this.#options
+    if (!revocations.isKnown) return exchange.refuse(faults.notSynchronised, 'not-synchronised')
+    const bearer = readBearer(exchange.req.rawHeaders, header)
+    if (bearer.kind === 'ambiguous' || hasQueryToken(exchange.target.query)) {
+      return exchange.refuse(faults.badRequest, 'two-credentials')
+    }
+    if (bearer.kind === 'missing') return exchange.refuse(faults.missingCredentials, 'missing')
+    if (bearer.kind === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
+    this.#context.log.authentication(exchange, 'Processing request with the Authentication handler chain')
+    const outcome = authenticator.authenticate(bearer.credential, Math.max(Date.now(), revocations.endedBefore))
+    if (!(outcome instanceof Promise)) return this.#authenticated(exchange, outcome)
+    outcome.then(
+      (late) => exchange.guard(() => this.#authenticated(exchange, late)),
+      (error) => {
+        // The issuer's keys are unavailable: logged where they are fetched.
+        if (error instanceof JwksUnavailable) exchange.refuse(faults.keyManagerUnavailable, 'no-keys')
+        else exchange.fail(error)
+      },
+    )
+  }
+
+  #authenticated(exchange: Exchange, outcome: Authenticated | Refused): void {
+    if (isRefused(outcome)) {
+      this.#context.log.authentication(exchange, 'Authentication handler chain returned with value : false')
+      return exchange.refuse(outcome.fault, outcome.reason)
+    }
+    const { match, endpoint } = exchange
+    if (match !== undefined) this.#authorize(exchange, match, outcome)
+    else if (endpoint !== undefined) this.#toKeyManager(exchange, endpoint, outcome.identity)
+  }
+
+  #authorize(exchange: Exchange, match: Match, caller: Authenticated): void {
+    const { resource, furtherScopes } = match
+    const allowed =
+      !resource.secured ||
+      (allows(resource.scopes, caller.scopes) && furtherScopes.every((scopes) => allows(scopes, caller.scopes)))
+    if (allowed) this.#toApi(exchange, match, caller)
+    else exchange.refuse(faults.scopeNotAllowed, 'scope')
+  }
+
+  #toApi(exchange: Exchange, { api, resource }: Match, caller: Authenticated | undefined): void {
+    const sandbox = caller?.keyType === 'SANDBOX'
+    const plans = this.#plans.of(api, resource)
+    const plan = sandbox ? plans.sandbox : plans.production
+    if (plan === undefined) {
+      return exchange.refuse(sandbox ? faults.noSandboxEndpoint : faults.noProductionEndpoint, 'no-endpoint')
+    }
+    if (plan.removed.has('authorization')) {
+      this.#context.log.authentication(exchange, 'Removed header : Authorization from the request')
+    }
+    exchange.forward(upstreamRequest(plan, resource, exchange), caller?.identity, api.name)
+  }
+
+  /** Forwards the request as it came. `identity` is the token's, where one is required. */
+  #toKeyManager(exchange: Exchange, { origin, path }: KeyManagerEndpoint, identity: TokenIdentity | undefined): void {
+    const { req, target } = exchange
+    const headers = requestHeaders(req.rawHeaders, NOTHING)
+    exchange.forward({ targets: [{ origin, path: path + target.query }], headers }, identity, target.path)
+  }
+}
+
+const NOTHING: ReadonlySet<string> = new Set()
+const HEALTHY = '{"status":"healthy"}'
+const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
+const ROUTE_FAULTS = {
+  'no-api': faults.noApi,
+  'no-resource': faults.noResource,
+  'method-not-allowed': faults.methodNotAllowed,
+  ambiguous: faults.badRequest,
+} as const
+
+/** Whether a body has no other coding than `chunked`, which nobody would undo; HTTP/1.0 has none (RFC 9112 §6.1). */
+function isPlainlyFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersionMinor > 0)
+}
+
+/** An operation's scopes: any of its alternatives must be held whole (OpenAPI's security requirements). */
+function allows(required: readonly (readonly string[])[], held: ReadonlySet<string>): boolean {
+  return required.length === 0 || required.some((all) => all.every((scope) => held.has(scope)))
+}

@@ -1,0 +1,82 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import {
+  forwardWebSocket,
+  type UpstreamFailure,
+  type UpstreamRequest,
+  type WebSocketTransfer,
+  writeResponse,
+} from '../../proxy/index.js'
+import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js'
+
+/** A request for a WebSocket: answered on its bare socket, which is closed then, or joined with an upstream. */
+export class WebSocketExchange extends Exchange {
+  readonly isWebSocket = true
+  readonly #socket: Duplex
+  #head: Buffer
+  #transfer: WebSocketTransfer | undefined
+  #answered = false
+
+  /** @param head what the client sent after the request */
+  constructor(
+    context: ExchangeContext,
+    req: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    role: ListenerRole,
+    number: number,
+  ) {
+    super(context, req, role, number)
+    this.#socket = socket
+    this.#head = head
+  }
+
+  respond(status: number, headers: readonly string[], body: string | Buffer): void {
+    if (this.#answered) return
+    this.#answered = true
+    writeResponse(this.#socket, status, this.answerHeaders(headers), this.req.method === 'HEAD' ? '' : body)
+  }
+
+  protected transfer(upstream: UpstreamRequest): WebSocketTransfer {
+    const { webSocket, openWebSockets } = this.context
+    this.#answered = true // the transfer owns the socket, unless it fails unanswered
+    const transfer = forwardWebSocket(upstream, this.req, this.#socket, this.#head, this, webSocket)
+    this.#head = NOTHING // a WebSocket may stay open for days
+    this.#transfer = transfer
+    openWebSockets.add(transfer)
+    return transfer
+  }
+
+  override failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
+    this.#answered = answered
+    super.failed(failure, answered, cause)
+  }
+
+  override ended(): void {
+    if (this.#transfer !== undefined) this.context.openWebSockets.remove(this.#transfer)
+    super.ended()
+  }
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** The WebSockets of a gateway, so that they can be closed with 1001 when it stops. */
+export class OpenWebSockets {
+  readonly #open = new Set<WebSocketTransfer>()
+  #stopping = false
+
+  add(transfer: WebSocketTransfer): void {
+    this.#open.add(transfer)
+    if (this.#stopping) transfer.goAway()
+  }
+
+  remove(transfer: WebSocketTransfer): void {
+    this.#open.delete(transfer)
+  }
+
+  /** Sends each of them, and each that is added later, a Close frame with code 1001. */
+  goAway(): void {
+    this.#stopping = true
+    for (const transfer of [...this.#open]) transfer.goAway()
+  }
+}

@@ -1,0 +1,39 @@
+import t from 'tap'
+import { faults } from '../../../src/faults/index.js'
+import { silent } from '../../../src/logging/index.js'
+import type { Revocation } from '../../../src/revocation/lookup.js'
+import { RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
+import { RequestLog } from '../../../src/server/log/request-log.js'
+import type { TokenIdentity } from '../../../src/token/identity.js'
+
+const identity: TokenIdentity = {
+  ids: [],
+  subjects: [],
+  clients: [],
+  sessions: [],
+  issuedAt: 0,
+  expiresAt: undefined,
+  hash: '',
+}
+const request = { number: 1 }
+
+t.test('a list that has become unknown while a token was judged lets nothing leave', (t) => {
+  const refused: TokenIdentity[] = []
+  const list = {
+    isKnown: true,
+    endedBefore: 0,
+    revocation: undefined as Revocation | undefined,
+    find: () => list.revocation,
+    refused: (token: TokenIdentity) => refused.push(token),
+  }
+  const gate = new RevocationGate(list, new RequestLog(silent))
+  t.equal(gate.refusal(request, identity, 'things'), undefined)
+  list.isKnown = false
+  t.match(gate.refusal(request, identity, 'things'), { fault: faults.notSynchronised, reason: 'not-synchronised' })
+  list.isKnown = true
+  t.equal(gate.refusal(request, identity, 'things'), undefined)
+  list.revocation = { by: 'jti', source: 'topic', learntAt: 0 } as Revocation
+  t.match(gate.refusal(request, identity, 'things'), { fault: faults.invalidCredentials, reason: 'revoked' })
+  t.strictSame(refused, [identity])
+  t.end()
+})

@@ -1,9 +1,11 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { closeAfterResponse, hasBody, isBodyPending, markLastRequest } from '../client-connection.js'
+import { hasBody } from '../client-connection.js'
 import { responseHeaders } from '../headers.js'
 import type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest } from '../transfer.js'
+import { ClientResponse } from './client-response.js'
 import { type BodyPace, RequestBody } from './request-body.js'
+import { isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
 
 /** How requests are forwarded, whichever they are. */
 export interface ForwardOptions {
@@ -32,9 +34,6 @@ export function forward(
   return transfer
 }
 
-/** Methods that may be sent again if no part of a response has arrived (RFC 9110 §9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-
 class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   readonly #upstream: UpstreamRequest
   readonly #req: IncomingMessage
@@ -42,10 +41,11 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   readonly #hooks: TransferHooks
   readonly #options: ForwardOptions
   readonly #hasBody: boolean
+  readonly #response: ClientResponse
   #controller: Dispatcher.DispatchController | undefined
   #body: RequestBody | undefined
-  #stalled: NodeJS.Timeout | undefined
   #aborted: { reason: Error; failure: UpstreamFailure } | undefined
+  #isBodiless = false
   #target = 0
   #retried = false
   #over = false
@@ -63,6 +63,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#hooks = hooks
     this.#options = options
     this.#hasBody = hasBody(req)
+    this.#response = new ClientResponse(req, res, options.clientTimeout ?? 0)
     res.on('close', () => this.#clientLeft())
   }
 
@@ -101,40 +102,35 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, message?: string): void {
     if (status < 200 || !this.#mayGoOn()) return // informational: ours to answer, not the upstream's
-    if (this.#hasBody && isBodyPending(this.#req)) {
-      // The connection closes unless the rest of the body arrives first, which nobody can tell yet.
-      this.#res.shouldKeepAlive = false
-      markLastRequest(this.#req.socket)
-    }
+    const { responseHeaders: added, ownCors } = this.#upstream
     const raw = controller.rawHeaders
-    this.#res.writeHead(
-      status,
-      reasonPhrase(status, message),
-      Array.isArray(raw) ? responseHeaders(raw, this.#upstream.responseHeaders, this.#upstream.ownCors) : [],
-    )
-    if (this.#req.method === 'HEAD') this.#res.flushHeaders()
+    this.#isBodiless = status === 204 || status === 304
+    this.#response.begin(status, message, Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : [])
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#mayGoOn() || this.#res.write(chunk)) return
-    controller.pause()
-    this.#awaitClient()
-    this.#res.once('drain', () => {
-      clearTimeout(this.#stalled)
-      controller.resume()
-    })
+    if (!this.#mayGoOn()) return
+    const isTaken = this.#response.write(
+      chunk,
+      () => controller.resume(),
+      () => this.#stop('client-left', new Error('the client does not read the response')),
+    )
+    if (!isTaken) controller.pause()
   }
 
   onResponseEnd(): void {
+    if (this.#response.isHeld && !this.#hooks.mayGoOn()) {
+      return this.#fail('refused', new Error('refused in transit')) // too late to abort the upstream's request
+    }
     // An upstream that answers before it has the whole body does not want the rest of it.
     this.#body?.destroy()
-    if (this.#hasBody && isBodyPending(this.#req)) closeAfterResponse(this.#req, this.#res)
-    this.#res.end()
+    this.#response.end()
     this.#end()
   }
 
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    if (this.#aborted !== undefined) {
+    if (this.#isBodiless && isLengthMismatch(error)) this.#endBodiless()
+    else if (this.#aborted !== undefined) {
       this.#fail(this.#aborted.failure, this.#aborted.reason)
     } else if (this.#mayRetry(error) || this.#nextTarget(error)) {
       this.#controller = undefined
@@ -144,18 +140,25 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     }
   }
 
+  /** A response that never has a body is whole, whatever length its headers name. */
+  #endBodiless(): void {
+    try {
+      this.onResponseEnd()
+    } catch (cause) {
+      this.#fail('unreachable', cause)
+    }
+  }
+
   /** An idle connection that the upstream closed just as we wrote to it says nothing about the request. */
   #mayRetry(error: Error): boolean {
-    const code = codeOf(error)
-    const stale = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
-    if (this.#retried || !stale || this.#hasBody || !this.#isRepeatable()) return false
+    if (this.#retried || this.#hasBody || !isConnectionLost(error) || !this.#isRepeatable()) return false
     this.#retried = true
     return true
   }
 
   /** An upstream that cannot be reached has not seen the request: it may go to the next one, whatever its method. */
   #nextTarget(error: Error): boolean {
-    if (this.#target + 1 >= this.#upstream.targets.length || this.#res.headersSent) return false
+    if (this.#target + 1 >= this.#upstream.targets.length || this.#response.isBegun) return false
     const unsent = this.#controller === undefined
     const untouched = !this.#hasBody || (!this.#req.readableDidRead && !this.#req.destroyed)
     if (!untouched || !(unsent || (this.#isRepeatable() && !isTimeout(error)))) return false
@@ -165,7 +168,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   }
 
   #isRepeatable(): boolean {
-    return !this.#res.headersSent && IDEMPOTENT.has(this.#req.method ?? '')
+    return !this.#response.isBegun && isIdempotent(this.#req.method)
   }
 
   #clientLeft(): void {
@@ -185,19 +188,6 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
       },
     )
     return this.#body
-  }
-
-  /** Limits how long the client reads nothing. The connection's own time-out restarts with every byte that it sends. */
-  #awaitClient(): void {
-    const { clientTimeout = 0 } = this.#options
-    if (clientTimeout === 0) return
-    // While it waits behind earlier responses of the connection there is nothing that the client could read.
-    const inTurn = this.#res.socket !== null
-    clearTimeout(this.#stalled)
-    this.#stalled = setTimeout(() => {
-      if (inTurn) this.#stop('client-left', new Error('the client does not read the response'))
-      else this.#awaitClient()
-    }, clientTimeout)
   }
 
   #mayGoOn(): boolean {
@@ -233,24 +223,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    clearTimeout(this.#stalled)
+    this.#response.release()
     this.#hooks.ended()
   }
 }
-
-/** The upstream's, if it can stand in a status line; bytes beyond ASCII have no known encoding. */
-function reasonPhrase(status: number, given: string | undefined): string {
-  return given !== undefined && VISIBLE.test(given) ? given : (STATUS_CODES[status] ?? '')
-}
-
-const VISIBLE = /^[\t -~]+$/
-
-function codeOf(error: Error): unknown {
-  return 'code' in error ? error.code : undefined
-}
-
-function isTimeout(error: Error): boolean {
-  return TIMEOUTS.test(String(codeOf(error)))
-}
-
-const TIMEOUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { requestHeaders } from '../../../src/proxy/headers.js'
 import { forward } from '../../../src/proxy/http/forward.js'
 import type { Transfer, UpstreamFailure, UpstreamTarget } from '../../../src/proxy/transfer.js'
+import { answerWhole } from '../../../src/server/listeners/whole-answer.js'
 import { exchangeRaw, httpClient, httpServer, tcpServer } from '../../support/servers.js'
 
 interface Proxy {
@@ -42,7 +43,7 @@ async function proxy(
         mayGoOn: options.mayGoOn ?? (() => true),
         failed: (failure, answered) => {
           failures.push(failure)
-          if (!answered && !res.destroyed) res.writeHead(599, { connection: 'close' }).end(failure)
+          if (!answered && !res.destroyed) answerWhole(req, res, 599, ['connection', 'close'], failure)
           told?.()
         },
         ended: () => {
@@ -389,4 +390,45 @@ t.test('a response that begins when the upload is complete keeps the connection'
   const post = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n'
   const answers = await exchangeRaw(via.port, `${post}\r\npart${post}Connection: close\r\n\r\npart`)
   t.equal(answers.split('whole').length, 3)
+})
+
+t.test('an upload that is aborted is answered, though it keeps arriving', async (t) => {
+  const reads = (req: IncomingMessage) => void req.on('error', () => undefined).resume()
+  const upstreams: Readonly<Record<string, RequestListener>> = {
+    'its upstream reads it': reads,
+    'its upstream does not read': (req) => void req.on('error', () => undefined),
+    'its upstream has sent the headers of its response': (req, res) => {
+      reads(req)
+      res.writeHead(200).flushHeaders()
+    },
+  }
+  for (const [name, listener] of Object.entries(upstreams)) {
+    for (const framing of ['Content-Length: 100000000\r\n\r\n', 'Transfer-Encoding: chunked\r\n\r\nffffffff\r\n']) {
+      const { origin } = await httpServer(t, listener)
+      const via = await proxy(t, origin)
+      const socket = connect(via.port, '127.0.0.1').setEncoding('latin1')
+      t.teardown(() => socket.destroy())
+      let answer = ''
+      let error: NodeJS.ErrnoException | undefined
+      socket.on('data', (text: string) => {
+        answer += text
+      })
+      socket.on('error', (failure) => {
+        error = failure
+      })
+      const ended = new Promise((resolve) => socket.on('close', resolve))
+      let written = 0
+      const upload = () => {
+        while (socket.writable && socket.write(Buffer.alloc(65_536))) written += 65_536
+        if (written > 4_000_000) via.transfers[0]?.abort(new Error('revoked'))
+      }
+      socket.on('drain', upload)
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\n${framing}`)
+      upload()
+      await ended
+      t.match(answer, /^HTTP\/1\.1 599 [\s\S]*refused/, `${name}: ${framing.slice(0, 17)}`)
+      t.equal(error?.code, undefined)
+      t.strictSame(via.failures, ['refused'])
+    }
+  }
 })

@@ -106,7 +106,6 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
   const upgraded = onUpgrade(server, options.onUpgrade ?? refuseUpgrade)
   await opened(server, options)
-  server.on('error', (error) => options.onError?.(error))
   return {
     port: (server.address() as AddressInfo).port,
     close(timeout) {
@@ -126,11 +125,16 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
 }
 
-function opened(server: Server, { port, host }: ListenerOptions): Promise<void> {
+/** Starts to listen. From here on every `error` has a listener: without one it would end the process. */
+function opened(server: Server, { port, host, onError }: ListenerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    let isOpen = false
+    server.on('error', (error) => {
+      if (isOpen) onError?.(error)
+      else reject(error)
+    })
     server.listen(port, host, () => {
-      server.off('error', reject)
+      isOpen = true
       resolve()
     })
   })

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { RequestListener, Server } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { connect, Server as NetServer, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { ensureSelfSigned } from '../../../src/certificates/index.js'
@@ -170,7 +170,7 @@ t.test('an expectation that is not known is a 417, and the connection is kept', 
   t.match(answers, /^HTTP\/1\.1 417 [\s\S]*HTTP\/1\.1 200 [\s\S]*\/last/)
 })
 
-t.test('an error of a listener that is open is told, as often as there is one, and it goes on', async (t) => {
+t.test('each error of an open listener is reported, and it stays open', async (t) => {
   const errors: string[] = []
   const servers: Server[] = []
   const started = (message: unknown) => servers.push((message as { server: Server }).server)
@@ -182,4 +182,21 @@ t.test('an error of a listener that is open is told, as often as there is one, a
   for (const message of ['first', 'second']) servers[0]?.emit('error', new Error(message))
   t.same(errors, ['first', 'second'])
   t.match(await exchangeRaw(port, get), /^HTTP\/1\.1 200 /)
+})
+
+t.test('an error after a listener failed to open does not end the process', async (t) => {
+  const taken = await listener(t)
+  const servers: NetServer[] = []
+  const { listen: original } = NetServer.prototype
+  t.teardown(() => {
+    NetServer.prototype.listen = original
+  })
+  NetServer.prototype.listen = function (this: NetServer, ...args: unknown[]) {
+    servers.push(this)
+    return Reflect.apply(original, this, args)
+  } as typeof original
+  const options = { host: '127.0.0.1', port: taken.port, limits: LIMITS, onRequest: () => undefined }
+  await t.rejects(listen(options), { code: 'EADDRINUSE' })
+  t.doesNotThrow(() => servers[0]?.emit('error', new Error('second')))
+  t.equal(servers.length, 1)
 })

@@ -1,3 +1,5 @@
+import { keyManagerUrl } from '../../auth/index.js'
+
 /** An endpoint of the key manager: where it is, and what the gateway does with a request for it. */
 export interface KeyManagerEndpoint {
   readonly origin: string
@@ -23,13 +25,12 @@ export class KeyManagerEndpoints {
   readonly #targets: ReadonlyMap<string, KeyManagerEndpoint>
 
   constructor(serverUrl: string, tokenContext: string) {
-    const { origin, pathname } = new URL(serverUrl)
-    const base = [pathname, tokenContext].flatMap((part) => part.split('/').filter((name) => name !== ''))
+    const { origin } = new URL(serverUrl)
     this.#targets = new Map(
-      ENDPOINTS.map(([method, path, action]) => [
-        `${method} ${path}`,
-        { origin, path: `/${[...base, path.slice(1)].join('/')}`, action },
-      ]),
+      ENDPOINTS.map(([method, path, action]) => {
+        const url = keyManagerUrl(serverUrl, tokenContext, path.slice(1))
+        return [`${method} ${path}`, { origin, path: url.slice(origin.length), action }]
+      }),
     )
   }
 

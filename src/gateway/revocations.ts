@@ -16,7 +16,7 @@ import { ClockCheckpoint, systemClock, type TrustedClock, within } from '../time
 import type { Fingerprinter, TokenIdentity } from '../token/index.js'
 
 /** How long a revocation through the gateway may take to become durable, ms. */
-const CONFIRMED_WITHIN = 5_000
+export const CONFIRMED_WITHIN = 5_000
 /** The source name of revocations through the gateway itself. */
 const HERE = 'gateway'
 /** Name of the journal's note of the trusted clock's bounds. */

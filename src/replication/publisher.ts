@@ -18,7 +18,7 @@ const ENTRIES_A_MESSAGE = 4_096
 /** Most refused tokens of a worker's message. */
 const MAX_REFUSED = 1_000
 /** How long to wait until workers enforce a change (ms): a lease, after which a stalled worker can't serve, and a margin. */
-const ENFORCED_WITHIN = LEASE + 1_500
+export const ENFORCED_WITHIN = LEASE + 1_500
 
 export interface PublisherOptions {
   readonly list: RevocationList

@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { ToPrimary } from '../../src/gateway/messages.js'
-import { outcomeOf, PendingHandovers } from '../../src/gateway/pending-handovers.js'
+import { HANDOVER_TIMEOUT, outcomeOf, PendingHandovers } from '../../src/gateway/pending-handovers.js'
+import { CONFIRMED_WITHIN } from '../../src/gateway/revocations.js'
+import { ENFORCED_WITHIN } from '../../src/replication/publisher.js'
 import { type RevocationRecord, UnconfirmedRevocation } from '../../src/revocation/index.js'
 
 const RECORD: RevocationRecord = { kind: 'token', id: 'some-jti', expiresAt: undefined }
@@ -54,4 +56,8 @@ t.test('a failure at the primary keeps its code on the way to the worker', async
   const unconfirmed = new UnconfirmedRevocation('ERR_REVOCATION_NOT_ENFORCED', 'a worker stands still')
   t.match(await outcomeOf(Promise.reject(unconfirmed)), { failure: { code: 'ERR_REVOCATION_NOT_ENFORCED' } })
   t.match(await outcomeOf(Promise.reject(new Error('boom'))), { failure: { code: 'ERR_REVOCATION_HANDOVER' } })
+})
+
+t.test('a worker waits longer than the primary does for its disk, its store and its workers', async (t) => {
+  t.ok(HANDOVER_TIMEOUT > Math.max(CONFIRMED_WITHIN, ENFORCED_WITHIN))
 })

@@ -22,7 +22,8 @@ const OFF = { realtime: 'enableRealtimeMessageRetrieval = false', persistent: ''
 /** A gateway that hears of revocations from nobody else. */
 const alone = (t: Test, w: World) => startGateway(t, w.configFile(w.keyManager(), OFF))
 /** The same in this process, which is started in no time. */
-const hosted = (t: Test, w: World, keyManager: string) => hostGateway(t, w.configFile(keyManager, OFF))
+const hosted = (t: Test, w: World, keyManager: string, name: string) =>
+  hostGateway(t, w.configFile(keyManager, OFF, name))
 
 type Asked = Pick<RunningGateway, 'call' | 'https' | 'admin'>
 
@@ -60,8 +61,10 @@ async function gullible(t: Test) {
   return { origin, seen, headers, instead }
 }
 
-t.test('a key manager that is one', async (t) => {
-  const w = await world(t)
+/** One for all tests: making its keys takes longer than most of them. Each has gateways of its own name. */
+const w = await world(t)
+
+t.test('a real key manager', async (t) => {
   const gateway = await alone(t, w)
 
   t.test('the key manager refuses the client: nothing is revoked', async (t) => {
@@ -122,9 +125,8 @@ t.test('a key manager that is one', async (t) => {
 })
 
 t.test('a key manager that answers 200 to anything', async (t) => {
-  const w = await world(t)
   const keyManager = await gullible(t)
-  const gateway = await hosted(t, w, w.keyManager(keyManager.origin))
+  const gateway = await hosted(t, w, w.keyManager(keyManager.origin), 'gullible')
   t.beforeEach(() => {
     keyManager.seen.length = 0
   })
@@ -216,9 +218,8 @@ const half = (status: number, headers: Record<string, string> = {}): Reply => {
 t.test(
   'a posted token that cannot be judged is answered 503, and the key manager is not asked to revoke it',
   async (t) => {
-    const w = await world(t)
     const keyManager = await gullible(t)
-    const gateway = await hosted(t, w, w.keyManager(keyManager.origin))
+    const gateway = await hosted(t, w, w.keyManager(keyManager.origin), 'unjudged')
     const token = await w.token()
     const unjudged = async (token: string, title: string) => {
       const { status, headers, body } = await post(gateway, { token })
@@ -243,9 +244,8 @@ t.test(
 )
 
 t.test('a revocation whose answer is lost', async (t) => {
-  const w = await world(t)
   const keyManager = await gullible(t)
-  const gateway = await hosted(t, w, w.keyManager(keyManager.origin))
+  const gateway = await hosted(t, w, w.keyManager(keyManager.origin), 'lost')
   t.afterEach(() => {
     keyManager.instead.revocation = undefined
   })
@@ -277,21 +277,19 @@ t.test('a revocation whose answer is lost', async (t) => {
 })
 
 t.test('without a key manager there is no token listener', async (t) => {
-  const w = await world(t)
-  const gateway = await hosted(t, w, '')
+  const gateway = await hosted(t, w, '', 'none')
   t.equal(gateway.tokens, '')
   t.equal((await post(gateway, { token: 'x' })).status, 404)
 })
 
-t.test('gateways that share only etcd', { skip: etcdMissing() }, async (t) => {
+t.test('gateways that share only etcd', { skip: etcdMissing(), jobs: 2 }, async (t) => {
   for (const api of ['v2', 'v3']) {
-    t.test(`a /revoke through the first is refused by the second within a second: etcd ${api}`, async (t) => {
-      const w = await world(t)
+    t.test(`a /revoke at the first is refused by the second within 1 s: etcd ${api}`, { buffered: true }, async (t) => {
       const etcd = await startEtcd(t)
       const store = `enablePersistentStorageRetrieval = true
 type = "etcd"
 endpointURL = "${etcd.url}/${api}/keys/jti/"`
-      const file = (name: string) => w.configFile(w.keyManager(), { ...OFF, persistent: store }, name)
+      const file = (name: string) => w.configFile(w.keyManager(), { ...OFF, persistent: store }, `${name}-${api}`)
       const [first, second] = await Promise.all([startGateway(t, file('first')), hostGateway(t, file('second'))])
       await Promise.all([first.known(), second.known()])
       const [token, later, control] = [await w.token(), await w.token(), await w.token()]

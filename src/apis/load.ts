@@ -61,8 +61,8 @@ async function definitionFiles(directory: string, report: Report): Promise<strin
       .map((name) => join(directory, name))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [directory] // one definition
-    const message = `can't be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
-    report.error({ file: directory, message, remedy: 'it is the directory of the API definitions' })
+    const message = `reading failed: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
+    report.error({ file: directory, message, remedy: 'set apiDefinitions to the directory of the API definitions' })
     return []
   }
 }
@@ -71,9 +71,9 @@ function checkBasePaths(apis: readonly Api[], report: Report): void {
   const owners = new Map<string, Api>()
   for (const api of apis) {
     const owner = owners.get(api.basePath)
-    const message = `the base path ${api.basePath || '/'} of ${api.name} is also that of ${owner?.name} (${owner?.file})`
+    const message = `duplicate base path ${api.basePath || '/'}: ${owner?.name} has it too (${owner?.file})`
     if (owner !== undefined)
-      report.error({ file: api.file, message, remedy: 'x-wso2-basePath gives it one of its own' })
+      report.error({ file: api.file, message, remedy: 'give one of them another x-wso2-basePath' })
     owners.set(api.basePath, api)
   }
 }
@@ -81,7 +81,7 @@ function checkBasePaths(apis: readonly Api[], report: Report): void {
 function warnOfShadowed(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   for (const api of apis) {
     for (const { method, fullTemplate } of api.resources.filter((resource) => shadowed.has(resource))) {
-      const message = `${method} ${fullTemplate} is never reached: it lies below the longer base path of another API`
+      const message = `${method} ${fullTemplate} is never reached: another API has a longer base path that matches`
       report.warn({ file: api.file, message })
     }
   }

@@ -56,7 +56,7 @@ export async function readBounded(file: string): Promise<Buffer> {
     if (hasCode(error, 'ENOENT')) {
       throw new CertificateError('ERR_CERTIFICATE_FILE_MISSING', 'does not exist')
     }
-    throw new CertificateError('ERR_CERTIFICATE_FILE_UNREADABLE', 'can’t be read', { cause: error })
+    throw new CertificateError('ERR_CERTIFICATE_FILE_UNREADABLE', 'reading it failed', { cause: error })
   }
 }
 
@@ -75,7 +75,7 @@ export function pemText(bytes: Buffer): string {
   if (magic === 'feedfeed' || magic === 'cececece') {
     throw new CertificateError(
       'ERR_CERTIFICATE_JKS',
-      'is in Java’s own format (JKS); convert it: keytool -importkeystore -srckeystore OLD.jks -destkeystore NEW.p12 -deststoretype PKCS12',
+      'is a Java key store (JKS); convert it: keytool -importkeystore -srckeystore OLD.jks -destkeystore NEW.p12 -deststoretype PKCS12',
     )
   }
   if (bytes.includes('-----BEGIN ')) return bytes.toString('latin1')

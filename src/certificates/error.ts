@@ -1,4 +1,4 @@
-/** What is wrong with a file of keys or certificates. Stable: tests and operators' scripts may rely on it. */
+/** What is wrong with a file of keys or certificates. Stable: scripts may rely on it. */
 export type CertificateErrorCode =
   /** There is no such file. */
   | 'ERR_CERTIFICATE_FILE_MISSING'
@@ -24,14 +24,13 @@ export type CertificateErrorCode =
 /** What to do; for the others the text says it, or there is no more to say. */
 const REMEDIES: Readonly<Partial<Record<CertificateErrorCode, string>>> = {
   ERR_CERTIFICATE_FILE_MISSING: 'correct its path in the configuration',
-  ERR_CERTIFICATE_FILE_UNREADABLE: 'name a file that the gateway’s user may read',
-  ERR_CERTIFICATE_FORMAT: 'make it anew, as PKCS12 or PEM',
-  ERR_CERTIFICATE_UNSUPPORTED:
-    'make it anew with a password and the usual algorithms, as `openssl pkcs12 -export` does',
+  ERR_CERTIFICATE_FILE_UNREADABLE: 'make the file readable for the gateway’s user',
+  ERR_CERTIFICATE_FORMAT: 'recreate it as PKCS12 or PEM',
+  ERR_CERTIFICATE_UNSUPPORTED: 'recreate it with a password and common algorithms, as `openssl pkcs12 -export` does',
   ERR_CERTIFICATE_PASSWORD: 'correct the password beside its path in the configuration',
-  ERR_CERTIFICATE_NO_KEY: 'name the store that has the private key',
-  ERR_CERTIFICATE_NO_CERTIFICATE: 'name the file that has the certificate',
-  ERR_CERTIFICATE_ALIAS: 'correct the alias in the configuration; a PEM file has none, and is named by certFile',
+  ERR_CERTIFICATE_NO_KEY: 'name a store with a private key',
+  ERR_CERTIFICATE_NO_CERTIFICATE: 'name a file with the certificate',
+  ERR_CERTIFICATE_ALIAS: 'correct the alias in the configuration; a PEM file has no alias: name it by certFile',
 }
 
 /** A key store, a trust store or a certificate can't be used. The text names the file, and never holds a password. */
@@ -45,21 +44,21 @@ export class CertificateError extends Error {
   }
 }
 
-/** Does what it is given; whatever that throws becomes a {@link CertificateError} that names the file and what to do. */
+/** Runs `read`; any error becomes a {@link CertificateError} with the file's name and a remedy. */
 export async function namingFile<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
     if (error instanceof CertificateError) throw named(file, error)
-    // Libraries throw what they like at bytes that they did not expect.
+    // node-forge and OpenSSL throw any error at unexpected bytes.
     throw named(
       file,
-      new CertificateError('ERR_CERTIFICATE_FORMAT', 'is damaged, or not what it should be', { cause: error }),
+      new CertificateError('ERR_CERTIFICATE_FORMAT', 'is damaged, or of another format', { cause: error }),
     )
   }
 }
 
-/** The same error, naming the file and what to do. */
+/** The same error, with the file's name and a remedy. */
 export function named(file: string, { code, message, cause }: CertificateError): CertificateError {
   const remedy = REMEDIES[code]
   return new CertificateError(code, `${file}: ${message}${remedy === undefined ? '' : `; ${remedy}`}`, { cause })

@@ -59,7 +59,9 @@ async function privateKey(entry: KeyEntry): Promise<KeyObject> {
     return createPrivateKey(material)
   } catch (cause) {
     if (material.format === 'pem' && material.key.includes('ENCRYPTED')) throw wrongPassword(cause)
-    throw new CertificateError('ERR_CERTIFICATE_FORMAT', 'its private key is damaged, or of an unknown kind', { cause })
+    throw new CertificateError('ERR_CERTIFICATE_FORMAT', 'its private key is damaged, or of an unsupported type', {
+      cause,
+    })
   }
 }
 

@@ -63,6 +63,6 @@ export function readPublicKey(path: string): Promise<string> {
     const blocks = pemBlocks(pemText(bytes))
     const found = pemCertificates(blocks)[0]?.toString() ?? blocks.find(({ label }) => PUBLIC_KEY.test(label))?.text
     if (found !== undefined) return found
-    throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', 'holds no certificate and no public key')
+    throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', 'holds neither a certificate nor a public key')
   })
 }

@@ -5,10 +5,10 @@ import { EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from './exit.js'
 export async function checkJournal({ config }: { readonly config: string }): Promise<void> {
   const { path, tokens, rules, damages } = await damagesOf(config)
   if (damages.length === 0) {
-    console.log(`${path}: whole, ${tokens} tokens and ${rules} rules`)
+    console.log(`${path}: complete, ${tokens} tokens and ${rules} rules`)
     return
   }
-  console.error(`${path}: not whole; ${tokens} tokens and ${rules} rules can be read`)
+  console.error(`${path}: incomplete; ${tokens} tokens and ${rules} rules are readable`)
   for (const { id, reason } of damages) console.error(`  ${id ?? 'no SHA-256'}  ${reason}`)
   process.exitCode = EXIT_FAILED
 }
@@ -19,7 +19,7 @@ export async function checkJournal({ config }: { readonly config: string }): Pro
  */
 export async function acceptDamagedJournal(id: string, { config }: { readonly config: string }): Promise<void> {
   const { path, isAccepted } = await acceptDamage(config, id.toLowerCase())
-  if (!isAccepted) console.error(`${path}: no damage with this SHA-256; mgw journal check names it`)
-  else console.log(`${path}: accepted. What it has lost counts as not revoked.`)
+  if (!isAccepted) console.error(`${path}: no damage with this SHA-256; run mgw journal check`)
+  else console.log(`${path}: accepted. Revocations that it lost are no longer in force.`)
   process.exitCode = isAccepted ? EXIT_DONE : EXIT_USAGE
 }

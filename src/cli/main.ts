@@ -8,7 +8,7 @@ import { revoke } from './revoke.js'
 import { start } from './start.js'
 
 const EPILOGUE = `
-Exit status: 0 done; 1 it could not go on; 2 the command line or the configuration is wrong.`
+Exit status: 0 success; 1 failure; 2 invalid command line or configuration.`
 
 /** Runs a command line (`process.argv`). Sets the exit status; never rejects. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -42,39 +42,42 @@ function program(): Command {
     .action(start)
   mgw
     .command('check')
-    .description('read the configuration and the API definitions, print what they say, and do nothing')
+    .description('validate the configuration and the API definitions, print a summary, and start nothing')
     .addOption(configOption())
     .action(check)
   mgw
     .command('revoke')
-    .description('revoke a token at the store and the topic that the configuration names')
-    .argument(
-      '<token>',
-      'the token or its jti; - reads it from standard input, which keeps it out of the list of processes',
-    )
+    .description('revoke a token: write it to the configured store and publish it to the configured topic')
+    .argument('<token>', 'the token or its jti; - reads it from standard input, which keeps it out of the process list')
     .addOption(configOption())
     .option(
       '--expires-at <when>',
       "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",
     )
     .action(revoke)
-  const journal = mgw.command('journal').description('look after the journal that keeps revocations over restarts')
+  const journal = mgw.command('journal').description('check the journal, which keeps revocations across restarts')
   journal
     .command('check')
-    .description('say whether the journal can be read whole, and what is wrong with it')
+    .description('report whether the journal is complete, and what is wrong with it')
     .addOption(configOption())
     .action(checkJournal)
   journal
     .command('accept-damaged')
-    .description('give up what a damaged journal has lost: tokens that only it knew to be revoked are accepted again')
-    .argument('<sha256>', 'which damage, as mgw journal check, the log and /ready name it; any other asks again')
+    .description('accept the losses of a damaged journal: tokens that only it knew to be revoked are valid again')
+    .argument(
+      '<sha256>',
+      'the damage, as named by mgw journal check, the log and /ready; other damage must be accepted again',
+    )
     .addOption(configOption())
     .action(acceptDamagedJournal)
   mgw
     .command('demo')
     .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')
-    .option('-d, --directory <path>', 'where keys, tokens and revocations are kept', 'data/demo')
-    .option('--host <address>', 'where the gateway listens, in a container 0.0.0.0; the rest stays on 127.0.0.1')
+    .option('-d, --directory <path>', 'directory of keys, tokens and revocations', 'data/demo')
+    .option(
+      '--host <address>',
+      'address that the gateway binds to, 0.0.0.0 in a container; the rest stays on 127.0.0.1',
+    )
     .option('--free-ports', 'use any free ports instead of 9090, 9095 and so on')
     .addOption(
       new Option('--log-level <level>', 'how much to log').choices(['error', 'warn', 'info', 'debug']).default('info'),

@@ -20,17 +20,17 @@ export async function revoke(argument: string, options: RevokeCommandOptions): P
   const token = (argument === '-' ? await text(process.stdin) : argument).trim()
   const expiresAt = options.expiresAt === undefined ? undefined : readMoment(options.expiresAt)
   if (expiresAt === 'unreadable') {
-    return end(EXIT_USAGE, ['--expires-at: expected a moment to come: seconds or ms since 1970, or ISO 8601'])
+    return end(EXIT_USAGE, ['--expires-at: expected a time in the future: seconds or ms since 1970, or ISO 8601'])
   }
   const revoked = await revokeToken(options.config, token, expiresAt)
   if (revoked === undefined) return end(EXIT_USAGE, ['expected a token or a jti: 1 to 65536 visible ASCII characters'])
   const status = statusOf(revoked)
   const lines = [describe(revoked, token), ...rows(revoked)]
   if (status === EXIT_USAGE) {
-    lines.push('nothing was revoked: the configuration names no topic, and no store that takes revocations')
+    lines.push('nothing was revoked: the configuration has neither a topic nor a store that accepts revocations')
   }
   if (status === EXIT_NOT_STORED) {
-    lines.push('published, but not stored: only gateways that are subscribed to the topic at this moment learn of it')
+    lines.push('published, but not stored: only gateways that are subscribed to the topic now receive it')
   }
   return end(status, lines)
 }
@@ -60,7 +60,7 @@ function rows({ told }: Revoked): string[] {
   })
 }
 
-const CANNOT = 'not written: it takes no revocations (an event hub gets them from its key manager)'
+const CANNOT = 'not written: the store is read-only (an event hub gets revocations from its key manager)'
 
 function readMoment(when: string): number | 'unreadable' {
   const number = /^\d{1,16}$/.test(when) ? Number(when) : undefined

@@ -18,7 +18,7 @@ export const TOPIC = 'tokenRevocation'
 /** The `micro-gw.conf` of the demo: the file that a user would write who has such a token service and broker. */
 export function demoConfigFile(config: DemoConfig): string {
   const { tokenServiceUrl } = config
-  return `# Written by \`mgw demo\` at each start. Copy it to begin a configuration of your own.
+  return `# Written by \`mgw demo\` at each start. Copy it as a start for your own configuration.
 
 apiDefinitions = "api_definitions"
 

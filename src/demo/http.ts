@@ -30,12 +30,12 @@ export function listener(answer: (request: IncomingMessage) => Promise<Reply>, l
     answer(request)
       .catch((error: unknown): Reply => {
         if (error instanceof ReplyError) return error.reply
-        if (!request.destroyed || request.complete) log.error('a request could not be answered', error)
+        if (!request.destroyed || request.complete) log.error('request failed', error)
         return { status: 500, body: { code: 500, type: 'error', message: 'Internal Server Error' } }
       })
       .then((reply) => send(request, response, reply))
       .catch((error: unknown) => {
-        log.error('an answer could not be sent', error)
+        log.error('sending a response failed', error)
         response.destroy()
       })
   }
@@ -99,8 +99,7 @@ export class PortInUseError extends Error {
 
   constructor(part: string, port: number, cause: unknown) {
     super(
-      `Port ${port}, which the demo's ${part} needs, is in use. ` +
-        'Stop the program that listens there, or let the demo choose free ports.',
+      `port ${port} of the demo's ${part} is in use: ` + 'stop the program that listens there, or use --free-ports',
       { cause },
     )
     this.port = port

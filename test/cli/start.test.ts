@@ -134,6 +134,6 @@ t.test('what is surely not wanted is said by check and by start', async (t) => {
   for (const { output } of [check, gateway]) {
     t.match(output(), /no token can be valid for the protected APIs/)
     t.match(output(), /no revocation source configured/)
-    t.match(output(), /\/a\/\{x\} asks for less than \/a\/b/)
+    t.match(output(), /\/a\/\{x\} requires less than \/a\/b/)
   }
 })

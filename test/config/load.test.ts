@@ -107,11 +107,11 @@ t.test('a value that does not fit is a problem of its key', async (t) => {
       'tokenRevocationConfig.persistent.endpointURL',
       /no user name or password/,
     ],
-    ['[listenerConfig]\nkeyFile = "k.pem"', 'listenerConfig.certFile', /is missing beside keyFile/],
+    ['[listenerConfig]\nkeyFile = "k.pem"', 'listenerConfig.certFile', /is missing: keyFile is set/],
     ['[listenerConfig]\nhttpPort = 9095', 'listenerConfig.httpsPort', /same port as listenerConfig.httpPort/],
-    [`[listenerConfig]\ncertFile = "\${home}/c"\nkeyFile = "k"`, 'listenerConfig.certFile', /stands for nothing/],
-    ['[constructor]\nx = 1', 'constructor', /not a key/],
-    ['__proto__.x = 1', '__proto__', /not a key/],
+    [`[listenerConfig]\ncertFile = "\${home}/c"\nkeyFile = "k"`, 'listenerConfig.certFile', /unknown placeholder/],
+    ['[constructor]\nx = 1', 'constructor', /unknown key/],
+    ['__proto__.x = 1', '__proto__', /unknown key/],
     [`a = ${'['.repeat(40)}${']'.repeat(40)}`, 'a', /./],
   ]
   for (const [text, path, message] of bad) t.match(problems(text).get(path), message, text)
@@ -167,7 +167,7 @@ jwksURL = "https://$env{HOST}:$env{PORT}/jwks"
   t.equal(jwtTokenConfig[0]?.issuer, '$env{HOST}', 'what a variable holds is not looked into')
   const missing = problems('[[jwtTokenConfig]]\nissuer = "a$env{MISSING}"\njwksURL = "$env{}"')
   t.match(missing.get('jwtTokenConfig[0].issuer'), /environment variable MISSING is not set/)
-  t.match(missing.get('jwtTokenConfig[0].jwksURL'), /without the name of a variable/)
+  t.match(missing.get('jwtTokenConfig[0].jwksURL'), /does not hold a variable name/)
   t.equal(missing.size, 2)
 })
 
@@ -201,7 +201,7 @@ database = 3
   t.same(persistent.options, { keyPrefix: 'revoked:', database: 3 })
   t.match(
     problems(text.replace('redis', 'default')).get('tokenRevocationConfig.persistent.keyPrefix'),
-    /not a key/,
+    /unknown key/,
     'the gateway’s own stores have no such keys',
   )
 })
@@ -251,7 +251,7 @@ t.test('what WSO2’s page on revoked tokens shows is read unedited under its he
 t.test('a file that can’t be read is a configuration error', async (t) => {
   const directory = t.testdir({ 'latin1.conf': Buffer.from([0x23, 0xe9, 0x0a]), 'large.conf': '#'.repeat(1_048_577) })
   const bad: readonly [string, RegExp][] = [
-    ['none.conf', /there is no such file/],
+    ['none.conf', /file not found/],
     ['', /is a directory/],
     ['latin1.conf', /not UTF-8/],
     ['large.conf', /larger than 1048576 bytes/],
@@ -275,7 +275,7 @@ t.test('files that a configuration names must exist', async (t) => {
   t.match(error, {
     code: 'ERR_CONFIG',
     problems: [
-      { path: 'listenerConfig.certFile', message: `there is no such file: ${directory}/conf/c.pem` },
+      { path: 'listenerConfig.certFile', message: `file not found: ${directory}/conf/c.pem` },
       { path: 'listenerConfig.keyFile', message: `is not a file: ${directory}/keys` },
     ],
   })

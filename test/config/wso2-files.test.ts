@@ -51,7 +51,7 @@ localClaim = "scope"
 t.test('a key by its present name wins over its old one', async (t) => {
   const { config, warnings } = read('[b7a.log]\nlevel = "DEBUG"\n[logging]\nlevel = "warn"')
   t.equal(config.logging.level, 'warn')
-  t.match(warnings, [{ path: 'b7a.log.level', message: 'is not used: logging.level is set' }])
+  t.match(warnings, [{ path: 'b7a.log.level', message: 'is ignored: logging.level is set' }])
 })
 
 t.test('levels that have another name here are understood', async (t) => {
@@ -71,12 +71,12 @@ t.test('a negative skew means that none was set', async (t) => {
   t.equal(read('[server]\ntimestampSkew = -1').config.server.timestampSkew, 5_000)
 })
 
-t.test('the old name of the factory becomes the present one', async (t) => {
+t.test('the deprecated name of the factory becomes the present one', async (t) => {
   const { config, warnings } = read(
     '[tokenRevocationConfig.realtime]\njmsConnectioninitialContextFactory = "bmbInitialContextFactory"',
   )
   t.equal(config.tokenRevocationConfig.realtime.jmsConnectioninitialContextFactory, 'wso2mbInitialContextFactory')
-  t.match(warnings, [{ message: 'is an old name' }])
+  t.match(warnings, [{ message: 'is deprecated' }])
 })
 
 t.test('a store’s old keys give its type and URL', async (t) => {
@@ -101,9 +101,7 @@ t.test('a store’s old keys give its type and URL', async (t) => {
 
 t.test('a store that the old keys leave open is a problem', async (t) => {
   const enabled = `[${PERSISTENT}]\nenablePersistentStorageRetrieval = true\n`
-  t.match(problemsOf(`${enabled}useDefault = false`), [
-    { path: `${PERSISTENT}.useDefault`, message: /store of your own/ },
-  ])
+  t.match(problemsOf(`${enabled}useDefault = false`), [{ path: `${PERSISTENT}.useDefault`, message: /custom store/ }])
   t.match(problemsOf(`${enabled}endpointURL = "http://e:2379/v2/keys/jti"\ntype = "default"`), [
     { path: `${PERSISTENT}.type`, message: /names keys of etcd/ },
   ])

@@ -4,8 +4,8 @@ import { Loading } from '../../src/journal/loading.js'
 import { readSnapshot, type Snapshot } from '../../src/journal/snapshot.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
-import type { Fingerprinter } from '../../src/token/fingerprint.js'
 import type { OpaqueToken } from '../../src/token/credential.js'
+import type { Fingerprinter } from '../../src/token/fingerprint.js'
 import { identify } from '../../src/token/identity.js'
 
 /** The tests' time, epoch ms. */

@@ -7,7 +7,7 @@ import type { Report } from './problem.js'
 import { readDefinition } from './source.js'
 
 /**
- * An `[[apis]]` entry of the configuration: an API without an OpenAPI definition, or other words for one that has it.
+ * An `[[apis]]` entry of the configuration: an API without an OpenAPI definition, or overrides for one that has it.
  * `endpoints` are production endpoints; several share the load.
  */
 export interface ApiEntry {
@@ -38,7 +38,7 @@ function readOverrides(
   { name, basePath, endpoints, strictUpstream }: ApiEntry,
   fault: (message: string) => void,
 ): ApiOverrides {
-  if (endpoints?.length === 0) fault('its endpoints are none')
+  if (endpoints?.length === 0) fault('endpoints is empty')
   const production = endpoints === undefined ? undefined : endpointsOf(endpoints, fault)
   return {
     ...(name === undefined ? {} : { name }),
@@ -48,13 +48,13 @@ function readOverrides(
   }
 }
 
-/** An API of which only base path and upstream are known: every path below it, by any method, with a token. */
+/** An API without a definition: every path below its base path, by any method, with a token. */
 function wildcardApi(overrides: ApiOverrides, file: string, fault: (message: string) => void): Api | undefined {
   const { name, production } = overrides
   const basePath = overrides.basePath === undefined ? undefined : normalizeBasePath(overrides.basePath, '')
-  if (name === undefined) fault('it has no name')
-  if (basePath === undefined) fault('it has no basePath, such as /petstore/v1')
-  if (production === undefined) fault('it has no endpoints that can be used')
+  if (name === undefined) fault('name is missing')
+  if (basePath === undefined) fault('basePath is missing or invalid (example: /petstore/v1)')
+  if (production === undefined) fault('no usable endpoints')
   if (name === undefined || basePath === undefined || production === undefined) return undefined
   const template = '/*'
   const everything = {

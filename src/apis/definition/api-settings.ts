@@ -3,7 +3,7 @@ import type { DefinitionNode } from './node.js'
 
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** Headers that mean something else on the way: a token in one of them could not be told from that. */
+/** Headers with a meaning of their own: they can't carry a token. */
 const TAKEN_HEADERS = new Set([
   'connection',
   'content-length',
@@ -21,7 +21,8 @@ export function readAuthHeader(api: DefinitionNode): string | undefined {
   const node = api.get('x-wso2-auth-header')
   const header = node.string()?.toLowerCase()
   if (header === undefined) return undefined
-  if (!TOKEN.test(header) || TAKEN_HEADERS.has(header)) node.error('x-wso2-auth-header must name a header that is free')
+  if (!TOKEN.test(header) || TAKEN_HEADERS.has(header))
+    node.error('x-wso2-auth-header must name a header without another meaning')
   return header
 }
 
@@ -30,7 +31,7 @@ export function readTransports(api: DefinitionNode): readonly Transport[] {
   const node = api.get('x-wso2-transports')
   const names = node.strings().map((name) => name.toLowerCase())
   const transports = TRANSPORTS.filter((transport) => names.includes(transport))
-  if (transports.length < new Set(names).size) node.error('a transport is http or https')
+  if (transports.length < new Set(names).size) node.error('x-wso2-transports accepts http and https')
   return transports.length === 0 ? TRANSPORTS : transports
 }
 
@@ -63,11 +64,14 @@ export function readCors(api: DefinitionNode): Cors | undefined {
   }
   warnOfUnknownKeys(known)
   if (cors.allowHeaders.concat(cors.allowMethods, cors.exposeHeaders).some((name) => !TOKEN.test(name))) {
-    node.error('x-wso2-cors names something that is no header or method')
+    node.error('x-wso2-cors has an invalid header or method name')
   }
   if (!enabled) return undefined
   if (!cors.allowCredentials || !cors.allowOrigins.includes('*')) return cors
-  node.warn('credentials are not allowed to every origin (*), so they are allowed to none', 'name the origins')
+  node.warn(
+    'allowing credentials for every origin (*) is not supported: credentials are not allowed',
+    'list the origins',
+  )
   return { ...cors, allowCredentials: false }
 }
 
@@ -82,6 +86,6 @@ const CORS_KEYS = new Set([
 
 function warnOfUnknownKeys(known: ReadonlyMap<string, DefinitionNode>): void {
   for (const [key, entry] of known) {
-    if (!CORS_KEYS.has(key)) entry.warn(`${entry.name} is not known and has no effect`)
+    if (!CORS_KEYS.has(key)) entry.warn(`${entry.name} is unknown and has no effect`)
   }
 }

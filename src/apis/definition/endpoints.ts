@@ -33,11 +33,11 @@ export function readEndpoints(
   const name = node.value.startsWith(REFERENCE) ? node.value.slice(REFERENCE.length) : undefined
   const target = name === undefined ? undefined : namedEndpoints(api, name)
   if (target !== undefined) return readMap(target, `${name}_${kind}`, environment)
-  node.error(`${node.name}: no such endpoints are in x-wso2-endpoints`, `a reference is "${REFERENCE}<name>"`)
+  node.error(`${node.name}: endpoints not found in x-wso2-endpoints`, `write the reference as "${REFERENCE}<name>"`)
   return undefined
 }
 
-/** Endpoints that a list of URLs is enough to declare. What is wrong with one of them is told to `fault`. */
+/** Endpoints declared by a list of URLs. Each invalid URL is reported to `fault`. */
 export function endpointsOf(urls: readonly string[], fault: (message: string) => void): Endpoints | undefined {
   const endpoints = urls.map(parseEndpointUrl)
   for (const endpoint of endpoints) if (typeof endpoint === 'string') fault(endpoint)
@@ -57,7 +57,7 @@ function namedEndpoints(api: DefinitionNode, name: string): DefinitionNode | und
 
 function readMap(node: DefinitionNode, variable: string | undefined, environment: Environment): Endpoints | undefined {
   for (const [key, entry] of node.entries()) {
-    if (!KEYS.has(key)) entry.warn(`${key} is not known and has no effect`, `endpoints have ${[...KEYS].join(', ')}`)
+    if (!KEYS.has(key)) entry.warn(`${key} is unknown and has no effect`, `endpoints have ${[...KEYS].join(', ')}`)
   }
   const urls = readUrls(node, variable, environment)
   const plain = urls && endpointsOf(urls, (message) => node.get('urls').error(message))
@@ -85,8 +85,8 @@ function readType(node: DefinitionNode, plain: Endpoints): Endpoints['type'] {
   const text = node.string()
   if (text === undefined) return plain.type
   const type = TYPES.get(text.toLowerCase())
-  if (type === undefined) node.error('the type of endpoints is http, load_balance or failover')
-  if (type === 'http' && plain.urls.length > 1) node.error('endpoints of type http have one URL')
+  if (type === undefined) node.error('endpoint type must be http, load_balance or failover')
+  if (type === 'http' && plain.urls.length > 1) node.error('endpoints of type http must have one URL')
   return type ?? plain.type
 }
 
@@ -98,7 +98,7 @@ function readCredentials(
   if (!node.exists) return undefined
   const type = node.get('type').string()
   if (type !== undefined && type.toLowerCase() !== 'basic') {
-    node.get('type').error('the only security of endpoints that is supported is basic')
+    node.get('type').error('endpoint security must be basic: other types are not supported')
     return undefined
   }
   const read = (key: 'username' | 'password') => {
@@ -106,13 +106,13 @@ function readCredentials(
     const text = override ?? node.get(key).text()
     if (text === undefined) {
       const named = variable === undefined ? '' : ` or in the environment variable ${variable}_basic_${key}`
-      node.error(`${node.name} has no ${key}`, `give it there, perhaps as $env{NAME}${named}`)
+      node.error(`${node.name} has no ${key}`, `set it there, for instance as $env{NAME}${named}`)
     }
     return text === undefined || override !== undefined ? text : substitute(node.get(key), text, environment)
   }
   const username = read('username')
   const password = read('password')
-  if (username?.includes(':')) node.get('username').error('a user name has no colon (RFC 7617)')
+  if (username?.includes(':')) node.get('username').error('user name must not contain a colon (RFC 7617)')
   return username === undefined || password === undefined ? undefined : { username, password: new Secret(password) }
 }
 
@@ -122,7 +122,7 @@ function readTimeout(node: DefinitionNode): number | undefined {
     if (key !== 'timeoutInMillis') entry.warn(`${key} of endpoints is not supported and has no effect`)
     else if (Number.isInteger(entry.value) && Number(entry.value) > 0 && Number(entry.value) <= MAX_TIMEOUT) {
       timeout = Number(entry.value)
-    } else entry.error(`${key} must be a number of milliseconds, above 0`)
+    } else entry.error(`${key} must be a number of milliseconds above 0`)
   }
   return timeout
 }
@@ -136,15 +136,15 @@ const PROTOCOLS = new Map([
 
 /** Reads an upstream's URL, or says what is wrong with it, without repeating it: it may hold a password. */
 export function parseEndpointUrl(text: string): Endpoint | string {
-  if (/^\s*etcd\s*\(/.test(text)) return 'an endpoint in etcd is not supported'
-  if (/[\s\\]/.test(text) || !URL.canParse(text)) return 'an endpoint must be an absolute URL'
+  if (/^\s*etcd\s*\(/.test(text)) return 'endpoints in etcd are not supported'
+  if (/[\s\\]/.test(text) || !URL.canParse(text)) return 'endpoint must be an absolute URL'
   const url = new URL(text)
   const protocol = PROTOCOLS.get(url.protocol)
-  if (protocol === undefined) return 'an endpoint must be http, https, ws or wss'
-  if (url.username !== '' || url.password !== '') return "an endpoint's credentials belong in securityConfig"
-  if (text.includes('?') || text.includes('#')) return 'an endpoint has neither a query nor a fragment'
+  if (protocol === undefined) return 'endpoint URL must be ws:, wss:, http: or https:'
+  if (url.username !== '' || url.password !== '') return 'endpoint URL must not hold credentials: set securityConfig'
+  if (text.includes('?') || text.includes('#')) return 'endpoint URL must have neither query nor fragment'
   const pathname = url.pathname.replace(/\/$/, '')
-  if (pathname.includes('//')) return "an endpoint's path has no empty segments"
+  if (pathname.includes('//')) return 'endpoint URL must not have empty path segments'
   return { origin: `${protocol}//${url.host}`, pathname }
 }
 

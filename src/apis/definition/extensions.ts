@@ -52,12 +52,12 @@ function checkKnown(node: DefinitionNode, { levels, protective, support }: Exten
   if (support === 'refused') {
     node.error(
       `${node.name} is not supported, and the API may depend on it`,
-      'do its work in the upstream, and remove it',
+      'move its work to the upstream, and remove it',
     )
   } else if (misplaced && protective) {
-    node.error(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
+    node.error(`${node.name} has no effect on ${level}`, `move it to ${levels.join(' or ')}`)
   } else if (misplaced) {
-    node.warnOnce(`${node.name} has no effect on ${level}`, `it belongs to ${levels.join(' or ')}`)
+    node.warnOnce(`${node.name} has no effect on ${level}`, `move it to ${levels.join(' or ')}`)
   } else if (support === 'warned') {
     node.warnOnce(`${node.name} is not supported and has no effect`)
   }
@@ -65,8 +65,5 @@ function checkKnown(node: DefinitionNode, { levels, protective, support }: Exten
 
 function warnUnknown(node: DefinitionNode): void {
   const known = nearest(node.name, EXTENSIONS.keys())
-  node.warnOnce(
-    `${node.name} is not known and has no effect`,
-    known === undefined ? undefined : `did you mean ${known}?`,
-  )
+  node.warnOnce(`${node.name} is unknown and has no effect`, known === undefined ? undefined : `did you mean ${known}?`)
 }

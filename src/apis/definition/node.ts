@@ -62,7 +62,7 @@ export class DefinitionNode {
 
   string(): string | undefined {
     if (!this.exists) return undefined
-    return typeof this.value === 'string' ? this.value : this.#mustBe('a text', undefined)
+    return typeof this.value === 'string' ? this.value : this.#mustBe('a string', undefined)
   }
 
   boolean(): boolean | undefined {

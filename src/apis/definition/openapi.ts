@@ -50,10 +50,7 @@ export function readApi(
 function isDefinition(definition: DefinitionNode): boolean {
   const version = definition.get('openapi').text() ?? definition.get('swagger').text()
   if (version !== undefined && /^(?:3\.\d|2\.0)/.test(version)) return true
-  definition.error(
-    'this is no OpenAPI 3 or Swagger 2 definition',
-    'it starts with "openapi: 3.x" or "swagger: \'2.0\'"',
-  )
+  definition.error('not an OpenAPI 3 or Swagger 2 definition', 'start it with "openapi: 3.x" or "swagger: \'2.0\'"')
   return false
 }
 
@@ -64,7 +61,7 @@ function readBasePath(definition: DefinitionNode, version: string, override: str
   const basePath = normalizeBasePath(text, version)
   if (basePath === undefined) {
     const node = extension.exists ? extension : (server?.node ?? definition)
-    node.error('its base path is not / and plain segments, such as /petstore/v1', '{version} is info.version')
+    node.error('base path must be / and plain segments, such as /petstore/v1', '{version} is info.version')
   }
   return basePath ?? ''
 }
@@ -97,7 +94,7 @@ function readResources(
   environment: Environment,
 ): Resource[] {
   const paths = definition.get('paths')
-  if (!paths.exists) definition.error('it has no paths')
+  if (!paths.exists) definition.error('paths is missing')
   const seen = new Map<string, string>()
   return paths.entries().flatMap(([text, entry]) => {
     if (text.startsWith('x-')) return []
@@ -109,7 +106,8 @@ function readResources(
       const key = `${method} ${path.shape}`
       const twin = seen.get(key)
       seen.set(key, text)
-      if (twin !== undefined) operation.error(`${method} ${text} is the same as ${method} ${twin}`)
+      if (twin !== undefined)
+        operation.error(`duplicate operation: ${method} ${text} matches the same paths as ${method} ${twin}`)
       if (twin !== undefined) return []
       const endpoints = operationEndpoints(item, operation, definition, ofApi, environment)
       return [readResource(definition, operation, method, path.template, basePath, endpoints)]
@@ -122,14 +120,15 @@ function readTemplate(text: string, entry: DefinitionNode): { template: string; 
   const parsed = parseTemplate(template ?? text)
   if (typeof parsed === 'string') entry.error(`${parsed}: ${text}`)
   else if (template !== undefined) return { template, shape: parsed.shape }
-  else entry.error(`no request that is let through can have this path: ${text}`)
+  else entry.error(`no accepted request can have this path: ${text}`)
   return undefined
 }
 
-/** A path by reference has nothing beside it: what is there would be lost without a word. */
+/** A path by reference must have nothing beside it: it would be ignored silently. */
 function resolveItem(entry: DefinitionNode): DefinitionNode | undefined {
   const beside = entry.entries().filter(([key]) => !['$ref', 'summary', 'description'].includes(key))
-  if (entry.get('$ref').exists && beside.length > 0) entry.error('a path with a $ref has nothing else', 'move it there')
+  if (entry.get('$ref').exists && beside.length > 0)
+    entry.error('a path with a $ref must have nothing else', 'move the rest to the referenced path')
   return entry.resolve()
 }
 
@@ -157,12 +156,12 @@ function operationEndpoints(
   }
   const declared = [operation, item, definition].some(declaresEndpoints)
   if (!declared && endpoints.production === undefined && endpoints.sandbox === undefined) {
-    operation.error('it has no endpoint', 'x-wso2-production-endpoints gives it one, for the API or the operation')
+    operation.error('no endpoint', 'add x-wso2-production-endpoints to the API or the operation')
   }
   return endpoints
 }
 
-/** Where endpoints that are declared could not be read, that has been told, and that there are none is not. */
+/** Whether endpoints are declared: if they could not be read, that has been reported already. */
 function declaresEndpoints(node: DefinitionNode): boolean {
   const read = ['x-wso2-production-endpoints', 'x-wso2-sandbox-endpoints']
   if (read.some((key) => node.get(key).exists)) return true

@@ -56,9 +56,9 @@ function applicationSecurity(node: DefinitionNode): true | undefined {
   if (types.length === 0) return undefined
   const others = types.filter((type) => type !== 'oauth2' && type !== 'jwt')
   if (others.length === types.length) {
-    extension.error(`its only security is ${others.join(', ')}, which is not supported: ${OTHER_SCHEMES}`, OPEN_REMEDY)
+    extension.error(`the only security type, ${others.join(', ')}, is not supported: ${OTHER_SCHEMES}`, OPEN_REMEDY)
   } else if (others.length > 0) {
-    extension.warnOnce(`${others.join(', ')} is not supported: an access token is the only way in`)
+    extension.warnOnce(`${others.join(', ')} is not supported: an access token is required instead`)
   }
   return true
 }
@@ -71,17 +71,20 @@ function supportedRequirements(
 ): ScopeAlternatives[] | undefined {
   const asking = requirements.filter((requirement) => !isEmptyRequirement(requirement))
   if (security.exists && (requirements.length === 0 || asking.length < requirements.length)) {
-    security.warnOnce('a requirement of nothing does not open an operation: it needs an access token', OPEN_REMEDY)
+    security.warnOnce(
+      'an empty security requirement does not make an operation public: it requires an access token',
+      OPEN_REMEDY,
+    )
   }
   const usable = asking.filter((requirement) =>
     requirement.entries().every(([name, entry]) => isTokenScheme(api, name, entry)),
   )
   if (usable.length === 0 && asking.length > 0) {
-    security.error(`its only security is not supported: ${OTHER_SCHEMES}`, `${TOKEN_REMEDY}; ${OPEN_REMEDY}`)
+    security.error(`no scheme in "security" is supported: ${OTHER_SCHEMES}`, `${TOKEN_REMEDY}; ${OPEN_REMEDY}`)
     return undefined
   }
   if (usable.length < asking.length) {
-    security.warnOnce('a kind of credentials in "security" is not supported: an access token is the only way in')
+    security.warnOnce('a scheme in "security" is not supported: an access token is required instead')
   }
   return usable.map((requirement) => combine(requirement.entries().map(([, entry]) => entry)))
 }
@@ -121,7 +124,7 @@ function combine(schemes: readonly DefinitionNode[]): ScopeAlternatives {
     const scopes = scheme.strings()
     if (scopes.length === 0) continue
     if (scopes.length > 1) {
-      scheme.warnOnce('of several scopes under one scheme any one is enough, as in WSO2 (OpenAPI would ask for all)')
+      scheme.warnOnce('any one of several scopes under a scheme is sufficient, as in WSO2 (OpenAPI would require all)')
     }
     alternatives = alternatives.flatMap((before) => scopes.map((scope) => [...before, scope]))
     if (alternatives.length > MAX_ALTERNATIVES) {

@@ -21,11 +21,11 @@ export function readServer(node: DefinitionNode): Server | undefined {
     (_, name: string) => variables.get(name).get('default').text() ?? `{${name}}`,
   )
   if (/[{}]/.test(url)) {
-    first.get('url').error('a variable of the server has no default')
+    first.get('url').error('server variable has no default')
     return undefined
   }
   if (others.length > 0)
-    servers.warnOnce('of several servers only the first is used', 'x-wso2-production-endpoints takes several')
+    servers.warnOnce('only the first of several servers is used', 'use x-wso2-production-endpoints for several')
   return { node: first.get('url'), url }
 }
 

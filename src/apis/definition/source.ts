@@ -75,7 +75,7 @@ export async function readDefinition(file: string, report: Report): Promise<Defi
     if (status.size > MAX_DEFINITION_BYTES) return fail(report, file, `larger than ${MAX_DEFINITION_BYTES} bytes`)
     text = await readFile(file, 'utf8')
   } catch (error) {
-    return fail(report, file, `can't be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
+    return fail(report, file, `reading failed: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
   }
   return parseDefinition(file, text, report)
 }

@@ -6,7 +6,7 @@ import { isLiteral, isMoreSpecific, type PathTemplate, parseTemplate, type Segme
 
 /** Paths that a line names; of the others it says how many they are. */
 const MAX_NAMED = 5
-const REMEDY = 'x-mgw-strict-upstream: true says that the upstream tells such paths apart'
+const REMEDY = 'set x-mgw-strict-upstream: true if the upstream tells such paths apart'
 
 interface Declared {
   readonly api: Api
@@ -16,8 +16,8 @@ interface Declared {
 }
 
 /**
- * Tells which paths ask for less than others that an upstream may take them for. One with parameters is a note: such
- * requests need what both ask for. One without is a warning: it is served as it is declared.
+ * Reports paths that require less than others with which an upstream may confuse them. A path with parameters is a note:
+ * such requests must meet the requirements of both. A literal path is a warning: it is served as it is declared.
  */
 export function tellLessProtected(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   const declared = apis.flatMap((api) => api.resources.filter((one) => !shadowed.has(one)).map((r) => declare(api, r)))
@@ -42,13 +42,13 @@ function declare(api: Api, resource: Resource): Declared {
 function tell({ api, resource, template }: Declared, more: readonly string[], report: Report): void {
   const others = more.length > MAX_NAMED ? ` and ${more.length - MAX_NAMED} more` : ''
   const paths = more.slice(0, MAX_NAMED).join(', ') + others
-  const message = `${resource.fullTemplate} asks for less than ${paths}`
+  const message = `${resource.fullTemplate} requires less than ${paths}`
   const { file } = api
   if (isLiteral(template)) {
-    const danger = 'an upstream that ignores letter case, trailing slashes or suffixes may serve one for the other'
-    report.warn({ file, message: `${message}: ${danger}`, remedy: `protect both alike; ${REMEDY}` })
+    const danger = 'an upstream that ignores letter case, trailing slashes or suffixes may confuse them'
+    report.warn({ file, message: `${message}: ${danger}`, remedy: `give both the same security; ${REMEDY}` })
   } else {
-    const held = 'requests that an upstream may read as such, spelt otherwise, need what both ask for'
+    const held = 'requests that an upstream may confuse must meet the requirements of both'
     report.note({ file, message: `${message}: ${held}`, remedy: REMEDY })
   }
 }

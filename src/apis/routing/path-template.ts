@@ -17,7 +17,7 @@ const PARAMETER = /\{[^{}/]+\}/g
  * two of them never touch: `{a}{b}` could be cut in any place.
  */
 export function parseTemplate(template: string): PathTemplate | string {
-  if (!template.startsWith('/')) return 'a path must start with /'
+  if (!template.startsWith('/')) return 'path must start with /'
   const wildcard = template.endsWith('/*')
   const texts = template.slice(1).split('/')
   if (wildcard) texts.pop()
@@ -35,13 +35,13 @@ function parseSegment(text: string): Segment | string {
   let at = 0
   for (const match of text.matchAll(PARAMETER)) {
     if (match.index > at) segment.push(text.slice(at, match.index))
-    else if (segment.length > 0) return 'two parameters of a path must have text between them'
+    else if (segment.length > 0) return 'two path parameters must have text between them'
     segment.push(undefined)
     at = match.index + match[0].length
   }
   if (at < text.length || segment.length === 0) segment.push(text.slice(at))
   const broken = segment.some((part) => part !== undefined && /[{}]/.test(part))
-  return broken ? 'a brace of a path belongs to no parameter' : segment
+  return broken ? 'path has an unmatched brace' : segment
 }
 
 /** The same template with its literal text replaced. */
@@ -57,8 +57,8 @@ const REFUSED_ESCAPED = /[\x00-\x1f\x7f-\x9f]|%(?:[0-9a-f]{2}|u[0-9a-f]{4})/i
 const REFUSED = /[?#;\\]|\/\/|\/\.\.?(?:\/|$)/
 
 /**
- * A template as requests' paths spell it, what is not ASCII escaped. `undefined` for one that no path which the gateway
- * lets through matches: with a query, a path parameter, dot segments, an escape that is refused.
+ * A template as requests spell it, with everything but ASCII escaped. `undefined` for one that no accepted path matches:
+ * with a query, a matrix parameter, dot segments, or an escape that is refused.
  */
 export function writableTemplate(template: string): string | undefined {
   try {
@@ -68,7 +68,7 @@ export function writableTemplate(template: string): string | undefined {
     const refused = REFUSED.test(literal) || REFUSED.test(decoded) || REFUSED_ESCAPED.test(decoded)
     return refused || decoded.split('/').length > literal.split('/').length ? undefined : escaped
   } catch {
-    // An escape that is none, or half a surrogate pair.
+    // An invalid escape, or half a surrogate pair.
     return undefined
   }
 }
@@ -79,7 +79,7 @@ const DOT_SEGMENT = /\/\.\.?(?:\/|$)/
 
 /**
  * Where the gateway serves an API: `{version}` stands for the API's version, one trailing slash means nothing, `/` is
- * the root, written as the empty text. `undefined` for what is no base path, or asks for a version that is not there.
+ * the root, written as the empty text. `undefined` for an invalid base path, or one that needs a missing version.
  */
 export function normalizeBasePath(text: string, version: string): string | undefined {
   if (version === '' && text.includes('{version}')) return undefined
@@ -110,7 +110,7 @@ function rank(segment: Segment): number {
   return !segment.includes(undefined) ? 3 : segment.length > 1 ? 2 : 1
 }
 
-/** `undefined` if its escapes spell no UTF-8, or nothing. */
+/** `undefined` if its escapes are invalid, or not UTF-8. */
 export function tryDecode(text: string): string | undefined {
   try {
     return decodeURIComponent(text)

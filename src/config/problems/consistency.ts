@@ -1,15 +1,15 @@
 import type { Config } from '../schema/schema.js'
 import type { ConfigProblem, ConfigWarning } from './error.js'
 
-/** A problem of several keys together. */
+/** A conflict between keys. */
 export interface Contradiction extends ConfigProblem {
-  /** The other keys that it speaks of: it is only said when each of them could be read. */
+  /** The other keys involved: the conflict is reported only if all of them are valid. */
   readonly beside?: readonly string[]
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
-/** What no key shows alone: keys that need, exclude or contradict each other. */
+/** Keys that require, exclude or contradict each other. */
 export function* contradictions(config: Config): Generator<Contradiction> {
   yield* ofListeners(config)
   yield* ofIssuers(config)
@@ -17,21 +17,20 @@ export function* contradictions(config: Config): Generator<Contradiction> {
   yield* ofApis(config)
 }
 
-/** What is allowed, and should be known to whoever runs it. */
+/** Settings that are allowed, and that their operator should know the effect of. */
 export function* cautions(config: Config): Generator<ConfigWarning> {
   if (config.httpClients.disableSslVerification) {
     yield {
       path: 'httpClients.disableSslVerification',
-      message: 'anybody on the way can read and change what goes to upstreams and to the key manager',
+      message: 'traffic to upstreams and to the key manager can be read and modified in transit',
       remedy: 'set it to false in production',
     }
   }
   if (!config.httpClients.verifyHostname) {
     yield {
       path: 'httpClients.verifyHostname',
-      message:
-        'whoever has any certificate of a trusted authority can stand in for upstreams, sources and the key manager',
-      remedy: 'set it to true, and give the hosts certificates of their own names',
+      message: 'any certificate of a trusted authority can impersonate upstreams, sources and the key manager',
+      remedy: 'set it to true, and give each host a certificate with its name',
     }
   }
   const { persistent, journal } = config.tokenRevocationConfig
@@ -39,7 +38,7 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
     yield {
       path: 'tokenRevocationConfig.persistent.serveWhileListing',
       message:
-        'after a start, tokens that were revoked while the gateway was down are accepted until the store was read',
+        'after a start, tokens that were revoked while the gateway was down are accepted until the store has been read',
       remedy: 'set it to false, or accept that',
     }
   }
@@ -47,9 +46,9 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
     yield {
       path: 'admin.host',
       message: config.admin.token.isEmpty
-        ? 'the admin listener can be reached from other machines and asks for no token'
-        : 'the admin listener can be reached from other machines, and admin.token travels there unencrypted',
-      remedy: 'set admin.host to "127.0.0.1", or let nobody else into that network',
+        ? 'the admin listener is reachable from other machines and requires no token'
+        : 'the admin listener is reachable from other machines, and admin.token travels unencrypted',
+      remedy: 'set admin.host to "127.0.0.1", or restrict access to that network',
     }
   }
 }
@@ -60,7 +59,7 @@ function* ofListeners({ listenerConfig, admin }: Config): Generator<Contradictio
   if (certFile !== undefined && keyStorePath !== undefined) {
     yield {
       path: 'listenerConfig.keyStorePath',
-      message: 'is given beside certFile',
+      message: 'conflicts with certFile',
       remedy: 'remove one of the two',
     }
   }
@@ -88,8 +87,8 @@ function* ofKeyPair(section: string, certFile?: string, keyFile?: string): Gener
   const [given, missing] = certFile === undefined ? ['keyFile', 'certFile'] : ['certFile', 'keyFile']
   yield {
     path: `${section}.${missing}`,
-    message: `is missing beside ${given}`,
-    remedy: 'give both or neither',
+    message: `is missing: ${given} is set`,
+    remedy: 'set both or neither',
     beside: [`${section}.${given}`],
   }
 }
@@ -102,8 +101,8 @@ function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contr
     if (other !== undefined) {
       yield {
         path: `${path}.issuer`,
-        message: `is the issuer of ${other}, too`,
-        remedy: 'make one table of the two; audience may be a list',
+        message: `duplicate issuer: ${other} has it too`,
+        remedy: 'merge the two tables; audience accepts a list',
         beside: [`${other}.issuer`],
       }
     } else seen.set(each.issuer, path)
@@ -111,8 +110,8 @@ function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contr
     if (jwksURL === undefined && certFile === undefined && certificateAlias === undefined && sharedSecret.isEmpty) {
       yield {
         path: `${path}.jwksURL`,
-        message: 'is missing: without it the issuer’s tokens can’t be verified',
-        remedy: 'name the URL of the issuer’s key set',
+        message: 'is missing: the issuer’s tokens can’t be verified without it',
+        remedy: 'set it to the URL of the issuer’s key set (JWKS)',
         beside: [`${path}.certFile`, `${path}.certificateAlias`, `${path}.sharedSecret`],
       }
     }
@@ -120,7 +119,7 @@ function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contr
     if (byAlias && certificateAlias !== undefined && listenerConfig.trustStorePath === undefined) {
       yield {
         path: `${path}.certificateAlias`,
-        message: 'names a certificate of a trust store, and there is none',
+        message: 'names a certificate of a trust store, but listenerConfig.trustStorePath is not set',
         remedy: 'set listenerConfig.trustStorePath and trustStorePassword',
         beside: ['listenerConfig.trustStorePath'],
       }
@@ -135,7 +134,7 @@ function* ofSources({ tokenRevocationConfig: { realtime, persistent } }: Config)
   yield* ofKeyPair(REALTIME, realtime.certFile, realtime.keyFile)
   yield* ofKeyPair(PERSISTENT, persistent.certFile, persistent.keyFile)
   if (realtime.enableRealtimeMessageRetrieval && realtime.jmsConnectionProviderUrl.isEmpty) {
-    yield { path: `${REALTIME}.jmsConnectionProviderUrl`, message: 'is empty', remedy: 'write the broker’s URL' }
+    yield { path: `${REALTIME}.jmsConnectionProviderUrl`, message: 'is empty', remedy: 'set it to the broker’s URL' }
   }
   if (!persistent.enablePersistentStorageRetrieval) return
   const { type, endpointURL, module } = persistent
@@ -144,12 +143,12 @@ function* ofSources({ tokenRevocationConfig: { realtime, persistent } }: Config)
     yield {
       path: `${PERSISTENT}.module`,
       message: 'is missing: type is neither "default" nor "etcd"',
-      remedy: 'name the JavaScript file of your store, or correct type',
+      remedy: 'set it to the JavaScript file of your store, or correct type',
       beside: [`${PERSISTENT}.type`],
     }
   }
   if (type === 'etcd' && endpointURL === undefined) {
-    yield { path: `${PERSISTENT}.endpointURL`, message: 'is missing', remedy: 'write the URL of etcd' }
+    yield { path: `${PERSISTENT}.endpointURL`, message: 'is missing', remedy: 'set it to the URL of etcd' }
   }
   if (!custom) yield* ofEndpoints(endpointURL ?? '')
 }
@@ -169,6 +168,6 @@ function* ofApis({ apis }: Config): Generator<Contradiction> {
     const path = `apis[${index}].basePath`
     const other = seen.get(basePath)
     if (other === undefined) seen.set(basePath, path)
-    else yield { path, message: `is the same as ${other}`, remedy: 'choose another', beside: [other] }
+    else yield { path, message: `duplicate base path: ${other} has it too`, remedy: 'choose another', beside: [other] }
   }
 }

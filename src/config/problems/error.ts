@@ -1,4 +1,4 @@
-/** Something in the configuration file that must be put right, or that the user should know. */
+/** An error or a warning about the configuration file. */
 export interface ConfigProblem {
   /** The key's path, as in `listenerConfig.httpPort` or `jwtTokenConfig[0].issuer`; empty for the file as a whole. */
   readonly path: string
@@ -8,13 +8,13 @@ export interface ConfigProblem {
   readonly remedy?: string
 }
 
-/** Something that does not stop the gateway, and that its operator should read. */
+/** A problem that does not stop the gateway. */
 export type ConfigWarning = ConfigProblem
 
-/** Problems that are listed in the error's text; `problems` has them all. */
+/** How many problems the error's text lists; `problems` has all. */
 const LISTED = 50
 
-/** The configuration can't be used. The message lists all problems, and never a value that may be secret. */
+/** An unusable configuration. The message lists all problems, and no value that may be secret. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly code = 'ERR_CONFIG'
@@ -29,7 +29,7 @@ export class ConfigError extends Error {
 }
 
 function describe(file: string, problems: readonly ConfigProblem[]): string {
-  const count = problems.length === 1 ? 'a problem' : `${problems.length} problems`
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
   const lines = problems.slice(0, LISTED).map((problem) => `  - ${describeProblem(problem)}`)
   if (problems.length > LISTED) lines.push(`  - and ${problems.length - LISTED} more`)
   return [`${file}: ${count} in the configuration`, ...lines].join('\n')

@@ -1,32 +1,32 @@
 import { isTree, type Tree } from '../reading/tree.js'
 import type { ConfigWarning } from './error.js'
 
-/** A key or a whole section of WSO2's file that this gateway reads over. */
+/** A key or section of WSO2's file that this gateway ignores. */
 export interface IgnoredKey {
   /** Names separated by dots; a list's tables count as the list. */
   readonly path: string
   readonly why: string
-  /** Values that change nothing here, so that nothing need be said. */
+  /** Values that need no warning. */
   readonly harmless?: readonly unknown[]
 }
 
-/** Known and harmless: what stands here is never an error, and at most one warning a section. */
+/** Known and harmless keys: never an error, and at most one warning per section. */
 export const ignoredKeys: readonly IgnoredKey[] = [
   { path: 'analytics', why: 'no analytics are published' },
   { path: 'throttlingConfig', why: 'requests are not throttled' },
   { path: 'validationConfig', why: 'requests and responses are not validated' },
-  { path: 'jwtGeneratorConfig', why: 'no JWT is made for upstreams' },
-  { path: 'basicAuthConfig', why: 'there is no Basic authentication of clients' },
-  { path: 'apikey', why: 'there are no API keys' },
-  { path: 'filters', why: 'the steps of a request are fixed' },
+  { path: 'jwtGeneratorConfig', why: 'no JWT is generated for upstreams' },
+  { path: 'basicAuthConfig', why: 'clients can’t authenticate by Basic' },
+  { path: 'apikey', why: 'API keys are not supported' },
+  { path: 'filters', why: 'the request pipeline is fixed' },
   { path: 'b7a', why: 'Ballerina’s own settings have no meaning here' },
-  { path: 'apim.credentials', why: 'the API Manager is not called with them' },
-  { path: 'apim.eventHub.listOfTenants', why: 'there are no tenants' },
-  { path: 'apim.eventHub.xWSO2Tenant', why: 'there are no tenants' },
-  { path: 'http2', why: 'clients are served by HTTP/1.1' },
-  { path: 'keyManager.issuer', why: 'issuers are named in [[jwtTokenConfig]]', harmless: [''] },
+  { path: 'apim.credentials', why: 'the API Manager is not called' },
+  { path: 'apim.eventHub.listOfTenants', why: 'tenants are not supported' },
+  { path: 'apim.eventHub.xWSO2Tenant', why: 'tenants are not supported' },
+  { path: 'http2', why: 'listeners speak HTTP/1.1' },
+  { path: 'keyManager.issuer', why: 'issuers are configured in [[jwtTokenConfig]]', harmless: [''] },
   { path: 'keyManager.external', why: 'every key manager is external', harmless: [false] },
-  { path: 'keyManager.jwksURL', why: 'key sets are named in [[jwtTokenConfig]]', harmless: [''] },
+  { path: 'keyManager.jwksURL', why: 'key sets are configured in [[jwtTokenConfig]]', harmless: [''] },
   { path: 'keyManager.remoteUserClaimRetrievalEnabled', why: 'no claims are fetched for upstreams', harmless: [false] },
   {
     path: 'jwtTokenConfig.remoteUserClaimRetrievalEnabled',
@@ -39,26 +39,29 @@ export const ignoredKeys: readonly IgnoredKey[] = [
     harmless: ['', 'org.wso2.micro.gateway.jwtTransformer.DefaultJwtTransformer'],
   },
   { path: 'jwtTokenConfig.trustStore', why: 'listenerConfig.trustStorePath is used' },
-  { path: 'mutualSSLConfig.protocolName', why: 'it is always TLS', harmless: ['TLS'] },
+  { path: 'mutualSSLConfig.protocolName', why: 'the protocol is always TLS', harmless: ['TLS'] },
   { path: 'mutualSSLConfig.ciphers', why: 'Node’s cipher suites are used' },
-  { path: 'mutualSSLConfig.certificateHeaderName', why: 'no certificate is taken from a header' },
-  { path: 'mutualSSLConfig.isClientCertificateValidationEnabled', why: 'no certificate is taken from a header' },
-  { path: 'mutualSSLConfig.api', why: 'an API’s client certificates can’t be listed' },
-  { path: 'httpClients.sslConfig.protocolName', why: 'it is always TLS', harmless: ['TLS'] },
+  { path: 'mutualSSLConfig.certificateHeaderName', why: 'client certificates are not read from headers' },
+  {
+    path: 'mutualSSLConfig.isClientCertificateValidationEnabled',
+    why: 'client certificates are not read from headers',
+  },
+  { path: 'mutualSSLConfig.api', why: 'client certificates per API are not supported' },
+  { path: 'httpClients.sslConfig.protocolName', why: 'the protocol is always TLS', harmless: ['TLS'] },
   { path: 'httpClients.sslConfig.protocolVersions', why: 'TLS 1.2 and 1.3 are offered' },
   { path: 'httpClients.sslConfig.ciphers', why: 'Node’s cipher suites are used' },
-  { path: 'httpClients.enableHttp2', why: 'upstreams are reached by HTTP/1.1', harmless: [false] },
-  { path: 'httpClients.poolConfig.maxActiveStreamsPerConnection', why: 'upstreams are reached by HTTP/1.1' },
+  { path: 'httpClients.enableHttp2', why: 'upstream connections use HTTP/1.1', harmless: [false] },
+  { path: 'httpClients.poolConfig.maxActiveStreamsPerConnection', why: 'upstream connections use HTTP/1.1' },
   { path: 'httpClients.poolConfig.maxIdleConnections', why: 'idle connections are closed by age, not by number' },
   {
     path: 'httpClients.poolConfig.waitTimeInMillis',
-    why: 'a request waits for its connection as long as its client does',
+    why: 'a request waits for a connection as long as its client does',
   },
   { path: 'httpClients.responseLimits', why: 'responses are streamed, and their headers have at most 16 KiB' },
-  { path: 'tokenRevocationConfig.enabledTokenRevocation', why: 'each source is enabled by itself' },
+  { path: 'tokenRevocationConfig.enabledTokenRevocation', why: 'each source has its own switch' },
 ]
 
-/** Takes the ignored keys out of `tree`, and says what was read over. */
+/** Removes the ignored keys from `tree`, with a warning for each section that has some. */
 export function dropIgnored(tree: Tree, warnings: ConfigWarning[]): void {
   const said = new Map<string, Map<string, string[]>>()
   for (const { path, why, harmless } of ignoredKeys) {
@@ -79,7 +82,7 @@ export function dropIgnored(tree: Tree, warnings: ConfigWarning[]): void {
   }
 }
 
-/** Whether a section says itself that it does nothing: of what is switched off, nothing need be said. */
+/** Whether a section is switched off: then it needs no warning. */
 function isOff(value: unknown): boolean {
   if (!isTree(value)) return false
   const switches = [value.enable, value.enabled].filter((one) => one !== undefined)
@@ -87,7 +90,7 @@ function isOff(value: unknown): boolean {
   return Object.values(value).every(isOff)
 }
 
-/** Takes out every value at `path`, looking into each table of a list. */
+/** Removes every value at `path`, in each table of a list. */
 function takeEverywhere(value: unknown, path: readonly string[]): unknown[] {
   if (Array.isArray(value)) return value.flatMap((item) => takeEverywhere(item, path))
   const [first, ...rest] = path

@@ -20,7 +20,7 @@ function visit(tree: Tree, node: SchemaNode, path: Path, problems: ConfigProblem
   const unknown = Object.keys(tree).filter((key) => !node.keys.has(key))
   for (const key of unknown) {
     const explained =
-      problems.length < EXPLAINED ? explain(key, isTree(tree[key]), unknown, node, path) : { message: 'is not known' }
+      problems.length < EXPLAINED ? explain(key, isTree(tree[key]), unknown, node, path) : { message: 'unknown key' }
     problems.push({ path: pathText([...path, key]), ...explained })
     delete tree[key]
   }
@@ -43,19 +43,19 @@ function explain(
   const where = path.length === 0 ? 'at the top of the file' : `in ${header(path)}`
   const homes = isTable ? [] : tablesOf(key, unknown).slice(0, HOMES)
   if (homes.length > 0) {
-    const stands = path.length === 0 ? 'has no table header above it' : `does not belong ${where}`
+    const stands = path.length === 0 ? 'is outside its table' : `does not belong ${where}`
     const home = homes.join(' or ')
-    return { message: `${stands}: it belongs in ${home}`, remedy: `write the header ${home} above it` }
+    return { message: `${stands}: it belongs in ${home}`, remedy: `add the header ${home} above it` }
   }
   const kind = isTable ? 'table' : 'key'
-  const message = `is not a ${kind} that this gateway knows ${where}`
+  const message = `unknown ${kind} ${where}`
   const near = nearest(key, node.keys.keys())
   if (near !== undefined) return { message, remedy: `did you mean ${near}?` }
   const elsewhere = isTable ? undefined : nearest(key, new Set(knownKeys.map((each) => each.name)))
   if (elsewhere !== undefined) {
     return {
       message,
-      remedy: `did you mean ${elsewhere} of ${tablesOf(elsewhere, unknown).slice(0, HOMES).join(' or ')}?`,
+      remedy: `did you mean ${elsewhere} in ${tablesOf(elsewhere, unknown).slice(0, HOMES).join(' or ')}?`,
     }
   }
   const names = [...node.keys.keys()]

@@ -1,11 +1,11 @@
 import { isTree, type Path, pathText, type Tree } from '../reading/tree.js'
 import type { ConfigProblem, ConfigWarning } from './error.js'
 
-/** A value that the schema knows and that this version can't do. */
+/** A value that the schema knows and that is not supported. */
 export interface Unsupported {
   /** Names separated by dots; a list's tables count as the list. */
   readonly path: string
-  /** Whether the value, or what stands beside it, needs what is missing. */
+  /** Whether the value requires the unsupported feature. */
   readonly when: (value: unknown, table: Tree) => boolean
   readonly message: string
   readonly remedy: string
@@ -18,28 +18,28 @@ const LATER = 'is not supported yet'
 const NEVER = 'is not supported'
 
 /**
- * What protects, and is not there (yet): silence would be an API that lost its protection.
- * Each entry goes when its feature comes.
+ * Protective settings that are not supported (yet): ignoring one would leave an API unprotected.
+ * Each entry is removed when its feature is added.
  */
 export const unsupported: readonly Unsupported[] = [
   {
     path: 'httpClients.proxy.enable',
     when: yes,
-    message: `reaching upstreams through a proxy ${NEVER}`,
-    remedy: 'set it to false where upstreams can be reached directly',
+    message: `an outgoing proxy ${NEVER}`,
+    remedy: 'set it to false if upstreams are reachable directly',
   },
   {
     path: 'mutualSSLConfig.protocolVersions',
     when: (value) => typeof value === 'string' && /(SSLv[23]|TLSv1(\.[01])?)\s*(,|$)/i.test(value),
-    message: 'versions before TLSv1.2 are never spoken',
+    message: 'versions before TLSv1.2 are not supported',
     remedy: 'remove them',
     warning: 'keep',
   },
   {
     path: 'mutualSSLConfig.sslVerifyClient',
     when: (value) => typeof value === 'string' && value.toLowerCase() === 'require',
-    message: `asking for client certificates ${LATER}`,
-    remedy: 'set it to "optional" if access tokens protect your APIs well enough',
+    message: `requiring client certificates ${LATER}`,
+    remedy: 'set it to "optional" if access tokens protect your APIs sufficiently',
   },
   {
     path: 'keyManager.enableLegacyMode',
@@ -50,27 +50,27 @@ export const unsupported: readonly Unsupported[] = [
   {
     path: 'jwtTokenConfig.validateSubscription',
     when: yes,
-    message: `checking subscriptions ${NEVER}`,
+    message: `subscription validation ${NEVER}`,
     remedy: 'set it to false if every application with a token of this issuer may use your APIs',
   },
   {
     path: 'security.validateSubscriptions',
     when: yes,
-    message: `checking subscriptions ${NEVER}`,
+    message: `subscription validation ${NEVER}`,
     remedy: 'set it to false if every application with a token may use your APIs',
   },
   {
     path: 'apim.eventHub.enable',
     when: yes,
     message: 'API and subscription data are not retrieved from the API Manager',
-    remedy: 'APIs come from apiDefinitions',
+    remedy: 'declare APIs in apiDefinitions',
     warning: { instead: false },
   },
   {
     path: 'server.headerConf',
     when: (value) => Array.isArray(value) && value.length > 0,
     message: `preserving or overriding headers ${LATER}`,
-    remedy: 'headers pass as they come',
+    remedy: 'headers are forwarded unchanged',
     warning: 'drop',
   },
 ]

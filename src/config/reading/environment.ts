@@ -8,8 +8,8 @@ const REFERENCE = /\$env\{([^}]*)\}?/g
 const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/
 
 /**
- * Replaces `$env{NAME}` in every string of `tree`, once: what a variable holds is not looked into.
- * A value whose variable is missing is taken out, and is a problem that names the key.
+ * Replaces `$env{NAME}` in every string of `tree`, once: a variable's value is not expanded again.
+ * A value whose variable is not set is removed, and reported with its key.
  */
 export function substituteEnvironment(tree: Tree, env: Environment, problems: ConfigProblem[]): void {
   for (const [key, value] of Object.entries(tree)) {
@@ -43,9 +43,9 @@ function substituteText(text: string, path: Path, env: Environment, problems: Co
     return ''
   }
   const substituted = text.replace(REFERENCE, (reference, name: string) => {
-    // What stands between the braces is not shown: it may be the secret itself, put there by mistake.
+    // The text between the braces is not shown: it may be the secret itself, put there by mistake.
     if (!NAME.test(name) || !reference.endsWith('}')) {
-      return fail('has a $env{...} without the name of a variable', 'write $env{NAME}')
+      return fail('$env{...} does not hold a variable name', 'write $env{NAME}')
     }
     return env[name] ?? fail(`the environment variable ${name} is not set`, 'set it, or write the value here')
   })

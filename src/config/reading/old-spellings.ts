@@ -69,14 +69,14 @@ function mergeKeyManager(tree: Tree, problems: ConfigProblem[], warnings: Config
     warnings.push({
       path: 'keymanager',
       message: 'has no effect without a section [keyManager]',
-      remedy: 'write [keyManager] with the serverUrl, or remove it',
+      remedy: 'add [keyManager] with serverUrl, or remove it',
     })
     return
   }
   if (!isTree(upper)) return
   for (const [key, value] of Object.entries(lower)) {
     if (upper[key] === undefined) upper[key] = value
-    else problems.push({ path: `keymanager.${key}`, message: `is given twice: in [keymanager] and in [keyManager]` })
+    else problems.push({ path: `keymanager.${key}`, message: 'is set twice: in [keymanager] and in [keyManager]' })
   }
 }
 
@@ -85,7 +85,7 @@ function move(tree: Tree, from: string, to: string, warnings: ConfigWarning[]): 
   if (value === undefined) return
   const target = to.split('.')
   if (valueAt(tree, target) === undefined) setAt(tree, target, value)
-  else warnings.push({ path: from, message: `is not used: ${to} is set` })
+  else warnings.push({ path: from, message: `is ignored: ${to} is set` })
   // Files of WSO2's 3.0 to 3.2 hold these as a matter of course: reading them is no reason for a warning each.
 }
 
@@ -107,7 +107,7 @@ function moveMetricsPort(tree: Tree, warnings: ConfigWarning[]): void {
   setAt(tree, ['admin', 'port'], port)
   warnings.push({
     path: 'b7a.observability.metrics',
-    message: 'metrics are served by the admin listener, on this port and on admin.host',
+    message: 'the admin listener uses this port, on admin.host',
     remedy: 'write [admin] with host and port',
   })
 }
@@ -118,7 +118,7 @@ function normaliseFactory(tree: Tree, warnings: ConfigWarning[]): void {
   realtime.jmsConnectioninitialContextFactory = 'wso2mbInitialContextFactory'
   warnings.push({
     path: 'tokenRevocationConfig.realtime.jmsConnectioninitialContextFactory',
-    message: 'is an old name',
+    message: 'is deprecated',
     remedy: 'write "wso2mbInitialContextFactory"',
   })
 }
@@ -152,7 +152,7 @@ function takeHostname(section: Tree, problems: ConfigProblem[], warnings: Config
     if (value === undefined || value === '') continue
     if (typeof value !== 'string') problems.push({ path: `${SECTION}.${key}`, message: 'must be a string' })
     else section.endpointURL = value
-    warnings.push({ path: `${SECTION}.${key}`, message: 'is an old name', remedy: 'write it as endpointURL' })
+    warnings.push({ path: `${SECTION}.${key}`, message: 'is deprecated', remedy: 'rename it to endpointURL' })
   }
 }
 
@@ -161,7 +161,7 @@ function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: Conf
   delete section.useDefault
   if (useDefault === undefined) return
   if (section.type !== undefined) {
-    warnings.push({ path: `${SECTION}.useDefault`, message: 'is not used: type is set', remedy: 'remove it' })
+    warnings.push({ path: `${SECTION}.useDefault`, message: 'is ignored: type is set', remedy: 'remove it' })
     return
   }
   if (useDefault === true) {
@@ -169,16 +169,16 @@ function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: Conf
     section.type = typeof endpointURL === 'string' && ETCD_KEYS.test(endpointURL) ? 'etcd' : 'default'
     warnings.push({
       path: `${SECTION}.useDefault`,
-      message: 'is an old name',
-      remedy: `write type = "${section.type}" instead, as it is understood`,
+      message: 'is deprecated',
+      remedy: `write type = "${section.type}" instead, which it means here`,
     })
     return
   }
   if (!isEnabled(section)) return
   problems.push({
     path: `${SECTION}.useDefault`,
-    message: useDefault === false ? 'means a store of your own, and none is named' : 'must be true or false',
-    remedy: 'write type, "default" or "etcd"; or the name of your store and its file as module',
+    message: useDefault === false ? 'means a custom store, but none is named' : 'must be true or false',
+    remedy: 'set type to "default" or "etcd", or to a name of your own with its file as module',
   })
 }
 

@@ -22,8 +22,8 @@ export function resolvePaths(config: object, file: string, problems: ConfigProbl
     const expanded = written.replaceAll(HOME, () => dirname(directory))
     const placeholder = /\$\{[A-Za-z0-9_.-]{0,64}\}/.exec(expanded)?.[0]
     if (placeholder !== undefined) {
-      const message = `${placeholder} stands for nothing here`
-      problems.push({ path: pathText(path), message, remedy: `only ${HOME} does` })
+      const message = `unknown placeholder ${placeholder}`
+      problems.push({ path: pathText(path), message, remedy: `only ${HOME} is supported` })
     } else if (expanded.includes('\0')) {
       problems.push({ path: pathText(path), message: 'is not a path' })
     } else {
@@ -42,8 +42,8 @@ export async function missingFiles(files: ReadonlyMap<string, string>): Promise<
       await access(file, constants.R_OK)
       return undefined
     } catch (error) {
-      const missing = hasCode(error, 'ENOENT')
-      return { path, message: `${missing ? 'there is no such file' : 'the file may not be read'}: ${file}` }
+      const message = hasCode(error, 'ENOENT') ? 'file not found' : 'file is not readable'
+      return { path, message: `${message}: ${file}` }
     }
   })
   return (await Promise.all(checked)).filter((each) => each !== undefined)

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { ConfigError } from '../problems/error.js'
 
-/** A configuration of 1 MiB is no configuration. */
+/** Larger files are not configurations. */
 const MAX_BYTES = 1_048_576
 
 /** Reads the configuration file. Throws {@link ConfigError} if it is missing, unreadable, too large or not UTF-8. */
@@ -10,16 +10,16 @@ export async function readSource(file: string): Promise<string> {
     new ConfigError(file, [{ path: '', message, ...(remedy === undefined ? {} : { remedy }) }])
   const bytes = await readBounded(file).catch((error: unknown) => {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT') throw fail('there is no such file', 'name one with -c')
-    if (code === 'EACCES' || code === 'EPERM') throw fail('the file may not be read', 'check its permissions')
-    if (code === 'EISDIR') throw fail('is a directory', 'name the file in it')
-    throw fail(`the file can’t be read${typeof code === 'string' ? ` (${code})` : ''}`)
+    if (code === 'ENOENT') throw fail('file not found', 'name one with -c')
+    if (code === 'EACCES' || code === 'EPERM') throw fail('file is not readable', 'check its permissions')
+    if (code === 'EISDIR') throw fail('is a directory', 'name a file in it')
+    throw fail(`reading the file failed${typeof code === 'string' ? ` (${code})` : ''}`)
   })
-  if (bytes.length > MAX_BYTES) throw fail(`the file is larger than ${MAX_BYTES} bytes`)
+  if (bytes.length > MAX_BYTES) throw fail(`file is larger than ${MAX_BYTES} bytes`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw fail('the file is not UTF-8', 'save it as UTF-8')
+    throw fail('file is not UTF-8', 'save it as UTF-8')
   }
 }
 

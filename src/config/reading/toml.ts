@@ -21,7 +21,7 @@ export function parseToml(source: string): Parsed {
   } catch (error) {
     const { line, col: count } = error as { line?: unknown; col?: unknown }
     if (typeof line !== 'number' || typeof count !== 'number') {
-      return { problem: { path: '', message: `somewhere in the file, ${explain((error as Error).message)}` } }
+      return { problem: { path: '', message: `in the file: ${explain((error as Error).message)}` } }
     }
     const col = line === 0 ? count - 1 : count // the parser counts the first line's columns from 1, all others' from 0
     const reason = explain((error as Error).message.split(' at row ')[0] ?? '')
@@ -32,33 +32,37 @@ export function parseToml(source: string): Parsed {
 
 /** The parser's reasons in words of the file. None of them may quote what the file holds. */
 const REASONS: readonly { readonly says: RegExp; readonly means: string; readonly remedy?: string }[] = [
-  { says: /redefine/, means: 'this key or table was given before', remedy: 'remove one of the two' },
-  { says: /expected "="/, means: 'a key must be followed by =', remedy: 'a comment begins with #' },
+  { says: /redefine/, means: 'duplicate key or table', remedy: 'remove one of the two' },
+  { says: /expected "="/, means: 'expected = after a key', remedy: 'a comment begins with #' },
   { says: /^Unterminated string/, means: 'the closing quote of a string is missing' },
   { says: /^Unterminated multi-line/, means: 'the closing quotes of a string of several lines are missing' },
   { says: /^Unterminated inline/, means: 'the closing bracket of a list or an inline table is missing' },
-  { says: /comma/, means: 'a comma, or the closing bracket of a list or an inline table, is missing' },
+  { says: /comma/, means: 'missing comma, or closing bracket of a list or an inline table' },
   { says: /whitespace, \. or \]/, means: 'the closing bracket of a table’s name is missing' },
-  { says: /Empty bare/, means: 'a name is missing' },
-  { says: /till end of line/, means: 'nothing but a comment may follow here', remedy: 'look for a quote too many' },
-  { says: /^Unexpected character, expecting string/, means: 'this is not a value', remedy: 'text stands in quotes' },
-  { says: /^Invalid boolean/, means: 'this is not a value', remedy: 'text stands in quotes' },
+  { says: /Empty bare/, means: 'missing name' },
+  { says: /till end of line/, means: 'only a comment may follow here', remedy: 'look for an extra quote' },
+  { says: /^Unexpected character, expecting string/, means: 'invalid value', remedy: 'strings must be quoted' },
+  { says: /^Invalid boolean/, means: 'invalid value', remedy: 'strings must be quoted' },
   {
     says: /escape|unicode/i,
-    means: 'this is no escape of TOML',
+    means: 'invalid escape sequence',
     remedy: 'write a backslash as \\\\, or use single quotes',
   },
-  { says: /^Control characters/, means: 'a control character stands here' },
-  { says: /^Unknown character/, means: 'neither a key nor a table can begin so', remedy: 'a comment begins with #' },
+  { says: /^Control characters/, means: 'control characters are not allowed' },
+  {
+    says: /^Unknown character/,
+    means: 'neither a key nor a table can begin with this character',
+    remedy: 'a comment begins with #',
+  },
   { says: /without value/, means: 'a value, or the closing bracket of a table’s name, is missing' },
-  { says: /extend an inline/, means: 'an inline table or list can’t be added to' },
-  { says: /number|digit/i, means: 'this is not a number' },
-  { says: /date|time|year|month|day|hour/i, means: 'this is not a date or a time' },
+  { says: /extend an inline/, means: 'an inline table or list can’t be extended' },
+  { says: /number|digit/i, means: 'invalid number' },
+  { says: /date|time|year|month|day|hour/i, means: 'invalid date or time' },
 ]
 
 function explain(reason: string): string {
   const found = REASONS.find(({ says }) => says.test(reason))
-  if (found === undefined) return 'this is not TOML'
+  if (found === undefined) return 'invalid TOML'
   return found.remedy === undefined ? found.means : `${found.means}; ${found.remedy}`
 }
 

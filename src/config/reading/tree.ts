@@ -27,7 +27,7 @@ function copyTable(parsed: object, path: Path, problems: ConfigProblem[]): Tree 
     const here = [...path, key]
     // The parser puts a table of such a name onto a property that every object has.
     if (key in Object.prototype || typeof value === 'function') {
-      problems.push({ path: pathText(here), message: 'is not a key that this gateway knows' })
+      problems.push({ path: pathText(here), message: 'unknown key' })
     } else if (here.length > MAX_DEPTH) {
       problems.push({ path: pathText(here), message: 'is nested too deeply' })
     } else {

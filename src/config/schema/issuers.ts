@@ -109,7 +109,7 @@ const issuer = table({
       .array(claim, { error: 'must be tables: [[jwtTokenConfig.claims]]' })
       .max(256, 'must be at most 256 tables')
       .prefault([]),
-    'Claims that the issuer spells otherwise than the gateway.',
+    'Claims that the issuer names differently from the gateway.',
   ),
 })
 
@@ -128,7 +128,7 @@ export const caching = table({
       .gt(0, 'must be a number above 0, at most 1')
       .lte(1, 'must be a number above 0, at most 1')
       .prefault(0.25),
-    'The share of a full cache that makes room. Read for compatibility: the cache drops one token at a time.',
+    'The share of a full cache that is evicted. Read for compatibility: the cache drops one token at a time.',
   ),
 }).prefault({})
 

@@ -66,7 +66,7 @@ const tlsVersions = text
     'must be a list of TLS versions, as in "TLSv1.3,TLSv1.2"',
   )
   .transform((value) => (['TLSv1.2', 'TLSv1.3'] as const).filter((each) => splitList(value).includes(each)))
-  .refine((value) => value.length > 0, 'must hold TLSv1.2 or TLSv1.3: older ones are not spoken')
+  .refine((value) => value.length > 0, 'must hold TLSv1.2 or TLSv1.3: older versions are not supported')
 
 function splitList(value: string): string[] {
   return value.split(',').map((each) => each.trim())
@@ -75,7 +75,7 @@ function splitList(value: string): string[] {
 export const mutualSSLConfig = table({
   protocolVersions: key(
     tlsVersions.prefault('TLSv1.3,TLSv1.2'),
-    'TLS versions of the HTTPS listeners, separated by commas. Versions before TLSv1.2 are never spoken.',
+    'TLS versions of the HTTPS listeners, separated by commas. Versions before TLSv1.2 are not supported.',
   ),
   sslVerifyClient: key(
     word(['optional', 'require']).prefault('optional'),

@@ -49,7 +49,7 @@ const persistent = table({
   enablePersistentStorageRetrieval: key(bool.prefault(false), 'Whether revocations are read from a store.'),
   type: key(
     someText.prefault('default'),
-    '"default": WSO2’s event hub; "etcd"; any other name: a store module of your own.',
+    '"default": WSO2’s event hub; "etcd"; any other name: a custom store module.',
   ),
   endpointURL: key(
     endpoints,
@@ -57,12 +57,12 @@ const persistent = table({
   ),
   username: key(text.prefault(''), 'User name; empty: no authentication.'),
   password: key(secret.prefault(''), 'Password.', { kind: 'secret' }),
-  module: key(optionalText, 'The JavaScript file of a store of your own; it exports createStore(options).', {
+  module: key(optionalText, 'The JavaScript file of a custom store; it exports createStore(options).', {
     kind: 'file',
   }),
   refreshInterval: key(
     duration(1_000).optional(),
-    'How often the whole store is read again. Absent: "60s" for the event hub, "5m" otherwise.',
+    'How often the whole store is listed. Absent: "60s" for the event hub, "5m" otherwise.',
   ),
   serveWhileListing: key(
     bool.prefault(false),
@@ -73,7 +73,7 @@ const persistent = table({
   keyFile: key(optionalText, 'PEM file: the private key of certFile.', { kind: 'file' }),
   options: key(
     z.record(z.string(), z.unknown(), { error: 'must be a table' }).prefault({}),
-    'Further keys for a store of your own. They may stand in [tokenRevocationConfig.persistent] itself, too.',
+    'Further keys for a custom store. They may also stand in [tokenRevocationConfig.persistent] itself.',
   ),
 }).prefault({})
 
@@ -86,10 +86,13 @@ const damagedJournal = text
 const journal = table({
   enable: key(bool.prefault(true), 'Whether revocations are kept in a local file across restarts.'),
   path: key(someText.prefault('revocations.journal'), 'The file, below server.stateDirectory.'),
-  maxAge: key(duration().prefault('24h'), 'A younger journal makes the list known while no source can be reached.'),
+  maxAge: key(
+    duration().prefault('24h'),
+    'A journal younger than this makes the list known while no source is reachable.',
+  ),
   acceptDamagedJournal: key(
     damagedJournal,
-    'The SHA-256 that the log and /ready name: what that one damaged journal has lost is given up. Another one asks again.',
+    'The SHA-256 of a damaged journal, from the log or /ready: its losses are accepted. Other damage must be accepted again.',
   ),
 }).prefault({})
 
@@ -98,7 +101,10 @@ export const tokenRevocationConfig = table({
     word(['closed', 'open']).prefault('closed'),
     'Until the revocations are known: "closed" answers protected APIs with 503, "open" lets requests pass, as WSO2 does.',
   ),
-  startupGrace: key(duration().prefault('5s'), 'How long the sources are waited for before the journal alone will do.'),
+  startupGrace: key(
+    duration().prefault('5s'),
+    'How long the gateway waits for the sources before it relies on the journal alone.',
+  ),
   maxStaleness: key(
     duration().prefault(0),
     'Protected APIs answer 503 again, and open requests end, when no store could be read for so long; 0: no limit.',

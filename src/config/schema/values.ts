@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { Secret } from '../secret.js'
 
-/** What the gateway needs to know about a key beside its type. */
+/** Properties of a key beside its type. */
 export interface KeyNote {
   /** The unit of a number, for people; a duration's (ms) need not be given. */
   readonly unit?: string
@@ -80,13 +80,13 @@ function inUnits(value: number): string {
 /** Any text of bounded length. */
 export const text = z.string({ error: 'must be a string' }).max(MAX_TEXT, `must have at most ${MAX_TEXT} characters`)
 
-/** Text that says something. */
+/** Text that is not empty. */
 export const someText = text.min(1, 'must not be empty')
 
 /** Text that, when empty, counts as not given. */
 export const optionalText = text.transform((value) => (value === '' ? undefined : value)).optional()
 
-/** A password, a token, or whatever else must not be printed. Empty: none. */
+/** A password, a token, or another value that must not be printed. Empty: none. */
 export const secret = text.transform((value) => new Secret(value))
 
 /** One of some words, in any case. */

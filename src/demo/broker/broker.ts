@@ -51,7 +51,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
   const sockets = new Set<Socket>()
   const topics = new Fanout(options.queueLimits ?? QUEUE_LIMITS, (topic) =>
-    log.warn('a subscriber fell too far behind and was disconnected', { topic }),
+    log.warn('subscriber fell behind; disconnected it', { topic }),
   )
   const server = createServer((socket) => {
     sockets.add(socket)

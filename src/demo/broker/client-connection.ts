@@ -125,7 +125,7 @@ function acceptPublishers(connection: Connection, topics: Topics, progress: () =
 
 const noSuchTopic: AmqpError = {
   condition: 'amqp:not-found',
-  description: 'this broker has topics only: an address is topic:// and a name',
+  description: 'this broker has topics only: write the address as topic://NAME',
 }
 
 const TOPIC_ADDRESS = /^topic:\/\/([\w.\-/]{1,255})$/

@@ -43,7 +43,7 @@ export class RevocationLog {
     const damaged = await opened.#read()
     if (damaged > 0) {
       await copyFile(file, `${file}.old`)
-      log.warn('lines of the revocation list could not be read; the file was copied', { lines: damaged })
+      log.warn('unreadable lines in the revocation list; copied the file to .old', { lines: damaged })
     }
     await opened.#rewrite()
     return opened
@@ -96,7 +96,7 @@ export class RevocationLog {
     this.#dropExpired()
     if (this.#lines > 2 * this.#entries.size + SPARE_LINES) {
       // What was asked for is on disk already: a longer file than needed is nobody's failure.
-      await this.#rewrite().catch((error) => this.#log.error('the revocation list could not be shortened', error))
+      await this.#rewrite().catch((error) => this.#log.error('compacting the revocation list failed', error))
     }
   }
 

@@ -23,7 +23,7 @@ export async function loadSigningKey(file: string, log: Logger): Promise<Signing
       return await signingKey(JSON.parse(text) as JWK)
     } catch (cause) {
       await rename(file, `${file}.old`)
-      log.error('the signing key was damaged and is replaced: tokens issued with it are no longer valid', cause)
+      log.error('damaged signing key replaced: tokens issued with it are no longer valid', cause)
     }
   }
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true })

@@ -164,10 +164,10 @@ t.test(
       ['x-throttling-tier: Gold', '', 8, /throttling/],
       ['', 'x-wso2-response-cache: { enabled: true }', 9, /cache/],
       ['', 'x-wso2-mutual-ssl: optional', 9, /mutual/],
-      ['', 'x-wso2-basepath: /x', 9, /x-wso2-basepath is not known/],
-      ['x-wso2-disable-securty: true', '', 8, /not known/],
+      ['', 'x-wso2-basepath: /x', 9, /x-wso2-basepath is unknown/],
+      ['x-wso2-disable-securty: true', '', 8, /unknown/],
       ['x-wso2-basePath: /x', '', 8, /no effect on an operation/],
-      ['', 'x-wso2-something-else: /x', 9, /not known/],
+      ['', 'x-wso2-something-else: /x', 9, /unknown/],
     ]
     for (const [operation, api, line, message] of cases) {
       const { warnings, apis } = await load(t, definition(operation, api))

@@ -22,9 +22,9 @@ t.test(
     const text = definition(open).replace('  /pet:', `  ${also}\n  /pet:`)
     const { notes, warnings } = await load(t, text)
     t.match(notes, [
-      { file: /api\.yaml$/, message: /^\/v2\/\{kind\} asks for less than \/v2\/PET: .* what both ask for/ },
+      { file: /api\.yaml$/, message: /^\/v2\/\{kind\} requires less than \/v2\/PET: .* requirements of both/ },
     ])
-    t.match(warnings, [{ file: /api\.yaml$/, message: /^\/v2\/pet asks for less than \/v2\/PET: .* may serve one/ }])
+    t.match(warnings, [{ file: /api\.yaml$/, message: /^\/v2\/pet requires less than \/v2\/PET: .* may confuse them/ }])
     t.same([notes.length, warnings.length], [1, 1])
     const strict = await load(t, `${text}x-mgw-strict-upstream: true\n`)
     t.same([...strict.notes, ...strict.warnings], [], 'not where the upstream is strict')
@@ -95,7 +95,7 @@ t.test('other APIs are told of, too', async (t) => {
     demandingApi('/admin', 'GET /users'),
     demandingApi('/b', 'open GET /*'),
   )
-  t.match(notes, [{ message: '/* asks for less than /admin/users' }])
+  t.match(notes, [{ message: '/* requires less than /admin/users' }])
   t.equal(notes.length, 1)
 })
 

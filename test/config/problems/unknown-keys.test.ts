@@ -17,7 +17,7 @@ t.test('an unknown key names the nearest known one', async (t) => {
   const cases: readonly [string, string, RegExp][] = [
     ['[listenerConfig]\nhtpPort = 1', 'listenerConfig.htpPort', /did you mean httpPort\?/],
     ['[listenerConfig]\nHTTPPORT = 1', 'listenerConfig.HTTPPORT', /did you mean httpPort\?/],
-    ['[listnerConfig]\nhttpPort = 1', 'listnerConfig', /not a table .*did you mean listenerConfig\?/],
+    ['[listnerConfig]\nhttpPort = 1', 'listnerConfig', /unknown table .*did you mean listenerConfig\?/],
     ['[tokenRevocationConfig.persistant]', 'tokenRevocationConfig.persistant', /did you mean persistent\?/],
     [
       '[tokenRevocationConfig.realtime]\njmsConnectionInitialContextFactory = "x"',
@@ -25,10 +25,10 @@ t.test('an unknown key names the nearest known one', async (t) => {
       /did you mean jmsConnectioninitialContextFactory\?/,
     ],
     ['[[jwtTokenConfig]]\nisuer = "x"', 'jwtTokenConfig[0].isuer', /in \[\[jwtTokenConfig\]\].*did you mean issuer\?/],
-    ['[logging]\nhtpPort = 1', 'logging.htpPort', /did you mean httpPort of \[listenerConfig\]\?/],
+    ['[logging]\nhtpPort = 1', 'logging.htpPort', /did you mean httpPort in \[listenerConfig\]\?/],
     ['[logging]\nxyzzyxyzzy = 1', 'logging.xyzzyxyzzy', /known here: level, format/],
-    ['[xyzzyxyzzy]\na = 1', 'xyzzyxyzzy', /not a table that this gateway knows/],
-    ['"a b\\n" = 1', '"a b\\n"', /not a key/],
+    ['[xyzzyxyzzy]\na = 1', 'xyzzyxyzzy', /unknown table/],
+    ['"a b\\n" = 1', '"a b\\n"', /unknown key/],
   ]
   for (const [text, path, expected] of cases) t.match(explanation(text, path), expected, text)
 })
@@ -50,8 +50,8 @@ password = "root"
   const home = (key: string) =>
     /^jms|Realtime/.test(key) ? '[tokenRevocationConfig.realtime]' : '[tokenRevocationConfig.persistent]'
   for (const key of pasted.match(/^\w+/gm) ?? []) {
-    const expected = `it belongs in ${home(key)}; write the header ${home(key)} above it`
-    t.match(explanation(pasted, key), `has no table header above it: ${expected}`)
+    const expected = `it belongs in ${home(key)}; add the header ${home(key)} above it`
+    t.match(explanation(pasted, key), `is outside its table: ${expected}`)
     t.match(explanation(`[logging]\n${pasted}`, `logging.${key}`), `does not belong in [logging]: ${expected}`)
   }
   t.match(explanation('useDefault = true', 'useDefault'), 'it belongs in [tokenRevocationConfig.persistent]')

@@ -86,6 +86,9 @@ t.test('invalid arguments: exit status 2, and nothing is revoked', async (t) => 
   t.match(await revoke(t, ['jti', '-c', nowhere]), { status: 2, output: /nothing was revoked/ })
   t.match(await revoke(t, ['-', '-c', w.configFile()], '\n'), { status: 2, output: /expected a token or a jti/ })
   t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', 'soon']), { status: 2, output: /--expires-at/ })
-  t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', '1000']), { status: 2, output: /in the future/ })
+  t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', '1000']), {
+    status: 2,
+    output: /in the future/,
+  })
   t.equal((await revoke(t, ['-c', w.configFile()])).status, 2)
 })

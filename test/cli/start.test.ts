@@ -29,10 +29,10 @@ t.test('files that are not what they should be', async (t) => {
   const { certFile, keyFile } = await ensureSelfSigned(directory, ['localhost'])
   const bad = join(directory, 'bad.pem')
   const cases: [title: string, config: string, file: string, remedy: RegExp][] = [
-    ['an issuer’s certificate', `${ADMIN}${LISTENERS}\n${issuer(`certFile = "${bad}"`)}`, bad, /make it anew/],
-    ['the trust store', `${ADMIN}${LISTENERS}\ntrustStorePath = "${bad}"`, bad, /make it anew/],
-    ['the key store', `${ADMIN}${LISTENERS}\nkeyStorePath = "${certFile}"`, certFile, /has the private key/],
-    ['a key for a certificate', `${ADMIN}${LISTENERS}\ntrustStorePath = "${keyFile}"`, keyFile, /has the certificate/],
+    ['an issuer’s certificate', `${ADMIN}${LISTENERS}\n${issuer(`certFile = "${bad}"`)}`, bad, /recreate it/],
+    ['the trust store', `${ADMIN}${LISTENERS}\ntrustStorePath = "${bad}"`, bad, /recreate it/],
+    ['the key store', `${ADMIN}${LISTENERS}\nkeyStorePath = "${certFile}"`, certFile, /with a private key/],
+    ['a key for a certificate', `${ADMIN}${LISTENERS}\ntrustStorePath = "${keyFile}"`, keyFile, /with the certificate/],
   ]
   for (const [title, config, file, remedy] of cases) {
     const { status, said } = await start(t, directory, config)
@@ -54,7 +54,7 @@ t.test('an alias', async (t) => {
   const byAlias = issuer('certificateAlias = "wso2apim"')
   const none = await start(t, directory, `${ADMIN}${LISTENERS}\n${byAlias}`)
   t.equal(none.status, 2)
-  t.match(none.said, /jwtTokenConfig\[0\]\.certificateAlias: .* there is none; set listenerConfig\.trustStorePath/)
+  t.match(none.said, /jwtTokenConfig\[0\]\.certificateAlias: .* is not set; set listenerConfig\.trustStorePath/)
 
   t.test('that the trust store does not have', { skip: missing('openssl') }, async (t) => {
     const { cert, key } = await opensslKey(directory, 'sts', ['rsa:2048'])

@@ -200,6 +200,6 @@ test('a port in use is an error with its code', async (t) => {
   const { port } = await broker(t)
   await t.rejects(startBroker({ port, username: 'a', password: new Secret('b') }), {
     code: 'ERR_DEMO_PORT_IN_USE',
-    message: new RegExp(`Port ${port}`),
+    message: new RegExp(`port ${port}`),
   })
 })

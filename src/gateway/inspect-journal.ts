@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.js'
-import { accept, type Damage, Loading, readSnapshot } from '../journal/index.js'
+import { acceptDamage, type Damage, Loading, readJournal } from '../journal/index.js'
 import { RevocationList } from '../revocation/index.js'
 import { sourcesIdentity } from '../sources/index.js'
 import type { Fingerprinter } from '../token/index.js'
@@ -19,7 +19,7 @@ export async function inspectJournal(config: Config): Promise<InspectedJournal> 
   const { timestampSkew } = config.server
   const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, timestampSkew, retention })
   const loading = new Loading({ now: Date.now(), sources: sourcesIdentity(config) }, listOf)
-  const { damages } = await readSnapshot(journal.path, loading)
+  const { damages } = await readJournal(journal.path, loading)
   return { path: journal.path, ...loading.into.list.size, damages }
 }
 
@@ -27,6 +27,6 @@ export async function inspectJournal(config: Config): Promise<InspectedJournal> 
 export async function acceptDamagedJournal(config: Config, id: string): Promise<boolean> {
   const { path, damages } = await inspectJournal(config)
   if (!damages.some((damage) => damage.id === id)) return false
-  await accept(path, id)
+  await acceptDamage(path, id)
   return true
 }

@@ -25,12 +25,12 @@ export async function openRevocations(config: Config, logging: Logging): Promise
   const opened = await openStore(config, logging, (server, date) => holder.clock?.witness(server, date))
   const store = opened?.store
 
-  const { journal, list, fingerprints, inStepAt, notes } = await openList(
+  const { journal, list, fingerprints, inSyncAt, notes } = await openList(
     config,
     logger,
     () => holder.clock?.retained ?? Date.now(),
   )
-  const trustedClock = new TrustedClock(systemClock, readTimeBounds(notes?.get(CLOCK_NOTE)), inStepAt)
+  const trustedClock = new TrustedClock(systemClock, readTimeBounds(notes?.get(CLOCK_NOTE)), inSyncAt)
   holder.clock = trustedClock
   const position = notes?.get(STORE_POSITION)
   const sources = sourcesIdentity(config)
@@ -49,26 +49,26 @@ export async function openRevocations(config: Config, logging: Logging): Promise
     target: {
       apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
       inSync(at, position) {
-        journal?.inStep(at)
+        journal?.inSync(at)
         if (position !== undefined) journal?.note(STORE_POSITION, position)
       },
       // Written after the listing's entries, and only if all of them are in the file.
       listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
-      complete: () => journal?.listed(),
+      complete: () => journal?.damages.listed(),
     },
     ...(lastListing === undefined ? {} : { lastListing }),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
     refreshInterval: settings.persistent.refreshInterval,
-    ...(inStepAt === undefined || Date.now() - inStepAt > settings.journal.maxAge ? {} : { journalInSyncAt: inStepAt }),
-    isJournalRecent: () => inStepAt !== undefined && trustedClock.notBefore - inStepAt <= settings.journal.maxAge,
+    ...(inSyncAt === undefined || Date.now() - inSyncAt > settings.journal.maxAge ? {} : { journalInSyncAt: inSyncAt }),
+    isJournalRecent: () => inSyncAt !== undefined && trustedClock.notBefore - inSyncAt <= settings.journal.maxAge,
     ...(position === undefined ? {} : { journalPosition: position }),
     serveWhileListing: settings.persistent.serveWhileListing,
     journalLoss: () => lossOf(journal),
     logger,
   })
-  journal?.onDamage(() => synchronizer.journalChanged())
+  journal?.damages.onChange(() => synchronizer.journalChanged())
   return new Revocations({
     list,
     fingerprints,
@@ -99,7 +99,7 @@ function storedIn(journal: Journal | undefined, topic: RealtimeSource): Realtime
 
 /** Why the journal cannot stand in for the list, and what an operator can do about it, for people. */
 function lossOf(journal: Journal | undefined): string | undefined {
-  const [damage, ...others] = journal?.damages ?? []
+  const [damage, ...others] = journal?.damages.all ?? []
   if (damage === undefined) return undefined
   const { id, reason } = damage
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`
@@ -115,7 +115,7 @@ async function openList(config: Config, logger: Logger, retained: () => number) 
     new RevocationList({ fingerprints, timestampSkew, retention, retained })
   if (!settings.enable) {
     const fingerprints = Fingerprinter.random()
-    return { journal: undefined, list: listOf(fingerprints), fingerprints, inStepAt: undefined, notes: undefined }
+    return { journal: undefined, list: listOf(fingerprints), fingerprints, inSyncAt: undefined, notes: undefined }
   }
   const opened = await openJournal({
     path: settings.path,

@@ -1,29 +1,38 @@
+import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { type Entry, encodeEntries } from '../revocation/index.js'
 import { SEED_BYTES } from '../token/index.js'
+
+/** The bytes of a journal's file, as docs/journal.md describes them. No I/O. */
 
 const NAME = Buffer.from('MGWJRNL', 'latin1')
 export const VERSION = 2
-/** The file's first bytes. docs/journal.md describes all of it. */
+/** The file's first bytes. */
 const MAGIC = Buffer.concat([NAME, Buffer.of(VERSION)])
 /** Magic, the fingerprints' seed, the checksum of both. */
 export const HEADER_BYTES = MAGIC.length + SEED_BYTES + 4
 /** Kind, length of the payload, checksum of both, checksum of the payload. */
 const BLOCK_HEADER_BYTES = 1 + 4 + 4 + 4
 const LENGTH = 1
-/** Of its own: a length that is damaged must not pass for the one of a block that was cut short. */
+/** Covers kind and length alone: a damaged length must not look like a block that was cut short. */
 const HEAD_CHECKSUM = 5
 const PAYLOAD_CHECKSUM = 9
-/** No block is written larger; a length above it is damage, and is not believed. */
+/** No block is written larger; a length above it is damage. */
 export const MAX_PAYLOAD = 1 << 20
+/** Entries per `token` or `rule` block. */
+const ENTRIES_PER_BLOCK = 4_096
+/** A time, and {@link sourcesName}. */
+const MARK_BYTES = 16
+const SOURCES_NAME_BYTES = 8
 
 /** What a block holds. The numbers are part of the format. */
-export const BLOCK = { token: 1, rule: 2, inStep: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
+export const BLOCK = { token: 1, rule: 2, inSync: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
 export type BlockKind = keyof typeof BLOCK
 
 export interface Block {
-  /** `undefined`: whole, but of a newer version. */
+  /** `undefined`: a kind that only a newer version knows. */
   readonly kind: BlockKind | undefined
-  /** The kind's number in the file. */
+  /** Its kind's number in the file. */
   readonly number: number
   readonly payload: Buffer
 }
@@ -35,17 +44,13 @@ export function encodeHeader(seed: Buffer): Buffer {
   return Buffer.concat([head, checksum(head)])
 }
 
-/** What a file's first bytes say. */
+/** What a file's first bytes say. `repaired`: one bit had flipped. */
 export type Header =
-  | {
-      readonly state: 'read'
-      readonly seed: Buffer /** One bit was not as it was written. */
-      readonly repaired: boolean
-    }
+  | { readonly state: 'read'; readonly seed: Buffer; readonly repaired: boolean }
   | { readonly state: 'version'; readonly version: number }
   | { readonly state: 'damaged' }
 
-/** A header in which one bit has flipped is read as it was written: the checksum leaves no doubt which one. */
+/** Reads a header; a single flipped bit is repaired, because the checksum leaves no doubt which one it is. */
 export function decodeHeader(header: Buffer): Header {
   if (header.length < HEADER_BYTES) return { state: 'damaged' }
   const seed = seedOf(header)
@@ -78,9 +83,9 @@ export function encodeBlock(kind: BlockKind, payload: Uint8Array): Buffer {
   return encodeNumbered(BLOCK[kind], payload)
 }
 
-/** As {@link encodeBlock}, for a block whose kind may be a newer version's. */
+/** As {@link encodeBlock}, for a kind that only a newer version may know. */
 export function encodeNumbered(number: number, payload: Uint8Array): Buffer {
-  if (payload.length > MAX_PAYLOAD) throw new RangeError('a block of the journal is too large')
+  if (payload.length > MAX_PAYLOAD) throw new RangeError('journal block too large')
   const block = Buffer.alloc(BLOCK_HEADER_BYTES + payload.length)
   block.writeUInt8(number, 0)
   block.writeUInt32LE(payload.length, LENGTH)
@@ -91,10 +96,10 @@ export function encodeNumbered(number: number, payload: Uint8Array): Buffer {
 }
 
 /**
- * Reads the block that begins at `at`.
+ * Reads the block at `at`.
  *
- * @returns the block, unless its payload is damaged, and where the next one begins; `'more'` if `bytes` end before it
- *   does; `'damaged'` if no block begins there
+ * @returns the block, `undefined` if its payload is damaged, and where the next one begins; `'more'` if `bytes` end within
+ *   it; `'damaged'` if no block begins there
  */
 export function decodeBlock(bytes: Buffer, at: number): { block: Block | undefined; end: number } | 'more' | 'damaged' {
   if (bytes.length - at < BLOCK_HEADER_BYTES) return 'more'
@@ -107,7 +112,7 @@ export function decodeBlock(bytes: Buffer, at: number): { block: Block | undefin
   return { block: { kind: KIND_OF.get(number), number, payload: Buffer.from(payload) }, end }
 }
 
-/** Where the first block at `at` or later begins, if its head is whole; else where to look on when more has been read. */
+/** Where the first block with an intact head begins, at `at` or later; without one, where to continue once more is read. */
 export function findBlock(bytes: Buffer, at: number): number {
   const last = bytes.length - BLOCK_HEADER_BYTES
   let from = at
@@ -115,8 +120,45 @@ export function findBlock(bytes: Buffer, at: number): number {
   return from
 }
 
+/** The blocks of entries, in their order within tokens and within rules. */
+export function entryBlocks(entries: readonly Entry[]): Buffer[] {
+  return (['token', 'rule'] as const).flatMap((kind) => {
+    const ofKind = entries.filter((entry) => entry.kind === kind)
+    const blocks: Buffer[] = []
+    for (let at = 0; at < ofKind.length; at += ENTRIES_PER_BLOCK) {
+      blocks.push(encodeBlock(kind, encodeEntries(kind, ofKind.slice(at, at + ENTRIES_PER_BLOCK)).bytes))
+    }
+    return blocks
+  })
+}
+
+/** States that at `at` (epoch ms) the list held all that the sources of this name knew. */
+export interface InSyncMark {
+  readonly at: number
+  /** {@link sourcesName} */
+  readonly sources: Buffer
+}
+
+/** What marks call a set of sources, in a file with this seed. */
+export function sourcesName(seed: Buffer, sources: string): Buffer {
+  return createHash('sha256').update(seed).update(sources).digest().subarray(0, SOURCES_NAME_BYTES)
+}
+
+/** The block of a mark. It must follow all entries of its moment: a file that ends before some of them ends before it, too. */
+export function markBlock(mark: InSyncMark): Buffer {
+  const payload = Buffer.alloc(MARK_BYTES)
+  payload.writeDoubleLE(mark.at)
+  mark.sources.copy(payload, 8)
+  return encodeBlock('inSync', payload)
+}
+
+/** The mark in a block's payload; `undefined` if it cannot be read. */
+export function readMark(payload: Buffer): InSyncMark | undefined {
+  return payload.length === MARK_BYTES ? { at: payload.readDoubleLE(), sources: payload.subarray(8) } : undefined
+}
+
 function beginsBlock(bytes: Buffer, at: number): boolean {
-  // What most bytes are not is looked at first: a search asks at each of them.
+  // The cheap checks come first: a search asks at every byte.
   if (bytes[at + LENGTH + 3] !== 0 || bytes[at] === 0) return false
   if (bytes.readUInt32LE(at + LENGTH) > MAX_PAYLOAD) return false
   return bytes.readUInt32LE(at + HEAD_CHECKSUM) === crc32(bytes.subarray(at, at + HEAD_CHECKSUM))

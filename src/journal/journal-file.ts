@@ -1,29 +1,36 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
+import type { SourceNames } from '../revocation/index.js'
+import { BlockReader, type ByteRange } from './block-reader.js'
 import { encodeBlock, encodeHeader, encodeNumbered } from './format.js'
+import { fsync, writeAt } from './fsync.js'
 import { type Extent, GENERATION_BYTES } from './length-record.js'
-import { piecesOf, type UnknownBlocks } from './read.js'
 
-/** A file that grows by whole blocks: what was cut short is written over by the next attempt. */
+/** The part of a file that holds all its blocks of kinds that only a newer version knows, and how many they are. */
+export interface UnknownBlocks extends ByteRange {
+  readonly count: number
+}
+
+/** A journal's file: grows by whole blocks, and overwrites a block that a failed write left incomplete. */
 export class JournalFile {
   readonly #handle: FileHandle
   #bytes: number
   /** How many names of sources it holds. */
-  sources = 0
-  /** They are kept. */
-  unknown: UnknownBlocks | undefined
-
-  /** Its own, so that no other file passes for it; an older version's has {@link NO_GENERATION}. */
+  #sources = 0
+  /** A newer version's blocks: a compaction copies them. */
+  #unknown: UnknownBlocks | undefined
+  /** Tells this file from every other; an older version's has {@link NO_GENERATION}. */
   readonly generation: Buffer
 
   /** @param bytes up to the end of the last whole block */
-  constructor(handle: FileHandle, bytes: number, generation: Buffer) {
+  constructor(handle: FileHandle, bytes: number, generation: Buffer, unknown?: UnknownBlocks) {
     this.#handle = handle
     this.#bytes = bytes
+    this.#unknown = unknown
     this.generation = generation
   }
 
-  /** Makes a file that begins as a journal does, or empties the one that is there. */
+  /** Creates a file that holds a header and its generation; empties one that exists. */
   static async create(path: string, seed: Buffer): Promise<JournalFile> {
     const file = new JournalFile(await open(path, 'w+', 0o600), 0, randomBytes(GENERATION_BYTES))
     try {
@@ -35,7 +42,7 @@ export class JournalFile {
     }
   }
 
-  /** How much of it is on disk for certain, once it has been synced. */
+  /** How much of it is durable once it has been synced. */
   get extent(): Extent {
     return { generation: this.generation, length: this.#bytes }
   }
@@ -45,35 +52,39 @@ export class JournalFile {
   }
 
   get unknownBytes(): number {
-    return this.unknown === undefined ? 0 : this.unknown.to - this.unknown.from
+    return this.#unknown === undefined ? 0 : this.#unknown.to - this.#unknown.from
   }
 
-  /** Hands the blocks of a kind that this version does not know on, as they stand in the file, one after the other. */
+  /** The block of the sources' names, if there are new ones. It must precede the entries that refer to them by number. */
+  sourceBlocks({ all }: SourceNames): Buffer[] {
+    if (all.length === this.#sources) return []
+    this.#sources = all.length
+    return [encodeBlock('sources', Buffer.from(JSON.stringify(all)))]
+  }
+
+  /** Appends this file's blocks of unknown kinds to another one, unchanged and in their order. */
   async copyUnknown(to: JournalFile): Promise<void> {
-    if (this.unknown === undefined) return
+    if (this.#unknown === undefined) return
     const from = to.bytes
     let count = 0
-    for await (const { block } of piecesOf(this.#handle, this.unknown)) {
-      if (block === undefined || block.kind !== undefined) continue
+    for await (const { block } of new BlockReader(this.#unknown.from).blocksOf(this.#handle, this.#unknown.to)) {
+      if (block.kind !== undefined) continue
       await to.append(encodeNumbered(block.number, block.payload))
       count++
     }
-    if (count < this.unknown.count) throw new Error('blocks of a newer version can no longer be read')
-    to.unknown = { from, to: to.bytes, count }
+    if (count < this.#unknown.count) throw new Error('cannot read blocks that a newer version wrote')
+    to.#unknown = { from, to: to.bytes, count }
   }
 
-  /** Writes after the last whole block. If that fails the file counts as it was, and the same may be tried again. */
+  /** Writes after the last whole block. If that fails the file counts as before, and the same may be tried again. */
   async append(bytes: Uint8Array): Promise<void> {
-    let written = 0
-    while (written < bytes.length) {
-      written += (await this.#handle.write(bytes, written, bytes.length - written, this.#bytes + written)).bytesWritten
-    }
+    await writeAt(this.#handle, bytes, this.#bytes)
     this.#bytes += bytes.length
   }
 
-  /** Brings to the disk what was appended. */
-  sync(): Promise<void> {
-    return this.#handle.datasync()
+  /** Resolves when all that was appended is durable. */
+  async sync(): Promise<void> {
+    await fsync(this.#handle)
   }
 
   async close(): Promise<void> {

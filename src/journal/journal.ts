@@ -1,22 +1,23 @@
-import { describeError, type Logger } from '../logging/index.js'
+import type { Logger } from '../logging/index.js'
 import type { Entry, JSONValue, RevocationList } from '../revocation/index.js'
-import { entryBlocks, type InStepMark, inStepBlocks, markName, sourceBlocks } from './blocks.js'
-import { DAMAGE_NOTE, type Damage, noteOf } from './damage.js'
+import { DAMAGE_NOTE, type Damage, noteOf, UnresolvedDamages } from './damage.js'
+import { entryBlocks, type InSyncMark, markBlock, sourcesName } from './format.js'
 import { Notes } from './notes.js'
 import { type PendingPut, PendingPuts } from './pending.js'
-import { JournalWriter, type OwnedJournal } from './writer.js'
+import { WriteLoop } from './write-loop.js'
+import { JournalWriter, type WritableJournal } from './writer.js'
 
 /** How long entries wait for others to be written with them, ms. */
 const BATCH_DELAY = 10
-/** Entries that wait beyond this are dropped: the list has them, and the file is written anew from it. */
+/** Beyond that many, waiting entries are dropped: the list has them, and a compaction writes them from there. */
 const MAX_WAITING = 200_000
-/** Milliseconds until what could not be written is tried again. */
+/** Milliseconds between a failed write and the next attempt. */
 const RETRY_DELAY = 1_000
-/** How long {@link Journal.close} waits for a file that is being written anew, ms. */
+/** How long {@link Journal.close} waits for a compaction, ms. */
 const CLOSE_PATIENCE = 2_000
-const CLOSED = 'the journal has been closed'
+const CLOSED = 'journal closed'
 
-/** How the journal stands, for people. */
+/** The journal's state, for people. */
 export interface JournalStatus {
   readonly enabled: true
   readonly path: string
@@ -25,9 +26,9 @@ export interface JournalStatus {
   readonly owned: boolean
   /** Entries that are not on disk yet. */
   readonly waiting: number
-  /** Why the last attempt to write failed, while it does. */
+  /** Why the last write failed, until one succeeds. */
   readonly error?: string
-  /** What has been lost, and neither been listed since nor accepted. */
+  /** What was lost, and has been neither listed since nor accepted. */
   readonly damage?: readonly Damage[]
 }
 
@@ -40,54 +41,58 @@ export interface JournalParts {
   readonly logger: Logger
   /** {@link OpenJournalOptions.sources} */
   readonly sources: string
-  readonly inStepAt: number | undefined
-  /** What it was read without. */
+  readonly inSyncAt: number | undefined
   readonly damages?: readonly Damage[]
-  /** Called when it has been closed: gives up what it was opened with. */
+  /** Called once the journal has been closed: releases its lock. */
   readonly release: () => Promise<void>
 }
 
 /**
- * Keeps the list on disk: appends each change, in batches that are on disk within 50 ms, and writes the file anew, beside
- * that, when most of it has expired. A file system that fails is reported and tried again; the gateway goes on. Until the
- * file is {@link own}ed, nothing is written, and {@link flush} rejects.
+ * Keeps the list on disk: appends each change, in batches that are durable within 50 ms, and compacts the file, beside that,
+ * when most of it has expired. A file system that fails is logged and tried again; the gateway continues. Until
+ * {@link own} is called, nothing is written, and {@link flush} rejects.
  */
 export class Journal {
+  /** With any, the journal does not make the list known. */
+  readonly damages: UnresolvedDamages
   readonly #path: string
-  readonly #list: RevocationList
   readonly #pending: PendingPuts
   readonly #notes: Notes
   readonly #logger: Logger
   readonly #release: () => Promise<void>
   readonly #writer: JournalWriter
+  readonly #loop: WriteLoop
   #waiting: Entry[] = []
-  /** What its marks call the sources that there are now. */
-  readonly #markName: Buffer
-  #mark: InStepMark | undefined
-  #markWritten = true
-  #markTaken: InStepMark | undefined
-  #damages: readonly Damage[]
-  readonly #accepted = new Set<string>()
-  #isListed = false
-  readonly #damageListeners = new Set<() => void>()
-  #notOwned: string | undefined = 'it has not been opened yet'
-  #error: string | undefined
-  #closed = false
-  #timer: NodeJS.Timeout | undefined
-  #writing: Promise<void> | undefined
+  readonly #sourcesName: Buffer
+  #mark: InSyncMark | undefined
+  #isMarkWritten = true
+  /** The last mark all of whose entries have been taken for writing. */
+  #takenMark: InSyncMark | undefined
+  #notOwned: string | undefined = 'not opened yet'
+  #closing: Promise<void> | undefined
+  #isClosed = false
 
   constructor(parts: JournalParts) {
-    const { path, seed, list, pending, notes, logger, sources, inStepAt, damages = [], release } = parts
+    const { path, seed, list, pending, notes, logger, sources, inSyncAt, damages = [], release } = parts
     this.#path = path
-    this.#list = list
     this.#pending = pending ?? new PendingPuts()
     this.#logger = logger
     this.#notes = new Notes(notes)
-    this.#markName = markName(seed, sources)
-    this.#mark = inStepAt === undefined ? undefined : { at: inStepAt, of: this.#markName }
-    this.#markTaken = this.#mark
-    this.#damages = damages
+    this.#sourcesName = sourcesName(seed, sources)
+    this.#mark = inSyncAt === undefined ? undefined : { at: inSyncAt, sources: this.#sourcesName }
+    this.#takenMark = this.#mark
+    this.damages = new UnresolvedDamages(damages)
+    this.damages.onChange((open) => this.#noteDamages(open))
     this.#release = release
+    this.#loop = new WriteLoop({
+      write: () => this.#write(),
+      written: () => {
+        if (this.#hasWaiting()) this.#schedule(BATCH_DELAY)
+      },
+      logger,
+      lines: { failed: 'journal write failed; retrying', recovered: 'journal writes recovered' },
+      retryDelay: RETRY_DELAY,
+    })
     this.#writer = new JournalWriter({
       path,
       seed,
@@ -95,85 +100,53 @@ export class Journal {
       pending: this.#pending,
       notes: this.#notes,
       logger,
-      mark: () => this.#markTaken,
-      wake: () => this.#schedule(0),
-      failed: (error) => this.#failed(error),
+      mark: () => this.#takenMark,
+      compacted: () => this.#schedule(0),
+      failed: (error) => this.#loop.failed(error),
     })
   }
 
-  /** Writes to this from now on, first of all what has waited. */
-  own(owned: OwnedJournal): void {
+  /** Writes to this file from now on, beginning with what has waited; releases it if the journal is closed already. */
+  async own(files: WritableJournal): Promise<void> {
+    this.#writer.own(files)
+    if (this.#isClosed) return this.#writer.close()
     this.#notOwned = undefined
-    this.#writer.own(owned)
     this.#schedule(0)
   }
 
-  /** Says why it can't be owned yet, for people. */
+  /** Says why it cannot be written yet, for people. */
   set notOwned(reason: string) {
     this.#notOwned = reason
   }
 
-  /** Notes a change of the list. */
+  /** Appends a change of the list. */
   append(entry: Entry): void {
-    if (this.#closed) return
+    if (this.#isClosed) return
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting = []
-      this.#writer.dropped()
+      this.#writer.markIncomplete()
     }
     this.#waiting.push(entry)
     this.#schedule(BATCH_DELAY)
   }
 
-  /** Notes that the list held, at `at` (epoch ms), all that its sources knew. */
-  inStep(at: number): void {
-    if (this.#closed) return
-    this.#mark = { at, of: this.#markName }
-    this.#markWritten = false
+  /** Records that at `at` (epoch ms) the list held all that its sources knew. */
+  inSync(at: number): void {
+    if (this.#isClosed) return
+    this.#mark = { at, sources: this.#sourcesName }
+    this.#isMarkWritten = false
     this.#schedule(BATCH_DELAY)
   }
 
   /**
    * Keeps a value under a name, over restarts: {@link OpenedJournal.notes}. The last one of a name counts. It is written
-   * after everything that was appended before it, and only to a file that holds all of that: whoever notes how far it has
-   * read something reads on from there. Throws a RangeError above 64 KiB, or beyond 64 names.
+   * after everything that was appended before it, and only to a file that holds all of that: a note of how far a source was
+   * read never runs ahead of the entries. Throws a RangeError above 64 KiB, or beyond 64 names.
    */
   note(name: string, value: JSONValue): void {
-    if (this.#closed) return
+    if (this.#isClosed) return
     this.#notes.set(name, value)
     this.#schedule(BATCH_DELAY)
-  }
-
-  /** What was lost from the journal and neither been listed since nor accepted: with any, it does not say what is revoked. */
-  get damages(): readonly Damage[] {
-    return this.#damages
-  }
-
-  /** Calls `listener` whenever {@link damages} have changed. */
-  onDamage(listener: () => void): void {
-    this.#damageListeners.add(listener)
-  }
-
-  /** A file was read, and lacks this. */
-  lacks(damages: readonly Damage[]): void {
-    const open = this.#isListed ? [] : damages.filter(({ id }) => id === undefined || !this.#accepted.has(id))
-    if (JSON.stringify(open) === JSON.stringify(this.#damages)) return
-    this.#damages = open
-    // A new file says from the beginning what it lacks, but not before it holds what has been listed that it lacks nothing.
-    if (open.length > 0) this.#notes.assert(DAMAGE_NOTE, noteOf(open))
-    this.note(DAMAGE_NOTE, noteOf(open))
-    for (const listener of this.#damageListeners) listener()
-  }
-
-  /** An operator accepts these losses, by their ids; those of other files go on to count. */
-  accept(ids: readonly string[]): void {
-    for (const id of ids) this.#accepted.add(id)
-    this.lacks(this.#damages)
-  }
-
-  /** A store was listed: what was lost is known again. */
-  listed(): void {
-    this.#isListed = true
-    this.lacks([])
   }
 
   /** The revocations that an older version kept here for a store. */
@@ -181,32 +154,30 @@ export class Journal {
     return this.#pending.all
   }
 
-  /** The store has it, or nobody needs it any more. */
+  /** The store has it, or it is no longer needed. */
   putDone({ number }: PendingPut): void {
-    if (this.#closed) return
-    if (this.#pending.done(number)) this.#writer.dropped()
+    if (this.#isClosed) return
+    if (this.#pending.done(number)) this.#writer.markIncomplete()
     this.#schedule(BATCH_DELAY)
   }
 
-  /** Resolves when all that was appended is on disk; rejects if it cannot be brought there now. */
+  /** Resolves when all that was appended is durable; rejects if that fails now. */
   async flush(): Promise<void> {
-    // What came later was not taken, and nothing may be written any more to what may be another process's by now.
-    if (this.#closed) throw new Error(CLOSED)
-    await this.#writing
-    await this.#write()
-    const why = this.#notOwned ?? this.#error ?? (this.#closed && this.#waiting.length > 0 ? CLOSED : undefined)
-    if (why !== undefined) throw new Error(`the journal cannot be written: ${why}`)
-    if (this.#writer.isIncomplete) {
-      throw new Error('the journal is being written anew: more came at once than waits for it')
-    }
+    // What was appended after the close was dropped, and the file may belong to another process by now.
+    if (this.#isClosed) throw new Error(CLOSED)
+    await this.#loop.flush()
+    const isLate = this.#isClosed && this.#waiting.length > 0
+    const reason = this.#notOwned ?? this.#loop.error ?? (isLate ? CLOSED : undefined)
+    if (reason !== undefined) throw new Error(`journal not writable: ${reason}`)
+    if (this.#writer.isIncomplete) throw new Error('journal compaction pending: too many revocations arrived at once')
   }
 
   get isClosed(): boolean {
-    return this.#closed
+    return this.#isClosed
   }
 
   status(): JournalStatus {
-    const error = this.#notOwned ?? this.#error
+    const error = this.#notOwned ?? this.#loop.error
     return {
       enabled: true,
       path: this.#path,
@@ -214,82 +185,61 @@ export class Journal {
       owned: this.#notOwned === undefined,
       waiting: this.#waiting.length,
       ...(error === undefined ? {} : { error }),
-      ...(this.#damages.length === 0 ? {} : { damage: this.#damages }),
+      ...(this.damages.all.length === 0 ? {} : { damage: this.damages.all }),
     }
   }
 
-  /** Writes what waits, and gives the file up. */
-  async close(): Promise<void> {
+  /** Writes what waits, and releases the file. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     await this.flush().catch((error) => {
       if (this.#hasWaiting()) this.#logger.error('journal closed with unwritten entries', error)
     })
-    if (await this.#writer.isWrittenWithin(CLOSE_PATIENCE)) await this.#write()
-    if (!this.#writer.isBroken && this.#hasWaiting()) await this.#write() // what had to wait for the new file
-    this.#closed = true
-    clearTimeout(this.#timer)
-    await this.#writing
+    if (await this.#writer.awaitCompaction(CLOSE_PATIENCE)) await this.#loop.flush()
+    if (!this.#writer.isBroken && this.#hasWaiting()) await this.#loop.flush() // what had to wait for the new file
+    this.#isClosed = true
+    await this.#loop.stop()
     await this.#writer.close()
     await this.#release()
   }
 
   #schedule(delay: number): void {
-    if (this.#timer !== undefined || this.#closed || this.#notOwned !== undefined) return
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      void this.#write()
-    }, delay)
-    this.#timer.unref()
-  }
-
-  /** One write at a time; what comes meanwhile makes the next. Never rejects. */
-  #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined
-      if (this.#error === undefined && this.#hasWaiting()) this.#schedule(BATCH_DELAY)
-    })
-    return this.#writing
+    if (this.#notOwned === undefined) this.#loop.schedule(delay)
   }
 
   #hasWaiting(): boolean {
     const hasNotes = this.#notes.isWaiting && !this.#writer.isIncomplete
-    return this.#waiting.length > 0 || !this.#markWritten || this.#pending.hasUnwritten || hasNotes
+    return this.#waiting.length > 0 || !this.#isMarkWritten || this.#pending.hasUnwritten || hasNotes
   }
 
-  async #writeAll(): Promise<void> {
-    if (this.#notOwned !== undefined || this.#closed) return
-    try {
-      await this.#writer.mend()
-      if (this.#hasWaiting()) await this.#writeBatch()
-      await this.#writer.advance()
-      if (this.#error !== undefined) this.#logger.info('journal writes recovered')
-      this.#error = undefined
-    } catch (error) {
-      this.#failed(error)
+  async #write(): Promise<void> {
+    if (this.#notOwned !== undefined) return
+    await this.#writer.recover()
+    if (this.#hasWaiting()) {
+      const entries = this.#waiting
+      this.#waiting = []
+      const facts = Buffer.concat([...entryBlocks(entries), ...this.#pending.takeUnwritten()])
+      await this.#writer.append(facts, Buffer.concat(this.#takeMarks()))
     }
+    await this.#writer.compactIfDue()
   }
 
-  #failed(error: unknown): void {
-    if (this.#error === undefined) this.#logger.error('the journal cannot be written; trying again', error)
-    this.#error = describeError(error)
-    this.#schedule(RETRY_DELAY)
-  }
-
-  #writeBatch(): Promise<void> {
-    const file = this.#writer.file
-    if (file === undefined) throw new TypeError('a journal is mended before it is appended to')
-    const entries = this.#waiting
-    this.#waiting = []
-    const puts = this.#pending.takeUnwritten()
-    const facts = Buffer.concat([...sourceBlocks(this.#list.sources, file), ...entryBlocks(entries), ...puts])
-    return this.#writer.append(facts, Buffer.concat(this.#takeMarks()))
-  }
-
-  /** A file that lacks what was dropped holds less than a mark or a note would say: notes wait for a whole one. */
+  /** An incomplete file holds less than a mark or a note would say: notes wait for a complete one. */
   #takeMarks(): Buffer[] {
     const { isIncomplete } = this.#writer
-    const marks = this.#markWritten || isIncomplete ? [] : inStepBlocks(this.#mark)
-    this.#markWritten = true
-    this.#markTaken = this.#mark
-    return isIncomplete ? marks : [...marks, ...this.#notes.takeWaiting()]
+    const mark = this.#isMarkWritten || isIncomplete ? undefined : this.#mark
+    this.#isMarkWritten = true
+    this.#takenMark = this.#mark
+    return isIncomplete ? [] : [...(mark === undefined ? [] : [markBlock(mark)]), ...this.#notes.takeWaiting()]
+  }
+
+  #noteDamages(open: readonly Damage[]): void {
+    // A new file names its damages from the start; that there are none, not before it holds what was listed.
+    if (open.length > 0) this.#notes.assert(DAMAGE_NOTE, noteOf(open))
+    this.note(DAMAGE_NOTE, noteOf(open))
   }
 }

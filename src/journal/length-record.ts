@@ -3,19 +3,19 @@ import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { hasCode } from '../error-code.js'
 import { SEED_BYTES } from '../token/index.js'
-import { syncDirectoryOf } from './sync-directory.js'
+import { fsync, fsyncDirectoryOf, writeAt } from './fsync.js'
 
-/** A file that was, or is about to be, in the journal's place, and how many of its bytes are on disk for certain. */
+/** A file that was, or will be, in the journal's place, and how many of its bytes are durable. */
 export interface Extent {
   /** {@link GENERATION_BYTES}; {@link NO_GENERATION} for a file of an older version. */
   readonly generation: Buffer
   readonly length: number
 }
 
-/** What the length record says. While one file takes another's place it names both. */
+/** What the length record says. While one file replaces another it names both. */
 export interface Extents {
   readonly seed: Buffer
-  /** `undefined`: no file has ever been in place. */
+  /** `undefined`: no file has been in place yet. */
   readonly current: Extent | undefined
   readonly next: Extent | undefined
 }
@@ -24,7 +24,7 @@ export interface Extents {
 export type FoundExtents = Extents | 'absent' | 'unreadable'
 
 export const GENERATION_BYTES = 8
-/** Stands for a file that says no generation: an older version's. */
+/** Stands for a file without a generation: an older version's. */
 export const NO_GENERATION = Buffer.alloc(GENERATION_BYTES, 0xff)
 const NONE = Buffer.alloc(GENERATION_BYTES)
 
@@ -35,22 +35,22 @@ const CURRENT = SEED + SEED_BYTES
 const NEXT = CURRENT + GENERATION_BYTES + 8
 const CHECKSUM = NEXT + GENERATION_BYTES + 8
 const SLOT_BYTES = CHECKSUM + 4
-/** The slots' distance: a sector that is torn while one is written spoils that one alone. */
+/** Far enough that a torn sector spoils one slot alone. */
 const SLOT_DISTANCE = 4_096
 const FILE_BYTES = SLOT_DISTANCE + SLOT_BYTES
 
 export const lengthRecordOf = (journal: string) => `${journal}.length`
 
-/** Reads a journal's record. Throws the file system's error, but for one that says that there is none. */
+/** Reads a journal's length record. Throws the file system's error, unless it is that there is none. */
 export async function readExtents(journal: string): Promise<FoundExtents> {
   const bytes = await bytesOf(journal)
   return bytes === undefined ? 'absent' : (latest(bytes)?.extents ?? 'unreadable')
 }
 
 /**
- * The record that tells a journal that is shorter than it was, or another one, from the one that was written: in a file
- * beside it, with two slots that are written in turn, in place, so that it needs no room on a full disk and survives a
- * crash at any moment. It is written after what it speaks of: the file may be longer than it says.
+ * Makes a truncated or replaced journal recognisable: names the journal's generation and durable length, in a file beside
+ * it. Two slots are written in turn, in place: that needs no room on a full disk and survives a crash at any moment. It is
+ * written after the bytes that it counts: the journal may be longer than it says.
  */
 export class LengthRecord {
   readonly #journal: string
@@ -63,27 +63,27 @@ export class LengthRecord {
     this.#sequence = sequence
   }
 
-  /** Opens the record for writing; one that is absent, or unreadable, is made by the first {@link write}. */
+  /** Opens the record for writing; if it is absent or unreadable, the first {@link write} creates it. */
   static async open(journal: string): Promise<LengthRecord> {
     const slot = latest(await bytesOf(journal))
     if (slot === undefined) return new LengthRecord(journal, undefined, 0)
     return new LengthRecord(journal, await open(lengthRecordOf(journal), 'r+'), slot.sequence)
   }
 
-  /** Whether there is one: a file of an older version has none until it has been rewritten. */
+  /** Whether there is one: an older version's file has none until its first compaction. */
   get exists(): boolean {
     return this.#handle !== undefined
   }
 
-  /** Resolves when the disk has it. What fails may be tried again. */
+  /** Resolves when it is durable. If it rejects, it may be tried again. */
   async write(extents: Extents): Promise<void> {
     const sequence = this.#sequence + 1
     const slot = encodeSlot(sequence, extents)
     if (this.#handle === undefined) {
       this.#handle = await this.#create(slot, sequence)
     } else {
-      await this.#handle.write(slot, 0, slot.length, positionOf(sequence))
-      await this.#handle.datasync()
+      await writeAt(this.#handle, slot, positionOf(sequence))
+      await fsync(this.#handle)
     }
     this.#sequence = sequence
   }
@@ -100,10 +100,10 @@ export class LengthRecord {
     let handle: FileHandle | undefined
     try {
       handle = await open(draft, 'wx+', 0o600)
-      await handle.writeFile(bytes)
-      await handle.sync()
+      await writeAt(handle, bytes, 0)
+      await fsync(handle)
       await rename(draft, path)
-      await syncDirectoryOf(path)
+      await fsyncDirectoryOf(path)
       return handle
     } catch (error) {
       await handle?.close()

@@ -1,16 +1,22 @@
+import type { FileHandle } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
 import type { JSONValue, RevocationList } from '../revocation/index.js'
 import { Fingerprinter } from '../token/index.js'
-import { markName, readMark } from './blocks.js'
-import type { Block } from './format.js'
+import { BlockReader, type LostBytes } from './block-reader.js'
+import { type Block, decodeHeader, HEADER_BYTES, type Header, readMark, sourcesName } from './format.js'
+import type { UnknownBlocks } from './journal-file.js'
 import { readNote } from './notes.js'
 import { PendingPuts } from './pending.js'
-import type { Reader } from './read.js'
 
 /** How far a mark may lie ahead of the clock and still tell the file's age, ms. */
 const MARK_TOLERANCE = 60_000
+/** The longest that loading may block the event loop, except for a single block, ms. */
+const SLICE = 5
 
 export interface LoadingOptions {
+  /** Epoch ms. */
   readonly now: number
+  /** Identifies the sources: marks about others are ignored. */
   readonly sources: string
 }
 
@@ -20,16 +26,29 @@ export interface SeededList {
   readonly fingerprints: Fingerprinter
 }
 
-/** Puts a file's blocks into a list: a new one, or one that is in use, whose listeners then hear of what is new. */
-export class Loading implements Reader {
+/** What a journal's file holds. */
+export interface Contents {
+  readonly header: Header
+  readonly size: number
+  /** Tells this file from every other; an older version's file has none. */
+  readonly generation: Buffer | undefined
+  /** Where the last whole block ends. */
+  readonly validBytes: number
+  /** The first bytes that hold no whole block. */
+  readonly lost: LostBytes | undefined
+  readonly unknown: UnknownBlocks | undefined
+}
+
+/** Loads a journal's file into a list: a new one, or one in use, whose listeners are then told of what is new. */
+export class Loading {
   readonly #options: LoadingOptions
   readonly #listOf: (fingerprints: Fingerprinter) => RevocationList
   #into: SeededList | undefined
   readonly #isInUse: boolean
   #translation: Uint8Array | undefined
-  #inStepAt: number | undefined
+  #inSyncAt: number | undefined
   #hasOtherSeed = false
-  #isTaking = false
+  #isImporting = false
   readonly notes = new Map<string, JSONValue>()
   readonly pending = new PendingPuts()
 
@@ -40,38 +59,74 @@ export class Loading implements Reader {
     this.#listOf = typeof into === 'function' ? into : () => into.list
   }
 
-  begin(seed: Buffer): boolean {
-    this.#into ??= this.#made(new Fingerprinter(seed))
-    this.#hasOtherSeed = !this.#into.fingerprints.seed.equals(seed)
-    return !this.#hasOtherSeed
-  }
-
-  /** The list with what was read: an empty one if nothing was. */
+  /** The list with what was loaded; an empty one if nothing was. */
   get into(): SeededList {
     this.#into ??= this.#made(Fingerprinter.random())
     return this.#into
   }
 
-  /** Whether the file's entries are of no use to a list that is in use. */
+  /** Whether the file's fingerprints cannot be compared with those of the list in use. */
   get hasOtherSeed(): boolean {
     return this.#hasOtherSeed
   }
 
-  /** What the list tells its listeners at this moment comes from the file. */
-  get isTaking(): boolean {
-    return this.#isTaking
+  /** Whether what the list tells its listeners at this moment comes from the file. */
+  get isImporting(): boolean {
+    return this.#isImporting
   }
 
-  /** When the list was last in step with its sources (epoch ms), as far as the file says. */
-  get inStepAt(): number | undefined {
-    return this.#inStepAt
+  /** When the list was last in sync with its sources (epoch ms), according to the file. */
+  get inSyncAt(): number | undefined {
+    return this.#inSyncAt
   }
 
-  take({ kind, payload }: Block, afterLoss: boolean): void {
+  /**
+   * Loads a file from its beginning, in bounded memory. Whole blocks behind damaged bytes are loaded, too. Throws the file
+   * system's error.
+   *
+   * @param seed for a file whose header is damaged
+   */
+  async load(file: FileHandle, seed?: Buffer): Promise<Contents> {
+    const bytes = Buffer.alloc(HEADER_BYTES)
+    const { bytesRead } = await file.read(bytes, 0, HEADER_BYTES, 0)
+    const header = decodeHeader(bytes.subarray(0, bytesRead))
+    const own = header.state === 'read' ? header.seed : header.state === 'damaged' ? seed : undefined
+    const empty = { generation: undefined, validBytes: 0, lost: undefined, unknown: undefined }
+    const found = own !== undefined && this.#begin(own) ? await this.#loadBlocks(file) : empty
+    return { header, ...found, size: (await file.stat()).size }
+  }
+
+  #begin(seed: Buffer): boolean {
+    this.#into ??= this.#made(new Fingerprinter(seed))
+    this.#hasOtherSeed = !this.#into.fingerprints.seed.equals(seed)
+    return !this.#hasOtherSeed
+  }
+
+  async #loadBlocks(file: FileHandle): Promise<Pick<Contents, 'generation' | 'validBytes' | 'lost' | 'unknown'>> {
+    let generation: Buffer | undefined
+    let validBytes = HEADER_BYTES
+    let lost: LostBytes | undefined
+    let unknown: UnknownBlocks | undefined
+    let sliceStart = performance.now()
+    const reader = new BlockReader(HEADER_BYTES)
+    for await (const { block, from, to } of reader.blocksOf(file)) {
+      if (from > validBytes) lost ??= { from: validBytes, to: from, isCut: false }
+      if (block.kind === 'generation') generation ??= block.payload
+      if (block.kind === undefined) unknown = { from: unknown?.from ?? from, to, count: (unknown?.count ?? 0) + 1 }
+      this.#take(block, lost !== undefined)
+      validBytes = to
+      if (performance.now() - sliceStart < SLICE) continue
+      await setImmediate()
+      sliceStart = performance.now()
+    }
+    return { generation, validBytes, lost: lost ?? reader.rest(), unknown }
+  }
+
+  #take({ kind, payload }: Block, afterLoss: boolean): void {
     if (kind === 'token' || kind === 'rule') {
-      this.#isTaking = true
+      this.#isImporting = true
       this.into.list.import({ kind, bytes: payload }, this.#translation, this.#isInUse)
-      this.#isTaking = false
+      this.#isImporting = false
     } else if (kind === 'sources') {
       this.#takeSources(payload)
     } else if (kind === 'pending') {
@@ -79,8 +134,8 @@ export class Loading implements Reader {
     } else if (kind === 'done') {
       this.pending.loadDone(payload)
     } else if (afterLoss) {
-      // What stands for everything before it does not where some of that is lost.
-    } else if (kind === 'inStep') {
+      // Marks and notes are true only of a file that holds everything before them.
+    } else if (kind === 'inSync') {
       this.#takeMark(payload)
     } else if (kind === 'note') {
       readNote(payload, this.notes)
@@ -96,15 +151,15 @@ export class Loading implements Reader {
       const names: unknown = JSON.parse(payload.toString('utf8'))
       if (Array.isArray(names)) this.#translation = this.into.list.sources.translation(names.map(String))
     } catch {
-      // Its checksum is right: another version's, in another form. The entries count, wherever they came from.
+      // The checksum matches, so another version wrote it in another form. The entries count, whatever their source.
     }
   }
 
   #takeMark(payload: Buffer): void {
     const { now, sources } = this.#options
     const mark = readMark(payload)
-    if (mark === undefined || !mark.of.equals(markName(this.into.fingerprints.seed, sources))) return
+    if (!mark?.sources.equals(sourcesName(this.into.fingerprints.seed, sources))) return
     // The clock was ahead then, or is behind now: the file's age is not known.
-    this.#inStepAt = mark.at > now + MARK_TOLERANCE ? undefined : Math.min(mark.at, now)
+    this.#inSyncAt = mark.at > now + MARK_TOLERANCE ? undefined : Math.min(mark.at, now)
   }
 }

@@ -6,19 +6,17 @@ import { DAMAGE_NOTE, noteOf, readAccepted } from './damage.js'
 import { Journal } from './journal.js'
 import { Loading, type SeededList } from './loading.js'
 import { JournalLocked } from './lock.js'
-import { Ownership } from './ownership.js'
-import { readSnapshot, type Snapshot } from './snapshot.js'
-import { takeJournal } from './take.js'
-import { isFirstStart } from './wholeness.js'
+import { Ownership, openForWriting } from './ownership.js'
+import { isFirstStart, readJournal, type Snapshot } from './read.js'
 
 export interface OpenJournalOptions {
   readonly path: string
-  /** Makes the list that the journal is of, once its seed is known. */
+  /** Creates the list, once the journal's seed is known. */
   readonly listOf: (fingerprints: Fingerprinter) => RevocationList
   readonly logger: Logger
-  /** Epoch ms. Nothing is left out by it: it may be wrong. */
+  /** Epoch ms. May be wrong: no entry is left out because of it. */
   readonly now: number
-  /** What tells the sources from others: a mark that the list was in step speaks of them alone. */
+  /** Identifies the sources: that the list was in sync counts for the same sources alone. */
   readonly sources: string
   /** Ids of damaged files whose loss an operator has accepted. */
   readonly accepted?: readonly string[]
@@ -28,23 +26,23 @@ export interface OpenedJournal {
   readonly journal: Journal
   readonly list: RevocationList
   readonly fingerprints: Fingerprinter
-  /** When the list was last in step with its sources (epoch ms), as far as the file says; a damaged one says nothing. */
-  readonly inStepAt: number | undefined
-  /** The last value of each {@link Journal.note}; none if the file is damaged. */
+  /** When the list was last in sync with its sources (epoch ms); unknown if the file is damaged. */
+  readonly inSyncAt: number | undefined
+  /** The last value of each {@link Journal.note}; empty if the file is damaged. */
   readonly notes: ReadonlyMap<string, JSONValue>
 }
 
-/** How long a first start waits for the journal of another process that has just begun one, ms, and how often it looks. */
+/** How long a first start waits for the journal that another process is creating, and how often it looks, ms. */
 const FIRST_JOURNAL_TIMEOUT = 5_000
 const FIRST_JOURNAL_INTERVAL = 50
-/** How often a journal is read again that another process may be replacing meanwhile. */
+/** How often a damaged journal is read while another process may be replacing it. */
 const ATTEMPTS = 3
-/** How often an operator's word is looked for while it is needed, ms. */
+/** How often an operator's acceptance is looked for while it is needed, ms. */
 const ACCEPTED_INTERVAL = 1_000
 
 /**
- * Reads a journal into a list, whoever may write it, and owns it: now, or as soon as it can be had. What another process
- * has appended by then is read, too. Never rejects: {@link Journal.status} says why it is not owned,
+ * Reads a journal into a list, whoever may write it, and owns it: now, or once its lock is free and its disk writable; what
+ * another process has appended by then is read, too. Never rejects: {@link Journal.status} says why it is not owned,
  * {@link Journal.damages} what could not be read.
  */
 export async function openJournal(options: OpenJournalOptions): Promise<OpenedJournal> {
@@ -58,16 +56,14 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
     take: async () => {
       if (opened === undefined) return
       loading = new Loading(options, opened.into)
-      const snapshot = underLock ?? (await readSnapshot(path, loading))
+      const snapshot = underLock ?? (await readJournal(path, loading))
       underLock = undefined
       await takeOver(opened.journal, path, snapshot, logger)
+      if (reason !== '') logger.info('journal opened for writing', { path })
     },
     failed: (why) => {
       if (reason === '') {
-        logger.warn('the journal cannot be written yet: what is revoked is not durable; trying again', {
-          path,
-          reason: why,
-        })
+        logger.warn('journal not writable: revocations are not durable; retrying', { path, reason: why })
       }
       reason = why
       if (opened !== undefined) opened.journal.notOwned = why
@@ -82,24 +78,24 @@ export async function openJournal(options: OpenJournalOptions): Promise<OpenedJo
   const { journal, ...read } = journalOf(options, snapshot, () => ownership.close())
   opened = { journal, into: snapshot.loading.into }
   read.list.onChange((entry) => {
-    if (loading?.isTaking !== true) journal.append(entry)
+    if (loading?.isImporting !== true) journal.append(entry)
   })
-  journal.onDamage(() => void ownership.attempt())
+  journal.damages.onChange(() => void ownership.attempt())
   watchAccepted(path, journal)
-  if (isFirstStart(snapshot.found)) logger.warn('no journal found: nothing is known of earlier revocations', { path })
-  // One that is made now is there when this resolves; one that has to be replaced may be large.
+  if (isFirstStart(snapshot.found)) logger.warn('no journal found: earlier revocations are unknown', { path })
+  // Waits for a new journal to be created, but not for one to be replaced, which may be large.
   if ((await ownership.attempt()) && snapshot.found.contents === undefined) await journal.flush().catch(() => undefined)
   return { journal, ...read }
 }
 
-/** Another process may be about to make the journal, or to put a new file in its place, while it is read. */
+/** Meanwhile another process may create the journal, or replace its file. */
 async function readAtStart(
   options: OpenJournalOptions,
   claimed: 'locked' | 'in use' | 'not writable',
 ): Promise<Snapshot> {
   const deadline = performance.now() + FIRST_JOURNAL_TIMEOUT
   for (let attempt = 1; ; ) {
-    const snapshot = await readSnapshot(options.path, new Loading(options, options.listOf))
+    const snapshot = await readJournal(options.path, new Loading(options, options.listOf))
     const isFirst = isFirstStart(snapshot.found)
     if (claimed !== 'in use' || (snapshot.damage === undefined && !isFirst)) return snapshot
     if (isFirst ? performance.now() > deadline : attempt++ === ATTEMPTS) return snapshot
@@ -111,31 +107,31 @@ function journalOf(options: OpenJournalOptions, { loading, damages }: Snapshot, 
   const { path, logger, sources, accepted = [] } = options
   const { list, fingerprints } = loading.into
   const isWhole = damages.length === 0
-  // Of a file that lacks something, nothing is believed that stands for all of it.
-  const inStepAt = isWhole ? loading.inStepAt : undefined
+  // Marks and notes are true only of a complete file.
+  const inSyncAt = isWhole ? loading.inSyncAt : undefined
   const notes = new Map(isWhole ? loading.notes : [[DAMAGE_NOTE, noteOf(damages)]])
   const { pending } = loading
-  const parts = { path, seed: fingerprints.seed, list, pending, notes, logger, sources, inStepAt, damages }
+  const parts = { path, seed: fingerprints.seed, list, pending, notes, logger, sources, inSyncAt, damages }
   const journal = new Journal({ ...parts, release })
-  journal.accept(accepted)
-  for (const { id, reason } of journal.damages) logger.error('the journal is not whole', { path, reason, id })
-  return { journal, list, fingerprints, inStepAt, notes: without(DAMAGE_NOTE, notes) }
+  journal.damages.accept(accepted)
+  for (const { id, reason } of journal.damages.all) logger.error('journal damaged', { path, reason, id })
+  return { journal, list, fingerprints, inSyncAt, notes: without(DAMAGE_NOTE, notes) }
 }
 
 async function takeOver(journal: Journal, path: string, snapshot: Snapshot, logger: Logger): Promise<void> {
   const { found, loading, damage, damages } = snapshot
-  journal.lacks(loading.hasOtherSeed ? [...journal.damages, ...damages] : damages)
+  journal.damages.found(loading.hasOtherSeed ? [...journal.damages.all, ...damages] : damages)
   const isUnreadable = damage !== undefined && (damage.id === undefined || found.contents?.header.state === 'version')
-  // Whoever can read it may come back: it is left alone until what it holds is known otherwise, or given up.
-  if (isUnreadable && journal.damages.length > 0) throw new Error(damage.reason)
-  journal.own(await takeJournal(path, snapshot, logger))
+  // A newer mgw, or a repaired disk, may read it yet: it stays in place until a store was listed or the loss is accepted.
+  if (isUnreadable && journal.damages.all.length > 0) throw new Error(damage.reason)
+  await journal.own(await openForWriting(path, snapshot, logger))
 }
 
-/** Asks for an operator's word while it is needed. */
+/** Looks for an operator's acceptance while there is unresolved damage. */
 function watchAccepted(path: string, journal: Journal): void {
   const timer = setInterval(() => {
     if (journal.isClosed) clearInterval(timer)
-    else if (journal.damages.length > 0) void readAccepted(path).then((ids) => journal.accept(ids))
+    else if (journal.damages.all.length > 0) void readAccepted(path).then((ids) => journal.damages.accept(ids))
   }, ACCEPTED_INTERVAL)
   timer.unref()
 }

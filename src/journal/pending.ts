@@ -3,29 +3,29 @@ import { encodeBlock } from './format.js'
 
 /** How many revocations an older version kept for their store. */
 const MAX_PENDING = 10_000
-/** A record's id is a token at most (64 KiB); what is longer was not written here. */
+/** An id is a token at most (64 KiB); mgw writes no longer one. */
 const MAX_ID_LENGTH = 65_536
-/** Blocks that wait for the disk beyond this are dropped: the file is then written anew, from what still waits. */
+/** Beyond that many, waiting blocks are dropped: a compaction then writes what still waits. */
 const MAX_UNWRITTEN = 2 * MAX_PENDING
 
-/** A revocation that a store is to be told of. */
+/** A revocation that a store has yet to take. */
 export interface PendingPut {
-  /** Its name in the file. */
+  /** Identifies it in its file. */
   readonly number: number
-  /** When it was learnt, by the time that retention is counted by (epoch ms); an older version's clock. */
+  /** When it was learnt, by the time that retention is counted by; in an older version's file by the clock (epoch ms). */
   readonly at: number
   readonly record: RevocationRecord
 }
 
 /**
- * What an older version kept in the journal for a store that had not taken it yet: blocks `pending` and `done` of the file.
- * Today the outbox keeps it: what is found here is carried over there, and done then.
+ * The revocations that an older version kept in the journal until their store took them: the file's `pending` and `done`
+ * blocks. Today the outbox keeps such revocations: these are moved there, and marked done.
  */
 export class PendingPuts {
   readonly #waiting = new Map<number, PendingPut>()
   #unwritten: Buffer[] = []
 
-  /** Those that wait, in the order in which they came. */
+  /** Those that wait, oldest first. */
   get all(): readonly PendingPut[] {
     return [...this.#waiting.values()]
   }
@@ -34,7 +34,7 @@ export class PendingPuts {
     return this.#unwritten.length > 0
   }
 
-  /** Notes that one waits no more. Returns whether the file has to be written anew for it. */
+  /** Marks one as done. Returns whether that needs a compaction. */
   done(number: number): boolean {
     if (!this.#waiting.delete(number)) return false
     const payload = Buffer.alloc(8)
@@ -45,37 +45,37 @@ export class PendingPuts {
     return true
   }
 
-  /** The blocks that are to be appended to the file; they count as written. */
+  /** The blocks to append to the file, which count as written then. */
   takeUnwritten(): Buffer[] {
     const blocks = this.#unwritten
     this.#unwritten = []
     return blocks
   }
 
-  /** The blocks of a new file. */
+  /** The blocks for a compacted file. */
   export(): Buffer[] {
     return this.all.map(pendingBlock)
   }
 
-  /** Takes a `pending` block's payload from a file. What cannot be read is left out. */
+  /** Loads a `pending` block's payload. Ignores what cannot be read. */
   load(payload: Buffer): void {
     const put = readPending(payload)
     if (put === undefined) return
     if (this.#waiting.size < MAX_PENDING) this.#waiting.set(put.number, put)
   }
 
-  /** Takes a `done` block's payload from a file. */
+  /** Loads a `done` block's payload. */
   loadDone(payload: Buffer): void {
     if (payload.length === 8) this.#waiting.delete(payload.readDoubleLE())
   }
 }
 
-/** The block of a revocation that a store is to be told of. */
+/** The block of a revocation that a store has yet to take. */
 export function pendingBlock(put: PendingPut): Buffer {
   return encodeBlock('pending', Buffer.from(JSON.stringify(put)))
 }
 
-/** The revocation of a `pending` block's payload; `undefined` if it can't be read. */
+/** The revocation in a `pending` block's payload; `undefined` if it cannot be read. */
 export function readPending(payload: Buffer): PendingPut | undefined {
   try {
     const { number, at, record } = JSON.parse(payload.toString('utf8')) as Partial<PendingPut>

@@ -1,121 +1,104 @@
-import type { FileHandle } from 'node:fs/promises'
-import { setImmediate } from 'node:timers/promises'
-import { type Block, decodeBlock, decodeHeader, findBlock, HEADER_BYTES, type Header } from './format.js'
+import { type FileHandle, open } from 'node:fs/promises'
+import { hasCode } from '../error-code.js'
+import { describeError } from '../logging/index.js'
+import { DAMAGE_NOTE, type Damage, damageId, readDamages } from './damage.js'
+import { VERSION } from './format.js'
+import { type Extent, type FoundExtents, NO_GENERATION, readExtents } from './length-record.js'
+import type { Contents, Loading } from './loading.js'
 
-/** Bytes of a file, from the first to before the second. */
-export interface ByteRange {
-  readonly from: number
-  readonly to: number
+/** A journal's file, unless there is none, and its length record. */
+export interface FoundJournal {
+  readonly contents: Contents | undefined
+  readonly extents: FoundExtents
 }
 
-/** A part of a file: a whole block, or bytes that are none. */
-export interface Piece extends ByteRange {
-  readonly block: Block | undefined
-  /** The file ends before the block does, which is what a write that was cut short leaves. */
-  readonly isCut: boolean
+/** A journal as it was read, whoever may write it. */
+export interface Snapshot {
+  readonly found: FoundJournal
+  readonly loading: Loading
+  /** Why this file may lack something. */
+  readonly damage: Damage | undefined
+  /** That, and the damages of earlier files that its note names. */
+  readonly damages: readonly Damage[]
 }
 
-/** Where blocks of kinds that this version does not know stand, among others, and how many they are. */
-export interface UnknownBlocks extends ByteRange {
-  readonly count: number
+/** Reads a journal, and says whether it is whole. Writes nothing, and never rejects: an I/O error is damage without an id. */
+export async function readJournal(path: string, loading: Loading): Promise<Snapshot> {
+  try {
+    // Before the file: whatever length the record names, the file has reached it by then.
+    const extents = await readExtents(path)
+    const found = { extents, contents: await readFile(path, loading, extents) }
+    const reason = loading.hasOtherSeed ? 'another process has started a new journal' : whyDamaged(found)
+    const damage = reason === undefined ? undefined : { id: await damageId(path), reason }
+    const earlier = readDamages(loading.notes.get(DAMAGE_NOTE))
+    return { found, loading, damage, damages: damage === undefined ? earlier : [...earlier, damage] }
+  } catch (error) {
+    const damage = { reason: `cannot read the journal: ${describeError(error)}` }
+    return { found: { contents: undefined, extents: 'unreadable' }, loading, damage, damages: [damage] }
+  }
 }
 
-const CHUNK = 1 << 20
-/** The longest that reading may keep the event loop, but for one block, ms. */
-const SLICE = 5
-
-/** How a journal's file was found. */
-export interface Contents {
-  readonly header: Header
-  readonly size: number
-  /** The file's own, in its first block; a file of an older version has none. */
-  readonly generation: Buffer | undefined
-  /** Where the last whole block ends. */
-  readonly validBytes: number
-  /** The first bytes that are no whole block; `undefined`: all are. */
-  readonly lost: Piece | undefined
-  readonly unknown: UnknownBlocks | undefined
+async function readFile(path: string, loading: Loading, extents: FoundExtents): Promise<Contents | undefined> {
+  const file = await openIfExists(path)
+  if (file === undefined) return undefined
+  try {
+    return await loading.load(file, typeof extents === 'string' ? undefined : extents.seed)
+  } finally {
+    await file.close()
+  }
 }
 
-/** What is told of a file while it is read. */
-export interface Reader {
-  /** The fingerprints' seed; first of all. Returns false if the blocks are of no use with it. */
-  begin(seed: Buffer): boolean
-  /** A whole block. @param afterLoss something before it could not be read */
-  take(block: Block, afterLoss: boolean): void
+/** A directory that does not exist, or is a file, holds no journal. */
+async function openIfExists(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
+}
+
+/** Whether no journal has ever been here. */
+export function isFirstStart({ contents, extents }: FoundJournal): boolean {
+  if (contents !== undefined) return false
+  return extents === 'absent' || (extents !== 'unreadable' && extents.current === undefined)
 }
 
 /**
- * Reads a journal from its beginning, in bounded memory, and hands each whole block on, in order: after bytes that are
- * none, on from the next one. Lets the event loop turn every few milliseconds.
- *
- * @param seed for a file whose header can't be read
+ * Why a journal may hold less than was written to it; `undefined` if it is whole. Where a loss could hide, as in a file
+ * whose length record is missing, it counts as one. An older version's file has no length record: it is whole unless its
+ * own bytes show a loss, so that an upgrade is no damage.
  */
-export async function readJournal(file: FileHandle, reader: Reader, seed?: Buffer): Promise<Contents> {
-  const bytes = Buffer.alloc(HEADER_BYTES)
-  const { bytesRead } = await file.read(bytes, 0, HEADER_BYTES, 0)
-  const header = decodeHeader(bytes.subarray(0, bytesRead))
-  const own = header.state === 'read' ? header.seed : header.state === 'damaged' ? seed : undefined
-  const found = { header, generation: undefined, validBytes: 0, lost: undefined, unknown: undefined }
-  const isUseful = own !== undefined && reader.begin(own)
-  const read = isUseful ? await readBlocks(file, reader) : found
-  return { ...found, ...read, size: (await file.stat()).size }
+function whyDamaged(found: FoundJournal): string | undefined {
+  if (isFirstStart(found)) return undefined
+  const { contents, extents } = found
+  if (contents === undefined) return 'journal missing, but its length record exists'
+  const { header, size } = contents
+  if (header.state === 'version') return wrongVersion(header.version)
+  if (size === 0) return 'journal empty'
+  if (header.state === 'damaged' && contents.validBytes === 0) return 'journal has no readable header'
+  if (extents === 'unreadable') return 'length record unreadable'
+  if (extents !== 'absent') return damageAgainst(contents, [extents.current, extents.next])
+  if (contents.generation !== undefined) return 'length record missing'
+  if (header.state === 'damaged') return 'journal has no readable header'
+  return contents.lost?.isCut === true ? undefined : lossIn(contents)
 }
 
-async function readBlocks(file: FileHandle, reader: Reader) {
-  let generation: Buffer | undefined
-  let validBytes = HEADER_BYTES
-  let lost: Piece | undefined
-  let unknown: UnknownBlocks | undefined
-  let sliceStart = performance.now()
-  for await (const piece of piecesOf(file, { from: HEADER_BYTES, to: Number.POSITIVE_INFINITY })) {
-    const { block, from, to } = piece
-    if (block === undefined) {
-      lost ??= piece
-    } else {
-      if (block.kind === 'generation') generation ??= block.payload
-      reader.take(block, lost !== undefined)
-      if (block.kind === undefined) unknown = { from: unknown?.from ?? from, to, count: (unknown?.count ?? 0) + 1 }
-      validBytes = to
-    }
-    if (performance.now() - sliceStart < SLICE) continue
-    await setImmediate()
-    sliceStart = performance.now()
-  }
-  return { generation, validBytes, lost, unknown }
+function damageAgainst(contents: Contents, extents: readonly (Extent | undefined)[]): string | undefined {
+  const generation = contents.generation ?? NO_GENERATION
+  const extent = extents.find((candidate) => candidate?.generation.equals(generation))
+  if (extent === undefined) return 'journal is not the file that its length record names'
+  const { lost, validBytes } = contents
+  if (lost !== undefined && lost.from < extent.length) return lossIn(contents)
+  if (validBytes >= extent.length) return undefined
+  return `journal truncated: ${validBytes} of ${extent.length} bytes`
 }
 
-/** The blocks of a part of a file, and the bytes between them that are none, in order. */
-export async function* piecesOf(file: FileHandle, { from, to }: ByteRange): AsyncGenerator<Piece> {
-  let bytes: Buffer = Buffer.alloc(0)
-  /** Where in the file `bytes` begin. */
-  let begin = from
-  let lostFrom: number | undefined
-  for (let position = from; position < to; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, to - position))
-    const { bytesRead } = await file.read(chunk, 0, chunk.length, position)
-    if (bytesRead === 0) break
-    position += bytesRead
-    bytes = Buffer.concat([bytes, chunk.subarray(0, bytesRead)])
-    let at = 0
-    for (;;) {
-      const next = decodeBlock(bytes, at)
-      if (next === 'more') break
-      if (next === 'damaged' || next.block === undefined) {
-        lostFrom ??= begin + at
-        at = next === 'damaged' ? findBlock(bytes, at + 1) : next.end
-        continue
-      }
-      if (lostFrom !== undefined) yield { block: undefined, isCut: false, from: lostFrom, to: begin + at }
-      lostFrom = undefined
-      yield { block: next.block, isCut: false, from: begin + at, to: begin + next.end }
-      at = next.end
-    }
-    bytes = bytes.subarray(at)
-    begin += at
-  }
-  if (lostFrom !== undefined || bytes.length > 0) {
-    const isCut = lostFrom === undefined
-    yield { block: undefined, isCut, from: lostFrom ?? begin, to: begin + bytes.length }
-  }
+function lossIn({ lost }: Contents): string | undefined {
+  return lost && `journal damaged in bytes ${lost.from} to ${lost.to}`
+}
+
+function wrongVersion(version: number): string {
+  const remedy = version > VERSION ? 'a newer mgw wrote it: start that one' : 'mgw before 0.1.0 wrote it'
+  return `unsupported journal format version ${version} (this mgw reads version ${VERSION}): ${remedy}, or accept the loss`
 }

@@ -1,20 +1,20 @@
 import type { Logger } from '../logging/index.js'
 import type { RevocationList } from '../revocation/index.js'
 import { Backoff } from '../time/index.js'
-import type { InStepMark } from './blocks.js'
+import { Compaction } from './compaction.js'
+import type { InSyncMark } from './format.js'
+import { fsyncDirectoryOf } from './fsync.js'
 import type { JournalFile } from './journal-file.js'
 import { type Extent, type LengthRecord, NO_GENERATION } from './length-record.js'
 import type { Notes } from './notes.js'
 import type { PendingPuts } from './pending.js'
-import { Rewriting } from './rewriting.js'
-import { syncDirectoryOf } from './sync-directory.js'
 
-/** Milliseconds between two attempts to write anew, while they fail. */
+/** Milliseconds between two compactions, while they fail: the first delay and the longest. */
 const RETRY_FIRST = 1_000
 const RETRY_LAST = 60_000
-/** A file below this is not worth compacting, bytes. */
+/** A smaller file is not worth compacting, bytes. */
 const COMPACT_ABOVE = 4 << 20
-/** Nor is one that is not that much larger than what it would become. */
+/** Nor is one that is not this many times as large as what it would become. */
 const COMPACT_FACTOR = 2
 
 export interface WriterParts {
@@ -25,45 +25,45 @@ export interface WriterParts {
   readonly notes: Notes
   readonly logger: Logger
   /** The last mark all of whose entries have been taken for writing. */
-  readonly mark: () => InStepMark | undefined
-  /** Called when there is something to do beside what is appended. */
-  readonly wake: () => void
-  /** Called when what has to be written cannot be. */
+  readonly mark: () => InSyncMark | undefined
+  /** Called when a compaction waits to be put in place. */
+  readonly compacted: () => void
+  /** Called when a compaction failed without which the journal cannot be written. */
   readonly failed: (error: unknown) => void
 }
 
-/** A journal that this process may write. */
-export interface OwnedJournal {
-  /** `undefined`: there is none, or none that can be read. */
+/** A journal's files, opened for writing. */
+export interface WritableJournal {
+  /** `undefined`: there is none, or it cannot be read. */
   readonly file: JournalFile | undefined
   readonly record: LengthRecord
-  /** What the length record has to say of what stands there, until something else does; `undefined`: nothing does. */
+  /** What the length record says of the file in place, until it is replaced; `undefined`: there is none. */
   readonly inPlace: Extent | undefined
-  /** Nothing may be appended to what stands there: a new file has to take its place first. */
+  /** Nothing may be appended to the file in place: a new one has to replace it first. */
   readonly mustReplace: boolean
 }
 
 /**
- * Writes a journal's file and its length record: appends to it, and puts a new file in its place, made from the list,
- * when most of it has expired, its disk failed, or it lacks something. One call at a time.
+ * Writes a journal's file and its length record: appends and fsyncs, and compacts, which is to replace the file by a new one
+ * from the list, when most of it has expired, its disk failed, or it is incomplete. One call at a time.
  */
 export class JournalWriter {
   readonly #parts: WriterParts
   #file: JournalFile | undefined
   #record: LengthRecord | undefined
   #inPlace: Extent | undefined
-  /** How long the length record says that the file is. */
+  /** The length that the length record names. */
   #recorded = -1
-  /** The directory may not have the file's name on disk yet, nor the length record that it alone is in place. */
-  #unsettled = false
-  /** A batch that the file had no room for. */
+  /** A new file was renamed into place, but neither the directory nor the length record is durable yet. */
+  #isReplacing = false
+  /** A batch that did not fit on the disk. */
   #retained: Buffer | undefined
-  /** The file can't be trusted to take what is appended: its disk failed, or is full. */
+  /** Why nothing can be appended: the disk failed, or is full. */
   #broken: unknown
-  /** How often something was dropped that only the list has, and how many of those times the file has made good. */
+  /** How often the file became incomplete, and how many of those times a compaction has mended. */
   #drops = 0
   #restored = 0
-  #rewriting: { readonly file: Rewriting; readonly drops: number } | undefined
+  #compaction: { readonly file: Compaction; readonly drops: number } | undefined
   #retryAt = 0
   readonly #backoff = new Backoff({ first: RETRY_FIRST, max: RETRY_LAST })
   #warned = false
@@ -72,15 +72,11 @@ export class JournalWriter {
     this.#parts = parts
   }
 
-  own({ file, record, inPlace, mustReplace }: OwnedJournal): void {
+  own({ file, record, inPlace, mustReplace }: WritableJournal): void {
     this.#file = file
     this.#record = record
     this.#inPlace = inPlace
-    this.#broken = mustReplace ? new Error('a new file has to be written first') : undefined
-  }
-
-  get isOwned(): boolean {
-    return this.#record !== undefined
+    this.#broken = mustReplace ? new Error('journal not compacted yet') : undefined
   }
 
   get bytes(): number {
@@ -91,57 +87,57 @@ export class JournalWriter {
     return this.#broken !== undefined
   }
 
-  /** Whether the file lacks what was dropped. */
+  /** Whether the list has entries that the file lacks. */
   get isIncomplete(): boolean {
     return this.#drops > this.#restored
   }
 
-  /** Something was dropped that the list has: the file is complete again when it has been rewritten. */
-  dropped(): void {
+  /** Entries were dropped that only the list has: a compaction makes the file complete again. */
+  markIncomplete(): void {
     this.#drops++
   }
 
-  /** The file's count of sources' names, which must stand before the entries that number them. */
-  get file(): JournalFile | undefined {
-    return this.#file
-  }
-
-  /** Brings the file into a state to be appended to. Throws if that can't be done now. */
-  async mend(): Promise<void> {
-    await this.#settle()
+  /** Makes the file ready for {@link append} again, after a failure. Throws why that is impossible now. */
+  async recover(): Promise<void> {
+    await this.#finishReplacing()
     if (this.#broken === undefined) return this.#recordLength()
     const isTooEarly = performance.now() < this.#retryAt
     if (this.#retained !== undefined) {
       try {
-        return await this.#append(this.#retained) // room may have come
+        return await this.#append(this.#retained) // the disk may have room again
       } catch (error) {
         if (isTooEarly) throw error
       }
     }
     if (isTooEarly) throw this.#broken
-    this.#beginRewriting()
-    await this.#adopt()
+    this.#beginCompaction()
+    await this.#replaceFile()
   }
 
-  /** @param marks what is true only of a file that holds the facts, and all before them */
+  /**
+   * Appends a batch. Resolves when it is durable.
+   *
+   * @param marks what is true only of a file that holds the facts, and all before them
+   */
   async append(facts: Buffer, marks: Buffer): Promise<void> {
-    this.#rewriting?.file.add(facts)
-    await this.#append(Buffer.concat([facts, marks]))
+    this.#compaction?.file.add(facts)
+    const sources = this.#file?.sourceBlocks(this.#parts.list.sources) ?? []
+    await this.#append(Buffer.concat([...sources, facts, marks]))
   }
 
-  /** Begins a new file where one is due, and puts it in place when it is written. */
-  async advance(): Promise<void> {
-    if (this.#rewriting?.file.isWritten) await this.#adopt()
-    else if (this.isIncomplete || this.#isWorthReplacing()) this.#beginRewriting()
+  /** Begins a compaction where one is due; puts a finished one in place. */
+  async compactIfDue(): Promise<void> {
+    if (this.#compaction?.file.isWritten) await this.#replaceFile()
+    else if (this.isIncomplete || this.#isWorthCompacting()) this.#beginCompaction()
   }
 
-  /** Whether a new file is waiting to be put in place, after `patience` ms at most. */
-  async isWrittenWithin(patience: number): Promise<boolean> {
-    return !this.isBroken && (await this.#rewriting?.file.isWrittenWithin(patience)) === true
+  /** Whether a compaction waits to be put in place, after `patience` ms at most. */
+  async awaitCompaction(patience: number): Promise<boolean> {
+    return !this.isBroken && (await this.#compaction?.file.isWrittenWithin(patience)) === true
   }
 
   async close(): Promise<void> {
-    await this.#rewriting?.file.abandon()
+    await this.#compaction?.file.abandon()
     await this.#file?.close()
     await this.#record?.close()
   }
@@ -153,7 +149,7 @@ export class JournalWriter {
     try {
       await file.append(batch)
       this.#retained = undefined
-      // After a sync that failed nobody knows what of the file is on disk: only a new one is sure.
+      // After a failed sync nobody knows what is on disk: only a new file is certain.
       await file.sync()
       this.#broken = undefined
       this.#inPlace = file.extent
@@ -164,16 +160,16 @@ export class JournalWriter {
     await this.#recordLength()
   }
 
-  /** After what it speaks of: a crash between the two leaves a file that is longer than the record says. */
+  /** Runs after the file's sync: a crash in between leaves a file that is longer than recorded, which is no damage. */
   async #recordLength(): Promise<void> {
     const current = this.#inPlace
-    // A file of an older version has no record; the one that takes its place has.
+    // An older version's file has no record; the file that replaces it has one.
     if (current === undefined || this.#record?.exists !== true || this.#recorded === current.length) return
     await this.#record.write({ seed: this.#parts.seed, current, next: undefined })
     this.#recorded = current.length
   }
 
-  #isWorthReplacing(): boolean {
+  #isWorthCompacting(): boolean {
     const file = this.#file
     if (file === undefined) return false
     if (file.generation.equals(NO_GENERATION)) return true
@@ -182,24 +178,24 @@ export class JournalWriter {
     return bytes > COMPACT_ABOVE && bytes > COMPACT_FACTOR * (tokens * 16 + rules * 24 + COMPACT_ABOVE / 4)
   }
 
-  #beginRewriting(): void {
-    if (this.#rewriting !== undefined || performance.now() < this.#retryAt) return
-    const { path, seed, list, pending, notes, wake } = this.#parts
-    const file = new Rewriting({ path, seed, list, pending, notes, old: this.#file })
-    this.#rewriting = { file, drops: this.#drops }
-    file.written.then(wake, (error) => this.#abandon(file).then(() => this.#couldNotRewrite(error)))
+  #beginCompaction(): void {
+    if (this.#compaction !== undefined || performance.now() < this.#retryAt) return
+    const { path, seed, list, pending, notes, compacted } = this.#parts
+    const file = new Compaction({ path, seed, list, pending, notes, old: this.#file })
+    this.#compaction = { file, drops: this.#drops }
+    file.written.then(compacted, (error) => this.#abandon(file).then(() => this.#compactionFailed(error)))
   }
 
-  #couldNotRewrite(error: unknown): void {
+  #compactionFailed(error: unknown): void {
     if (this.isBroken || this.isIncomplete) return this.#parts.failed(error)
-    if (!this.#warned) this.#parts.logger.warn('journal compaction failed; trying again', { reason: String(error) })
+    if (!this.#warned) this.#parts.logger.warn('journal compaction failed; retrying', { reason: String(error) })
     this.#warned = true
   }
 
-  /** Goes on with the new file. */
-  async #adopt(): Promise<void> {
-    if (this.#rewriting === undefined || this.#record === undefined) return
-    const { file, drops } = this.#rewriting
+  /** Continues with the compacted file. */
+  async #replaceFile(): Promise<void> {
+    if (this.#compaction === undefined || this.#record === undefined) return
+    const { file, drops } = this.#compaction
     const old = this.#file
     try {
       const mark = drops === this.#drops ? this.#parts.mark() : undefined
@@ -208,29 +204,29 @@ export class JournalWriter {
       await this.#abandon(file)
       throw error
     }
-    this.#rewriting = undefined
+    this.#compaction = undefined
     this.#inPlace = this.#file.extent
-    this.#unsettled = true
+    this.#isReplacing = true
     this.#restored = drops
     this.#backoff.reset()
     this.#retained = undefined
     this.#broken = undefined
     this.#warned = false
     await old?.close()
-    await this.#settle()
+    await this.#finishReplacing()
   }
 
-  async #settle(): Promise<void> {
-    if (!this.#unsettled) return
-    await syncDirectoryOf(this.#parts.path)
+  async #finishReplacing(): Promise<void> {
+    if (!this.#isReplacing) return
+    await fsyncDirectoryOf(this.#parts.path)
     this.#recorded = -1
     await this.#recordLength()
-    this.#unsettled = false
+    this.#isReplacing = false
   }
 
-  async #abandon(file: Rewriting): Promise<void> {
-    if (this.#rewriting?.file !== file) return
-    this.#rewriting = undefined
+  async #abandon(file: Compaction): Promise<void> {
+    if (this.#compaction?.file !== file) return
+    this.#compaction = undefined
     this.#retryAt = performance.now() + this.#backoff.next()
     await file.abandon()
   }

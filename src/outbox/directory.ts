@@ -1,9 +1,9 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lock, syncDirectoryOf } from '../journal/index.js'
+import { fsyncDirectoryOf, lock } from '../journal/index.js'
 import { Segment } from './segment.js'
 
-/** The directory of a gateway's outboxes: this process's alone, from the first time that it is asked for. */
+/** The directory of a gateway's outboxes, locked for this process from the first {@link claim} on. */
 export class OutboxDirectory {
   readonly path: string
   #claim: Promise<() => Promise<void>> | undefined
@@ -12,7 +12,7 @@ export class OutboxDirectory {
     this.path = path
   }
 
-  /** Makes it and claims it. Throws `JournalLocked` while another process has it, or the file system's error. */
+  /** Creates and locks it. Throws `JournalLocked` while another process holds it, or the file system's error. */
   async claim(): Promise<void> {
     this.#claim ??= this.#claimed()
     await this.#claim.catch((error) => {
@@ -21,7 +21,7 @@ export class OutboxDirectory {
     })
   }
 
-  /** What an earlier run left of an outbox, in order; what of it can't be read; the number of its last segment. */
+  /** What an earlier run left of an outbox: its segments in order, why others are unreadable, the last segment's number. */
   async segments(name: string): Promise<{ found: Segment[]; last: number; unreadable: unknown[] }> {
     const pattern = new RegExp(`^${name}-(\\d{1,15})$`)
     const numbers = (await readdir(this.path)).flatMap((file) => pattern.exec(file)?.slice(1).map(Number) ?? [])
@@ -40,7 +40,7 @@ export class OutboxDirectory {
   async create(name: string, number: number): Promise<Segment> {
     const path = join(this.path, `${name}-${number}`)
     const segment = await Segment.create(path)
-    await syncDirectoryOf(path)
+    await fsyncDirectoryOf(path)
     return segment
   }
 
@@ -51,7 +51,7 @@ export class OutboxDirectory {
 
   async #claimed(): Promise<() => Promise<void>> {
     await mkdir(this.path, { recursive: true, mode: 0o700 })
-    await syncDirectoryOf(this.path)
+    await fsyncDirectoryOf(this.path)
     return lock(this.path)
   }
 }

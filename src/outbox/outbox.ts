@@ -1,40 +1,41 @@
-import { describeError, type Logger } from '../logging/index.js'
+import { WriteLoop } from '../journal/index.js'
+import type { Logger } from '../logging/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import type { OutboxDirectory } from './directory.js'
 import type { Segment } from './segment.js'
 import { Unsent } from './unsent.js'
 
-/** A file of this size gets no more: the next one begins, and the older ones go when they are done. About 20,000 tokens. */
+/** A larger file takes no more: the next segment begins. About 20,000 tokens. */
 const SEGMENT_BYTES = 4 << 20
-/** Revocations that are written, and synced, together at most. */
+/** The most revocations that are written and synced together. */
 const BATCH = 1_000
-/** Those that wait for the disk beyond this are not kept. */
+/** The most revocations that may wait for the disk. */
 const MAX_UNWRITTEN = 10_000
-/** Milliseconds until a disk that failed is tried again. */
+/** Milliseconds between a disk failure and the next attempt. */
 const RETRY_DELAY = 1_000
 
-/** How an outbox stands, for people. */
+/** An outbox's state, for people. */
 export interface OutboxStatus {
-  /** Stretches of its files that could not be read. */
+  /** Damaged stretches found in its files. */
   readonly damages: number
-  /** Why it can't be written, or read, while that is so. */
+  /** Why the last write or read failed, until one succeeds. */
   readonly error?: string
 }
 
 export interface OutboxOptions {
   readonly directory: OutboxDirectory
-  /** Of its files. */
+  /** Prefix of its files' names. */
   readonly name: string
   readonly logger: Logger
-  /** There is something to read back: after the start, or because the caller did not hold it. */
+  /** Called when there is something to read back: from an earlier run, or because the caller did not hold it. */
   readonly readable: () => void
-  /** One that the caller does not hold can't be kept at the moment: from now on the caller holds it. */
+  /** Called with one that the caller does not hold and the disk does not take: from now on the caller holds it. */
   readonly unkept: (unsent: Unsent) => void
 }
 
 /**
- * A queue on disk of revocations that a store is still to be told of: what is appended is synced before that is said, and
- * read back in order, so that what waits is bounded by the disk and not by memory. What is done is forgotten with its file.
+ * A queue on disk of the revocations that a store has yet to take. What is appended is durable before that is confirmed, and
+ * is read back in order: the disk bounds how many may wait, not memory. What is done is forgotten with its segment.
  */
 export class Outbox {
   readonly #options: OutboxOptions
@@ -42,23 +43,29 @@ export class Outbox {
   #segments: Segment[] = []
   #active: Segment | undefined
   #unwritten: Unsent[] = []
-  /** How many of them nobody has in memory. */
+  /** How many of them the caller does not hold. */
   #unwrittenUnheld = 0
   #lastNumber = 0
   #lastSegment = 0
-  #opened = false
-  #writing: Promise<void> | undefined
-  #scheduled: NodeJS.Immediate | undefined
-  #retry: NodeJS.Timeout | undefined
-  #error: string | undefined
+  #isOpen = false
+  #isClosed = false
   #damages = 0
-  #closed = false
+  readonly #loop: WriteLoop
 
   constructor(options: OutboxOptions) {
     this.#options = options
+    this.#loop = new WriteLoop({
+      write: () => this.#write(),
+      written: () => {
+        if (this.#segments.some(({ unread }) => unread > 0)) options.readable()
+      },
+      logger: options.logger,
+      lines: { failed: 'outbox I/O failed; retrying', recovered: 'outbox writes recovered' },
+      retryDelay: RETRY_DELAY,
+    })
   }
 
-  /** Those that are not done. */
+  /** How many are not done. */
   get size(): number {
     let size = 0
     for (const { isDone } of this.#unwritten) if (!isDone) size++
@@ -66,46 +73,49 @@ export class Outbox {
     return size
   }
 
-  /** Whether some are on disk, or on their way there, that nobody has in memory. */
+  /** Whether some are on disk, or on their way there, that the caller does not hold. */
   get hasUnread(): boolean {
     return this.#unwrittenUnheld > 0 || this.#segments.some(({ unread }) => unread > 0)
   }
 
   get isBroken(): boolean {
-    return this.#error !== undefined
+    return this.#loop.error !== undefined
   }
 
   status(): OutboxStatus {
     let damages = this.#damages
     for (const segment of this.#segments) damages += segment.damages
-    return this.#error === undefined ? { damages } : { damages, error: this.#error }
+    const { error } = this.#loop
+    return error === undefined ? { damages } : { damages, error }
   }
 
-  /** Begins to look for what an earlier run left; again and again, while it can't be read. */
+  /** Starts to read what an earlier run left; retries until that succeeds. */
   open(): void {
-    this.#schedule()
+    this.#loop.schedule(0)
   }
 
   /**
-   * Appends one. While the disk fails it is tried again and again, up to a bounded number.
+   * Appends one. While the disk fails this is retried, for a bounded number of them.
    *
    * @param isHeld whether the caller keeps it in memory, so that it need not be read back
    */
   append(record: RevocationRecord, at: number, isHeld: boolean): Unsent {
     const unsent = new Unsent({ number: ++this.#lastNumber, at, record }, isHeld)
-    if (this.#closed || this.#unwritten.length >= MAX_UNWRITTEN) {
-      unsent.keptBecomes(new Error('too many revocations wait for the disk'))
+    if (this.#isClosed || this.#unwritten.length >= MAX_UNWRITTEN) {
+      unsent.keptBecomes(
+        new Error(this.#isClosed ? 'outbox closed' : 'outbox full: too many revocations await the disk'),
+      )
       if (!isHeld) this.#unkept(unsent)
       return unsent
     }
     unsent.isInOutbox = true
     this.#unwritten.push(unsent)
     if (!isHeld) this.#unwrittenUnheld++
-    this.#schedule()
+    this.#loop.schedule(0)
     return unsent
   }
 
-  /** Up to `most` of those that nobody has in memory, oldest first. Fewer: those that follow are on their way to the disk. */
+  /** Reads up to `most` of those that the caller does not hold, oldest first. Never rejects: see {@link status}. */
   async read(most: number): Promise<Unsent[]> {
     const found: Unsent[] = []
     for (const segment of [...this.#segments]) {
@@ -114,14 +124,14 @@ export class Outbox {
       try {
         found.push(...(await segment.read(most - found.length)))
       } catch (error) {
-        this.#failed(error)
+        this.#loop.failed(error)
       }
       this.#dropIfDone(segment)
     }
     return found
   }
 
-  /** The store has it, or nobody needs it any more. */
+  /** The store has it, or it is no longer needed. */
   done(unsent: Unsent): void {
     if (unsent.isDone) return
     unsent.isDone = true
@@ -130,54 +140,32 @@ export class Outbox {
     if (unsent.segment !== undefined) this.#dropIfDone(unsent.segment)
   }
 
-  /** Resolves when all that was appended is on disk; rejects if it can't be brought there now. */
+  /** Resolves when all that was appended is durable; rejects if that fails now. */
   async flush(): Promise<void> {
-    await this.#writing
-    await this.#write()
-    if (this.#error !== undefined) throw new Error(`the outbox cannot be written: ${this.#error}`)
+    await this.#loop.flush()
+    if (this.#loop.error !== undefined) throw new Error(`outbox not writable: ${this.#loop.error}`)
   }
 
-  /** Writes what it can. */
+  /** Writes what it can, and closes its files. */
   async close(): Promise<void> {
     await this.flush().catch((error) => this.#options.logger.error('outbox closed with unwritten revocations', error))
-    this.#closed = true
-    clearTimeout(this.#retry)
-    clearImmediate(this.#scheduled)
-    await this.#writing
+    this.#isClosed = true
+    await this.#loop.stop()
     for (const segment of this.#segments) {
       if (segment.remaining === 0) await segment.remove().catch(() => undefined)
       else await segment.seal()
     }
   }
 
-  #schedule(): void {
-    if (this.#scheduled !== undefined || this.#retry !== undefined || this.#closed) return
-    this.#scheduled = setImmediate(() => {
-      this.#scheduled = undefined
-      void this.#write()
-    })
-  }
-
-  /** One write at a time; what comes meanwhile makes the next. Never rejects. */
-  #write(): Promise<void> {
-    this.#writing ??= this.#writeBatches().finally(() => {
-      this.#writing = undefined
-    })
-    return this.#writing
-  }
-
-  async #writeBatches(): Promise<void> {
+  async #write(): Promise<void> {
     try {
       await this.#open()
       if (this.#active?.remaining === 0 && this.#active.bytes > 0) await this.#active.empty()
       while (this.#unwritten.length > 0) await this.#writeBatch(this.#unwritten.splice(0, BATCH))
-      if (this.#error !== undefined) this.#options.logger.info('outbox writes recovered')
-      this.#error = undefined
-      if (this.#segments.some(({ unread }) => unread > 0)) this.#options.readable()
     } catch (error) {
-      this.#failed(error)
       this.#unwrittenUnheld = 0
       for (const unsent of this.#unwritten) this.#unkept(unsent, error)
+      throw error
     }
   }
 
@@ -200,21 +188,21 @@ export class Outbox {
   }
 
   async #open(): Promise<void> {
-    if (this.#opened) return
+    if (this.#isOpen) return
     const { directory, name, logger } = this.#options
     await directory.claim()
     const { found, last, unreadable } = await directory.segments(name)
     this.#lastSegment = last
     this.#damages += unreadable.length
-    for (const error of unreadable) logger.error('an outbox file cannot be read and is left as it is', error)
+    for (const error of unreadable) logger.error('outbox file unreadable; left in place', error)
     this.#segments = found
-    this.#opened = true
+    this.#isOpen = true
     for (const segment of found) this.#dropIfDone(segment)
-    if (this.size > 0)
-      logger.info('revocations of an earlier run wait for the store', { outbox: name, waiting: this.size })
+    const waiting = this.size
+    if (waiting > 0) logger.info('revocations of an earlier run await the store', { outbox: name, waiting })
   }
 
-  /** The segment that takes the next batch. */
+  /** The segment for the next batch. */
   async #growing(): Promise<Segment> {
     if (this.#active !== undefined && this.#active.bytes < SEGMENT_BYTES) return this.#active
     const full = this.#active
@@ -226,31 +214,20 @@ export class Outbox {
     return this.#active
   }
 
-  /** The active one is emptied instead, by the next write. */
+  /** Removes a segment all of which is done; the next write empties the active one instead. */
   #dropIfDone(segment: Segment): void {
     if (segment.remaining > 0) return
-    if (segment === this.#active) return this.#schedule()
+    if (segment === this.#active) return this.#loop.schedule(0)
     if (!this.#segments.includes(segment)) return
     this.#segments = this.#segments.filter((other) => other !== segment)
     this.#damages += segment.damages
-    segment.remove().catch((error) => this.#failed(error))
+    segment.remove().catch((error) => this.#loop.failed(error))
   }
 
   #unkept(unsent: Unsent, error: unknown = undefined): void {
-    unsent.keptBecomes(new Error('the revocation is not on disk', { cause: error }))
+    unsent.keptBecomes(new Error('revocation not durable', { cause: error }))
     if (unsent.isHeld || unsent.isDone) return
     unsent.isHeld = true
     this.#options.unkept(unsent)
-  }
-
-  #failed(error: unknown): void {
-    if (this.#error === undefined) this.#options.logger.error('outbox cannot be used; trying again', error)
-    this.#error = describeError(error)
-    if (this.#retry !== undefined || this.#closed) return
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined
-      void this.#write()
-    }, RETRY_DELAY)
-    this.#retry.unref()
   }
 }

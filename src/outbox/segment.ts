@@ -1,19 +1,17 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
-import { setImmediate } from 'node:timers/promises'
-import { pendingBlock, readPending } from '../journal/index.js'
-import { BlockReader } from './block-reader.js'
+import { BlockReader, fsync, type PendingPut, pendingBlock, readPending, writeAt } from '../journal/index.js'
 import { Unsent } from './unsent.js'
 
 const CHUNK = 256 * 1024
 
 /**
- * One file of an outbox: a journal's `pending` blocks, one behind the other. Grows until it is full, is read once, and goes
- * when nothing in it waits any more. What of it is done is not written down: a put that is made again does no harm.
+ * A file of an outbox: a sequence of the journal's `pending` blocks. It grows until it is full, is read once, and is removed
+ * when all in it is done. What is done is not recorded: a repeated put does no harm.
  */
 export class Segment {
   readonly path: string
   #reader = new BlockReader()
-  /** Numbers of those that nobody needs to read back. */
+  /** Numbers of those that are in memory already. */
   readonly #held = new Set<number>()
   #handle: FileHandle | undefined
   #bytes: number
@@ -34,23 +32,13 @@ export class Segment {
     return new Segment(path, await open(path, 'wx+', 0o600), 0, 0)
   }
 
-  /** One that an earlier run left. A block that was cut short at its end was never promised to anybody. */
+  /** Opens one that an earlier run left. A block that is cut off at its end was never confirmed to anybody. */
   static async find(path: string): Promise<Segment> {
     const handle = await open(path, 'r')
     try {
       const { size } = await handle.stat()
-      const reader = new BlockReader()
       let count = 0
-      for (let at = 0; at < size; ) {
-        const chunk = await readAt(handle, at, CHUNK)
-        if (chunk.length === 0) break
-        at += chunk.length
-        reader.push(chunk)
-        for (let block = reader.next(); block !== undefined; block = reader.next()) {
-          if (block.kind === 'pending') count++
-        }
-        await setImmediate()
-      }
+      for await (const { block } of new BlockReader().blocksOf(handle, size)) if (block.kind === 'pending') count++
       return new Segment(path, undefined, size, count)
     } finally {
       await handle.close()
@@ -71,21 +59,18 @@ export class Segment {
     return this.#unread
   }
 
-  /** Stretches that could not be read so far. */
+  /** Damaged stretches found so far. */
   get damages(): number {
     return this.#damages + this.#reader.damages
   }
 
-  /** Resolves when these are on disk. If it rejects the file counts as it was. */
+  /** Resolves when these are durable. If it rejects the file counts as before. */
   async append(batch: readonly Unsent[]): Promise<void> {
     const handle = this.#handle
-    if (handle === undefined) throw new TypeError('a segment that is full grows no more')
+    if (handle === undefined) throw new TypeError('outbox segment sealed')
     const bytes = Buffer.concat(batch.map(({ put }) => pendingBlock(put)))
-    for (let written = 0; written < bytes.length; ) {
-      const at = this.#bytes + written
-      written += (await handle.write(bytes, written, bytes.length - written, at)).bytesWritten
-    }
-    await handle.datasync()
+    await writeAt(handle, bytes, this.#bytes)
+    await fsync(handle)
     this.#bytes += bytes.length
     for (const unsent of batch) {
       unsent.segment = this
@@ -101,7 +86,7 @@ export class Segment {
     this.#handle = undefined
   }
 
-  /** Up to `most` of those that nobody has in memory, in their order. */
+  /** Reads up to `most` of those that are not in memory, oldest first. Throws if none can be read. */
   async read(most: number): Promise<Unsent[]> {
     const found: Unsent[] = []
     const handle = await open(this.path, 'r')
@@ -116,7 +101,7 @@ export class Segment {
         }
       }
     } catch (error) {
-      // What has been taken out is not read again; what could not be read is.
+      // What was found is not read again; the rest is, by the next call.
       if (found.length === 0) throw error
     } finally {
       await handle.close()
@@ -128,7 +113,7 @@ export class Segment {
     this.#remaining--
   }
 
-  /** Nothing in it waits: begins again. */
+  /** Starts over, once all in it is done. */
   async empty(): Promise<void> {
     await this.#handle?.truncate(0)
     this.#bytes = 0
@@ -138,15 +123,15 @@ export class Segment {
     this.#reader = new BlockReader()
   }
 
-  /** Goes, with its file. */
+  /** Removes its file. */
   async remove(): Promise<void> {
     await this.seal()
     await rm(this.path, { force: true })
   }
 
-  #next() {
-    for (let block = this.#reader.next(); block !== undefined; block = this.#reader.next()) {
-      const put = block.kind === 'pending' ? readPending(block.payload) : undefined
+  #next(): PendingPut | undefined {
+    for (let found = this.#reader.next(); found !== undefined; found = this.#reader.next()) {
+      const put = found.block.kind === 'pending' ? readPending(found.block.payload) : undefined
       if (put !== undefined && !this.#held.delete(put.number)) return put
     }
     return undefined
@@ -154,22 +139,17 @@ export class Segment {
 
   async #readOn(handle: FileHandle): Promise<boolean> {
     if (this.#readUpTo >= this.#bytes) return false
-    const chunk = await readAt(handle, this.#readUpTo, Math.min(CHUNK, this.#bytes - this.#readUpTo))
-    this.#readUpTo += chunk.length
-    this.#reader.push(chunk)
-    return chunk.length > 0
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, this.#bytes - this.#readUpTo))
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, this.#readUpTo)
+    this.#readUpTo += bytesRead
+    this.#reader.push(chunk.subarray(0, bytesRead))
+    return bytesRead > 0
   }
 
-  /** What was counted can't be found any more. */
+  /** What was counted before can no longer be read. */
   #missing(): void {
     this.#damages++
     this.#remaining -= this.#unread
     this.#unread = 0
   }
-}
-
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const chunk = Buffer.allocUnsafe(length)
-  const { bytesRead } = await handle.read(chunk, 0, length, position)
-  return chunk.subarray(0, bytesRead)
 }

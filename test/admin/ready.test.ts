@@ -68,7 +68,7 @@ t.test('a journal that cannot be opened shows in the body and in the log; the ga
   await gateway.known()
   const answer = await readyWhen(gateway, ({ httpStatus }) => httpStatus === 200)
   t.match(answer.revocations.journal, { enabled: true, owned: false, error: /EEXIST|ENOTDIR/ })
-  await gateway.process.printed(/WARN.*the journal cannot be written yet/)
+  await gateway.process.printed(/WARN.*journal not writable/)
   t.equal(await gateway.status(await w.token()), 200)
 })
 
@@ -90,7 +90,7 @@ t.test(
     const answer = await readyWhen(gateway, ({ revocations }) => revocations.journal.error !== undefined)
     t.match(answer.revocations.journal, { enabled: true, error: /EFBIG/ })
     t.equal(answer.httpStatus, 200, 'it serves all the same')
-    await gateway.process.printed(/ERROR.*the journal cannot be written/)
+    await gateway.process.printed(/ERROR.*journal write failed/)
     while ((await gateway.status(revoked)) !== 401);
     t.equal(await gateway.status(control), 200)
 

@@ -30,7 +30,7 @@ t.test('without a store a damaged journal is 503 until an operator gives up what
   t.match(checked, { status: 1, output: /incomplete/ })
   const [id = ''] = /[0-9a-f]{64}/.exec(checked.output) ?? []
   const second = await startGateway(t, file)
-  await second.process.printed(/the journal is not whole/)
+  await second.process.printed(/journal damaged/)
   t.equal(await second.status(control), 503)
   const ready = await fetch(`${second.admin}/ready`)
   t.equal(ready.status, 503)

@@ -15,17 +15,18 @@ import { Journal, openJournal } from '../../src/journal/index.js'
 import { JournalFile } from '../../src/journal/journal-file.js'
 import { LengthRecord, NO_GENERATION } from '../../src/journal/length-record.js'
 import { Loading } from '../../src/journal/loading.js'
-import { readSnapshot } from '../../src/journal/snapshot.js'
-import type { OwnedJournal } from '../../src/journal/writer.js'
+import { readJournal } from '../../src/journal/read.js'
+import type { WritableJournal } from '../../src/journal/writer.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import { identify } from '../../src/token/identity.js'
-import { HOUR, has, NOW, names, open } from './opened-journal.js'
+import { afterCompaction, interceptSyncs } from './file-syncs.js'
+import { HOUR, has, NOW, names, open, read, soon } from './opened-journal.js'
 
 /** What `openJournal` makes of a whole journal whose file is this. */
-async function owned(path: string, handle: FileHandle): Promise<OwnedJournal> {
-  const snapshot = await readSnapshot(
+async function owned(path: string, handle: FileHandle): Promise<WritableJournal> {
+  const snapshot = await readJournal(
     path,
     new Loading(
       { now: NOW, sources: '' },
@@ -94,50 +95,37 @@ t.test('flush resolves when it is on disk: a reader that comes then finds it', a
 t.test('a mark speaks of its own sources, and not from the future', async (t) => {
   const path = await written(t, ['a'])
   const first = await open(path)
-  first.journal.inStep(NOW)
+  first.journal.inSync(NOW)
   await first.journal.close()
-  const inStepAt = async (now: number, sources: string) => {
+  const inSyncAt = async (now: number, sources: string) => {
     const opened = await open(path, now, sources)
     await opened.journal.close()
-    return opened.inStepAt
+    return opened.inSyncAt
   }
-  t.equal(await inStepAt(NOW, 'these'), NOW)
-  t.equal(await inStepAt(NOW + HOUR, 'these'), NOW)
-  t.equal(await inStepAt(NOW, 'others'), undefined)
-  t.equal(await inStepAt(NOW - 30_000, 'these'), NOW - 30_000, 'a clock that was set a little')
-  t.equal(await inStepAt(NOW - HOUR, 'these'), undefined, 'the age is not known')
-  t.equal(await inStepAt(NOW, 'these'), NOW)
+  t.equal(await inSyncAt(NOW, 'these'), NOW)
+  t.equal(await inSyncAt(NOW + HOUR, 'these'), NOW)
+  t.equal(await inSyncAt(NOW, 'others'), undefined)
+  t.equal(await inSyncAt(NOW - 30_000, 'these'), NOW - 30_000, 'a clock that was set a little')
+  t.equal(await inSyncAt(NOW - HOUR, 'these'), undefined, 'the age is not known')
+  t.equal(await inSyncAt(NOW, 'these'), NOW)
 })
 
-t.test('a new file vouches for no moment whose entries it has not got', async (t) => {
+t.test('a compacted file states to be in sync only at a moment all of whose entries it holds', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, list } = await open(path)
-  const probe = await openFile(path, 'r')
-  const handles = Object.getPrototypeOf(probe) as FileHandle
-  const { datasync, sync } = handles
-  await probe.close()
   let late = 0
-  let copies = 0
-  // While a file is synced, more comes, and is in step.
-  t.intercept(handles, 'datasync', {
-    value(this: FileHandle) {
-      list.add({ kind: 'token', id: `late-${++late}`, expiresAt: NOW + HOUR }, 'topic', NOW)
-      journal.inStep(NOW + late)
-      return datasync.call(this)
-    },
+  // While a file is synced, more entries arrive, and the list is in sync again.
+  await interceptSyncs(t, (_, sync) => {
+    list.add({ kind: 'token', id: `late-${++late}`, expiresAt: NOW + HOUR }, 'topic', NOW)
+    journal.inSync(NOW + late)
+    return sync()
   })
-  // The directory's, when the new file is in its place: what a crash would leave.
-  t.intercept(handles, 'sync', {
-    async value(this: FileHandle) {
-      if ((await this.stat()).isDirectory()) copyBoth(path, `${path}-${++copies}`)
-      return sync.call(this)
-    },
-  })
+  const compacted = afterCompaction(t, () => copyBoth(path, `${path}-crashed`))
   for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
-  while (copies === 0) await journal.flush().catch(() => undefined)
+  await compacted
   await journal.close()
-  const copy = await open(`${path}-1`, NOW + HOUR)
-  const vouched = Array.from({ length: (copy.inStepAt ?? NOW) - NOW }, (_, i) => `late-${i + 1}`)
+  const copy = await open(`${path}-crashed`, NOW + HOUR)
+  const vouched = Array.from({ length: (copy.inSyncAt ?? NOW) - NOW }, (_, i) => `late-${i + 1}`)
   t.same(
     vouched.filter((id) => has(copy, id) === undefined),
     [],
@@ -148,23 +136,27 @@ t.test('a new file vouches for no moment whose entries it has not got', async (t
 t.test('all is read, for the clock may be wrong; when most of it was swept the file is written anew', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
+  const complete = afterCompaction(t)
   for (const id of names(600_000)) first.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
   first.list.add({ kind: 'token', id: 'long', expiresAt: NOW + 60 * HOUR }, 'topic', NOW)
-  first.journal.inStep(NOW)
+  await complete
+  first.journal.inSync(NOW)
   await first.journal.close()
   const before = statSync(path).size
   const later = await open(path, NOW + 30 * HOUR)
   t.equal(later.list.size.tokens, 600_001)
   while (!later.list.sweep(NOW + 30 * HOUR, 1_000).finished);
   t.equal(later.list.size.tokens, 1)
-  t.equal(later.inStepAt, NOW)
+  t.equal(later.inSyncAt, NOW)
+  const compacted = afterCompaction(t)
   later.list.add({ kind: 'token', id: 'new', expiresAt: NOW + 60 * HOUR }, 'hub', NOW)
+  await compacted
   await later.journal.close()
   t.ok(statSync(path).size < before / 100, `${before} bytes became ${statSync(path).size}`)
   const last = await open(path, NOW + 30 * HOUR)
   t.match(has(last, 'long'), { source: 'topic' })
   t.match(has(last, 'new'), { source: 'hub' })
-  t.equal(last.inStepAt, NOW, 'the mark outlives the rewriting')
+  t.equal(last.inSyncAt, NOW, 'the mark outlives the rewriting')
   await last.journal.close()
 })
 
@@ -173,23 +165,23 @@ t.test('a file that is written anew does not keep entries from the disk', async 
   const { journal, list } = await open(path)
   // More at once than may wait: the file has to be written anew, from the list.
   for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
-  await t.rejects(journal.flush(), /anew/, 'what was dropped is not on disk')
+  await t.rejects(journal.flush(), /compaction pending/, 'what was dropped is not on disk')
   const old = statSync(path).ino
   list.add({ kind: 'token', id: 'meanwhile', expiresAt: NOW + HOUR }, 'hub', NOW)
-  journal.inStep(NOW)
-  await t.rejects(journal.flush(), /anew/, 'what was dropped is not on disk')
+  journal.inSync(NOW)
+  await t.rejects(journal.flush(), /compaction pending/, 'what was dropped is not on disk')
   t.equal(statSync(path).ino, old, 'the old file is in place')
   copyBoth(path, `${path}.killed`)
   const killed = await open(`${path}.killed`)
   t.match(has(killed, 'meanwhile'), { source: 'hub' })
-  t.equal(killed.inStepAt, undefined, 'it lacks entries, and does not say that it has them')
+  t.equal(killed.inSyncAt, undefined, 'it lacks entries, and does not say that it has them')
   await killed.journal.close()
   await journal.close()
   t.not(statSync(path).ino, old, 'closing waits for the new file')
   const whole = await open(path)
   t.equal(whole.list.size.tokens, 300_001)
   t.match(has(whole, 'meanwhile'), { source: 'hub' })
-  t.equal(whole.inStepAt, NOW)
+  t.equal(whole.inSyncAt, NOW)
   await whole.journal.close()
   t.same(
     readdirSync(join(path, '..')).sort(),
@@ -212,9 +204,9 @@ t.test('a full disk is a status, not a crash; the list is written whole when the
   const fingerprints = Fingerprinter.random()
   const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
   const { seed } = fingerprints
-  const parts = { path, seed, list, logger: silent('test'), sources: '', inStepAt: undefined }
+  const parts = { path, seed, list, logger: silent('test'), sources: '', inSyncAt: undefined }
   const journal = new Journal({ ...parts, release: async () => undefined })
-  journal.own(await owned(path, await openFile('/dev/full', 'r+')))
+  await journal.own(await owned(path, await openFile('/dev/full', 'r+')))
   list.onChange((entry) => journal.append(entry))
   list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
   await t.rejects(journal.flush(), /ENOSPC/)
@@ -246,9 +238,9 @@ t.test('what did not fit is appended when there is room again', async (t) => {
   const seed = readFileSync(path).subarray(8, 16)
   const fingerprints = new Fingerprinter(seed)
   const again = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
-  const parts = { path, seed, list: again, logger: silent('test'), sources: '', inStepAt: undefined }
+  const parts = { path, seed, list: again, logger: silent('test'), sources: '', inSyncAt: undefined }
   const second = new Journal({ ...parts, release: async () => undefined })
-  second.own(await owned(path, file))
+  await second.own(await owned(path, file))
   again.onChange((entry) => second.append(entry))
   again.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
   await t.rejects(second.flush(), /ENOSPC/)
@@ -277,10 +269,10 @@ t.test('a directory that cannot be written leaves the old file as it is; appendi
   })
   mkdirSync(`${path}.new`) // where the new file would be
   for (const id of names(300_000)) opened.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
-  await t.rejects(opened.journal.flush(), /anew/, 'not all of it is on disk')
+  await t.rejects(opened.journal.flush(), /compaction pending/, 'not all of it is on disk')
   opened.list.add({ kind: 'token', id: 'b', expiresAt: NOW + HOUR }, 'topic', NOW)
   await opened.journal.flush().catch(() => undefined)
-  await t.rejects(opened.journal.flush(), /anew/)
+  await t.rejects(opened.journal.flush(), /compaction pending/)
   await opened.journal.close()
   t.ok(errors.length >= 1)
   rmdirSync(`${path}.new`)
@@ -288,4 +280,43 @@ t.test('a directory that cannot be written leaves the old file as it is; appendi
   t.ok(has(again, 'a'))
   t.ok(has(again, 'b'))
   await again.journal.close()
+})
+
+t.test('close waits for the write that a timer has begun, and writes what arrived meanwhile', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const errors: string[] = []
+  const logger = { ...silent('test'), error: (text: string) => errors.push(text) }
+  const { journal, list } = await open(path, NOW, 'these', { logger })
+  let proceed = () => {}
+  const held = new Promise<void>((resolve) => {
+    proceed = resolve
+  })
+  const begun = new Promise<void>((resolve, reject) => {
+    interceptSyncs(t, async (_, sync) => {
+      resolve()
+      await held
+      await sync()
+    }).then(() => list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW), reject)
+  })
+  await soon(begun, 'no write has begun')
+  const closed = journal.close()
+  list.add({ kind: 'token', id: 'b', expiresAt: NOW + HOUR }, 'topic', NOW)
+  proceed()
+  await closed
+  t.same(errors, [])
+  const { damages, loading } = await read(path)
+  t.same(damages, [])
+  for (const id of ['a', 'b']) t.ok(has(loading.into, id), id)
+})
+
+t.test('a journal that was closed before it could be owned releases the files', async (t) => {
+  const path = await written(t, ['a'])
+  const fingerprints = Fingerprinter.random()
+  const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
+  const parts = { path, seed: fingerprints.seed, list, logger: silent('test'), sources: '', inSyncAt: undefined }
+  const journal = new Journal({ ...parts, release: async () => undefined })
+  await journal.close()
+  const handle = await openFile(path, 'r+')
+  await journal.own(await owned(path, handle))
+  t.equal(handle.fd, -1)
 })

@@ -2,12 +2,13 @@ import { appendFileSync, copyFileSync, readFileSync, statSync, writeFileSync } f
 import { join } from 'node:path'
 import t from 'tap'
 import { decodeBlock, encodeNumbered, HEADER_BYTES } from '../../src/journal/format.js'
+import { afterCompaction } from './file-syncs.js'
 import { HOUR, has, NOW, names, older, open, read } from './opened-journal.js'
 
 /** No version has used it. */
 const NEWER_KIND = 77
 
-t.test('the last note of each name is there after a restart', async (t) => {
+t.test('the last note of each name survives a restart', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, notes } = await open(path)
   t.equal(notes.size, 0)
@@ -21,7 +22,7 @@ t.test('the last note of each name is there after a restart', async (t) => {
   await again.journal.close()
 })
 
-t.test('a note stands after what was appended before it: a file that is cut has both, or not the note', async (t) => {
+t.test('a note follows what was appended before it: a file that is cut has both, or not the note', async (t) => {
   const directory = t.testdir()
   const path = join(directory, 'journal')
   const { journal, list } = await open(path)
@@ -43,16 +44,17 @@ t.test('a note stands after what was appended before it: a file that is cut has 
   t.pass(`${bytes.length} cuts`)
 })
 
-t.test('a note waits while entries are missing from the file, and outlives its rewriting', async (t) => {
+t.test('a note waits while the file is incomplete, and survives the compaction', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, list } = await open(path)
   journal.note('before', true)
   await journal.flush()
-  // More at once than may wait: the file has to be rewritten, from the list.
+  // More at once than may wait: a compaction has to write them from the list.
   for (const id of names(300_000)) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
   journal.note('after', true)
   await t.rejects(journal.flush())
   for (const suffix of ['', '.length']) copyFileSync(`${path}${suffix}`, `${path}.killed${suffix}`)
+  await afterCompaction(t)
   await journal.close()
   const killed = await open(`${path}.killed`)
   t.same([...killed.notes.keys()], ['before'])
@@ -63,7 +65,7 @@ t.test('a note waits while entries are missing from the file, and outlives its r
   await whole.journal.close()
 })
 
-t.test('a damaged file says no notes', async (t) => {
+t.test('the notes of a damaged file are not used', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, list } = await open(path)
   list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
@@ -88,7 +90,7 @@ t.test('what is too long for a note, or one name too many, is a RangeError', asy
   t.throws(() => journal.note('token-64', 1), RangeError)
 })
 
-t.test('blocks of kinds that a newer version writes are read past, and are in the rewritten file', async (t) => {
+t.test('blocks of kinds that a newer version writes are skipped, and copied by a compaction', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
   first.list.add({ kind: 'token', id: 'before', expiresAt: NOW + HOUR }, 'topic', NOW)
@@ -98,13 +100,14 @@ t.test('blocks of kinds that a newer version writes are read past, and are in th
   const second = await open(path)
   second.list.add({ kind: 'token', id: 'after', expiresAt: NOW + HOUR }, 'topic', NOW)
   await second.journal.close()
-  // Rewritten twice: the second copies from what the first made.
+  // Compacted twice: the second copies what the first has copied.
   for (const round of ['one', 'two']) {
     const inode = statSync(path).ino
     const opened = await open(path)
     for (const id of names(300_000)) {
       opened.list.add({ kind: 'token', id: `${round}-${id}`, expiresAt: NOW + HOUR }, 'topic', NOW)
     }
+    await afterCompaction(t)
     await opened.journal.close()
     t.not(statSync(path).ino, inode)
   }

@@ -1,7 +1,8 @@
+import type { Test } from 'tap'
 import { decodeBlock, HEADER_BYTES } from '../../src/journal/format.js'
 import { type OpenedJournal, type OpenJournalOptions, openJournal } from '../../src/journal/index.js'
 import { Loading } from '../../src/journal/loading.js'
-import { readSnapshot, type Snapshot } from '../../src/journal/snapshot.js'
+import { readJournal, type Snapshot } from '../../src/journal/read.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import type { OpaqueToken } from '../../src/token/credential.js'
@@ -12,7 +13,7 @@ import { identify } from '../../src/token/identity.js'
 export const NOW = Date.UTC(2026, 0, 1)
 export const HOUR = 3_600_000
 
-/** Opens the journal of a list of its own. */
+/** Opens a journal with a new list. */
 export function open(
   path: string,
   now = NOW,
@@ -29,6 +30,44 @@ export function open(
   })
 }
 
+/** Opens a journal that is closed when the test ends. `owned()` resolves when it is writable, after an attempt that failed. */
+export async function openUntilEnd(
+  t: Test,
+  path: string,
+  more: { readonly warn?: (text: string) => void } = {},
+): Promise<OpenedJournal & { owned(): Promise<void> }> {
+  let tell = () => {}
+  const owned = new Promise<void>((resolve) => {
+    tell = resolve
+  })
+  const info = (text: string) => {
+    if (text === 'journal opened for writing') tell()
+  }
+  const opened = await open(path, NOW, 'these', { logger: { ...silent('test'), ...more, info } })
+  t.teardown(() => opened.journal.close())
+  return { ...opened, owned: () => soon(owned, 'the journal is not writable') }
+}
+
+/** Rejects if a promise takes more than 30 s. Keeps the process alive meanwhile, which the journal's timers do not. */
+export async function soon<Value>(promise: Promise<Value>, otherwise: string): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(otherwise)), 30_000)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Opens a journal, adds tokens and closes it. */
+export async function write(path: string, ids: readonly string[]): Promise<void> {
+  const { journal, list } = await open(path)
+  for (const id of ids) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+  await journal.close()
+}
+
 /** Why a token is refused by what a journal was read into. */
 export function has({ list, fingerprints }: Pick<OpenedJournal, 'list' | 'fingerprints'>, id: string) {
   const credential: OpaqueToken = { kind: 'opaque', token: id }
@@ -37,11 +76,11 @@ export function has({ list, fingerprints }: Pick<OpenedJournal, 'list' | 'finger
 
 export const names = (count: number) => Array.from({ length: count }, (_, i) => `token-${i}`)
 
-/** What a process that only reads makes of a journal; it leaves the files as they are. */
+/** Reads a journal, and changes nothing. */
 export function read(path: string, now = NOW): Promise<Snapshot> {
   const listOf = (fingerprints: Fingerprinter) =>
     new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR })
-  return readSnapshot(path, new Loading({ now, sources: 'these' }, listOf))
+  return readJournal(path, new Loading({ now, sources: 'these' }, listOf))
 }
 
 /** A journal as version 2 was written before there were length records: without a generation, and without a record. */

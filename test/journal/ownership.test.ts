@@ -1,49 +1,32 @@
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { lock } from '../../src/journal/lock.js'
 import { Ownership } from '../../src/journal/ownership.js'
-import { silent } from '../../src/logging/index.js'
 import type { Entry } from '../../src/revocation/entry.js'
 import { FakeClock } from '../time/fake-clock.js'
-import { HOUR, has, NOW, open, read } from './opened-journal.js'
-
-/** Resolves when a journal has been owned. */
-function owned(journal: { status(): { readonly owned: boolean } }): Promise<void> {
-  return new Promise((resolve) => {
-    const poll = setInterval(() => {
-      if (!journal.status().owned) return
-      clearInterval(poll)
-      resolve()
-    }, 5)
-  })
-}
-
-async function opened(t: Test, path: string, more = {}) {
-  const made = await open(path, NOW, 'these', more)
-  t.teardown(() => made.journal.close())
-  return made
-}
+import { afterCompaction } from './file-syncs.js'
+import { HOUR, has, NOW, open, openUntilEnd, read } from './opened-journal.js'
 
 t.test(
-  'a journal that another process has is read, and owned when that one is done, with all that it wrote',
+  'a journal that another process has is read, and owned once that one closes, with all that it wrote',
   async (t) => {
     const path = join(t.testdir(), 'journal')
     const first = await open(path)
     first.list.add({ kind: 'token', id: 'before', expiresAt: NOW + HOUR }, 'topic', NOW)
     await first.journal.flush()
 
-    const second = await opened(t, path)
+    const second = await openUntilEnd(t, path)
     t.ok(has(second, 'before'))
-    t.match(second.journal.status(), { owned: false, error: /in use by another process/ })
+    t.match(second.journal.status(), { owned: false, error: /locked by another process/ })
     second.list.add({ kind: 'token', id: 'here', expiresAt: NOW + HOUR }, 'topic', NOW)
-    await t.rejects(second.journal.flush(), /in use by another process/, 'nobody is told that it is durable')
+    await t.rejects(second.journal.flush(), /locked by another process/, 'nobody is told that it is durable')
 
     const told: Entry[] = []
     second.list.onChange((entry) => told.push(entry))
     first.list.add({ kind: 'token', id: 'meanwhile', expiresAt: NOW + HOUR }, 'hub', NOW)
     await first.journal.close()
-    await owned(second.journal)
+    await second.owned()
     t.match(has(second, 'meanwhile'), { source: 'hub' })
     t.equal(told.length, 1, 'workers hear of it')
     await second.journal.flush()
@@ -54,15 +37,17 @@ t.test(
   },
 )
 
-t.test('also if that one has put a new file in place meanwhile', async (t) => {
+t.test('a journal that another process has compacted meanwhile is read whole when it is owned', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
-  const second = await opened(t, path)
+  const second = await openUntilEnd(t, path)
+  const compacted = afterCompaction(t)
   for (let i = 0; i < 300_000; i++) {
     first.list.add({ kind: 'token', id: `token-${i}`, expiresAt: NOW + HOUR }, 'topic', NOW)
   }
+  await compacted
   await first.journal.close()
-  await owned(second.journal)
+  await second.owned()
   t.equal(second.list.size.tokens, 300_000)
   await second.journal.flush()
   t.same((await read(path)).damages, [])
@@ -70,52 +55,51 @@ t.test('also if that one has put a new file in place meanwhile', async (t) => {
 
 t.test('a first start beside one that has just begun shares its journal', async (t) => {
   const path = join(t.testdir(), 'journal')
-  const [first, second] = await Promise.all([open(path), open(path)])
+  const [first, second] = await Promise.all([openUntilEnd(t, path), openUntilEnd(t, path)])
   t.same(first?.fingerprints.seed, second?.fingerprints.seed)
   const [owner, other] = first?.journal.status().owned ? [first, second] : [second, first]
   owner?.list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
   await owner?.journal.close()
-  if (other === undefined) throw new Error('two were opened')
-  await owned(other.journal)
+  if (other === undefined) throw new Error('only one was opened')
+  await other.owned()
   t.ok(has(other, 'a'))
-  await other.journal.close()
 })
 
-t.test('where nothing can be written, what is there is read; it is written once it can be', async (t) => {
+t.test('where nothing can be written, the journal is read; it is written once that is possible', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
   first.list.add({ kind: 'token', id: 'before', expiresAt: NOW + HOUR }, 'topic', NOW)
-  first.journal.inStep(NOW)
+  first.journal.inSync(NOW)
   first.journal.note('position', 1)
   await first.journal.close()
 
-  mkdirSync(`${path}.lock`) // as on a disk that takes no file there
+  mkdirSync(`${path}.lock`) // no lock file can be created
   const warnings: string[] = []
-  const second = await opened(t, path, { logger: { ...silent('test'), warn: (text: string) => warnings.push(text) } })
+  const second = await openUntilEnd(t, path, { warn: (text) => warnings.push(text) })
   t.ok(has(second, 'before'))
-  t.equal(second.inStepAt, NOW)
+  t.equal(second.inSyncAt, NOW)
   t.equal(second.notes.get('position'), 1)
   t.match(second.journal.status(), { owned: false })
   t.equal(warnings.length, 1)
   second.list.add({ kind: 'token', id: 'after', expiresAt: NOW + HOUR }, 'topic', NOW)
   await t.rejects(second.journal.flush())
   rmdirSync(`${path}.lock`)
-  await owned(second.journal)
+  await second.owned()
   await second.journal.flush()
   t.ok(has((await read(path)).loading.into, 'after'))
 })
 
-t.test('a first start where nothing can be written is told so, and closes', async (t) => {
+t.test('a first start where nothing can be written rejects flushes, and closes', async (t) => {
   const path = join(t.testdir({ file: '' }), 'file', 'journal')
   const { journal, list } = await open(path)
-  t.same(journal.damages, [])
+  t.same(journal.damages.all, [])
   list.add({ kind: 'token', id: 'a', expiresAt: NOW + HOUR }, 'topic', NOW)
   await t.rejects(journal.flush(), /ENOTDIR|EEXIST/)
   await journal.close()
   t.equal(readFileSync(join(path, '..'), 'utf8'), '')
 })
 
-t.test('a journal that another process has is asked for every 100 ms, however long that lasts', async (t) => {
+t.test('the lock that another process holds is tried every 100 ms, however long that lasts', async (t) => {
   const path = join(t.testdir(), 'journal')
   const release = await lock(path)
   const clock = new FakeClock()
@@ -133,7 +117,7 @@ t.test('a journal that another process has is asked for every 100 ms, however lo
   t.equal(await ownership.attempt(), true)
 })
 
-t.test('a journal that cannot be written is tried less and less often: every 2 s at last', async (t) => {
+t.test('a journal that cannot be written is tried less and less often: every 2 s in the end', async (t) => {
   const path = join(t.testdir(), 'journal')
   const clock = new FakeClock()
   const take = () => Promise.reject(new Error('no space left on device'))
@@ -146,4 +130,13 @@ t.test('a journal that cannot be written is tried less and less often: every 2 s
     clock.advance(delays.at(-1) ?? 0)
   }
   t.same(delays, [250, 500, 1_000, 2_000, 2_000, 2_000])
+})
+
+t.test('a second close leaves the lock of the process that has the journal by then', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const first = await open(path)
+  await first.journal.close()
+  await openUntilEnd(t, path)
+  await first.journal.close()
+  await t.rejects(lock(path), { code: 'ERR_JOURNAL_LOCKED' })
 })

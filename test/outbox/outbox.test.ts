@@ -1,10 +1,13 @@
-import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { cpSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, watch, writeFileSync } from 'node:fs'
 import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { silent } from '../../src/logging/index.js'
 import { Outbox, OutboxDirectory, type Unsent } from '../../src/outbox/index.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
+import { interceptSyncs } from '../journal/file-syncs.js'
+import { soon } from '../journal/opened-journal.js'
 
 const token = (id: string): RevocationRecord => ({ kind: 'token', id, expiresAt: 1_900_000_000_000 })
 const idsOf = (found: readonly Unsent[]) => found.map(({ put }) => put.record.id)
@@ -113,7 +116,9 @@ t.test('files go when all in them is done, and the last one is emptied', async (
   t.equal(found.length, 200)
   for (const unsent of found) outbox.done(unsent)
   await outbox.flush()
-  while (readdirSync(path).length > 1) await outbox.flush()
+  const changes = watch(path)
+  t.teardown(() => changes.close())
+  while (readdirSync(path).length > 1) await soon(once(changes, 'change'), 'the files stay')
   const [last = ''] = readdirSync(path)
   t.equal(statSync(join(path, last)).size, 0)
   await close()
@@ -173,3 +178,28 @@ t.test('it is one process’s alone: another gets it when the first has closed',
   const second = await open(t, path)
   t.strictSame(idsOf(await second.outbox.read(10)), ['one'])
 })
+
+t.test(
+  'what is confirmed as durable is synced: its bytes, its file’s name and its directory’s name',
+  process.platform === 'linux' ? {} : { skip: 'reads names of open files through /proc' },
+  async (t) => {
+    const state = t.testdir()
+    const path = join(state, 'outbox')
+    /** By path: a file's size, or a directory's names, when it was last synced. */
+    const synced = new Map<string, unknown>()
+    await interceptSyncs(t, async (file, sync) => {
+      const name = readlinkSync(`/proc/self/fd/${file.fd}`)
+      const stat = await file.stat()
+      const content = stat.isDirectory() ? readdirSync(name) : stat.size
+      await sync()
+      synced.set(name, content)
+    })
+    const { outbox } = await open(t, path)
+    for (const id of ['one', 'two']) {
+      await append(outbox, [id])
+      t.match(synced.get(state), ['outbox'])
+      t.strictSame(synced.get(path), ['waiting-1'])
+      t.equal(synced.get(join(path, 'waiting-1')), statSync(join(path, 'waiting-1')).size)
+    }
+  },
+)

@@ -26,6 +26,7 @@ export const PROMISES = [
   'known',
   'write-back',
   'acknowledgement',
+  'durability',
   'unwritable journal',
   'unreadable journal',
   'lease',

@@ -60,7 +60,7 @@ export class ModelGateway {
         apply: (record, source) => void this.#list.add(record, source, clock.now()),
         inSync: (at, position) => {
           marked(at)
-          this.#journal?.inStep(at)
+          this.#journal?.inSync(at)
           if (position !== undefined) this.#journal?.note('position', position)
         },
         listed: (last) => {
@@ -126,6 +126,7 @@ async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened>
     })
     return {
       ...opened,
+      inStepAt: opened.inSyncAt,
       position: opened.notes.get('position'),
       lastListing: lastListingOf(opened.notes, SOURCES),
     }

@@ -1,46 +1,47 @@
 import { rename, rm } from 'node:fs/promises'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { RevocationList } from '../revocation/index.js'
-import { type InStepMark, inStepBlocks, sourceBlocks } from './blocks.js'
-import { encodeBlock } from './format.js'
+import { encodeBlock, type InSyncMark, markBlock } from './format.js'
 import { JournalFile } from './journal-file.js'
 import type { Extent, LengthRecord } from './length-record.js'
 import type { Notes } from './notes.js'
 import type { PendingPuts } from './pending.js'
 
 /** What a new file is made of. */
-export interface RewritingParts {
+export interface CompactionParts {
   readonly path: string
   readonly seed: Buffer
   readonly list: RevocationList
   readonly pending: PendingPuts
   readonly notes: Notes
-  /** The file that it is to replace: what this version does not know is copied from there. */
+  /** The file to replace: blocks that this version does not know are copied from it. */
   readonly old: JournalFile | undefined
 }
 
-/** What {@link Rewriting.finish} needs. */
+/** What {@link Compaction.finish} needs. */
 export interface Finish {
-  readonly mark: InStepMark | undefined
+  /** When the list was last in sync with its sources, if the file will hold all entries of that moment. */
+  readonly mark: InSyncMark | undefined
   readonly record: LengthRecord
+  /** What the length record says of the old file. */
   readonly inPlace: Extent | undefined
 }
 
-/** A new file beside the old one, written in slices from the list, while the old one goes on taking what is new. */
-export class Rewriting {
+/** Writes a new file from the list, in slices, beside the old one, which goes on taking entries. */
+export class Compaction {
   /** Resolves when what the list held has been written; the list's further changes are {@link add}ed. */
   readonly written: Promise<void>
-  readonly #parts: RewritingParts
-  readonly #beside: string
+  readonly #parts: CompactionParts
+  readonly #draft: string
   #file: JournalFile | undefined
   #added: Uint8Array[] = []
-  #abandoned = false
+  #isAbandoned = false
   #isWritten = false
   #isInPlace = false
 
-  constructor(parts: RewritingParts) {
+  constructor(parts: CompactionParts) {
     this.#parts = parts
-    this.#beside = `${parts.path}.new`
+    this.#draft = draftOf(parts.path)
     this.written = this.#write()
   }
 
@@ -58,54 +59,51 @@ export class Rewriting {
     return this.#isWritten
   }
 
-  /** Blocks that were appended to the old file, or should have been, since this began. */
+  /** Takes blocks that were appended to the old file, or should have been, since this began. */
   add(blocks: Uint8Array): void {
     this.#added.push(blocks)
   }
 
   /**
-   * Puts the new file in the old one's place. Nothing may be appended to the old one meanwhile. The directory has yet to be
-   * synced, and the length record to be told that the old one is gone.
-   *
-   * @param mark when the list was last in step with its sources, if the file will hold all of that moment
-   * @param inPlace what the length record says of the old one
+   * Puts the new file in the old one's place. Nothing may be appended to the old one meanwhile. Afterwards the caller fsyncs
+   * the directory, and tells the length record that the old file is gone.
    */
   async finish({ mark, record, inPlace }: Finish): Promise<JournalFile> {
     await this.written
     const { path, seed, pending, notes } = this.#parts
     const file = this.#file
-    if (file === undefined || !this.#isWritten) throw new TypeError('not written')
+    if (file === undefined || !this.#isWritten) throw new TypeError('compaction abandoned')
     await this.#writeAdded(file)
-    for (const block of pending.export()) await file.append(block)
-    for (const block of [...inStepBlocks(mark), ...notes.export()]) await file.append(block)
+    const marks = mark === undefined ? [] : [markBlock(mark)]
+    for (const block of [...pending.export(), ...marks, ...notes.export()]) await file.append(block)
     await file.sync()
-    // Whichever of the two a crash leaves in place, the record speaks of it.
+    // Whichever of the two files a crash leaves in place, the record names it.
     await record.write({ seed, current: inPlace, next: file.extent })
-    await rename(this.#beside, path)
+    await rename(this.#draft, path)
     this.#isInPlace = true
     return file
   }
 
-  /** Gives up, and gives the disk's room back. */
+  /** Stops, and removes the new file unless it is in place. */
   async abandon(): Promise<void> {
-    this.#abandoned = true
+    this.#isAbandoned = true
     await this.written.catch(() => undefined)
     await this.#file?.close()
-    if (!this.#isInPlace) await rm(this.#beside, { force: true }).catch(() => undefined)
+    if (!this.#isInPlace) await rm(this.#draft, { force: true }).catch(() => undefined)
   }
 
   async #write(): Promise<void> {
     const { seed, list, old } = this.#parts
-    const file = await JournalFile.create(this.#beside, seed)
+    const file = await JournalFile.create(this.#draft, seed)
     this.#file = file
     await old?.copyUnknown(file)
     for (const { kind, bytes } of list.export()) {
-      await file.append(Buffer.concat([...sourceBlocks(list.sources, file), encodeBlock(kind, bytes)]))
+      await file.append(Buffer.concat([...file.sourceBlocks(list.sources), encodeBlock(kind, bytes)]))
       await this.#writeAdded(file)
       await setImmediate()
-      if (this.#abandoned) return
+      if (this.#isAbandoned) return
     }
-    // Nearly all of it: what is left when the old file stops taking entries is on disk in no time.
+    // Nearly all of it: the sync in `finish`, which entries wait for, is short then.
     await file.sync()
     this.#isWritten = true
   }
@@ -114,6 +112,13 @@ export class Rewriting {
     const { sources } = this.#parts.list
     const added = this.#added
     this.#added = []
-    if (added.length > 0) await file.append(Buffer.concat([...sourceBlocks(sources, file), ...added]))
+    if (added.length > 0) await file.append(Buffer.concat([...file.sourceBlocks(sources), ...added]))
   }
+}
+
+const draftOf = (journal: string) => `${journal}.new`
+
+/** Removes what a process left that ended during a compaction. */
+export async function removeDraft(journal: string): Promise<void> {
+  await rm(draftOf(journal), { force: true })
 }

@@ -308,8 +308,8 @@ t.test(
     limitFileSize(process.pid, 1)
     t.teardown(() => limitFileSize(process.pid, 'unlimited'))
     const during = back.put(token('during'))
-    await t.rejects(during.kept, /not on disk/)
-    await t.rejects(back.all().kept, /cannot be written/)
+    await t.rejects(during.kept, /not durable/)
+    await t.rejects(back.all().kept, /not writable/)
     t.match(back.state(), { waiting: 2, outbox: { error: /EFBIG/ } })
     limitFileSize(process.pid, 'unlimited')
     await back.all().kept

@@ -67,7 +67,7 @@ export async function openCall(
       return new CallError(`${where} did not answer within ${timeout} ms`, { code: 'ERR_CALL_TIMEOUT', sent })
     }
     if (idle) return new CallError(`${where} sent nothing for ${idleTimeout} ms`, { code: 'ERR_CALL_IDLE', sent })
-    return new CallError(`${where} could not be called`, { cause, sent })
+    return new CallError(`request to ${where} failed`, { cause, sent })
   }
   const observed = client.compose(
     beforeSending(() => {

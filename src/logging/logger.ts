@@ -31,7 +31,7 @@ export interface LoggingOptions {
 /** Opens the process's log. Lines to standard output are written as {@link StandardOutput} says. */
 export function createLogging(options: LoggingOptions): Logging {
   const leftOut = (lines: number) =>
-    root.warn({ component: 'Log', lines }, 'lines were left out: their reader is too slow')
+    root.warn({ component: 'Log', lines }, 'log lines dropped: the reader of standard output is too slow')
   const out = options.stream ?? new StandardOutput(leftOut)
   const level: LevelWithSilent = options.level
   const root = pino(

@@ -19,7 +19,7 @@ export async function gatewayName(file: string): Promise<string> {
   try {
     return await keepName(file, kept)
   } catch (cause) {
-    throw new NameNotKept('the name of this gateway cannot be kept', { cause })
+    throw new NameNotKept('cannot save the gateway name', { cause })
   }
 }
 

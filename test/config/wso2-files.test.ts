@@ -99,6 +99,14 @@ t.test('a store’s old keys give its type and URL', async (t) => {
   t.ok(read(`[${PERSISTENT}]\nhostname = "${etcd}"\nuseDefault = true`).warnings.length === 2)
 })
 
+t.test('servers of etcd may be written without a scheme; the event hub may not', async (t) => {
+  const enabled = `[${PERSISTENT}]\nenablePersistentStorageRetrieval = true\n`
+  t.strictSame(problemsOf(`${enabled}type = "etcd"\nendpointURL = "http://a:2379,b:2379/v3/keys/jti/"`), [])
+  t.match(problemsOf(`${enabled}type = "default"\nendpointURL = "hub:9443"`), [
+    { path: `${PERSISTENT}.endpointURL`, message: 'must begin with http:// or https://' },
+  ])
+})
+
 t.test('a store that the old keys leave open is a problem', async (t) => {
   const enabled = `[${PERSISTENT}]\nenablePersistentStorageRetrieval = true\n`
   t.match(problemsOf(`${enabled}useDefault = false`), [{ path: `${PERSISTENT}.useDefault`, message: /custom store/ }])

@@ -150,15 +150,9 @@ function* ofSources({ tokenRevocationConfig: { realtime, persistent } }: Config)
   if (type === 'etcd' && endpointURL === undefined) {
     yield { path: `${PERSISTENT}.endpointURL`, message: 'is missing', remedy: 'set it to the URL of etcd' }
   }
-  if (!custom) yield* ofEndpoints(endpointURL ?? '')
-}
-
-function* ofEndpoints(endpointURL: string): Generator<Contradiction> {
-  for (const each of endpointURL.split(',')) {
-    if (/^https?:\/\/[^/\s]/i.test(each.trim())) continue
-    if (endpointURL === '') continue
+  // etcd's servers are checked where they are read: several, without a scheme too.
+  if (type === 'default' && !/^(https?:\/\/[^/\s]|$)/i.test(endpointURL?.trim() ?? '')) {
     yield { path: `${PERSISTENT}.endpointURL`, message: 'must begin with http:// or https://' }
-    return
   }
 }
 

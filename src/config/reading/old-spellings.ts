@@ -123,9 +123,6 @@ function normaliseFactory(tree: Tree, warnings: ConfigWarning[]): void {
   })
 }
 
-/** A path that names keys of etcd, in either of its APIs. */
-const ETCD_KEYS = /\/v[23]\/keys(\/|$)/
-
 /**
  * Brings the spellings of `[tokenRevocationConfig.persistent]` before 3.2 (`useDefault`, `hostname`) into `type` and
  * `endpointURL`. A `hostname` that is not empty wins over `endpointURL`.
@@ -136,7 +133,7 @@ export function normalisePersistent(tree: Tree, problems: ConfigProblem[], warni
   takeHostname(section, problems, warnings)
   takeUseDefault(section, problems, warnings)
   const { type, endpointURL } = section
-  if (isEnabled(section) && type === 'default' && typeof endpointURL === 'string' && ETCD_KEYS.test(endpointURL)) {
+  if (isEnabled(section) && type === 'default' && typeof endpointURL === 'string' && namesEtcd(endpointURL)) {
     problems.push({
       path: `${SECTION}.type`,
       message: 'is "default", WSO2’s event hub, but the URL names keys of etcd',
@@ -166,7 +163,7 @@ function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: Conf
   }
   if (useDefault === true) {
     const { endpointURL } = section
-    section.type = typeof endpointURL === 'string' && ETCD_KEYS.test(endpointURL) ? 'etcd' : 'default'
+    section.type = typeof endpointURL === 'string' && namesEtcd(endpointURL) ? 'etcd' : 'default'
     warnings.push({
       path: `${SECTION}.useDefault`,
       message: 'is deprecated',
@@ -180,6 +177,11 @@ function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: Conf
     message: useDefault === false ? 'means a custom store, but none is named' : 'must be true or false',
     remedy: 'set type to "default" or "etcd", or to a name of your own with its file as module',
   })
+}
+
+/** Whether a URL names keys of an etcd, in either of its APIs, as WSO2's 3.1 files do without saying `type = "etcd"`. */
+export function namesEtcd(endpointURL: string): boolean {
+  return /\/v[23]\/keys(\/|$)/.test(endpointURL)
 }
 
 function isEnabled(section: Tree): boolean {

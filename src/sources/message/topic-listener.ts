@@ -31,7 +31,7 @@ export class TopicListener {
     this.#now = options.now ?? Date.now
     this.#malformed = new MalformedElements({
       logger: this.#log,
-      warning: 'a malformed message on the topic was ignored',
+      warning: 'ignored a malformed message on the topic',
       now: this.#now,
     })
   }
@@ -65,7 +65,7 @@ export class TopicListener {
       else this.#add(reading.records, sink)
     } catch (error) {
       // A sink promises not to throw. If it does, neither the connection nor the next message may suffer.
-      if (this.#mayWarnOfSink()) this.#log.error('a revocation could not be taken in', error)
+      if (this.#mayWarnOfSink()) this.#log.error('failed to apply a revocation', error)
     }
   }
 

@@ -1,8 +1,8 @@
-import type { Config } from '../../config/index.js'
+import { type Config, namesEtcd } from '../../config/index.js'
 import type { HttpClient } from '../../http-client/index.js'
 import type { Logging } from '../../logging/index.js'
 import { type PersistentStore, StoreError } from '../source.js'
-import { type EtcdEndpoint, etcdEndpoint, namesEtcd } from './etcd/endpoint.js'
+import { type EtcdEndpoint, etcdEndpoint } from './etcd/endpoint.js'
 import { eventHubStore } from './event-hub/store.js'
 
 /** A listing of the hub may take this long (ms) and be this large (bytes): a million entries are about 100 MB. */

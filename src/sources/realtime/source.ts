@@ -45,14 +45,12 @@ const OPENINGS: Readonly<Record<Protocol, Opening>> = {
 export function realtimeSource(provider: Provider, options: RealtimeOptions, logging: Logging): RealtimeSource {
   if (provider.unknownOptions > 0) {
     const count = provider.unknownOptions
-    logging(LOG_COMPONENT).warn('options of the provider URL are not known and have no effect', { count })
+    logging(LOG_COMPONENT).warn('ignoring unknown options in the provider URL', { count })
   }
   const messages = options.messages ?? new TopicListener({ logging })
   const tls = providerTls(provider, options.tls ?? {})
   if (tls.verifyHostname === false && provider.brokers.some((broker) => broker.tls)) {
-    logging(LOG_COMPONENT).warn(
-      'the name in the certificate of the broker is not verified: anybody may stand in for it',
-    )
+    logging(LOG_COMPONENT).warn('broker host name is not verified: traffic can be intercepted')
   }
   const source = OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
   return { ...source, malformed: () => messages.malformed() }
@@ -61,7 +59,7 @@ export function realtimeSource(provider: Provider, options: RealtimeOptions, log
 function openAmqp091(provider: Provider, settings: Settings, logging: Logging): RealtimeSource {
   if (settings.durable) {
     logging(LOG_COMPONENT).warn(
-      'a durable subscription is not supported over AMQP 0-9-1: what the broker announces while the gateway is away comes from the persistent store only',
+      'durable subscriptions are not supported over AMQP 0-9-1: revocations published while the gateway is down come from the persistent store only',
     )
   }
   const heartbeat = firstHeartbeat(provider)

@@ -107,5 +107,5 @@ class Listing {
 }
 
 function unexpected(): StoreError {
-  return new StoreError('ERR_STORE_ANSWER', "etcd's answer is no listing of a directory")
+  return new StoreError('ERR_STORE_ANSWER', "etcd's answer is not a directory listing")
 }

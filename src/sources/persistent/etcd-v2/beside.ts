@@ -86,8 +86,8 @@ export class EtcdV2Beside {
     const refused = error instanceof StoreError && error.code === 'ERR_STORE_CREDENTIALS'
     this.#warn(
       refused
-        ? 'etcd refuses the user name or the password in its v2 API: tokens that were revoked by ETCDCTL_API=2 are not seen; that API has users of its own, so add this one to it (ETCDCTL_API=2 etcdctl user add), or start etcd without --enable-v2'
-        : 'etcd could not be read by its v2 API: tokens that were revoked by ETCDCTL_API=2 are not seen',
+        ? "etcd's v2 API rejected the user name or password: tokens revoked with ETCDCTL_API=2 are not seen; add the user to that API (ETCDCTL_API=2 etcdctl user add), or start etcd without --enable-v2"
+        : "etcd's v2 API cannot be read: tokens revoked with ETCDCTL_API=2 are not seen",
       refused ? {} : { reason: describeError(error) },
     )
   }
@@ -95,7 +95,7 @@ export class EtcdV2Beside {
   #absent(): void {
     this.#warned = undefined
     if (!this.#inUse) return
-    this.#log.warn('etcd has no v2 API any more: what was revoked there is kept, and nothing new is read from it')
+    this.#log.warn("etcd's v2 API is gone: keeping the revocations read from it")
     this.#setInUse(false)
   }
 
@@ -103,7 +103,7 @@ export class EtcdV2Beside {
     if (inUse === this.#inUse) return
     this.#inUse = inUse
     if (inUse) {
-      this.#log.info('etcd has keys in its v2 API: both are followed')
+      this.#log.info("etcd's v2 API holds keys: watching both APIs")
       this.#gone = new AbortController()
       this.#changed()
     } else this.#gone.abort()

@@ -91,7 +91,7 @@ export async function readJson(body: AsyncIterable<Buffer>, server: string): Pro
   try {
     return JSON.parse(Buffer.concat(chunks).toString()) as unknown
   } catch {
-    throw new StoreError('ERR_STORE_ANSWER', `etcd at ${describeTarget(server)} answered with no JSON`)
+    throw new StoreError('ERR_STORE_ANSWER', `etcd at ${describeTarget(server)} answered with invalid JSON`)
   }
 }
 

@@ -32,7 +32,7 @@ export function statusError(server: string, status: number): StoreError {
 export function unreachable(server: string, cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause
   const why = cause instanceof CallError ? cause : undefined
-  return new StoreError('ERR_STORE_UNREACHABLE', `etcd at ${describeTarget(server)} could not be called`, {
+  return new StoreError('ERR_STORE_UNREACHABLE', `cannot reach etcd at ${describeTarget(server)}`, {
     cause: why,
   })
 }

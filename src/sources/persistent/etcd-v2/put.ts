@@ -71,7 +71,7 @@ async function write(
     const raced = code === ERROR.COMPARE_FAILED || code === ERROR.KEY_EXISTS || code === ERROR.KEY_NOT_FOUND
     if (!raced) throw statusError(answer.server, answer.status)
   }
-  throw new StoreError('ERR_STORE_STATUS', 'etcd: the key was being written by others all the time')
+  throw new StoreError('ERR_STORE_STATUS', 'etcd: other writers kept changing the key')
 }
 
 function nodeOf(json: unknown): Readonly<Record<string, unknown>> | undefined {

@@ -93,21 +93,18 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
       warnOnce(
         name,
         name === 'root'
-          ? "the user of etcd may not read the root of its v2 API: tokens that 'etcdctl set <jti> <ttl>' puts there are not seen; grant it read access to /*"
-          : `the user of etcd may not read ${path}: rules there have no effect`,
+          ? "etcd user may not read the root of the v2 API: tokens put there by 'etcdctl set <jti> <ttl>' are not seen; grant it read access to /*"
+          : `etcd user may not read ${path}: rules there have no effect`,
       ),
     outrun: () =>
       warnOnce(
         'outrun',
-        "other programs' keys change too often in etcd's v2 API to watch its root: tokens that 'etcdctl set <jti> <ttl>' puts there are only seen when the store is listed",
+        "keys of other programs change too often to watch the root of etcd's v2 API: tokens put there by 'etcdctl set <jti> <ttl>' are seen by listings only",
       ),
     missing() {
       if (options.root === true) return // there is the v3 API, too
       const { prefix } = endpoint
-      warnOnce(
-        'tokens',
-        `etcd has no directory ${prefix}: if tokens have been revoked, endpointURL names another than theirs`,
-      )
+      warnOnce('tokens', `etcd has no directory ${prefix}: check endpointURL`)
     },
   }
   // The v3 API has users of its own, and says itself what is wrong with one.
@@ -115,7 +112,7 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
   const malformed = etcdMalformed(log)
   async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {
     if (!authenticationKnown && (await authenticationIsOff(etcd, signal))) {
-      log.warn('etcd has authentication off: the configured user name is not used')
+      log.warn('etcd authentication is disabled: ignoring the configured user name')
     }
     authenticationKnown = true
     const bad = malformed.listing()

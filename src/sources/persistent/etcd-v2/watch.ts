@@ -63,7 +63,7 @@ class Liveness {
     if (this.#from.size < this.#count) return
     this.#sink.state('live')
     noteWatch(this.#etcd.revisions, BigInt(Math.max(...this.#from.values())), (reason) => this.#sink.resync(reason))
-    if (this.#wasLive) this.#sink.resync('the watch of etcd was interrupted')
+    if (this.#wasLive) this.#sink.resync('etcd watch was interrupted')
     this.#wasLive = true
   }
 
@@ -192,7 +192,7 @@ class DirectoryWatch {
   async #refused({ status, server, body }: EtcdAnswer): Promise<'polled' | 'given up'> {
     const json = await readJson(body, server)
     if (errorCode(json) === ERROR.INDEX_CLEARED) {
-      this.#missed = 'etcd has forgotten what the watch had to read'
+      this.#missed = 'etcd no longer has the events that the watch needs'
       this.#from = undefined
       if (this.#directory.name !== 'root' || ++this.#outrun < MAX_OUTRUN) return 'polled'
       this.#etcd.outrun()
@@ -207,5 +207,5 @@ class DirectoryWatch {
 }
 
 function noEvent(): StoreError {
-  return new StoreError('ERR_STORE_ANSWER', 'etcd answered with no event')
+  return new StoreError('ERR_STORE_ANSWER', 'etcd answered with an invalid event')
 }

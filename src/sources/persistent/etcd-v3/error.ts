@@ -50,13 +50,13 @@ export function etcdError(server: string, cause: unknown): StoreError {
   switch (failureOf(cause)) {
     case 'credentials':
     case 'login':
-      return new StoreError('ERR_STORE_CREDENTIALS', `etcd at ${server} refuses the user name or the password`, {
+      return new StoreError('ERR_STORE_CREDENTIALS', `etcd at ${server} rejected the user name or password`, {
         cause,
       })
     case 'permission':
-      return new StoreError('ERR_STORE_CREDENTIALS', `the user of etcd at ${server} may not use these keys`, { cause })
+      return new StoreError('ERR_STORE_CREDENTIALS', `etcd at ${server} denied access to these keys`, { cause })
     case 'unreachable':
-      return new StoreError('ERR_STORE_UNREACHABLE', `etcd at ${server} could not be called`, { cause })
+      return new StoreError('ERR_STORE_UNREACHABLE', `cannot reach etcd at ${server}`, { cause })
     default:
       return new StoreError('ERR_STORE_STATUS', `etcd at ${server} answered with an error`, { cause })
   }

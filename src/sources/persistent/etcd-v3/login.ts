@@ -53,7 +53,7 @@ export class Login implements CallToken {
     } catch (error) {
       if (failureOf(error) !== 'authentication-off') throw error
       this.#needless = true
-      if (!this.#warned) log.warn('etcd has authentication off: the configured user name is not used')
+      if (!this.#warned) log.warn('etcd authentication is disabled: ignoring the configured user name')
       this.#warned = true
     }
   }

@@ -48,7 +48,7 @@ export async function putRecord(
     if (succeeded) return
     await revoke()
   }
-  throw new StoreError('ERR_STORE_STATUS', 'etcd: the key was being written by others all the time')
+  throw new StoreError('ERR_STORE_STATUS', 'etcd: other writers kept changing the key')
 }
 
 function isOurs(value: Buffer): boolean {

@@ -121,5 +121,5 @@ function nextLimit(keys: readonly KeyValue[], limit: number): number {
 }
 
 function outOfOrder(): StoreError {
-  return new StoreError('ERR_STORE_ANSWER', 'etcd answered with keys that were not asked for')
+  return new StoreError('ERR_STORE_ANSWER', 'etcd answered with keys that were not requested')
 }

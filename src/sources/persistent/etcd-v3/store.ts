@@ -60,7 +60,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
   const revisions: Revisions = { listed: undefined, watched: undefined, missed: undefined }
   let warned = false
   const unreadable = () => {
-    if (!warned) log.warn(`the user of etcd may not read ${recordsPrefix(endpoint.prefix)}: rules there have no effect`)
+    if (!warned) log.warn(`etcd user may not read ${recordsPrefix(endpoint.prefix)}: rules there have no effect`)
     warned = true
   }
   const listed = warnOfNothing(endpoint.prefix, log)
@@ -115,9 +115,7 @@ function warnOfNothing(prefix: string, log: Logger): (count: number) => void {
   let warned = false
   return (count) => {
     if (count === 0 && !warned) {
-      log.warn(
-        `etcd has no keys below ${prefix}: if tokens have been revoked, endpointURL names another prefix than theirs`,
-      )
+      log.warn(`etcd has no keys under ${prefix}: check the prefix in endpointURL`)
     }
     warned = count === 0
   }

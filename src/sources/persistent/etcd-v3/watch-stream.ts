@@ -104,7 +104,7 @@ export class WatchStream {
       else if (response.canceled) this.#canceled(response)
       else this.#events(response)
     } catch (cause) {
-      this.#fail(new StoreError('ERR_STORE_ANSWER', `etcd at ${this.#server} sent what is no event`, { cause }))
+      this.#fail(new StoreError('ERR_STORE_ANSWER', `etcd at ${this.#server} sent an invalid event`, { cause }))
     }
   }
 
@@ -120,7 +120,8 @@ export class WatchStream {
 
   #canceled(response: IWatchResponse): void {
     if (response.compact_revision !== '0') for (const place of this.#byId.values()) place.from = undefined
-    const why = response.compact_revision === '0' ? 'canceled the watch' : 'has compacted what the watch had to read'
+    const why =
+      response.compact_revision === '0' ? 'canceled the watch' : 'compacted the revisions that the watch needs'
     const cause = response.cancel_reason === '' ? undefined : new Error(response.cancel_reason)
     this.#fail(new StoreError('ERR_STORE_STATUS', `etcd at ${this.#server} ${why}`, { cause }))
   }

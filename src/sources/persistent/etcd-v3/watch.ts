@@ -106,7 +106,7 @@ class Watch {
     this.#sink.state('live')
     noteWatch(this.#options.revisions, from, (reason) => this.#sink.resync(reason))
     if (lost) this.#sink.resync('etcd has lost its data')
-    else if (this.wasLive) this.#sink.resync('the watch of etcd was interrupted')
+    else if (this.wasLive) this.#sink.resync('etcd watch was interrupted')
     this.wasLive = true
   }
 

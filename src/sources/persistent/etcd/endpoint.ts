@@ -36,11 +36,6 @@ export function etcdEndpoint(endpointUrl: string): EtcdEndpoint {
   return { ...named, servers: [...new Set(urls.map((url) => url.origin))] }
 }
 
-/** Whether a URL names a place inside an etcd, as WSO2's 3.1 files do without saying `type = "etcd"`. */
-export function namesEtcd(endpointUrl: string): boolean {
-  return /\/v[23]\/keys(\/|$)/.test(endpointUrl)
-}
-
 function parseServer(text: string): URL {
   const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
   if (!URL.canParse(written)) throw wrong(`is not a URL: write ${EXAMPLE}`)

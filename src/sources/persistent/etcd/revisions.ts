@@ -11,7 +11,7 @@ export interface Revisions {
   missed: ((reason: string) => void) | undefined
 }
 
-const REASON = 'the watch of etcd began after the listing'
+const REASON = 'etcd watch started after the listing'
 
 /** A listing begins at `revision`; if the watch began later, what came between needs another. */
 export function noteListing(revisions: Revisions, revision: bigint): void {

@@ -54,7 +54,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
   const idleTimeout = new AdaptiveTimeout(timeout, options.idleTimeout)
   const malformed = new MalformedElements<HubEntryProblem>({
     logger: (options.logging ?? silent)('TokenRevocation'),
-    warning: 'the event hub returned unreadable entries',
+    warning: 'event hub returned unreadable entries',
   })
 
   async function* list(signal: AbortSignal, context?: ListingContext): AsyncIterable<RevocationRecord> {
@@ -138,5 +138,5 @@ function requireSuccess(url: string, status: number): void {
 }
 
 function unreachable(url: string, cause: unknown): StoreError {
-  return new StoreError('ERR_STORE_UNREACHABLE', `${describeTarget(url)} could not be listed`, { cause })
+  return new StoreError('ERR_STORE_UNREACHABLE', `cannot list ${describeTarget(url)}`, { cause })
 }

@@ -25,13 +25,13 @@ const CLOSE_TIMEOUT = 2_000
 
 type Malformed = MalformedElements<RecordProblem>
 
-/** The same store, but nothing that it delivers passes unchecked, and it can neither hang a listing nor end its watch. */
+/** Wraps a custom store: checks every record, bounds its listings in time, and restarts its watch. */
 export function guardStore(store: PersistentStore, options: GuardOptions): PersistentStore {
   const { name } = store
   let wasListed = false
   const malformed: Malformed = new MalformedElements({
     logger: options.log,
-    warning: 'the custom store returned invalid records',
+    warning: 'custom store returned invalid records',
   })
   return {
     name,
@@ -74,7 +74,7 @@ async function* guardedList(
   } catch (cause) {
     signal.throwIfAborted()
     if (cause instanceof StoreError) throw cause
-    throw new StoreError('ERR_STORE_UNREACHABLE', `the list of the store module ${options.file} failed`, { cause })
+    throw new StoreError('ERR_STORE_UNREACHABLE', `store module ${options.file}: list failed`, { cause })
   } finally {
     steps.end()
     own.abort()
@@ -87,7 +87,7 @@ function iteratorOf(iterable: unknown, file: string): AsyncIterator<unknown> {
   if (typeof iterable === 'object' && iterable !== null && Symbol.asyncIterator in iterable) {
     return (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]()
   }
-  throw new StoreError('ERR_STORE_MODULE', `the store module ${file} has a list(signal) that returns no async iterable`)
+  throw new StoreError('ERR_STORE_MODULE', `store module ${file}: list(signal) must return an async iterable`)
 }
 
 /** The steps of a listing, each within its time and all of them within theirs. */
@@ -100,7 +100,7 @@ class Steps {
 
   constructor({ file, recordTimeout, listTimeout }: GuardOptions, signal: AbortSignal) {
     const late = (what: string, ms: number) => () =>
-      this.#stop(new StoreError('ERR_STORE_UNREACHABLE', `the store module ${file}: ${what} within ${ms} ms`))
+      this.#stop(new StoreError('ERR_STORE_UNREACHABLE', `store module ${file}: ${what} within ${ms} ms`))
     this.#signal = signal
     this.#timers = [
       setTimeout(late('no record came', recordTimeout), recordTimeout),
@@ -130,8 +130,8 @@ class Steps {
 }
 
 /**
- * Begins the watch again when it ends by itself, and has the store listed for what was missed: then, and once more when
- * the watch stands, which it shows by the first thing that it says. A listing may have ended before that.
+ * Restarts the watch when it ends by itself, and asks for a listing of what was missed: at once, and again when the watch
+ * is live, which its first call to the sink shows. A listing may have ended before that.
  */
 async function guardedWatch(
   store: PersistentStore,
@@ -145,7 +145,7 @@ async function guardedWatch(
     let cause: unknown
     let stands = false
     const began = () => {
-      if (!stands && wasListed()) sink.resync("the watch of a store of one's own began after a listing")
+      if (!stands && wasListed()) sink.resync('custom store watch started after a listing')
       stands = true
     }
     try {
@@ -156,7 +156,7 @@ async function guardedWatch(
     if (signal.aborted) return
     sink.state('gap', cause === undefined ? 'its watch ended' : describeError(cause))
     await delayed(backoff.next(), undefined, { signal }).catch(() => undefined)
-    if (!signal.aborted) sink.resync("the watch of a store of one's own ended")
+    if (!signal.aborted) sink.resync('custom store watch ended')
   }
 }
 
@@ -187,7 +187,7 @@ async function guardedPut(store: PersistentStore, { file }: GuardOptions, record
     await store.put?.(record)
   } catch (cause) {
     if (cause instanceof StoreError) throw cause
-    throw new StoreError('ERR_STORE_UNREACHABLE', `the put of the store module ${file} failed`, { cause })
+    throw new StoreError('ERR_STORE_UNREACHABLE', `store module ${file}: put failed`, { cause })
   }
 }
 
@@ -196,6 +196,6 @@ async function guardedClose(store: PersistentStore, { file, log }: GuardOptions)
   try {
     await within(CLOSE_TIMEOUT, closing, () => new Error(`not within ${CLOSE_TIMEOUT} ms`))
   } catch (error) {
-    log.warn("a store of one's own could not be closed", { file, reason: describeError(error) })
+    log.warn('failed to close the custom store', { file, reason: describeError(error) })
   }
 }

@@ -23,9 +23,8 @@ const RECORD_TIMEOUT = 30_000
 const LIST_TIMEOUT = 600_000
 
 /**
- * Loads a store of one's own: a module, ESM or CommonJS, that exports `createStore(section)`, which returns a
- * {@link PersistentStore} or a promise of one. What it delivers is checked record by record: what is none is left out,
- * and counted.
+ * Loads a custom store: a module, ESM or CommonJS, whose `createStore(section)` returns a {@link PersistentStore} or a
+ * promise of one. Each record that it delivers is checked; invalid ones are left out and counted.
  * Throws {@link StoreError} `ERR_STORE_MODULE`, which names the file and what was expected.
  */
 export async function moduleStore(options: ModuleStoreOptions): Promise<PersistentStore> {
@@ -34,10 +33,10 @@ export async function moduleStore(options: ModuleStoreOptions): Promise<Persiste
   let made: unknown
   try {
     made = await within(timeout, Promise.resolve(createStore(section)), () =>
-      wrong(file, `did not make a store within ${timeout} ms`),
+      wrong(file, `createStore returned no store within ${timeout} ms`),
     )
   } catch (cause) {
-    throw cause instanceof StoreError ? cause : wrong(file, 'failed in createStore', cause)
+    throw cause instanceof StoreError ? cause : wrong(file, 'createStore failed', cause)
   }
   return guardStore(checkedStore(file, made), {
     file,
@@ -51,7 +50,7 @@ async function load(file: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href)
   } catch (cause) {
-    throw wrong(file, 'could not be loaded: expected an ESM or CommonJS module that exports createStore', cause)
+    throw wrong(file, 'cannot be loaded: expected an ESM or CommonJS module that exports createStore', cause)
   }
 }
 
@@ -61,17 +60,18 @@ function exported(file: string, module: unknown): (section: unknown) => unknown 
     const createStore = member(holder, 'createStore')
     if (typeof createStore === 'function') return (section) => Reflect.apply(createStore, holder, [section])
   }
-  throw wrong(file, 'exports no function createStore(options)')
+  throw wrong(file, 'must export a function createStore(options)')
 }
 
 function checkedStore(file: string, made: unknown): PersistentStore {
-  if (typeof made !== 'object' || made === null) throw wrong(file, 'made no store: createStore must return an object')
-  if (typeof member(made, 'name') !== 'string') throw wrong(file, 'made a store without a name: expected a string')
-  if (typeof member(made, 'list') !== 'function') throw wrong(file, 'made a store without list(signal)')
+  if (typeof made !== 'object' || made === null) throw wrong(file, 'createStore must return an object')
+  if (typeof member(made, 'name') !== 'string')
+    throw wrong(file, 'createStore returned a store without a name: expected a string')
+  if (typeof member(made, 'list') !== 'function') throw wrong(file, 'createStore returned a store without list(signal)')
   for (const optional of ['watch', 'put', 'close']) {
     const found = member(made, optional)
     if (found !== undefined && typeof found !== 'function')
-      throw wrong(file, `made a store whose ${optional} is no function`)
+      throw wrong(file, `createStore returned a store whose ${optional} is not a function`)
   }
   return made as PersistentStore
 }
@@ -82,5 +82,5 @@ function member(holder: unknown, name: string): unknown {
 }
 
 function wrong(file: string, what: string, cause?: unknown): StoreError {
-  return new StoreError('ERR_STORE_MODULE', `the store module ${file} ${what}`, { cause })
+  return new StoreError('ERR_STORE_MODULE', `store module ${file}: ${what}`, { cause })
 }

@@ -77,7 +77,7 @@ export class DurableAcks<Delivery> {
   async #failed(error: unknown): Promise<void> {
     const { logger, retryDelay = RETRY_DELAY } = this.#options
     if (!this.#warned) {
-      logger.warn('revocations of the durable subscription are not acknowledged: the journal does not take them', {
+      logger.warn('cannot acknowledge revocations of the durable subscription: they are not in the journal yet', {
         reason: describeError(error),
       })
     }

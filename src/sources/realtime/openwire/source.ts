@@ -112,7 +112,7 @@ function guard(logger: Logger): (call: () => void) => void {
       const now = performance.now()
       if (now - complainedAt < COMPLAIN_EVERY) return
       complainedAt = now
-      logger.error('a message of the revocation topic could not be taken in', error)
+      logger.error('failed to process a message on the revocation topic', error)
     }
   }
 }

@@ -102,7 +102,7 @@ t.test('Basic authentication: needed, refused, and for some of the keys only', {
   const logging = createLogging({ level: 'debug', format: 'json', stream: { write: (line) => lines.push(line) } })
   const login = { username: 'mgw', password: new Secret('pw'), logging }
   t.strictSame(await listed(storeOf(t, url, login)), [], 'authentication off')
-  t.match(lines.splice(0), [/authentication off/])
+  t.match(lines.splice(0), [/authentication is disabled/])
 
   await etcd.ctl(2, 'set', 'jti/one', 'true')
   await etcd.enableAuthV2('mgw', '/jti', '/jti/*')
@@ -164,7 +164,7 @@ t.test('an etcd that has forgotten events, or all of its data, is watched on and
   await listed(store) // at an index that etcd is about to forget: it remembers 1,000 events
   for (let n = 0; n < 11; n++) await Promise.all(Array.from({ length: 100 }, (_, m) => setKey(etcd, `other/${m}`)))
   const watch = startWatch(t, store)
-  await watch?.until(() => watch.resyncs.some((reason) => /forgotten/.test(reason)))
+  await watch?.until(() => watch.resyncs.some((reason) => /no longer has the events/.test(reason)))
   await setKey(etcd, 'jti/one')
   await watch?.until(() => watch.ids.has('one'))
 

@@ -132,7 +132,7 @@ t.test('a user name against an etcd without authentication is a warning', { skip
   await watch?.until(() => watch.states.includes('live'))
   t.strictSame(await idsOf(store), ['one'])
   t.equal(lines.length, 1)
-  t.match(lines[0], /authentication off/)
+  t.match(lines[0], /authentication is disabled/)
 
   await etcd.enableAuth('mgw', 'jti/', 'jti-records/')
   await store.put?.(token('now with a login', undefined))

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { etcdEndpoint, namesEtcd } from '../../../../src/sources/persistent/etcd/endpoint.js'
+import { namesEtcd } from '../../../../src/config/index.js'
+import { etcdEndpoint } from '../../../../src/sources/persistent/etcd/endpoint.js'
 import { StoreError } from '../../../../src/sources/source.js'
 
 t.test('the URL says which API, which servers and which prefix', async (t) => {
@@ -47,7 +48,7 @@ t.test('a URL that can mean no store is an error with its remedy', async (t) => 
   }
 })
 
-t.test('any text is an endpoint or the named error', async () => {
+t.test('any text is an endpoint or ERR_STORE_CONFIG', async () => {
   fc.assert(
     fc.property(
       fc.oneof(
@@ -67,7 +68,7 @@ t.test('any text is an endpoint or the named error', async () => {
   )
 })
 
-t.test('a keys path is known without saying etcd', async (t) => {
+t.test('a URL with a keys path names an etcd', async (t) => {
   for (const url of ['https://127.0.0.1:2379/v2/keys/jti/', 'h/v3/keys']) t.ok(namesEtcd(url), url)
   for (const url of ['https://localhost:9443/internal/data/v1', '', 'h:2379', 'h/v2/keyspace'])
     t.notOk(namesEtcd(url), url)

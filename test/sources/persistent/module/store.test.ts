@@ -68,22 +68,22 @@ t.test('a module may be ESM or CommonJS, its export named or default, and gets i
 
 t.test('a module that is missing, throws or has the wrong shape is an error that names the file', async (t) => {
   const cases: [string, string, RegExp][] = [
-    ['a syntax error', 'export function {', /could not be loaded: expected an ESM or CommonJS module/],
-    ['one that throws', "throw new Error('at load')", /could not be loaded/],
-    ['no export', 'export const x = 1', /exports no function createStore/],
-    ['an export that is none', 'export const createStore = {}', /exports no function createStore/],
-    ['createStore throws', "export const createStore = () => { throw new Error('no table') }", /failed in createStore/],
-    ['createStore rejects', "export const createStore = async () => { throw 'no table' }", /failed in createStore/],
+    ['a syntax error', 'export function {', /cannot be loaded: expected an ESM or CommonJS module/],
+    ['one that throws', "throw new Error('at load')", /cannot be loaded/],
+    ['no export', 'export const x = 1', /must export a function createStore/],
+    ['an export that is none', 'export const createStore = {}', /must export a function createStore/],
+    ['createStore throws', "export const createStore = () => { throw new Error('no table') }", /createStore failed/],
+    ['createStore rejects', "export const createStore = async () => { throw 'no table' }", /createStore failed/],
     [
       'createStore hangs',
       'export const createStore = () => new Promise(() => {})',
-      /did not make a store within 50 ms/,
+      /createStore returned no store within 50 ms/,
     ],
     ['no store', 'export const createStore = () => undefined', /must return an object/],
     ['no name', 'export const createStore = () => ({ async *list() {} })', /without a name/],
     ['no list', "export const createStore = () => ({ name: 'x' })", /without list\(signal\)/],
-    ['a bad watch', "export const createStore = () => ({ name: 'x', list() {}, watch: 1 })", /watch is no function/],
-    ['a bad put', "export const createStore = () => ({ name: 'x', list() {}, put: {} })", /put is no function/],
+    ['a bad watch', "export const createStore = () => ({ name: 'x', list() {}, watch: 1 })", /watch is not a function/],
+    ['a bad put', "export const createStore = () => ({ name: 'x', list() {}, put: {} })", /put is not a function/],
   ]
   for (const [title, source, message] of cases) {
     const error = await failure(load(t, source, { timeout: 50 }))
@@ -91,7 +91,7 @@ t.test('a module that is missing, throws or has the wrong shape is an error that
     t.match(String(error), /store.mjs/, `${title}: names the file`)
   }
   const missing = await failure(moduleStore({ file: join(t.testdir(), 'none.mjs'), section: {} }))
-  t.match(missing, { code: 'ERR_STORE_MODULE', message: /none.mjs could not be loaded/ })
+  t.match(missing, { code: 'ERR_STORE_MODULE', message: /none.mjs: cannot be loaded/ })
 })
 
 t.test('a record that is none is left out and counted, and hides none of the others', async (t) => {
@@ -145,7 +145,7 @@ t.test('a listing that fails, hangs or never ends does so in bounded time', asyn
     t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' }, title)
   }
   const none = await load(t, "export const createStore = () => ({ name: 'x', list() { return [] } })")
-  t.match(await failure(listed(none)), { code: 'ERR_STORE_MODULE', message: /no async iterable/ })
+  t.match(await failure(listed(none)), { code: 'ERR_STORE_MODULE', message: /must return an async iterable/ })
 
   const store = await load(t, listing('await new Promise(() => {})'))
   const caller = new AbortController()
@@ -198,11 +198,11 @@ t.test(
     t.equal(watch?.resyncs.length, 1)
     watches[1]?.sink.state('live')
     watches[1]?.sink.state('live')
-    t.match(watch?.resyncs, [/ended/, /began after a listing/])
+    t.match(watch?.resyncs, [/ended/, /started after a listing/])
 
     const late = startWatch(t, store)
     watches[2]?.sink.revoked(token('of a watch that never says that it is live', undefined))
-    t.match(late?.resyncs, [/began after a listing/])
+    t.match(late?.resyncs, [/started after a listing/])
   },
 )
 

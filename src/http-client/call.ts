@@ -92,7 +92,7 @@ export async function openCall(
   }
 }
 
-/** Calls `onSending` when a connection stands and the request is about to be written to it. */
+/** Calls `onSending` once connected, right before the request is written. */
 function beforeSending(onSending: () => void): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => {
     const start = handler.onRequestStart?.bind(handler)

@@ -12,7 +12,7 @@ const LAST_WAIT = 1_000
 
 /**
  * The process's standard output, for lines. Does not block the event loop, holds a bounded number of bytes, and writes what
- * is left when the process exits, unless the reader has gone or stands still: then the process ends all the same.
+ * is left when the process exits, unless the reader has gone or is stuck: then the process exits without them.
  */
 export class StandardOutput {
   readonly #onLeftOut: (lines: number) => void
@@ -110,7 +110,7 @@ const PAUSE = new Int32Array(new SharedArrayBuffer(4))
 
 /**
  * Makes it one that does not block, where it is a pipe or a socket: a thread that is blocked in a write keeps the process from
- * exiting. A pipe is opened anew for that, so that it stays as it is for others that share it.
+ * exiting. A pipe is opened again for that, so that it stays blocking for others that share it.
  */
 function standardOutput(): number {
   try {

@@ -3,14 +3,14 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { hasCode } from '../error-code.js'
 
-/** There is no name yet, and none can be kept. */
+/** There is no name yet, and none can be saved. */
 export class NameNotKept extends Error {
   override readonly name = 'NameNotKept'
   readonly code = 'ERR_GATEWAY_NAME'
 }
 
 /**
- * A name of this gateway's own that outlives restarts and crashes: made once, kept in `file`. Throws {@link NameNotKept}
+ * The name of this gateway, which survives restarts and crashes: made once, kept in `file`. Throws {@link NameNotKept}
  * where nothing can be written, and the file system's error for a name that cannot be read.
  */
 export async function gatewayName(file: string): Promise<string> {
@@ -25,7 +25,7 @@ export async function gatewayName(file: string): Promise<string> {
 
 async function keepName(file: string, kept: string | undefined): Promise<string> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  // What a crash has left empty is no name.
+  // A crash may have left the file empty.
   if (kept === '') await rm(file, { force: true })
   const name = `mgw-${randomUUID()}`
   const beside = `${file}.${process.pid}-${randomUUID()}`

@@ -53,7 +53,7 @@ export function sourcesIdentity({ tokenRevocationConfig: { realtime, persistent 
   return JSON.stringify({ topic, store })
 }
 
-/** None of a URL that makes no sense: nothing comes from it, either. */
+/** Empty for an invalid URL: no revocation comes from it. */
 function brokersOf(realtime: Config['tokenRevocationConfig']['realtime']): string[] {
   try {
     const { protocol, vhost = '', brokers } = providerOf(realtime)
@@ -84,7 +84,7 @@ async function durableAs({ server }: Config, logging: Logging) {
     return { durable: true, clientId: await gatewayName(join(server.stateDirectory, 'gateway-name')) }
   } catch (error) {
     if (!(error instanceof NameNotKept)) throw error
-    // There has been none: no broker keeps anything for it. Another name at each start would leave queues behind.
+    // No broker keeps a queue for us yet. A new name at each start would leave queues behind.
     logging('TokenRevocation').warn('the subscription is not durable: server.stateDirectory cannot be written', {
       reason: describeError(error),
     })
@@ -120,7 +120,7 @@ async function withTopic<Made>(
     const { verifyHostname } = config.httpClients
     return await make(provider, {
       topic: realtime.jmsConnectionTopic,
-      // Only a false one is passed on: the URL may say more of it, and what is given here wins.
+      // Only `false` is passed on: it wins over the URL, which may set more.
       tls: verifyHostname ? tls : { ...tls, verifyHostname },
     })
   } catch (cause) {

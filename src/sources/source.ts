@@ -1,7 +1,7 @@
 import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 
 /**
- * How a source stands.
+ * The status of a source.
  * - `connecting`: has not been reached yet
  * - `live`: whatever it learns from now on reaches us (realtime), or its last listing succeeded (store)
  * - `gap`: it was live, is not now, and what happens meanwhile is missed
@@ -83,7 +83,7 @@ export interface PersistentStore {
   put?(record: RevocationRecord): Promise<void>
   /** The elements, of the last listing and of what a watch has delivered since, that could not be read. */
   malformed?(): MalformedReport | undefined
-  /** Lets go of its connections. It is not used any more. */
+  /** Closes its connections. It is not used afterwards. */
   close?(): Promise<void>
 }
 
@@ -94,7 +94,7 @@ export interface PersistentStore {
  * - `ERR_STORE_STATUS`: it answered with an error of its own
  * - `ERR_STORE_ANSWER`: its answer has none of the documented shapes
  * - `ERR_STORE_CONFIG`: its configuration can't mean any store
- * - `ERR_STORE_MODULE`: a module of one's own is missing, throws or has the wrong shape
+ * - `ERR_STORE_MODULE`: a custom store module is missing, throws or has the wrong shape
  */
 export type StoreErrorCode =
   | 'ERR_STORE_UNREACHABLE'

@@ -36,7 +36,7 @@ t.test('a reader that has gone does not keep the process from exiting', async (t
   t.equal(status, 0)
 })
 
-t.test('nor does one that stands still, at a pipe or at a socket', async (t) => {
+t.test('a reader that is stuck does not keep the process from exiting, at a pipe or at a socket', async (t) => {
   // Without what the test's runner loads into each Node.js process, which opens standard output too.
   const write = `NODE_OPTIONS= "${process.execPath}" "${WRITER}" 5000 at-once`
   const child = spawn('sh', ['-c', `exec env ${write}`], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -50,7 +50,7 @@ t.test('nor does one that stands still, at a pipe or at a socket', async (t) => 
   t.equal(String(said), 'status 0\n')
 })
 
-t.test('what a slow reader leaves no room for is left out and counted', async (t) => {
+t.test('lines beyond the buffer of a slow reader are dropped and counted', async (t) => {
   const child = writer(t, 40_000, 'end')
   let [taken, leftOut] = [0, 0]
   for await (const text of createInterface({ input: child.stdout })) {

@@ -15,7 +15,7 @@ t.test('a name is made once, whoever asks for it at the same time', async (t) =>
   t.strictSame(readdirSync(directory), ['gateway-name'])
 })
 
-t.test('a file that a crash has left empty counts as absent', async (t) => {
+t.test('a file left empty by a crash counts as absent', async (t) => {
   const directory = t.testdir({ 'gateway-name': '' })
   const file = join(directory, 'gateway-name')
   const name = await gatewayName(file)
@@ -24,11 +24,11 @@ t.test('a file that a crash has left empty counts as absent', async (t) => {
   t.equal(await gatewayName(file), name)
 })
 
-t.test('what can not be read is an error, and no other name', async (t) => {
+t.test('a name that cannot be read is an error; no other name is made', async (t) => {
   await t.rejects(gatewayName(`${t.testdir({ 'gateway-name': {} })}/gateway-name`), { code: 'EISDIR' })
 })
 
-t.test('where no name can be kept there is none', async (t) => {
+t.test('where no name can be saved, NameNotKept is thrown', async (t) => {
   // A name as long as the file system has leaves no room for the file that is written beside it.
   await t.rejects(gatewayName(join(t.testdir(), 'x'.repeat(255))), { code: 'ERR_GATEWAY_NAME' })
 })

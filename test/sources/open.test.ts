@@ -31,7 +31,7 @@ async function warnings(endpointUrl: string, httpClients: string): Promise<strin
   return warned
 }
 
-t.test('a store that is closed lets go of all its connections', { skip: etcdMissing() }, async (t) => {
+t.test('a closed store has closed all its connections', { skip: etcdMissing() }, async (t) => {
   const etcd = await startEtcd(t)
   const sockets = new Set<Socket>()
   const way = createServer((socket) => {
@@ -56,7 +56,7 @@ t.test('a store that is closed lets go of all its connections', { skip: etcdMiss
   }
 })
 
-t.test('a store of its own is closed too, also when the topic can not be told', async (t) => {
+t.test('a custom store is closed, also when publishing to the topic failed', async (t) => {
   const directory = t.testdir({
     'store.mjs': `export const createStore = () => ({
       name: 'own',
@@ -94,7 +94,7 @@ t.test('a store of its own is closed too, also when the topic can not be told', 
   t.equal(closed, 3)
 })
 
-t.test("what cannot be had from etcd's client is warned of, with the key and the remedy", async (t) => {
+t.test("TLS keys without effect on etcd's v3 API are warned of, with the remedy", async (t) => {
   const v3 = 'https://127.0.0.1:1/v3/keys/jti/'
   t.strictSame(await warnings(v3, 'verifyHostname = false'), [
     "httpClients.verifyHostname = false has no effect on etcd's v3 API: write a host name that is in its certificate into tokenRevocationConfig.persistent.endpointURL",

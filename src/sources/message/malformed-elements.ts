@@ -15,7 +15,7 @@ export interface MalformedListing<Reason extends string = string> {
   readonly isEmpty: boolean
   /** @param at its place or kind; never its value */
   count(reason: Reason, at: string): void
-  /** The listing was read whole: what it counted stands for what the source holds. */
+  /** The listing was read whole: its counts replace those of the last listing. */
   end(): void
 }
 
@@ -29,8 +29,8 @@ type Counts<Reason> = Map<Reason, Count>
 const WARN_EVERY = 60_000
 
 /**
- * Counts, by reason, the elements of a source of many that could not be read, and logs them: what is good is taken all
- * the same, and what is not must be seen. `Reason` is a small set of stable words: metrics and logs carry them.
+ * Counts, by reason, the elements of a source of many that could not be read, and logs them: what is good takes
+ * effect, and what is not must be visible. `Reason` is a small set of stable words: metrics and logs carry them.
  */
 export class MalformedElements<Reason extends string = string> {
   readonly #options: MalformedElementsOptions

@@ -4,7 +4,7 @@ import { type MessageReading, malformed, type TopicMessage } from './message.js'
 
 /** The longest id that is believed, in characters: request headers are limited to half of it. */
 export const MAX_ID_LENGTH = 16 * 1024
-/** WSO2's `type` of an event that stands for many: the list is to be pulled again. */
+/** WSO2's `type` of a batch event: the stores are to be listed again. */
 const BATCH = 'token_revocation_batch'
 
 /**

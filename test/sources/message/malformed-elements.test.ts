@@ -27,7 +27,7 @@ t.test('an element of a stream is counted each time and logged once a minute a r
   t.strictSame(elements.report(), { malformed: { 'no-id': 102, 'bad-time': 1 }, malformedAt: { 'bad-time': 'key 7' } })
 })
 
-t.test('a listing that has ended says what there is; one that has not changes nothing', async (t) => {
+t.test('a listing replaces the counts when it ends; one that does not end changes nothing', async (t) => {
   const { lines, elements } = setup()
   elements.count('no-id', 'streamed')
   const first = elements.listing()

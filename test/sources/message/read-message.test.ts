@@ -77,12 +77,12 @@ t.test('an indirect event becomes a rule', async (t) => {
   t.same(readMessage(notBase64, NOW), { kind: 'malformed', reason: 'bad-event' })
 })
 
-t.test('a batch event asks for the lists again, with or without a token', async (t) => {
+t.test('a batch event asks for a resync, with or without a token', async (t) => {
   t.same(readMessage(json({ event: { payloadData: { type: 'token_revocation_batch' } } }), NOW), { kind: 'resync' })
   t.same(readMessage(map({ type: 'token_revocation_batch', revokedToken: '' }), NOW), { kind: 'resync' })
 })
 
-t.test('what says nothing is malformed, with a reason that is stable', async (t) => {
+t.test('a message that names no revocation is malformed, with a stable reason', async (t) => {
   const cases: [TopicMessage, string][] = [
     [{}, 'no-token'],
     [{ text: '' }, 'no-token'],
@@ -110,7 +110,7 @@ t.test('what says nothing is malformed, with a reason that is stable', async (t)
   }
 })
 
-t.test('any message has a reading', async () => {
+t.test('readMessage never throws, whatever the message', async () => {
   const value = fc.oneof(
     fc.anything({ withBigInt: true, withDate: true }),
     fc.uint8Array().map((b) => Buffer.from(b)),

@@ -32,7 +32,7 @@ t.test("a message reaches the sink, with the seed's two lines in the log and no 
   t.notMatch(lines.join(''), /s3cr3t/)
 })
 
-t.test('a batch event asks the sink for the lists', async (t) => {
+t.test('a batch event asks the sink for a resync', async (t) => {
   const { records, resyncs, sink } = collector()
   new TopicListener({ logging: capture().logging }).deliver({ text: '{"type":"token_revocation_batch"}' }, sink)
   t.equal(resyncs.length, 1)
@@ -64,9 +64,9 @@ t.test('a malformed message is counted each time and logged once a minute per re
   t.notMatch(lines.join(''), /s3cr3t/)
 })
 
-t.test('a sink that throws stops nothing', async (t) => {
+t.test('a sink that throws is logged once, and does not stop the next message', async (t) => {
   const { lines, logging } = capture('error')
-  const { sink } = collector()
+  const { records, sink } = collector()
   const messages = new TopicListener({ logging })
   const broken: RevocationSink = {
     ...sink,
@@ -77,4 +77,6 @@ t.test('a sink that throws stops nothing', async (t) => {
   messages.deliver({ text: '{"revokedToken":"a"}' }, broken)
   messages.deliver({ text: '{"revokedToken":"a"}' }, broken)
   t.equal(lines.length, 1)
+  messages.deliver({ text: '{"revokedToken":"b"}' }, sink)
+  t.match(records, [{ kind: 'token', id: 'b' }])
 })

@@ -8,7 +8,7 @@ const etcdV2: StoreChoice = {
   endpoint: { api: 'v2', servers: ['https://127.0.0.1:2379'], prefix: 'jti/' },
 }
 
-t.test('type, or else what the endpoint is, chooses the store', async (t) => {
+t.test('type chooses the store, or else the endpoint', async (t) => {
   const cases: [string, StoreSettings, StoreChoice][] = [
     ['the event hub', { type: 'default', endpointURL: HUB }, { kind: 'event-hub', endpointUrl: HUB }],
     ['nothing said', { endpointURL: HUB }, { kind: 'event-hub', endpointUrl: HUB }],
@@ -20,7 +20,7 @@ t.test('type, or else what the endpoint is, chooses the store', async (t) => {
   for (const [title, settings, expected] of cases) t.strictSame(chooseStore(settings), expected, title)
 })
 
-t.test('contradictions are errors', async (t) => {
+t.test('a type that contradicts the endpoint is ERR_STORE_CONFIG', async (t) => {
   for (const settings of [{ type: 'default', endpointURL: V2 }, { type: 'etcd', endpointURL: HUB }, { type: 'etcd' }]) {
     t.throws(() => chooseStore(settings), { code: 'ERR_STORE_CONFIG' }, JSON.stringify(settings))
   }

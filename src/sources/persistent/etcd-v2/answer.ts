@@ -47,7 +47,7 @@ export function leavesOf(node: unknown): Leaf[] {
   return leaves
 }
 
-/** `undefined` for a directory, and for what is no node. */
+/** `undefined` for a directory, and for anything that is not a node. */
 function leafOf(node: unknown): Leaf | undefined {
   if (typeof node !== 'object' || node === null) return undefined
   const { key, value, dir } = node as Readonly<Record<string, unknown>>
@@ -71,7 +71,7 @@ class Listing {
       this.#entryEnd = this.#offset
       if (key === 'dir') this.#isDirectory = value === true
       else this.#take(value)
-      // The parser lets go of what it has emitted, but not while a directory around it is still to be emitted.
+      // The parser releases what it has emitted, but not while a directory around it is still to be emitted.
       if (Array.isArray(parent) && parent.at(-1) === value) parent.length--
     }
     this.#tokenizer.onToken = ({ token, value, offset }) => {

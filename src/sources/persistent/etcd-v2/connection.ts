@@ -80,7 +80,7 @@ export class EtcdV2Connection {
   }
 }
 
-/** Reads a short answer. Throws {@link StoreError} for what is no JSON. */
+/** Reads a short answer. Throws {@link StoreError} for invalid JSON. */
 export async function readJson(body: AsyncIterable<Buffer>, server: string): Promise<unknown> {
   const chunks: Buffer[] = []
   try {

@@ -23,7 +23,7 @@ export function errorCode(json: unknown): number | undefined {
   return typeof json.errorCode === 'number' ? json.errorCode : undefined
 }
 
-/** The error for an answer that is none of those that the caller knows. Never quotes it: it may name a key. */
+/** The error for an unexpected status. Never quotes the answer: it may name a key. */
 export function statusError(server: string, status: number): StoreError {
   const code = status === 401 || status === 403 ? 'ERR_STORE_CREDENTIALS' : 'ERR_STORE_STATUS'
   return new StoreError(code, `etcd at ${describeTarget(server)} answered ${status}`)

@@ -47,7 +47,7 @@ export async function* listDirectory(
   { listTimeout: timeout, maxBytes, bad }: ListingLimits,
   signal: AbortSignal,
 ): AsyncIterable<RevocationRecord> {
-  const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
+  const ended = new AbortController() // frees the connection when the consumer stops or the answer is refused
   const { connection, idleTimeout } = etcd
   const now = Date.now()
   const slice = startTimeSlice()

@@ -107,7 +107,7 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
       warnOnce('tokens', `etcd has no directory ${prefix}: check endpointURL`)
     },
   }
-  // The v3 API has users of its own, and says itself what is wrong with one.
+  // Beside v3, whose API reports a wrong user itself.
   let authenticationKnown = !options.username || options.root === true
   const malformed = etcdMalformed(log)
   async function* list(signal: AbortSignal): AsyncIterable<RevocationRecord> {

@@ -14,12 +14,12 @@ const MAX_DELAY = 2_000
 const MAX_EVENT = 4 * 1024 * 1024
 /** The root tells of every program's keys: after so many times that etcd had forgotten some first, it is not watched. */
 const MAX_OUTRUN = 3
-/** What happened to a key that stands for a revocation; the others take one out, which un-revokes nothing. */
+/** The actions that write a key. The others remove one, which un-revokes nothing. */
 const WRITES = new Set(['set', 'create', 'update', 'compareAndSwap'])
 
 /**
- * Watches until `signal` aborts, by one long poll at a time for each directory, reconnecting by itself. It begins where
- * the last listing stopped, and goes on where it was cut. Asks for a listing after each reconnection, and when etcd,
+ * Watches until `signal` aborts, by one long poll at a time for each directory, reconnecting by itself. It starts where
+ * the last listing ended, and resumes where it was cut. Asks for a listing after each reconnection, and when etcd,
  * which remembers 1,000 events, has forgotten some.
  */
 export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signal: AbortSignal): Promise<void> {
@@ -29,7 +29,7 @@ export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signa
   }
   const [root, ...others] = etcd.directories
   if (root?.name !== 'root') return void (await watch(etcd.directories))
-  // Whoever may watch the root sees all of it by one poll, and each event once.
+  // One poll of the root covers all directories, and delivers each event once.
   const read: Directory['read'] = (leaf, now) => {
     for (const each of etcd.directories) {
       const record = each.read(leaf, now)
@@ -82,7 +82,7 @@ class DirectoryWatch {
   /** The first index that has not been seen; `undefined` for whatever comes next. */
   #from: number | undefined
   #outrun = 0
-  /** Why a listing is needed as soon as the watch stands again. */
+  /** Why a listing is needed as soon as the watch is live again. */
   #missed: string | undefined
 
   constructor(etcd: EtcdV2, directory: Directory, sink: RevocationSink, live: Liveness) {
@@ -121,7 +121,7 @@ class DirectoryWatch {
       const answer = await this.#ask(poll.signal)
       if (answer.status !== 200) return await this.#refused(answer)
       if (answer.index === undefined) throw new StoreError('ERR_STORE_ANSWER', 'etcd answered without its index')
-      if (!this.#stands(answer.index)) return 'polled'
+      if (!this.#begun(answer.index)) return 'polled'
       clearTimeout(timer)
       timer = setTimeout(abort, pollTimeout)
       await this.#wait(answer, answer.index, poll.signal)
@@ -148,9 +148,9 @@ class DirectoryWatch {
   }
 
   /** etcd has the watch, and was at `index` then. Says whether its answer is worth waiting for. */
-  #stands(index: number): boolean {
+  #begun(index: number): boolean {
     if (this.#from !== undefined && this.#from > index + 1) {
-      // An etcd without its data counts anew, and would be silent until it has come as far.
+      // An etcd that lost its data counts from 1 again, and would be silent until it reached this index.
       this.#missed = 'etcd has lost its data'
       this.#from = undefined
       return false

@@ -55,7 +55,7 @@ export class EtcdConnection {
     }
   }
 
-  /** Ends what is open. The next call opens it anew. */
+  /** Closes the connection. The next call opens another. */
   async close(): Promise<void> {
     const closing = this.#client
     this.#client = undefined

@@ -10,7 +10,7 @@ export type Failure =
   | 'credentials'
   /** The user may not do this. */
   | 'permission'
-  /** There is a user, but the server has authentication off. */
+  /** There is a user, but the server has authentication disabled. */
   | 'authentication-off'
   /** The revision is not kept any more. */
   | 'compacted'

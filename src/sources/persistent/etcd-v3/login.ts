@@ -13,7 +13,7 @@ export interface LoginOptions {
 
 /**
  * The login of one user, valid at every server of a cluster.
- * A user name against an etcd that has authentication off is a warning.
+ * A user name against an etcd without authentication is a warning.
  */
 export class Login implements CallToken {
   readonly #options: LoginOptions

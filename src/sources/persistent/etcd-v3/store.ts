@@ -110,7 +110,7 @@ function counting(range: KeyRange, malformed: EtcdMalformed): KeyRange {
   return { ...range, read }
 }
 
-/** Nothing at all is what a wrong prefix looks like, too: said once, until there was something. */
+/** A wrong prefix looks like an empty store: warns once, until there are keys. */
 function warnOfNothing(prefix: string, log: Logger): (count: number) => void {
   let warned = false
   return (count) => {

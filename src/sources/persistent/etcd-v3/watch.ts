@@ -21,7 +21,7 @@ const MAX_DELAY = 2_000
 const MAX_BARREN = 2
 
 /**
- * Watches until `signal` aborts, reconnecting by itself. It begins where the last listing stopped, and goes on where it
+ * Watches until `signal` aborts, reconnecting by itself. It starts where the last listing ended, and resumes where it
  * was cut. Asks for a listing after each reconnection, and whenever it can't go on where it was.
  */
 export async function watchRanges(options: WatchOptions, sink: RevocationSink, signal: AbortSignal): Promise<void> {
@@ -68,7 +68,7 @@ class Watch {
     for (const place of this.#places) {
       place.from ??= start
       if (place.from <= present + 1n) continue
-      lost = true // an etcd without its data counts anew, and would be silent until it has come as far
+      lost = true // an etcd that lost its data counts from 1 again, and would be silent until it reached this revision
       place.from = present + 1n
     }
     const stream = await WatchStream.open(this.#connection, this.#sink, unreadable)

@@ -52,7 +52,7 @@ function place(url: URL): Pick<EtcdEndpoint, 'api' | 'prefix'> | undefined {
   const path = decodePath(url.pathname)
   if (/^\/*$/.test(path)) return undefined
   const match = /^\/+(v[23])\/+keys(?:\/+(.*))?$/.exec(path)
-  if (match === null) throw wrong(`has a path that is none of etcd's: write ${EXAMPLE}`)
+  if (match === null) throw wrong(`has a path other than /v2/keys or /v3/keys: write ${EXAMPLE}`)
   const prefix = (match[2] ?? '').replace(/\/+$/, '')
   if (prefix === '') {
     throw wrong(`names all of etcd's keys: add the prefix under which the revoked tokens are, ${EXAMPLE}`)

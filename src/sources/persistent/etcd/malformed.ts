@@ -13,7 +13,7 @@ export type EtcdMalformed = MalformedElements<EtcdProblem>
 
 const PROBLEMS: Readonly<Record<string, EtcdProblem>> = { tokens: 'bad-key', records: 'bad-record' }
 
-/** Counts what of etcd's keys can't be read: it is left out, and hides none of the others. */
+/** Counts what of etcd's keys can't be read: it is left out and does not hide the others. */
 export function etcdMalformed(logger: Logger): EtcdMalformed {
   return new MalformedElements({ logger, warning: 'etcd holds unreadable keys' })
 }

@@ -92,7 +92,7 @@ export function saysAsMuch(existing: RevocationRecord | undefined, record: Revoc
 
 /**
  * Seconds until a written record may vanish from the store. The margin outlives the clock skew that gateways grant to an
- * expired token; `retention` (ms) is for an unknown end, and for one that has passed already: whoever hands over such
+ * expired token; `retention` (ms) is for an unknown end, and for one that has passed already: a caller that hands over such
  * a record may have the better clock, and what is not written is learnt by no other gateway.
  */
 export function secondsToKeep(record: RevocationRecord, now: number, retention: number): number {

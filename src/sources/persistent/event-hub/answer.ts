@@ -19,7 +19,7 @@ export interface SkippedElement {
 
 /** Deeper than any documented entry, and room for what a later version adds. */
 const MAX_DEPTH = 16
-/** Bytes of an entry. Whole JWTs occur; a megabyte is none, and would be held in memory. */
+/** Bytes of an entry. Whole JWTs occur; none is a megabyte, which would be held in memory. */
 const MAX_ENTRY_BYTES = 1024 * 1024
 /** Bytes read at once: less than 1 ms. */
 const SLICE_BYTES = 64 * 1024
@@ -37,7 +37,7 @@ const CLOSE_BRACE = 0x7d
  * Reads the answer to `GET .../revokedjwt` as it arrives: an array of entries (WSO2 3.x), or an object whose lists
  * hold them (later versions). Memory is bounded whatever comes.
  * Throws {@link StoreError} `ERR_STORE_ANSWER` for anything else, and for an answer that ends too early. One that is not
- * JSON somewhere is read to its end first, as far as it can be: what is good in it is true all the same.
+ * JSON somewhere is read to its end first, as far as it can be: what is good in it is valid.
  */
 export async function* readHubAnswer(
   body: AsyncIterable<Uint8Array>,
@@ -50,7 +50,7 @@ export async function* readHubAnswer(
   answer.end()
 }
 
-/** What stands next, apart from white space. */
+/** What is expected next, apart from white space. */
 type Place =
   | 'document'
   | 'first name'

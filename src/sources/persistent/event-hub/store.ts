@@ -37,7 +37,7 @@ const KEPT_BEYOND = 2
 /**
  * WSO2's event hub (`type = "default"`): `GET {endpointUrl}/revokedjwt`, in both of its shapes.
  * It has no changes to watch and takes none: revocations are put there by the key manager.
- * A listing throws {@link StoreError} unless it was read whole: what it yielded until then is true all the same.
+ * A listing throws {@link StoreError} unless it was read whole: what it yielded until then is valid.
  *
  * A hub that sends a strong `ETag`, or a `Last-Modified` that can be relied on, is asked for its list only if that has
  * changed. A 304 then is as good as the list: nothing in it was left out as unreadable, nothing of it ends in the meantime.
@@ -59,7 +59,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
 
   async function* list(signal: AbortSignal, context?: ListingContext): AsyncIterable<RevocationRecord> {
     signal.throwIfAborted()
-    const ended = new AbortController() // frees the connection when the consumer stops, or the answer is not for us
+    const ended = new AbortController() // frees the connection when the consumer stops or the answer is refused
     try {
       const asked = { url, username, at: Date.now() }
       const condition = conditionOf(context?.since, asked, markLife)
@@ -75,7 +75,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
       const took = performance.now() - started
       idleTimeout.answered(took)
       if (answer.status === 304 && Object.keys(condition).length > 0) {
-        for await (const _ of answer.body); // there is none; the connection is free then
+        for await (const _ of answer.body); // empty; frees the connection
         context?.unchanged()
         return
       }

@@ -143,10 +143,10 @@ async function guardedWatch(
   const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY })
   while (!signal.aborted) {
     let cause: unknown
-    let stands = false
+    let isLive = false
     const began = () => {
-      if (!stands && wasListed()) sink.resync('custom store watch started after a listing')
-      stands = true
+      if (!isLive && wasListed()) sink.resync('custom store watch started after a listing')
+      isLive = true
     }
     try {
       await store.watch?.(checkedSink(sink, malformed, began), signal)
@@ -160,19 +160,19 @@ async function guardedWatch(
   }
 }
 
-/** @param stands called, after the fact, with each sign that the watch stands */
-function checkedSink(sink: RevocationSink, malformed: Malformed, stands: () => void): RevocationSink {
+/** @param live called after each sign that the watch is live */
+function checkedSink(sink: RevocationSink, malformed: Malformed, live: () => void): RevocationSink {
   return {
     revoked(value) {
       const { record, problem } = checkedRecord(value)
       if (problem !== undefined) malformed.count(problem)
       if (record !== undefined) sink.revoked(record)
-      stands()
+      live()
     },
     state(status, detail) {
       if (!STATES.has(status)) return
       sink.state(status, detail === undefined ? undefined : shortened(detail))
-      if (status === 'live') stands()
+      if (status === 'live') live()
     },
     resync: (reason) => sink.resync(shortened(reason)),
   }

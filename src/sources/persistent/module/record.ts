@@ -21,9 +21,8 @@ export interface CheckedRecord {
 }
 
 /**
- * Takes what a custom store says for a record, or says why it is none. Only what is known is copied, so that nothing
- * else gets in. An expiry that can't be read is unknown: what it stands with is revoked in any case. Never throws,
- * whatever the object's members do when they are read.
+ * Checks a record of a custom store. Only known members are copied, so that nothing else gets in. An unreadable expiry
+ * counts as unknown: the record revokes in any case. Never throws, whatever the object's getters do.
  */
 export function checkedRecord(value: unknown): CheckedRecord {
   if (typeof value !== 'object' || value === null) return { problem: 'not-an-object' }

@@ -56,6 +56,6 @@ async function send(
   await channel.assertExchange(target.exchange, 'topic', { durable: true })
   channel.publish(target.exchange, target.topic, Buffer.from(text), { contentType: 'text/plain' })
   await channel.waitForConfirms()
-  confirmed() // from here on the connection may end as it likes
+  confirmed() // however the connection ends from here on
   await connection.close().catch(() => undefined)
 }

@@ -7,7 +7,7 @@ const MAX_BYTES_PER_MESSAGE = 4 * 1024 * 1024
 
 const HEADER_LENGTH = 8
 const SIZE_LENGTH = 4
-/** "AMQP", which stands where the size of a frame would: each protocol layer begins with it. */
+/** "AMQP" in place of a frame's size: each protocol layer begins with it. */
 const PROTOCOL_HEADER = 0x414d5150
 /** The peer's idle frames have this length; they belong to no message. */
 const EMPTY_FRAME_LENGTH = 8

@@ -2,7 +2,7 @@ import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { describeError, type Logger } from '../../../logging/index.js'
 
 export interface DurableAcksOptions<Delivery> {
-  /** Resolves when what was delivered so far outlives this process; rejects when that can't be had now. */
+  /** Resolves when what was delivered so far outlives this process; rejects when it cannot be stored now. */
   stored(): Promise<void>
   /** Acknowledges `count` deliveries, of which this is the last. Must not throw. */
   acknowledge(last: Delivery, count: number): void
@@ -16,8 +16,8 @@ const RETRY_DELAY = 1_000
 const END_PATIENCE = 500
 
 /**
- * Acknowledges deliveries once they are stored, in batches: a broker that keeps what is not acknowledged delivers it
- * again to whoever comes after a crash. While nothing can be stored, nothing is acknowledged: the number that a broker
+ * Acknowledges deliveries once they are stored, in batches: a broker that keeps what is not acknowledged redelivers
+ * it after a crash. While nothing can be stored, nothing is acknowledged: the number that a broker
  * has under way at most then stops the flow.
  */
 export class DurableAcks<Delivery> {

@@ -13,7 +13,7 @@ import type { RevocationSink, SourceStatus } from '../../source.js'
 export interface Subscription {
   /** Settles once, when the subscription has ended: with the reason, or `undefined` if `close` ended it. Never rejects. */
   readonly closed: Promise<Error | undefined>
-  /** Ends it politely and lets go of its connection. Safe to call twice. */
+  /** Unsubscribes and closes the connection. Safe to call twice. */
   close(): Promise<void>
 }
 
@@ -21,7 +21,7 @@ export interface ReconnectOptions<Broker> {
   /** At least one; they are tried in turn. */
   readonly brokers: readonly Broker[]
   /**
-   * Makes one attempt: resolves when the broker has confirmed the subscription, rejects when it can't be had.
+   * Makes one attempt: resolves when the broker has confirmed the subscription, rejects when it cannot.
    * Gives up when `signal` aborts. An error with `slow: true` (credentials refused, topic denied) is retried slowly.
    */
   subscribe(broker: Broker, signal: AbortSignal): Promise<Subscription>

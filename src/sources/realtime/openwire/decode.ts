@@ -80,7 +80,7 @@ export function readPrimitiveMap(reader: ByteReader): ReadonlyMap<string, Primit
 }
 
 function readMap(reader: ByteReader, budget: Budget, depth: number): Map<string, Primitive> {
-  const size = reader.int32() // −1 stands for no map
+  const size = reader.int32() // −1 means no map
   const map = new Map<string, Primitive>()
   spend(budget, size, depth)
   for (let i = 0; i < size; i++) {

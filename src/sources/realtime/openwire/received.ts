@@ -77,7 +77,7 @@ const KINDS = { 23: 'plain', 24: 'bytes', 25: 'map', 26: 'object', 27: 'stream',
 
 export type MessageKind = (typeof KINDS)[keyof typeof KINDS]
 
-/** A message as it stands on the wire: body and properties are not decoded yet. The buffers are views of the frame. */
+/** A message as it is on the wire: body and properties are not decoded yet. The buffers are views of the frame. */
 export interface WireMessage {
   readonly kind: MessageKind
   /** As it is encoded; acknowledgements repeat it. */
@@ -111,7 +111,7 @@ export function readMessage(kind: MessageKind, reader: ByteReader): WireMessage 
   const content = reader.optionalBytes()
   const marshalledProperties = reader.optionalBytes()
   if (reader.boolean()) {
-    // A command instead of a body, as the broker's own advisories carry: what it says is not for us.
+    // A command instead of a body, as the broker's own advisories carry: ignored.
     return { kind: 'plain', messageId, content: null, marshalledProperties, compressed: false }
   }
   skipConsumerId(reader) // target

@@ -20,7 +20,7 @@ import { decodeMessage } from './decode.js'
 import { OpenWireError } from './error.js'
 import type { WireMessage } from './received.js'
 
-/** A subscription that the broker keeps while we are away. Each gateway needs a client id of its own. */
+/** A subscription that the broker keeps while we are away. Each gateway needs its own client id. */
 export interface DurableSubscription {
   readonly clientId: string
   readonly name: string
@@ -47,7 +47,7 @@ export interface TopicOptions extends ConnectionOptions {
 
 /**
  * Subscribes to a topic: resolves once the broker has confirmed it, after which everything published reaches
- * `onMessage`. Rejects with OpenWireError, and leaves no connection behind, when it can't be had or `signal` aborts.
+ * `onMessage`. Rejects with OpenWireError, and leaves no connection behind, when it fails or `signal` aborts.
  */
 export async function subscribeTopic(options: TopicOptions, signal: AbortSignal): Promise<Subscription> {
   const identity = { connectionId: `ID:mgw-${randomUUID()}-1` }

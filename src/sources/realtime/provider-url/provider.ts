@@ -29,7 +29,7 @@ export interface Provider {
   /** Empty: no authentication. */
   readonly username: string
   readonly password: Secret
-  /** The exchange that stands for topics, where the URL names another than the usual one. */
+  /** The exchange for topics, where the URL names another than the usual one. */
   readonly topicExchange: string | undefined
   /** How many options are not known: their names are not told, because a misplaced quote makes a name of anything. */
   readonly unknownOptions: number

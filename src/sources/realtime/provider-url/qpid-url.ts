@@ -119,7 +119,7 @@ export function parseQuotedOptions(text: string, where: string): Options {
   return options
 }
 
-/** Splits at each `by` that stands outside quotes. */
+/** Splits at each `by` outside quotes. */
 export function splitOutsideQuotes(text: string, by: string): string[] {
   const parts: string[] = []
   let depth = 0

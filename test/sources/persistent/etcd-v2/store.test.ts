@@ -26,7 +26,7 @@ t.test('the contract of every store', { skip }, async (t) => {
   })
 })
 
-t.test("the seed's commands, and what else may be in the store", { skip }, async (t) => {
+t.test("keys of the seed's commands are listed; what else is in the store is left out", { skip }, async (t) => {
   const etcd = await startEtcd(t)
   const store = storeOf(t, `${etcd.url}/v2/keys/jti/`)
   t.strictSame(await listed(store), [], 'no directory is an empty one')

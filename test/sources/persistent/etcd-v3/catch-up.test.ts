@@ -42,7 +42,7 @@ t.test('what was revoked since the position comes, and little else', { skip }, a
   )
 })
 
-t.test('what can not be told from the position is listed', { skip }, async (t) => {
+t.test('a position that is lost throws PositionLost', { skip }, async (t) => {
   const etcd = await startEtcd(t)
   t.equal(await positionOf(t, etcd), null, 'an empty store has nothing to be recognised by')
   await putMany(t, etcd, ['a', 'b'])
@@ -73,7 +73,7 @@ t.test('what can not be told from the position is listed', { skip }, async (t) =
   t.notOk(unreachable instanceof PositionLost, 'an etcd that is away tells nothing')
 })
 
-t.test('history that etcd has compacted away is no hindrance', { skip }, async (t) => {
+t.test('history that etcd has compacted away is replaced by a scan', { skip }, async (t) => {
   const etcd = await startEtcd(t)
   await putMany(t, etcd, ['a'])
   const position = await positionOf(t, etcd)

@@ -10,7 +10,7 @@ import {
 const START = Buffer.from('jti/')
 const END = Buffer.from('jti0')
 
-t.test('whatever the keys, each comes once and in order', async () => {
+t.test('each key comes once and in order, whatever the keys are', async () => {
   const anyKey = fc.uint8Array({ maxLength: 6 }).map((bytes) => Buffer.from(bytes))
   const fewBytes = fc
     .array(fc.constantFrom(0, 1, 0x61, 0xfe, 0xff), { maxLength: 5 })

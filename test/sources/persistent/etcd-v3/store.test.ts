@@ -23,41 +23,45 @@ t.test('the contract of every store', { skip }, async (t) => {
   })
 })
 
-t.test("the seed's commands in their v3 form, and what else may be in the store", { skip }, async (t) => {
-  const etcd = await startEtcd(t)
-  await etcd.ctl(3, 'put', 'jti/3ad5672a-afca-4387-9ec5-fcf28785f803', '3600')
-  await etcd.ctl(3, 'put', 'jti/', 'no id')
-  await etcd.ctl(3, 'put', 'jti', 'not below')
-  await etcd.ctl(3, 'put', 'jtix/other', 'not below')
-  await etcd.ctl(3, 'put', 'jti-records/subject/alice', '{"revokedBefore":1628175421481}')
-  await etcd.ctl(3, 'put', 'jti-records/planet/mars', '{"revokedBefore":1628175421481}')
-  await etcd.ctl(3, 'put', 'jti-records/subject/%zz', '{"revokedBefore":1628175421481}')
-  await etcd.ctl(3, 'put', 'jti-records/subject/timeless', '{}')
-  await etcd.ctl(3, 'put', 'jti/json', '{"expiresAt":"4102444800000"}')
-  await etcd.ctl(3, 'put', 'jti/broken', '{"expiresAt":')
-  for (const url of [`${etcd.url}/v3/keys/jti/`, `${etcd.url}/v3/keys/jti`, etcd.url]) {
-    const store = storeOf(url)
-    t.strictSame(await listed(store), [
-      token('3ad5672a-afca-4387-9ec5-fcf28785f803', undefined),
-      token('broken', undefined),
-      token('json', 4_102_444_800_000),
-      { kind: 'subject', id: 'alice', revokedBefore: 1_628_175_421_481, expiresAt: undefined },
-    ])
-    t.strictSame(store.malformed?.(), {
-      malformed: { 'bad-key': 1, 'bad-record': 3 },
-      malformedAt: { 'bad-key': 'key 0 of tokens', 'bad-record': 'key 0 of records' },
-    })
-  }
-  const store = storeOf(etcd.url)
-  const watch = startWatch(t, store)
-  await watch?.until(() => watch.states.includes('live'))
-  await etcd.ctl(3, 'put', 'jti-records/planet/venus', '{}')
-  await etcd.ctl(3, 'put', 'jti/after', 'true')
-  await watch?.until(() => watch.ids.has('after'))
-  t.match(store.malformed?.(), { malformed: { 'bad-record': 1 } }, 'what a watch brings is counted, too')
-  await listed(store)
-  t.match(store.malformed?.(), { malformed: { 'bad-key': 1, 'bad-record': 4 } }, 'once')
-})
+t.test(
+  "keys of the seed's commands in their v3 form are listed; what else is in the store is left out",
+  { skip },
+  async (t) => {
+    const etcd = await startEtcd(t)
+    await etcd.ctl(3, 'put', 'jti/3ad5672a-afca-4387-9ec5-fcf28785f803', '3600')
+    await etcd.ctl(3, 'put', 'jti/', 'no id')
+    await etcd.ctl(3, 'put', 'jti', 'not below')
+    await etcd.ctl(3, 'put', 'jtix/other', 'not below')
+    await etcd.ctl(3, 'put', 'jti-records/subject/alice', '{"revokedBefore":1628175421481}')
+    await etcd.ctl(3, 'put', 'jti-records/planet/mars', '{"revokedBefore":1628175421481}')
+    await etcd.ctl(3, 'put', 'jti-records/subject/%zz', '{"revokedBefore":1628175421481}')
+    await etcd.ctl(3, 'put', 'jti-records/subject/timeless', '{}')
+    await etcd.ctl(3, 'put', 'jti/json', '{"expiresAt":"4102444800000"}')
+    await etcd.ctl(3, 'put', 'jti/broken', '{"expiresAt":')
+    for (const url of [`${etcd.url}/v3/keys/jti/`, `${etcd.url}/v3/keys/jti`, etcd.url]) {
+      const store = storeOf(url)
+      t.strictSame(await listed(store), [
+        token('3ad5672a-afca-4387-9ec5-fcf28785f803', undefined),
+        token('broken', undefined),
+        token('json', 4_102_444_800_000),
+        { kind: 'subject', id: 'alice', revokedBefore: 1_628_175_421_481, expiresAt: undefined },
+      ])
+      t.strictSame(store.malformed?.(), {
+        malformed: { 'bad-key': 1, 'bad-record': 3 },
+        malformedAt: { 'bad-key': 'key 0 of tokens', 'bad-record': 'key 0 of records' },
+      })
+    }
+    const store = storeOf(etcd.url)
+    const watch = startWatch(t, store)
+    await watch?.until(() => watch.states.includes('live'))
+    await etcd.ctl(3, 'put', 'jti-records/planet/venus', '{}')
+    await etcd.ctl(3, 'put', 'jti/after', 'true')
+    await watch?.until(() => watch.ids.has('after'))
+    t.match(store.malformed?.(), { malformed: { 'bad-record': 1 } }, 'what a watch brings is counted, too')
+    await listed(store)
+    t.match(store.malformed?.(), { malformed: { 'bad-key': 1, 'bad-record': 4 } }, 'once')
+  },
+)
 
 t.test('a put key ends a while after its token, and one that somebody keeps for ever stays so', { skip }, async (t) => {
   const etcd = await startEtcd(t)

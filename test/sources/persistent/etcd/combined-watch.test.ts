@@ -24,7 +24,7 @@ t.test('two watches are live when both are, and a gap when one is', async (t) =>
   t.strictSame(said, ['failed: refused', 'live', 'gap: cut', 'gap: cut', 'live'])
 })
 
-t.test('what both deliver goes through as it is', async (t) => {
+t.test('what both deliver passes through unchanged', async (t) => {
   const { watch, said } = joined()
   const [one, two] = [watch.join(), watch.join()]
   one.sink.revoked({ kind: 'token', id: 'a', expiresAt: undefined })
@@ -33,7 +33,7 @@ t.test('what both deliver goes through as it is', async (t) => {
   t.strictSame(said, ['revoked a', 'revoked b', 'resync missed'])
 })
 
-t.test('one that joins holds the whole back until it is live, and one that has left does not count', async (t) => {
+t.test('a watch that joins delays live until it is live itself; one that has left does not count', async (t) => {
   const { watch, said } = joined()
   const one = watch.join()
   one.sink.state('live')

@@ -404,7 +404,7 @@ t.test('a large list comes whole and in order, and other work gets its turns mea
   t.ok(slowest < count / 4, 'no long stretch without a turn')
 })
 
-t.test('an endpointURL that is none is refused at once', async (t) => {
+t.test('an invalid endpointURL is refused at once', async (t) => {
   const client = createHttpClient()
   t.teardown(() => client.destroy())
   for (const endpointUrl of ['', 'localhost:9443', 'ftp://localhost/x']) {

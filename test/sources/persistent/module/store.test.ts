@@ -94,7 +94,7 @@ t.test('a module that is missing, throws or has the wrong shape is an error that
   t.match(missing, { code: 'ERR_STORE_MODULE', message: /none.mjs: cannot be loaded/ })
 })
 
-t.test('a record that is none is left out and counted, and hides none of the others', async (t) => {
+t.test('an invalid record is left out and counted, and does not hide the others', async (t) => {
   const cases: [string, string][] = [
     ['null', 'not-an-object'],
     ["'s3cret'", 'not-an-object'],
@@ -154,7 +154,7 @@ t.test('a listing that fails, hangs or never ends does so in bounded time', asyn
   t.match(await failure(next), { message: 'shutting down' })
 })
 
-t.test('a watch that delivers nonsense or ends is survived', async (t) => {
+t.test('a watch that delivers invalid records or ends is restarted', async (t) => {
   const lines: string[] = []
   const logging = createLogging({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } })
   const source = `export const createStore = () => ({ name: 'x', async *list() {}, async watch(sink) {
@@ -175,36 +175,33 @@ t.test('a watch that delivers nonsense or ends is survived', async (t) => {
   t.match(watch?.resyncs, ['[object Object]', /ended/], 'begun again, and the stores are listed')
 })
 
-t.test(
-  'a watch that stands only after a listing has the store listed again, also one that was begun anew',
-  async (t) => {
-    const source = `export const createStore = ({ watches }) => ({ name: 'x', async *list() {}, watch(sink, signal) {
+t.test('a watch that goes live after a listing asks for another, a restarted one too', async (t) => {
+  const source = `export const createStore = ({ watches }) => ({ name: 'x', async *list() {}, watch(sink, signal) {
     return new Promise((resolve, reject) => {
       signal.addEventListener('abort', resolve)
       watches.push({ sink, reject })
     })
   } })`
-    const watches: { sink: RevocationSink; reject: (error: Error) => void }[] = []
-    const store = await load(t, source, { section: { watches } })
-    const watch = startWatch(t, store)
-    watches[0]?.sink.state('live')
-    t.strictSame(watch?.resyncs, [], 'nothing was listed: the first listing has it all')
-    await listed(store)
-    watches[0]?.reject(new Error('connection lost'))
-    await watch?.until(() => watch.resyncs.length === 1) // the watch is begun again right after
-    t.match(watch?.resyncs, [/ended/])
-    await listed(store) // what is revoked from here on is known to the watch only, once it stands
-    watches[1]?.sink.state('connecting')
-    t.equal(watch?.resyncs.length, 1)
-    watches[1]?.sink.state('live')
-    watches[1]?.sink.state('live')
-    t.match(watch?.resyncs, [/ended/, /started after a listing/])
+  const watches: { sink: RevocationSink; reject: (error: Error) => void }[] = []
+  const store = await load(t, source, { section: { watches } })
+  const watch = startWatch(t, store)
+  watches[0]?.sink.state('live')
+  t.strictSame(watch?.resyncs, [], 'nothing was listed: the first listing has it all')
+  await listed(store)
+  watches[0]?.reject(new Error('connection lost'))
+  await watch?.until(() => watch.resyncs.length === 1) // the watch is begun again right after
+  t.match(watch?.resyncs, [/ended/])
+  await listed(store) // what is revoked from here on is known to the watch only, once it stands
+  watches[1]?.sink.state('connecting')
+  t.equal(watch?.resyncs.length, 1)
+  watches[1]?.sink.state('live')
+  watches[1]?.sink.state('live')
+  t.match(watch?.resyncs, [/ended/, /started after a listing/])
 
-    const late = startWatch(t, store)
-    watches[2]?.sink.revoked(token('of a watch that never says that it is live', undefined))
-    t.match(late?.resyncs, [/started after a listing/])
-  },
-)
+  const late = startWatch(t, store)
+  watches[2]?.sink.revoked(token('of a watch that never says that it is live', undefined))
+  t.match(late?.resyncs, [/started after a listing/])
+})
 
 /** Loads a module of that source. */
 async function load(

@@ -86,7 +86,7 @@ t.test('every type of jms/map-message is read', async (t) => {
   for (const [bytes, value] of values) t.same(decodeJmsMap(jms(bytes)).get('x'), value, bytes)
 })
 
-t.test('what announces more than there is, is a WireFormatError', async (t) => {
+t.test('truncated bytes and impossible lengths are a WireFormatError', async (t) => {
   for (const bytes of [
     '',
     '00000002',

@@ -77,7 +77,7 @@ t.test('the end of the run ends an attempt under way', async (t) => {
   t.pass('no connection is left')
 })
 
-t.test('options that can not work are refused by name', async (t) => {
+t.test('invalid options are refused by name', async (t) => {
   t.throws(() => source(1, { brokers: [] }), /brokers/)
   t.throws(() => source(1, { topic: '' }), /topic/)
   for (const heartbeat of [0, 1.5, 65_536, Number.NaN]) t.throws(() => source(1, { heartbeat }), /heartbeat/)

@@ -78,7 +78,7 @@ test('a loss is a gap, and the next broker is asked', async (t) => {
   t.equal(subscriptions[0]?.closes, 1, 'what is left of the lost connection is closed')
 })
 
-test('failed attempts are told and retried with growing waits', async (t) => {
+test('failed attempts are reported and retried with growing waits', async (t) => {
   const at: number[] = []
   let begun: number | undefined
   const { clock, states } = start(t, ['a'], async () => {
@@ -164,7 +164,7 @@ test('a subscribe that throws synchronously is a failed attempt', async (t) => {
   t.same(states, ['connecting', 'failed'])
 })
 
-test('no broker at all is an error of the caller', async (t) => {
+test('an empty list of brokers is a RangeError', async (t) => {
   const sink: RevocationSink = { revoked: () => undefined, resync: () => undefined, state: () => undefined }
   const options = { brokers: [], subscribe: async () => endable() }
   await t.rejects(runWithReconnect(options, sink, new AbortController().signal), RangeError)

@@ -41,7 +41,7 @@ test('keys that mean something to JavaScript are ordinary keys', async (t) => {
   t.same([...map], [['__proto__', 'x']])
 })
 
-test('what announces more than there is, or something unknown, is refused', async (t) => {
+test('truncated bytes, impossible lengths and unknown types are refused', async (t) => {
   const cases: [hex: string, code: string][] = [
     ['0a7fffffff', 'ERR_OPENWIRE_TRUNCATED'],
     ['0a80000000', 'ERR_OPENWIRE_MALFORMED'],

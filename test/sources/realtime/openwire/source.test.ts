@@ -24,7 +24,7 @@ function confirming(received: Buffer[], then: Buffer[] = []) {
   }
 }
 
-test('options that make no sense are refused by name', async (t) => {
+test('invalid options are refused by name', async (t) => {
   const good: OpenWireSourceOptions = {
     brokers: [{ host: 'localhost', port: 61616, tls: false }],
     topic: 'tokenRevocation',
@@ -51,7 +51,7 @@ test('options that make no sense are refused by name', async (t) => {
   }
 })
 
-test('a message that can not be read is counted and acknowledged, and the next one arrives', async (t) => {
+test('an unreadable message is counted and acknowledged, and the next one arrives', async (t) => {
   const received: Buffer[] = []
   const broken = Buffer.from(FRAMES.compressedTextDispatch)
   const zlib = broken.indexOf(Buffer.from('789c', 'hex'))

@@ -1,1 +1,1 @@
-export { type AdminOptions, type AdminServer, type Readiness, startAdmin } from './server.js'
+export { type AdminServer, startAdmin } from './server.js'

@@ -146,7 +146,7 @@ const MAX_BYTES = 256 * 1024
 const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/
 
 /** Requests a token. Throws {@link KeyManagerCredentialsError} with the cause. */
-export async function requestToken(client: Dispatcher, request: TokenRequest): Promise<IssuedToken> {
+async function requestToken(client: Dispatcher, request: TokenRequest): Promise<IssuedToken> {
   const where = describeTarget(request.url)
   const answer = await call(client, {
     url: request.url,

@@ -1,5 +1,5 @@
 /** The queue is full. */
-export class TooManyCalls extends Error {
+class TooManyCalls extends Error {
   override readonly name = 'TooManyCalls'
   readonly code = 'ERR_TOO_MANY_CALLS'
 }

@@ -13,7 +13,7 @@ export interface ClaimMapping {
 const NOT_MAPPED: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'nbf', 'iat'])
 
 /** A mapping onto a claim that decides whether a token is accepted. */
-export class ClaimMappingError extends Error {
+class ClaimMappingError extends Error {
   override readonly name = 'ClaimMappingError'
   readonly code = 'ERR_CLAIM_MAPPING'
 }

@@ -11,7 +11,7 @@ import { CLAIMS, EXPIRED, NO_ACCESS_TOKEN } from './refusals.js'
 const MAX_BYTES = 256 * 1024
 
 /** The key manager's response is unusable. The message names the host, never the token or credentials. */
-export class IntrospectionError extends Error {
+class IntrospectionError extends Error {
   override readonly name = 'IntrospectionError'
   readonly code = 'ERR_INTROSPECTION'
 }
@@ -95,7 +95,7 @@ export interface Introspected {
 }
 
 /** How long a token without `exp` is remembered, ms: nothing else says how long it may be. */
-export const NO_EXPIRY_LIFETIME = 10_000
+const NO_EXPIRY_LIFETIME = 10_000
 
 /** What servers call an access token, in `token_type` (WSO2, Spring), `typ` (Keycloak) or `token_use` (Hydra). */
 const ACCESS_TOKEN_TYPES: ReadonlySet<string> = new Set(['bearer', 'access_token', 'at+jwt', 'jwt'])

@@ -107,6 +107,6 @@ export function hasRocaFingerprint(modulus: bigint): boolean {
 }
 
 /** The smallest prime up to 167 that divides a modulus; a sound one has none. */
-export function smallFactor(modulus: bigint): number | undefined {
+function smallFactor(modulus: bigint): number | undefined {
   return [2, ...PRIMES].find((prime) => modulus % BigInt(prime) === 0n)
 }

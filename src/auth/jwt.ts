@@ -67,7 +67,7 @@ export class JwtAuthenticator implements CachingAuthenticator {
 
   /**
    * The first issuer that accepts the token decides what its claims mean. If none does, it is refused, unless the keys
-   * of one could not be had: that one might have accepted it.
+   * of one are unavailable: that one might have accepted it.
    */
   async #verifyForAny(
     candidates: readonly JwtIssuer[],

@@ -28,9 +28,9 @@ export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, '
 }
 
 /** How long an inactive token is cached, ms: a token may become active a moment after it was issued. */
-export const NEGATIVE_LIFETIME = 3_000
+const NEGATIVE_LIFETIME = 3_000
 /** How long an active token is cached while no realtime source is live, ms. */
-export const REALTIME_DOWN_LIFETIME = 10_000
+const REALTIME_DOWN_LIFETIME = 10_000
 const TIMEOUT = 5_000
 /** Concurrent introspection calls, and those that wait for their turn. */
 const MAX_ASKING = 64

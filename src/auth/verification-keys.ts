@@ -66,7 +66,7 @@ const LENGTHS: readonly (readonly [algorithm: string, bytes: number])[] = [
 ]
 
 /** A shared secret that is too short. The message holds nothing of it. */
-export class SharedSecretError extends Error {
+class SharedSecretError extends Error {
   override readonly name = 'SharedSecretError'
   readonly code = 'ERR_SHARED_SECRET_TOO_SHORT'
 }

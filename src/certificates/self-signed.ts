@@ -17,7 +17,7 @@ export interface SelfSigned {
 }
 
 /** The names under which a server on this machine is called. */
-export const LOCAL_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '::1']
+const LOCAL_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '::1']
 
 const DAY = 86_400_000
 /** With the day before, the longest that common clients accept of a server's certificate. */

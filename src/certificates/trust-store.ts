@@ -53,7 +53,7 @@ const PUBLIC_KEY = /^(RSA )?PUBLIC KEY$/
 
 /**
  * Reads an issuer's certificate, or its bare public key, from a PEM file (or a certificate from a DER file): the first
- * one in it, as PEM. A private key is not taken, though a public one could be had from it: it does not belong here.
+ * one in it, as PEM. A private key is refused, although it holds a public one: it does not belong here.
  */
 export function readPublicKey(path: string): Promise<string> {
   return namingFile(path, async () => {

@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * Replaces a file's content: after it resolves the new content is on disk, and whoever reads meanwhile, or after a
+ * Replaces a file's content: after it resolves the new content is on disk, and a reader meanwhile, or after a
  * crash, finds the old content or the new one, never a part. Throws the file system's error and leaves nothing behind.
  */
 export async function writeAtomically(file: string, content: string, mode = 0o600): Promise<void> {

@@ -23,7 +23,7 @@ export interface Section {
 }
 
 /** What a gateway with these inputs would serve, listen on, accept and learn from. Shows no secret. */
-export function describeInputs({ config, apis }: Inputs): Section[] {
+function describeInputs({ config, apis }: Inputs): Section[] {
   const { listenerConfig, admin, keyManager } = config
   const sections: Section[] = [
     {

@@ -38,7 +38,7 @@ function isProblemList(error: unknown): error is Error {
   return error instanceof Error && 'problems' in error && Array.isArray(error.problems)
 }
 
-/** A second signal within this time is the same one: a shell and whoever started it both pass it on. Milliseconds. */
+/** A second signal within this time is the same one: a shell and its parent both pass it on. Milliseconds. */
 const SAME_SIGNAL = 1_000
 
 /**

@@ -1,5 +1,5 @@
-export { type LoadedConfig, loadConfig, parseConfig } from './load.js'
-export { ConfigError, type ConfigProblem, type ConfigWarning, describeProblem } from './problems/error.js'
+export { loadConfig, parseConfig } from './load.js'
+export { ConfigError, type ConfigWarning, describeProblem } from './problems/error.js'
 export { nearest } from './problems/nearest.js'
 export type { Environment } from './reading/environment.js'
 export { namesEtcd } from './reading/old-spellings.js'

@@ -16,8 +16,8 @@ import { DEFAULT_EVENT_HUB } from './schema/revocation.js'
 import type { Config } from './schema/schema.js'
 
 /** How often a store is read again by default (ms): the event hub is cheap to ask and has no watch. */
-export const HUB_REFRESH_INTERVAL = 60_000
-export const STORE_REFRESH_INTERVAL = 300_000
+const HUB_REFRESH_INTERVAL = 60_000
+const STORE_REFRESH_INTERVAL = 300_000
 
 export interface LoadedConfig {
   readonly config: Config

@@ -1,1 +1,1 @@
-export { DEMO_PORTS, type DemoOptions, type DemoPorts, FREE_PORTS, runDemo } from './run.js'
+export { DEMO_PORTS, FREE_PORTS, runDemo } from './run.js'

@@ -97,7 +97,7 @@ export async function opened<Listener>(
 }
 
 /** A listener cannot be opened. Names the key and the remedy; has the code of Node's error. */
-export class ListenFailure extends Error {
+class ListenFailure extends Error {
   readonly code: string
   /** The configured port. */
   readonly port: number
@@ -111,7 +111,7 @@ export class ListenFailure extends Error {
 }
 
 /** `[server] stateDirectory` is not writable. */
-export class StateDirectoryError extends Error {
+class StateDirectoryError extends Error {
   readonly code = 'ERR_STATE_DIRECTORY'
 
   constructor(directory: string, cause: unknown) {

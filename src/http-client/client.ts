@@ -39,7 +39,7 @@ export function createHttpClient(options: HttpClientOptions = {}): Dispatcher {
 }
 
 /** The TLS side of {@link HttpClientOptions}, for clients that are not undici's. */
-export function tlsOptions(
+function tlsOptions(
   options: HttpClientOptions,
 ): Pick<ConnectionOptions, 'rejectUnauthorized' | 'checkServerIdentity' | 'cert' | 'key' | 'ca'> {
   return {

@@ -17,7 +17,7 @@ export function observeDates(client: Dispatcher, witness: Witness): Dispatcher {
 }
 
 /** `undefined` for an answer that does not say. */
-export function dateOf(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
+function dateOf(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
   const { date, age = '0' } = headers
   if (typeof date !== 'string' || typeof age !== 'string') return undefined
   const moment = Date.parse(date) + (/^\d{1,9}$/.test(age) ? Number(age) * 1000 : 0)

@@ -6,6 +6,5 @@ export {
   type HttpClientOptions,
   RESPONSE_TIMEOUT,
   sharedTls,
-  tlsOptions,
 } from './client.js'
 export { observeDates, type Witness } from './dates.js'

@@ -9,8 +9,7 @@ export {
 } from './client-connection.js'
 export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
 export { type ForwardOptions, forward } from './http/forward.js'
-export type { BodyPace } from './http/request-body.js'
-export { type OpenKey, OpenRequests } from './open-requests.js'
+export { OpenRequests } from './open-requests.js'
 export { RoundRobin } from './round-robin.js'
 export type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from './transfer.js'
 export {

@@ -49,7 +49,7 @@ export function packKept(keptUntil: number, source: number): number {
 }
 
 /** Word 3 of an entry. */
-export function packLearnt(learntAt: number): number {
+function packLearnt(learntAt: number): number {
   return Math.min(LAST_SECOND, Math.max(0, Math.floor(learntAt / 1000)))
 }
 

@@ -26,7 +26,7 @@ export function keptUntil(expiresAt: number | undefined, retained: number, optio
 }
 
 /** Whether an entry kept until the end of this unit is kept by retention, because its token's expiry is unknown. */
-export function isOfRetention(unit: number): boolean {
+function isOfRetention(unit: number): boolean {
   return unit % DAY_UNITS === 0
 }
 

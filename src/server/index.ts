@@ -1,14 +1,13 @@
 export { KeyManagerEndpoints } from './key-manager/endpoints.js'
-export { RevokeEndpoint, type RevokeEndpointOptions, type RevokeOutcome } from './key-manager/revoke-endpoint.js'
+export { RevokeEndpoint } from './key-manager/revoke-endpoint.js'
 export {
   type Listener,
   type ListenerLimits,
-  type ListenerOptions,
   type ListenerTls,
   listen,
 } from './listeners/listener.js'
 export { readSmallBody, type SmallBodyFailure } from './listeners/small-body.js'
 export { answerWhole } from './listeners/whole-answer.js'
 export type { ListenerRole } from './pipeline/exchange.js'
-export { RequestHandler, type RequestHandlerOptions } from './pipeline/request-handler.js'
+export { RequestHandler } from './pipeline/request-handler.js'
 export { LIST_NOT_KNOWN } from './pipeline/revocation-gate.js'

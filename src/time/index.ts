@@ -1,5 +1,5 @@
 export { AdaptiveTimeout } from './adaptive-timeout.js'
-export { Backoff, type BackoffLimits, backoffDelay, jittered } from './backoff.js'
+export { Backoff, backoffDelay, jittered } from './backoff.js'
 export { type Clock, systemClock } from './clock.js'
 export { ClockCheckpoint } from './clock-checkpoint.js'
 export { KnownStatus } from './known-status.js'

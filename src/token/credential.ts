@@ -61,7 +61,7 @@ function refused(reason: UnreadableCredential['reason']): UnreadableCredential {
  * on is accepted. `undefined` for any other spelling: decoders also accept spare bits, white space and `+/`, so a revoked
  * token could be re-spelt to one that is not on the list.
  */
-export function strictSegment(segment: string): string | undefined {
+function strictSegment(segment: string): string | undefined {
   const padding = segment.indexOf('=')
   const bare = padding < 0 ? segment : segment.slice(0, padding)
   if (!SEGMENT.test(bare)) return undefined

@@ -151,7 +151,7 @@ export function parseEndpointUrl(text: string): Endpoint | string {
 const VARIABLE = /\$env\{([^{}]*)\}/g
 
 /** A text with each `$env{NAME}` replaced by that variable. One that is not set is a problem. */
-export function substitute(node: DefinitionNode, text: string, environment: Environment): string | undefined {
+function substitute(node: DefinitionNode, text: string, environment: Environment): string | undefined {
   const missing: string[] = []
   const result = text.replace(VARIABLE, (_, name: string) => {
     const value = environment[name]

@@ -75,7 +75,7 @@ export function foldLiteral(text: string, last: boolean): string {
     if (cut === undefined) break
     folded = trimSegment(cut)
   }
-  // Nothing but blanks and dots: no path that reads so is let through.
+  // Nothing but blanks and dots: such a path is refused.
   return folded === '' ? text : folded
 }
 

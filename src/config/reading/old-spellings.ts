@@ -127,7 +127,7 @@ function normaliseFactory(tree: Tree, warnings: ConfigWarning[]): void {
  * Brings the spellings of `[tokenRevocationConfig.persistent]` before 3.2 (`useDefault`, `hostname`) into `type` and
  * `endpointURL`. A `hostname` that is not empty wins over `endpointURL`.
  */
-export function normalisePersistent(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
+function normalisePersistent(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
   const section = valueAt(tree, ['tokenRevocationConfig', 'persistent'])
   if (!isTree(section)) return
   takeHostname(section, problems, warnings)

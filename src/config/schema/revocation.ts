@@ -4,7 +4,7 @@ import { bool, duration, key, optionalText, secret, someText, table, text, word 
 /** `[tokenRevocationConfig]`: where revocations come from, and what the gateway does while it does not know them. */
 
 /** WSO2's API Manager on the same machine, as its own default names it. */
-export const DEFAULT_PROVIDER_URL = "amqp://admin:admin@carbon/carbon?brokerlist='tcp://localhost:5672'"
+const DEFAULT_PROVIDER_URL = "amqp://admin:admin@carbon/carbon?brokerlist='tcp://localhost:5672'"
 /** WSO2's event hub on the same machine. */
 export const DEFAULT_EVENT_HUB = 'https://localhost:9443/internal/data/v1'
 /** Ten years: longer than any token lives. */

@@ -31,7 +31,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, m: 60_
 const DURATION = /^(\d{1,15}(?:\.\d{1,6})?) ?(ms|s|m|h|d)?$/
 
 /** The longest time that Node's timers can count: about 24.8 days. */
-export const LONGEST_TIMER = 2_147_483_647
+const LONGEST_TIMER = 2_147_483_647
 const MAX_TEXT = 8_192
 
 const TRUE_OR_FALSE = { error: 'must be true or false' }

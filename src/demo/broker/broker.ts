@@ -23,7 +23,7 @@ export interface Broker {
   readonly port: number
   /** Without credentials. */
   readonly url: string
-  /** Gives a message to whoever subscribes to the topic now. Topics exist by being named. */
+  /** Sends a message to the topic's current subscribers. Topics exist by being named. */
   publish(topic: string, body: MessageBody, properties?: MessageProperties): void
   subscriberCount(topic: string): number
   /** Cuts every connection without a word, as a network does; answers how many. New ones are accepted. */
@@ -32,7 +32,7 @@ export interface Broker {
   close(): Promise<void>
 }
 
-export const QUEUE_LIMITS: QueueLimits = { messages: 100_000, bytes: 67_108_864 }
+const QUEUE_LIMITS: QueueLimits = { messages: 100_000, bytes: 67_108_864 }
 const MAX_CONNECTIONS = 256
 
 /**

@@ -5,7 +5,7 @@ const PROTOCOL_HEADER = 0x414d5150
 /**
  * Follows the frames of one AMQP 1.0 connection (specification part 2.3) before rhea reads them.
  * rhea waits for as many bytes as a frame's size promises, up to 4 GB, and keeps them all:
- * whoever listens has to refuse such a frame itself.
+ * a listener has to refuse such a frame itself.
  */
 export class FrameGuard {
   readonly #maxFrameBytes: number

@@ -8,7 +8,7 @@ export type MessageProperties = Readonly<Record<string, string>>
 
 const INT32_MAX = 0x7fff_ffff
 
-/** Encodes a message once, whoever is going to get it. */
+/** Encodes a message, once for all subscribers. */
 export function encodeMessage(body: MessageBody, properties?: MessageProperties): Buffer {
   return rhea.message.encode({
     body: typeof body === 'string' ? body : javaMap(body),

@@ -14,7 +14,7 @@ export interface Petstore {
   close(): Promise<void>
 }
 
-export const BASE_PATH = '/v1'
+const BASE_PATH = '/v1'
 
 /** Starts the well-known petstore API, in memory, with some pets in it. `port` 0 takes a free one. */
 export async function startPetstore({

@@ -1,3 +1,2 @@
-export type { Credentials } from './credentials.js'
 export type { RevocationEvent } from './endpoints.js'
 export { DEMO_ISSUER, startTokenService, type TokenService, type TokenServiceOptions } from './token-service.js'

@@ -10,7 +10,7 @@ export interface RevokedToken {
 
 /** A gateway's clock may be behind: it learns of a revocation for so long (ms) after the token's end. */
 const KEPT_AFTER_EXPIRY = 300_000
-/** Lines that the file may have beyond those that are still needed before it is written anew. */
+/** The file is compacted when it has this many lines more than it needs. */
 const SPARE_LINES = 10_000
 const MAX_JTI_LENGTH = 255
 
@@ -53,7 +53,7 @@ export class RevocationLog {
     return this.#entries.has(jti)
   }
 
-  /** What is revoked and has not expired for good, on disk all of it. */
+  /** Revoked tokens that a gateway may still meet; all are on disk. */
   list(): RevokedToken[] {
     this.#dropExpired()
     return [...this.#entries.values()]

@@ -10,7 +10,7 @@ t.test("an error is known by one of several codes, Node's among them", async (t)
   t.notOk(hasCode(error, 'ENOTDIR'))
 })
 
-t.test('what is no error, or has no code, has none of the codes', async (t) => {
+t.test('a value that is not an error, or has no code, has none of the codes', async (t) => {
   for (const value of [undefined, null, 'ENOENT', { code: 'ENOENT' }, new Error('ENOENT')]) {
     t.notOk(hasCode(value, 'ENOENT'))
   }

@@ -93,7 +93,7 @@ t.test('WebSockets through a gateway', async (t) => {
     }
   })
 
-  t.test('what a plain request would be refused for, a WebSocket is too', async (t) => {
+  t.test('a WebSocket is refused for the same reasons as a plain request', async (t) => {
     const revoked = await w.tokenOf('somebody')
     w.broker.publish('tokenRevocation', { revokedToken: revoked.jti, ttl: '3600' })
     while ((await gateway.status(revoked.jwt)) !== 401);
@@ -129,11 +129,11 @@ t.test('WebSockets through a gateway', async (t) => {
     t.match(await answer, { status: 401, body: '900901' })
   })
 
-  t.test('CONNECT is answered by nobody', async (t) => {
+  t.test('CONNECT gets no answer', async (t) => {
     t.equal(await exchangeRaw(gateway.port, 'CONNECT upstream:80 HTTP/1.1\r\nHost: upstream\r\n\r\n'), '')
   })
 
-  t.test('a handshake that is none is a 400, and the connection closed', async (t) => {
+  t.test('an invalid handshake is a 400, and the connection closes', async (t) => {
     for (const request of [
       handshake(`Authorization: Bearer ${jwt}`).replace('GET /ws', 'POST /sockets/v1/plain'),
       handshake(`Authorization: Bearer ${jwt}`).replace(/Sec-WebSocket-Key.*\r\n/, ''),

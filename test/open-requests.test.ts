@@ -62,7 +62,7 @@ t.test(
   },
 )
 
-t.test('what a store is told cuts them, too', { skip: etcdMissing() }, async (t) => {
+t.test('a revocation from the store ends open requests, too', { skip: etcdMissing() }, async (t) => {
   const etcd = await startEtcd(t)
   const persistent = `enablePersistentStorageRetrieval = true\ntype = "etcd"\nendpointURL = "${etcd.url}/v3/keys/jti/"`
   const { upstream, world } = await streamingWorld(t, { persistent })
@@ -94,7 +94,7 @@ t.test('each worker cuts those that it serves', async (t) => {
   )
 })
 
-t.test('what a client makes of it', async (t) => {
+t.test('what a client sees when its response is cut', async (t) => {
   const { world } = await streamingWorld(t)
 
   t.test('on the wire there is no last chunk', async (t) => {

@@ -73,7 +73,7 @@ t.test('all problems of all files are listed at once, with file and line', async
   for (const { message } of problems) t.ok(error.message.includes(message))
 })
 
-t.test('what cannot be read is a problem, not a crash', async (t) => {
+t.test('an unreadable definition is a problem, not a crash', async (t) => {
   t.match(await problemsOf(t, {}, { directory: '/nowhere/at/all' }), [{ file: '/nowhere/at/all' }])
   t.match(await problemsOf(t, {}, { entries: [{ definition: '/nowhere.yaml' }] }), [{ file: '/nowhere.yaml' }])
   t.match(await problemsOf(t, {}, { entries: [{ definition: PETSTORE }] }), [{ file: PETSTORE }])

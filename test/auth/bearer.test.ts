@@ -18,7 +18,7 @@ t.test('a JWT whose segments are padded, as old WSO2 versions leave them, is one
   t.strictSame(read('Bearer aa=.bb==.cc='), { kind: 'token', credential: 'aa=.bb==.cc=' })
 })
 
-t.test('what is no bearer credential is missing, or malformed', async (t) => {
+t.test('a header without a bearer credential is missing or malformed', async (t) => {
   for (const value of ['Basic abc', 'Bearerabc', '', 'Token abc']) t.equal(read(value).kind, 'missing', value)
   for (const value of ['Bearer', 'Bearer ', 'Bearer a b', 'Bearer a,Bearer b', 'Bearer a\tb', 'Bearer =a', 'Bearer ä'])
     t.equal(read(value).kind, 'malformed', value)

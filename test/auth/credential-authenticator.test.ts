@@ -146,7 +146,7 @@ t.test(
   },
 )
 
-t.test('an issuer whose keys cannot be had: introspection says what its tokens are worth, if it may', async (t) => {
+t.test('with an issuer’s keys unavailable, introspection decides, if enabled', async (t) => {
   for (const introspect of [true, false]) {
     const { origin } = await keyManager(t, () => ({ status: 503 }))
     const keys = new Jwks({
@@ -162,7 +162,7 @@ t.test('an issuer whose keys cannot be had: introspection says what its tokens a
   }
 })
 
-t.test('what is not active, and a key manager that fails, let no failed JWT in', async (t) => {
+t.test('an inactive answer or a failing key manager lets no failed JWT pass', async (t) => {
   const token = await signed(CLAIMS, { alg: 'RS256' }, other.privateKey)
   const inactive = await gateway(t, true, () => ({ body: { active: false } }))
   t.equal(await reasonOf(inactive.auth.authenticate(token, NOW)), 'inactive')

@@ -219,7 +219,7 @@ t.test('one issuer may be configured several times: the first that accepts the t
   t.equal(await reasonOf(auth.authenticate(await signed({ ...claims, aud: 'b' }), NOW)), 'claims', 'it is the issuer’s')
 })
 
-t.test('where the keys of one of them cannot be had, a token that the others refuse is not refused', async (t) => {
+t.test('a token that the other issuers refuse is not refused while the keys of one are unavailable', async (t) => {
   const unavailable = { key: async () => Promise.reject(new Error('no keys')) }
   const auth = authenticator([issuer({ keys: unavailable }), issuer({ keys: new FixedKey(rsa.publicKey) })])
   t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'accepted')
@@ -298,7 +298,7 @@ t.test('no claim can be mapped to one that decides whether a token is accepted',
   }
 })
 
-t.test('what a key verified that is dropped meanwhile is not remembered', async (t) => {
+t.test('a verification is not cached if its key is dropped meanwhile', async (t) => {
   let give: () => void = () => undefined
   const held = new Promise<void>((resolve) => {
     give = resolve

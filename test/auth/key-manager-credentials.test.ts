@@ -125,7 +125,7 @@ t.test('a direct token that is rejected is refreshed, and the refresh token foll
   )
 })
 
-t.test('what is no usable token is an error, which is not asked for again at once', async (t) => {
+t.test('an unusable token response is an error, and the endpoint is not called again at once', async (t) => {
   const replies: [string, Reply][] = [
     ['a refusal', { status: 400, body: { error: 'invalid_client' } }],
     ['a failure', { status: 500, body: 'token-1' }],

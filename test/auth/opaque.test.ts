@@ -92,7 +92,7 @@ t.test('an answer is fresh until exp, and at most for the cache’s time', async
   }
 })
 
-t.test('what is not active is refused, and not asked for again for a moment', async (t) => {
+t.test('an inactive token is refused, and not introspected again for a moment', async (t) => {
   const { ask, asked } = await introspecting(t, () => ({ body: { active: false } }))
   t.equal(await ask('token-1'), 'inactive')
   t.equal(await ask('token-1', NOW + 2_999), 'inactive')
@@ -157,7 +157,7 @@ t.test('an answer that is no introspection is the key manager’s failure: 503, 
   }
 })
 
-t.test('a key manager that is down: what is fresh goes on, what is not is 503', async (t) => {
+t.test('with the key manager down, fresh answers stay valid and other tokens get 503', async (t) => {
   const { ask, server } = await introspecting(t, () => ({ body: { ...ACTIVE, exp: EXP } }))
   t.equal(await ask('token-1'), 'accepted')
   server.closeAllConnections()
@@ -184,7 +184,7 @@ t.test('any number of requests with one token ask once; one with another token a
   t.equal(asked.length, 2)
 })
 
-t.test('64 questions at once, 1,024 wait, the others are 503 at once', async (t) => {
+t.test('64 introspections run at once, 1,024 wait, further ones are 503 immediately', async (t) => {
   const { opened, open } = gate<Reply>()
   const { ask, asked, askedTimes } = await introspecting(t, () => opened, { timeout: 60_000, cacheCapacity: 2_000 })
   const outcomes = Array.from({ length: 64 + 1_024 }, (_, i) => ask(`token-${i}`))
@@ -195,7 +195,7 @@ t.test('64 questions at once, 1,024 wait, the others are 503 at once', async (t)
   t.strictSame(new Set(await Promise.all(outcomes)), new Set(['accepted']))
 })
 
-t.test('a flush forgets what is active, not what is not', async (t) => {
+t.test('a flush forgets active tokens, not inactive ones', async (t) => {
   let body: object = { ...ACTIVE, exp: EXP }
   const { opaque, ask, asked } = await introspecting(t, ({ form }) => ({
     body: form.token === 'bad' ? { active: false } : body,
@@ -209,7 +209,7 @@ t.test('a flush forgets what is active, not what is not', async (t) => {
   t.equal(asked.length, 3)
 })
 
-t.test('an answer that was asked for before a flush is not remembered, and nobody joins it after', async (t) => {
+t.test('an introspection begun before a flush is not cached, and later requests do not join it', async (t) => {
   const gates = [gate<Reply>(), gate<Reply>()]
   let count = 0
   const { opaque, ask, asked, askedTimes } = await introspecting(
@@ -244,7 +244,7 @@ t.test('while realtime is down an answer is fresh for ten seconds, older ones in
   t.not(opaque.known('token-1', NOW + 60_000), undefined)
 })
 
-t.test('until somebody says that realtime is up, it is down', async (t) => {
+t.test('realtime counts as down until it is reported live', async (t) => {
   const { opaque } = await introspecting(t, () => ({ body: { ...ACTIVE, exp: EXP } }), {}, {})
   await opaque.authenticate('token-1', NOW)
   t.equal(opaque.known('token-1', NOW + 10_000), undefined)

@@ -23,7 +23,7 @@ async function opened(t: Test, { keys = '', answer = { token_type: 'Bearer' } as
   return { state, asked: manager.asked, realtime, reason }
 }
 
-t.test('what was introspected before a gap, and during one, is asked for anew', async (t) => {
+t.test('a token introspected before or during a gap of the topic is introspected again after it', async (t) => {
   const { state, asked, realtime, reason } = await opened(t)
   realtime(true)
   t.equal(await reason('before'), 'accepted')

@@ -14,27 +14,30 @@ t.test('requests that bring a credential while it is checked share the check, an
   t.equal(flights.find('a'), undefined)
 })
 
-t.test('nobody joins a check of an earlier generation, and its end leaves the later one in flight', async (t) => {
-  const flights = new TokenFlights()
-  const [before, after] = [held(), held()]
-  const generations: number[] = []
-  const begin = (check: ReturnType<typeof held>) =>
-    flights.start('a', (generation) => {
-      generations.push(generation)
-      return check.outcome
-    })
-  const first = begin(before)
-  flights.forget()
-  t.equal(flights.find('a'), undefined)
-  const second = begin(after)
-  before.end()
-  await first
-  t.equal(flights.find('a'), second)
-  t.equal(generations.at(-1), flights.generation)
-  t.not(generations[0], flights.generation)
-  after.end()
-  await second
-})
+t.test(
+  'requests do not join a check of an earlier generation, and its end leaves the later one in flight',
+  async (t) => {
+    const flights = new TokenFlights()
+    const [before, after] = [held(), held()]
+    const generations: number[] = []
+    const begin = (check: ReturnType<typeof held>) =>
+      flights.start('a', (generation) => {
+        generations.push(generation)
+        return check.outcome
+      })
+    const first = begin(before)
+    flights.forget()
+    t.equal(flights.find('a'), undefined)
+    const second = begin(after)
+    before.end()
+    await first
+    t.equal(flights.find('a'), second)
+    t.equal(generations.at(-1), flights.generation)
+    t.not(generations[0], flights.generation)
+    after.end()
+    await second
+  },
+)
 
 t.test('a check that fails fails all who wait, and is not kept', async (t) => {
   const flights = new TokenFlights()

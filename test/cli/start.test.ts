@@ -24,7 +24,7 @@ async function start(t: Test, directory: string, text: string) {
 
 const issuer = (lines: string) => `[[jwtTokenConfig]]\n  issuer = "https://issuer.example"\n${lines}\n`
 
-t.test('files that are not what they should be', async (t) => {
+t.test('an unusable certificate file: status 2, with the file and a remedy', async (t) => {
   const directory = t.testdir({ 'bad.pem': 'nothing that is a certificate' })
   const { certFile, keyFile } = await ensureSelfSigned(directory, ['localhost'])
   const bad = join(directory, 'bad.pem')
@@ -104,22 +104,25 @@ t.test('a state directory that is a file', async (t) => {
   t.match(said, /mgw: server\.stateDirectory: cannot write to .*state; name a directory/)
 })
 
-t.test('a signal while it starts, and the same one twice, stop it as one does', async (t) => {
-  const directory = t.testdir({})
-  const file = join(directory, 'micro-gw.conf')
-  writeFileSync(file, `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`)
-  const early = mgw(t, ['start', '-c', file])
-  await early.printed(/no API configured/)
-  t.equal(await early.end(), 0)
-  t.match(early.output(), /gateway stopped/)
-  const twice = mgw(t, ['start', '-c', file])
-  await twice.printed(/gateway started/)
-  twice.child.kill('SIGINT')
-  t.equal(await twice.end('SIGTERM'), 0)
-  t.match(twice.output(), /gateway stopped/)
-})
+t.test(
+  'SIGTERM while the gateway starts stops it; SIGINT and SIGTERM in a row stop it once, with status 0',
+  async (t) => {
+    const directory = t.testdir({})
+    const file = join(directory, 'micro-gw.conf')
+    writeFileSync(file, `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`)
+    const early = mgw(t, ['start', '-c', file])
+    await early.printed(/no API configured/)
+    t.equal(await early.end(), 0)
+    t.match(early.output(), /gateway stopped/)
+    const twice = mgw(t, ['start', '-c', file])
+    await twice.printed(/gateway started/)
+    twice.child.kill('SIGINT')
+    t.equal(await twice.end('SIGTERM'), 0)
+    t.match(twice.output(), /gateway stopped/)
+  },
+)
 
-t.test('what is surely not wanted is said by check and by start', async (t) => {
+t.test('check and start warn of missing issuers and revocation sources, and of less protected paths', async (t) => {
   const directory = t.testdir({
     'a.yaml':
       'openapi: 3.0.3\ninfo: { title: A, version: "1" }\nx-wso2-basePath: /a\nx-wso2-production-endpoints: { urls: ["http://127.0.0.1:9"] }\npaths: { /b: { get: { responses: {} } }, "/{x}": { get: { x-wso2-disable-security: true, responses: {} } } }\n',

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import t from 'tap'
 import { parseConfig, Secret } from '../../src/config/index.js'
 
-t.test('a secret shows itself to nobody who prints it', async (t) => {
+t.test('printing a secret does not reveal it', async (t) => {
   const secret = new Secret('hunter2')
   for (const shown of [
     `${secret}`,

@@ -196,7 +196,7 @@ t.test('harmless values of keys that are not used are not worth a warning', asyn
   t.same(warnings, [])
 })
 
-t.test('what protects and is not supported is a problem with a remedy', async (t) => {
+t.test('an unsupported key that restricts access is a problem with a remedy', async (t) => {
   const issuer = '[[jwtTokenConfig]]\nissuer = "i"\n'
   const cases: readonly [string, string][] = [
     ['[httpClients.proxy]\nenable = true', 'httpClients.proxy.enable'],

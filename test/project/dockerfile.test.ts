@@ -8,7 +8,7 @@ const [build = '', image = ''] = dockerfile.split(/^(?=FROM )/m).filter((stage) 
 const copied = (stage: string) =>
   [...stage.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '))
 
-t.test('what is copied is there', async (t) => {
+t.test('every path that the Dockerfile copies exists', async (t) => {
   for (const name of [...copied(build), ...copied(image)]) t.ok(existsSync(name), name)
 })
 

@@ -26,7 +26,7 @@ t.test('headers that Connection lists are not passed on, in any spelling', async
   t.strictSame(responseHeaders([Buffer.from('Connection'), Buffer.from('x-hop'), 'X-Hop', '1', 'b', '2']), ['b', '2'])
 })
 
-t.test('Connection cannot take away what frames the message', async (t) => {
+t.test('Connection cannot remove the headers that frame the message', async (t) => {
   const raw = ['Connection', 'content-length', 'Content-Length', '5']
   t.strictSame(requestHeaders(raw, new Set()), ['Content-Length', '5'])
 })
@@ -35,7 +35,7 @@ t.test('named headers are removed, however they are spelt', async (t) => {
   t.strictSame(requestHeaders(['AUTHORIZATION', 'x', 'B', '1'], new Set(['authorization'])), ['B', '1'])
 })
 
-t.test('what is added takes the place of the same names, not of names that are among its values', async (t) => {
+t.test('added headers replace those of the same name, not those named in their values', async (t) => {
   const added = [
     'vary',
     'Origin',
@@ -50,7 +50,7 @@ t.test('what is added takes the place of the same names, not of names that are a
   )
 })
 
-t.test('what would tell an upstream of another path, method or caller is not passed on', async (t) => {
+t.test('headers that name another path, method or caller are not forwarded', async (t) => {
   const raw = [
     'X-Original-URL',
     '/admin',

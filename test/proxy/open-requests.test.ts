@@ -22,7 +22,7 @@ function request(open: OpenRequests<Token>, of: Token) {
   return exchange
 }
 
-t.test('whoever has one of the names is ended, once, unless the check spares it', async (t) => {
+t.test('requests whose token has the key end, once each, unless the check spares them', async (t) => {
   const open = new OpenRequests<Token>(({ keys }) => keys)
   const [first, second, spared] = [token(1, 9), token(2, 9), token(3, 9)]
   const mine = [request(open, first), request(open, first), request(open, second)]
@@ -45,7 +45,7 @@ t.test('whoever has one of the names is ended, once, unless the check spares it'
   )
 })
 
-t.test('all are ended, whoever they are of', async (t) => {
+t.test('endAll ends the requests of every token', async (t) => {
   const open = new OpenRequests<Token>(({ keys }) => keys)
   const [first, second] = [token(1), token(2)]
   open.remove(first, request(open, first)) // one that is over

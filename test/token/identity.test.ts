@@ -128,7 +128,7 @@ t.test('a time from 1e11 on is in milliseconds, and an expiry from 1e15 on means
   t.equal(identity(jwt(encode({ iat: 1e11 - 1 }))).issuedAt, (1e11 - 1) * 1000)
 })
 
-t.test('a signature that is none of its algorithm’s has no equivalent', async (t) => {
+t.test('a signature that its algorithm cannot have has no equivalent', async (t) => {
   const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
   const pair = (s: bigint, bytes = 32) =>
     Buffer.from(`${'11'.repeat(bytes)}${s.toString(16).padStart(2 * bytes, '0')}`, 'hex').toString('base64url')

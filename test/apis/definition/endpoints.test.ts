@@ -116,7 +116,7 @@ t.test('endpoints by name may have their URLs and credentials from the environme
   t.equal((await problemsOf(t, text, { environment: {} })).length, 4)
 })
 
-t.test('what endpoints cannot do is an error, with its line', async (t) => {
+t.test('an unsupported endpoint setting is an error, with its line', async (t) => {
   const endpoints = (text: string) => `x-wso2-production-endpoints: ${text}`
   const refused = [
     endpoints('{ urls: [] }'),
@@ -147,7 +147,7 @@ t.test('what endpoints cannot do is an error, with its line', async (t) => {
   t.match(await problemsOf(t, without), [{ line: 6, message: /no endpoint/ }])
 })
 
-t.test('what endpoints cannot do and nobody is hurt by is a warning', async (t) => {
+t.test('a harmless unsupported endpoint setting is a warning', async (t) => {
   const warned = [
     'x-wso2-production-endpoints: { urls: [http://a], advanceEndpointConfig: { retryConfig: { count: 1 } } }',
     'x-wso2-production-endpoints: { urls: [http://a], suspend: 1 }',

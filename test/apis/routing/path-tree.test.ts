@@ -133,7 +133,7 @@ t.test('a path made to be expensive is not', async (t) => {
   t.equal(tree.find(`/${'-'.repeat(60_000)}.x`), 1)
 })
 
-t.test('a template says what is wrong with it', async (t) => {
+t.test('an invalid path template is refused with a reason', async (t) => {
   for (const text of ['pet', '/{a}{b}', '/{a', '/a}', '/{}', '/{{a}}', '/{a/b}']) {
     t.type(parseTemplate(text), 'string', text)
   }

@@ -80,7 +80,7 @@ test('a subscriber that falls too far behind is disconnected, and the others are
   t.equal(subscriberCount(TOPIC), 1)
 })
 
-test('what waits is bounded in bytes too', async (t) => {
+test('the queue of a subscriber is bounded in bytes, too', async (t) => {
   const { port, publish } = await broker(t, { messages: 1_000, bytes: 1_000 })
   const frozen = await subscribe(t, port, { credit_window: 0 })
   const cut = once(frozen.connection, 'disconnected')
@@ -103,7 +103,7 @@ test('a subscriber that wants settled deliveries gets more than fit into a sessi
   t.equal(settled, true)
 })
 
-test('what a remote publisher sends reaches subscribers as it is', async (t) => {
+test('messages of a remote publisher reach subscribers unchanged', async (t) => {
   const { port } = await broker(t)
   const receiver = await subscribe(t, port)
   const arrived = once(receiver, 'message')

@@ -93,7 +93,7 @@ test('users are created one by one and in lists, log in, change and leave; passw
   t.equal((await call('DELETE', '/user/anna')).status, 404)
 })
 
-test('what is wrong with a request is said by its status', async (t) => {
+test('an invalid request gets the matching status', async (t) => {
   const { call } = await petstore(t)
   const cases: [string, string, unknown, number][] = [
     ['GET', '/pet/0', undefined, 400],

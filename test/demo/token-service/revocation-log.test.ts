@@ -67,7 +67,7 @@ test('lines that are damaged in the middle are passed over with a warning, and a
   t.same(await readdir(directory), ['list', 'list.old'])
 })
 
-test('what has expired is dropped from the file at the next start', async (t) => {
+test('expired entries are dropped from the file at the next start', async (t) => {
   const file = join(t.testdir(), 'list')
   await writeFile(
     file,

@@ -45,7 +45,7 @@ t.test('only the time in which the client is waited for counts', async (t) => {
   t.equal(await held.failed, 'body-too-slow', 'its client is waited for now')
 })
 
-t.test('the request lives on when its body is let go', async (t) => {
+t.test('destroying the body leaves the request open and paused', async (t) => {
   const { req, body } = upload()
   body.destroy()
   await once(body, 'close')
@@ -54,7 +54,7 @@ t.test('the request lives on when its body is let go', async (t) => {
   t.equal(req.listenerCount('data'), 0)
 })
 
-t.test('what may not go on does not go on later either: not its end, nor what waited for its upstream', async (t) => {
+t.test('a body held back by the check never goes on: neither its end nor its buffered rest', async (t) => {
   let known = true
   for (const [name, come] of [
     ['end', () => undefined],

@@ -110,29 +110,32 @@ t.test('an abort in the middle of a frame waits for its end', async (t) => {
   t.strictSame(heard, [])
 })
 
-t.test('what may not go on is dropped, either way: between frames with 1008, within one with a reset', async (t) => {
-  for (const within of [false, true]) {
-    for (const from of ['upstream', 'client']) {
-      let goesOn = true
-      const { via, client, upstream, received, seen } = await joined(t, () => goesOn)
-      const before = Buffer.from(within ? [0x82, 126, 0, 200, 1] : [0x81, 1, 0x78])
-      upstream.write(before)
-      await received(before.length)
-      const heard: Buffer[] = []
-      upstream.on('data', (chunk) => heard.push(chunk))
-      goesOn = false
-      const ends = [closed(upstream), within ? closed(client) : once(client, 'end')]
-      if (from === 'upstream') upstream.write(Buffer.from([0x81, 1, 0x79]))
-      else client.write('too late')
-      await Promise.all(ends)
-      t.strictSame(seen(), within ? before : Buffer.concat([before, CLOSE_1008]), from)
-      t.strictSame(heard, [], from)
-      client.destroy()
-      await over(via)
-      t.strictSame(via.failures, [{ failure: 'refused', answered: true }])
+t.test(
+  'data held back by the check is dropped in both directions: between frames with 1008, within one with a reset',
+  async (t) => {
+    for (const within of [false, true]) {
+      for (const from of ['upstream', 'client']) {
+        let goesOn = true
+        const { via, client, upstream, received, seen } = await joined(t, () => goesOn)
+        const before = Buffer.from(within ? [0x82, 126, 0, 200, 1] : [0x81, 1, 0x78])
+        upstream.write(before)
+        await received(before.length)
+        const heard: Buffer[] = []
+        upstream.on('data', (chunk) => heard.push(chunk))
+        goesOn = false
+        const ends = [closed(upstream), within ? closed(client) : once(client, 'end')]
+        if (from === 'upstream') upstream.write(Buffer.from([0x81, 1, 0x79]))
+        else client.write('too late')
+        await Promise.all(ends)
+        t.strictSame(seen(), within ? before : Buffer.concat([before, CLOSE_1008]), from)
+        t.strictSame(heard, [], from)
+        client.destroy()
+        await over(via)
+        t.strictSame(via.failures, [{ failure: 'refused', answered: true }])
+      }
     }
-  }
-})
+  },
+)
 
 t.test('an abort in the middle of a frame that does not end resets the client', async (t) => {
   const { via, client, upstream, received, error } = await joined(t)

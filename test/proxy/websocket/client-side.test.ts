@@ -15,7 +15,7 @@ t.test('a client that takes nothing once its upstream is gone is cut off, though
   await closed
 })
 
-t.test('what waited for a slow upstream does not go on once it may not', async (t) => {
+t.test('data buffered for a slow upstream is dropped once the check refuses', async (t) => {
   for (const how of ['may not go on', 'is closed']) {
     let goesOn = true
     const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })

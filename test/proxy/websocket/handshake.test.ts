@@ -120,7 +120,7 @@ t.test('an answer that is too large, breaks off, or switches to something else i
   }
 })
 
-t.test('what is no request for a WebSocket alone never reaches the upstream', async (t) => {
+t.test('a request that is not only a WebSocket handshake never reaches the upstream', async (t) => {
   const upstream = await upstreamThat(t, switchAndEnd)
   const via = await upgradeProxy(t, upstream.origin)
   for (const request of [

@@ -131,7 +131,7 @@ t.test('a key manager that answers 200 to anything', async (t) => {
     keyManager.seen.length = 0
   })
 
-  t.test('what is posted is listed only if it is real, whatever the key manager answers', async (t) => {
+  t.test('a posted token is listed only if it is verified, whatever the key manager answers', async (t) => {
     const victim = await w.token()
     const [header = '', payload = ''] = victim.split('.')
     const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -350,7 +350,7 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
   return { port, post, listed }
 }
 
-t.test('why a token could not be verified is said with its cause, and without what is secret', async (t) => {
+t.test('the log says why a token could not be verified, with the cause and without secrets', async (t) => {
   const keyManager = await gullible(t)
   const reasons: unknown[] = []
   const cause = new Error('connect ECONNREFUSED https://mgw:s3cret@keys.example/')

@@ -27,7 +27,7 @@ async function listener(t: Test): Promise<number> {
   return port
 }
 
-t.test('what cannot be read is answered, and the connection closed', async (t) => {
+t.test('an unreadable request is answered, and the connection closes', async (t) => {
   const port = await listener(t)
   t.match(await exchangeRaw(port, 'NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\n\r\n$/)
   t.match(await exchangeRaw(port, `GET / HTTP/1.1\r\nx: ${'a'.repeat(70_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
@@ -60,7 +60,7 @@ t.test('no header is left out, however many there are', async (t) => {
   t.match(await exchangeRaw(port, many), '/many hello')
 })
 
-t.test('a body in a coding that nobody would undo is refused', async (t) => {
+t.test('a body in an unsupported transfer coding is refused', async (t) => {
   const { httpPort } = await gatewayInProcess(
     t,
     'openapi: 3.0.3\ninfo: { title: A, version: "1" }\nx-wso2-basePath: /a\nx-wso2-production-endpoints: { urls: ["http://127.0.0.1:9"] }\npaths: { /b: { post: { responses: {} } } }\n',

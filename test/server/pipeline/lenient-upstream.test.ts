@@ -156,7 +156,7 @@ async function shop(t: Test) {
   }
 }
 
-t.test('what is open is open, what is secured asks for a token, and each goes to its own endpoint', async (t) => {
+t.test('open resources need no token, secured ones do, and each goes to its own endpoint', async (t) => {
   const ask = await shop(t)
   const token = await accessToken()
   const cases: [path: string, seen: string, open: boolean][] = [

@@ -27,7 +27,7 @@ async function things(t: Test, header: string) {
   }
 }
 
-t.test('the token’s header is taken out, and so is the one of other APIs, in which nobody looked', async (t) => {
+t.test('the token’s header is removed, and so is the unused one of other APIs', async (t) => {
   const get = await things(t, 'X-Token')
   const token = `Bearer ${await accessToken()}`
   const { status, names } = await get('/things/one', {
@@ -43,7 +43,7 @@ t.test('the token’s header is taken out, and so is the one of other APIs, in w
   t.notOk((await get('/things/open', { 'x-gateway-token': token })).names.includes('x-gateway-token'))
 })
 
-t.test('what only the gateway may say is taken out, however it is spelt', async (t) => {
+t.test('headers that only the gateway may set are removed, however spelt', async (t) => {
   const get = await things(t, 'Authorization')
   const forged = ['X-JWT-Assertion', 'x_jwt_assertion', 'X-WSO2-CLIENT-CERTIFICATE', 'x_wso2_client_certificate']
   const headers = Object.fromEntries(forged.map((name) => [name, 'forged']))

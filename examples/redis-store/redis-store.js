@@ -1,5 +1,5 @@
 /*
- * Revoked tokens in Redis 6.2 or later: a store of one's own for mgw. See README.md beside it.
+ * Revoked tokens in Redis 6.2 or later: a custom store for mgw. See README.md beside it.
  */
 import { createClient } from 'redis'
 
@@ -12,7 +12,7 @@ const SILENCE = 10_000
 const KEYS_AT_ONCE = 1_000
 const RULES = ['subject', 'client', 'session']
 
-/** Joins what is known with what is new, so that the later moments win whoever comes last, and tells the gateways. */
+/** Joins what is known with what is new, so that the later moments win in any order, and tells the gateways. */
 const PUT = `
   local record = cjson.decode(ARGV[1])
   local known = redis.call('GET', KEYS[1])

@@ -71,7 +71,7 @@ function read(source: string, file: string, env: Environment): Reading {
   return { config, warnings: [...warnings, ...cautions(config)], problems: firstOfEachPath(problems), files }
 }
 
-/** WSO2's users write the keys of their own store into its section, beside ours. */
+/** WSO2's users write their custom store's keys into its section, beside ours. */
 function adoptStoreOptions(tree: Tree): void {
   const section = valueAt(tree, ['tokenRevocationConfig', 'persistent'])
   if (!isTree(section) || typeof section.type !== 'string' || ['default', 'etcd'].includes(section.type)) return

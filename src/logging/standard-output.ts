@@ -27,7 +27,7 @@ export class StandardOutput {
   #leftOut = 0
   #closed = false
 
-  /** @param onLeftOut is told, once there is room again, how many lines were left out */
+  /** @param onLeftOut is told, once there is space again, how many lines were left out */
   constructor(onLeftOut: (lines: number) => void) {
     this.#onLeftOut = onLeftOut
     process.once('exit', () => this.#flush())
@@ -64,7 +64,7 @@ export class StandardOutput {
       if (error === null) this.#written(chunk, written)
       else if (error.code === 'EAGAIN') setTimeout(() => this.#write(chunk), RETRY_AFTER).unref()
       else if (error.code === 'EPIPE') this.#close()
-      else this.#written(chunk, chunk.length) // a disk that is full may have room for the next
+      else this.#written(chunk, chunk.length) // a full disk may have space for the next
     })
   }
 

@@ -3,7 +3,7 @@ import type { DefinitionNode } from './node.js'
 
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** Headers with a meaning of their own: they can't carry a token. */
+/** Headers that have another meaning: they can't carry a token. */
 const TAKEN_HEADERS = new Set([
   'connection',
   'content-length',

@@ -97,7 +97,7 @@ function normaliseLevel(tree: Tree): void {
   logging.level = level === 'off' ? 'silent' : level === 'all' ? 'trace' : level
 }
 
-/** WSO2 serves its metrics on a port of their own; here it is the admin listener's. */
+/** WSO2 serves its metrics on a separate port; here it is the admin listener's. */
 function moveMetricsPort(tree: Tree, warnings: ConfigWarning[]): void {
   const metrics = takeAt(tree, ['b7a', 'observability', 'metrics'])
   if (!isTree(metrics)) return

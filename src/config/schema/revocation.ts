@@ -41,7 +41,10 @@ const realtime = table({
 
 /** One URL, or several with commas between. What is printed must not hold credentials. */
 const endpoints = text
-  .refine((value) => !/\/\/[^/,]*@/.test(value), 'must hold no user name or password: they have keys of their own')
+  .refine(
+    (value) => !/\/\/[^/,]*@/.test(value),
+    'must hold no user name or password: set username and password instead',
+  )
   .transform((value) => (value === '' ? undefined : value))
   .optional()
 

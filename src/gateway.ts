@@ -13,6 +13,7 @@ import { createLogging, type Logging, silent } from './logging/index.js'
 import type { Publisher } from './replication/index.js'
 import { type Revocable, type RevocationRecord, revocable } from './revocation/index.js'
 
+/** A running gateway: the ports that it listens on, and how to stop it. */
 export interface Gateway {
   readonly httpPort: number
   readonly httpsPort: number

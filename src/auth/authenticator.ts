@@ -33,6 +33,7 @@ export interface CachingAuthenticator extends Authenticator {
   known(credential: string, now: number): Authenticated | undefined
 }
 
+/** Whether the credential was refused: the other outcome is a caller. */
 export function isRefused(outcome: Authenticated | Refused): outcome is Refused {
   return 'fault' in outcome
 }

@@ -9,6 +9,7 @@ export function parseDer(der: Buffer): Asn1 {
   return forge.asn1.fromDer(der.toString('latin1'), true)
 }
 
+/** The DER encoding (X.690) of a value. */
 export function encodeDer(node: Asn1): Buffer {
   return Buffer.from(forge.asn1.toDer(node).getBytes(), 'latin1')
 }
@@ -26,6 +27,7 @@ export function part(node: Asn1 | undefined, index: number): Asn1 {
   return found
 }
 
+/** An object identifier in dotted decimal. Throws {@link damaged}. */
 export function oid(node: Asn1): string {
   if (node.type !== forge.asn1.Type.OID || typeof node.value !== 'string') throw damaged()
   return forge.asn1.derToOid(node.value)
@@ -41,6 +43,7 @@ export function integer(node: Asn1): number {
   return value
 }
 
+/** Whether a value is an INTEGER, of any size. */
 export function isInteger(node: Asn1 | undefined): boolean {
   return node?.tagClass === forge.asn1.Class.UNIVERSAL && node.type === forge.asn1.Type.INTEGER
 }
@@ -57,6 +60,7 @@ export function text(node: Asn1): string {
   return node.value
 }
 
+/** The error for a structure that PKCS12 (RFC 7292) does not allow. */
 export function damaged(): CertificateError {
   return new CertificateError('ERR_CERTIFICATE_FORMAT', 'is not a PKCS12 store, or is damaged')
 }

@@ -78,6 +78,7 @@ export function isAlias(found: string | undefined, wanted: string): boolean {
   return found !== undefined && found.toLowerCase() === wanted.toLowerCase()
 }
 
+/** A wrong password and a damaged file cannot be told apart: both fail to decrypt. */
 export function wrongPassword(cause?: unknown): CertificateError {
   return new CertificateError('ERR_CERTIFICATE_PASSWORD', 'the password is wrong, or the file is damaged', { cause })
 }

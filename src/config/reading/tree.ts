@@ -12,6 +12,7 @@ export type Path = readonly (string | number)[]
 const MAX_DEPTH = 16
 const MAX_NAME = 64
 
+/** Whether a value is a table of the file: tables have no prototype. */
 export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === null
 }

@@ -3,10 +3,12 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 const TIMEOUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/
 const LOST = /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/
 
+/** Whether a request with this method may be sent again. */
 export function isIdempotent(method: string | undefined): boolean {
   return method !== undefined && IDEMPOTENT.has(method)
 }
 
+/** Whether undici or the system gave up waiting: for the connection, the headers or the body. */
 export function isTimeout(error: Error): boolean {
   return TIMEOUTS.test(codeOf(error))
 }

@@ -98,10 +98,9 @@ export class PortInUseError extends Error {
   readonly port: number
 
   constructor(part: string, port: number, cause: unknown) {
-    super(
-      `port ${port} of the demo's ${part} is in use: ` + 'stop the program that listens there, or use --free-ports',
-      { cause },
-    )
+    super(`port ${port} of the demo's ${part} is in use: stop the program that listens there, or use --free-ports`, {
+      cause,
+    })
     this.port = port
   }
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FAULT_KINDS, type FaultKind } from './faults.js'
 import { WAYS } from './ledger.js'
-import { type Outcome, runChaos } from './run.js'
+import { type ChaosOptions, type Outcome, runChaos } from './run.js'
 import { Teardowns } from './teardowns.js'
 
 /**
@@ -48,12 +48,7 @@ for (let run = 0; run < runs; run++) {
     ...(chosen === undefined ? {} : { faults: chosen }),
     print: (line: string) => values.verbose && console.log(`  ${line}`),
   }
-  const outcome = await runChaos(options, t).catch((error: unknown) => {
-    // A port that another program took between two starts, say: that run says nothing, and is made again.
-    console.error(`seed ${options.seed} could not be run, and is tried again:`, error)
-    t = new Teardowns()
-    return runChaos(options, t)
-  })
+  const outcome = await runOnFreePorts(options)
   faults += outcome.faults
   revocations += outcome.revocations.all
   report(outcome)
@@ -66,6 +61,21 @@ for (let run = 0; run < runs; run++) {
 }
 console.log(`${runs} runs, ${faults} faults, ${revocations} revocations, ${failures} runs failed`)
 process.exitCode = failures === 0 ? 0 : 1
+
+/** A port that another program took between two starts of a gateway spoils the run, which says nothing then: it is repeated, once. */
+async function runOnFreePorts(options: ChaosOptions): Promise<Outcome> {
+  let why: unknown
+  try {
+    const outcome = await runChaos(options, t)
+    why = outcome.violations.find(({ what }) => what.includes('did not start') && what.includes('EADDRINUSE'))?.what
+    if (why === undefined) return outcome
+  } catch (error) {
+    why = error
+  }
+  console.error(`seed ${options.seed} could not be run; repeating it:`, why)
+  t = new Teardowns()
+  return runChaos(options, t)
+}
 
 function readFault(name: string): FaultKind {
   const kind = FAULT_KINDS.find((each) => each === name.trim())

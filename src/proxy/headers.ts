@@ -74,6 +74,13 @@ export function hasHeader(headers: readonly string[], name: string): boolean {
   return false
 }
 
+/** Leaves out `content-length`. */
+export function withoutLength(headers: string[]): string[] {
+  return without(headers, LENGTH)
+}
+
+const LENGTH: ReadonlySet<string> = new Set(['content-length'])
+
 /** Removing these would change how a message is framed or routed, so `Connection` cannot list them. */
 const NEVER_LISTED: ReadonlySet<string> = new Set(['content-length', 'content-type', 'content-encoding', 'host'])
 

@@ -9,7 +9,7 @@ import {
   RevocationList,
   sweepExpired,
 } from '../revocation/index.js'
-import { KnownStatus, type TimeBounds, systemClock } from '../time/index.js'
+import { KnownStatus, systemClock, type TimeBounds } from '../time/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type TimeBounds, readTimeBounds, TrustedClock } from '../../src/time/trusted-clock.js'
+import { readTimeBounds, type TimeBounds, TrustedClock } from '../../src/time/trusted-clock.js'
 
 const MINUTE = 60_000
 const HOUR = 3_600_000

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { hasBody } from '../client-connection.js'
-import { responseHeaders } from '../headers.js'
+import { responseHeaders, withoutLength } from '../headers.js'
 import type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest } from '../transfer.js'
 import { ClientResponse } from './client-response.js'
 import { type BodyPace, RequestBody } from './request-body.js'
@@ -105,7 +105,9 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     const { responseHeaders: added, ownCors } = this.#upstream
     const raw = controller.rawHeaders
     this.#isBodiless = status === 204 || status === 304
-    this.#response.begin(status, message, Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : [])
+    const headers = Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : []
+    // A 204 must not have a length (RFC 9110 §8.6): whoever believes it waits for bytes of the next response.
+    this.#response.begin(status, message, status === 204 ? withoutLength(headers) : headers)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -2,18 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { reset, writeResponse } from '../client-connection.js'
-import { responseHeaders } from '../headers.js'
+import { responseHeaders, withoutLength } from '../headers.js'
 import type { TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from '../transfer.js'
 import { ClientSide } from './client-side.js'
 import type { WebSocketOptions, WebSocketTransfer } from './forward.js'
-import {
-  connectUpstream,
-  type HandshakeHooks,
-  readOrigin,
-  sendHandshake,
-  switchedHeaders,
-  withoutLength,
-} from './handshake.js'
+import { connectUpstream, type HandshakeHooks, readOrigin, sendHandshake, switchedHeaders } from './handshake.js'
 
 /** Bytes of an answer other than 101; a larger one is a failure. */
 const MAX_ANSWER_BYTES = 65_536

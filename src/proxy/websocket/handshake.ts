@@ -5,7 +5,7 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import util from 'node:util'
 import httpProxy from 'http-proxy'
 import { ignoreError } from '../client-connection.js'
-import { responseHeaders } from '../headers.js'
+import { responseHeaders, withoutLength } from '../headers.js'
 
 /** Reads an upstream's origin. Throws a TypeError if it is not `ws`, `wss`, `http` or `https`. */
 export function readOrigin(origin: string): URL {
@@ -82,11 +82,6 @@ export function switchedHeaders(raw: readonly string[]): Record<string, string |
     if (name !== '__proto__') out[name] = known === undefined ? value : [known, value].flat()
   }
   return out
-}
-
-/** Leaves out `content-length`. */
-export function withoutLength(headers: readonly string[]): string[] {
-  return headers.filter((_, i) => (headers[i - (i % 2)] as string).toLowerCase() !== 'content-length')
 }
 
 /** What Node accepts in a request line; setting the path bypasses its check. */

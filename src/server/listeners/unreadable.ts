@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { destroyAfterLinger, currentResponse, markLastRequest, hasHadLastRequest } from '../../proxy/index.js'
+import { currentResponse, destroyAfterLinger, hasHadLastRequest, markLastRequest } from '../../proxy/index.js'
 
 const STATUS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
@@ -28,7 +28,7 @@ export function answerUnreadable(error: Error, socket: Duplex): void {
   if (earlier === undefined) {
     if (!hasHadLastRequest(socket)) answer(code, socket)
   } else if (earlier.req.complete) {
-    if (code === AFTER_LAST_REQUEST || hasHadLastRequest(socket) || waiting.has(socket)) return
+    if (code === AFTER_LAST_REQUEST || waiting.has(socket)) return
     waiting.add(socket)
     earlier.once('close', () => {
       waiting.delete(socket)

@@ -176,6 +176,19 @@ t.test('responses to HEAD and 304 responses keep their length and have no body',
   t.strictSame(via.failures, [])
 })
 
+t.test('a 204 with a length reaches the client without it, and the connection goes on', async (t) => {
+  const { port } = await tcpServer(t, (socket) => {
+    socket.on('data', () => socket.write('HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nX-A: b\r\n\r\n'))
+  })
+  const via = await proxy(t, `http://127.0.0.1:${port}`)
+  const get = 'GET / HTTP/1.1\r\nHost: x\r\n'
+  const answers = await exchangeRaw(via.port, `${get}\r\n${get}Connection: close\r\n\r\n`)
+  t.equal(answers.match(/^HTTP\/1\.1 204 /gm)?.length, 2)
+  t.equal(answers.match(/^X-A: b\r$/gm)?.length, 2)
+  t.notMatch(answers, /content-length/i)
+  t.strictSame(via.failures, [])
+})
+
 t.test('a client that leaves aborts the request of the upstream', async (t) => {
   let upstreamClosed: () => void = () => undefined
   const closed = new Promise<void>((resolve) => {

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { markLastRequest } from '../../../src/proxy/index.js'
 import { listen } from '../../../src/server/listeners/listener.js'
 import { gatewayInProcess } from '../../support/gateway-in-process.js'
 import { exchangeRaw } from '../../support/servers.js'
@@ -47,6 +50,51 @@ t.test('a body that cannot be read ends its connection', async (t) => {
   const post = 'POST /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n'
   t.equal(await exchangeRaw(port, `${post}5\r\nhello\r\nNONSENSE`), '')
 })
+
+t.test(
+  'behind a slow request, a body that cannot be read ends the connection though its response has begun',
+  async (t) => {
+    const held: (() => void)[] = []
+    const closed: string[] = []
+    let received: () => void = () => undefined
+    const { port, close } = await listen({
+      host: '127.0.0.1',
+      port: 0,
+      limits: {
+        maxHeaderSize: 32_768,
+        maxUriLength: 4_096,
+        timeout: 60_000,
+        keepAlive: true,
+        maxPipelinedRequests: 10,
+      },
+      onUpgrade: () => undefined,
+      onRequest: (req, res) => {
+        res.on('close', () => closed.push(req.url ?? ''))
+        if (req.url === '/slow') return void held.push(() => res.end('slow'))
+        markLastRequest(req.socket)
+        res.shouldKeepAlive = false
+        res.write('begun')
+        req.once('data', received)
+      },
+    })
+    t.teardown(() => close(0))
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined)
+    t.teardown(() => socket.destroy())
+    const gone = once(socket, 'close')
+    socket.resume()
+    const hasPart = new Promise<void>((resolve) => {
+      received = resolve
+    })
+    socket.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n')
+    socket.write('POST /upload HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n')
+    await hasPart
+    socket.write('NONSENSE\r\n')
+    await exchangeRaw(port, 'NONSENSE\r\n\r\n') // read after it
+    for (const end of held) end()
+    await gone
+    t.same(closed, ['/slow', '/upload'])
+  },
+)
 
 t.test('what follows a request with Connection: close is not read, and the request is answered', async (t) => {
   const port = await listener(t)

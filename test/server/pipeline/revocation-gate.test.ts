@@ -2,8 +2,8 @@ import t from 'tap'
 import { faults } from '../../../src/faults/index.js'
 import { silent } from '../../../src/logging/index.js'
 import type { Revocation } from '../../../src/revocation/lookup.js'
-import { RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
 import { RequestLog } from '../../../src/server/log/request-log.js'
+import { RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
 
 const identity: TokenIdentity = {

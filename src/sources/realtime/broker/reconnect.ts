@@ -36,6 +36,8 @@ export interface ReconnectOptions<Broker> {
 
 const ATTEMPT_TIMEOUT = 30_000
 const CLOSE_TIMEOUT = 5_000
+/** Of a timer, ms. */
+const LONGEST_DELAY = 2 ** 31 - 1
 
 /**
  * Keeps a subscription alive until `signal` aborts: connects, tells the sink `live` once the broker has confirmed it,
@@ -54,7 +56,7 @@ export async function runWithReconnect<Broker>(
   report.connecting()
   while (!signal.aborted) {
     const { index, at } = schedule.next(clock.elapsed())
-    if (at > clock.elapsed()) await pause(at - clock.elapsed(), clock, signal)
+    if (at > clock.elapsed()) await wait(at - clock.elapsed(), clock, signal)
     const broker = options.brokers[index]
     if (signal.aborted || broker === undefined) return
     try {
@@ -84,7 +86,7 @@ async function attempt<Broker>(
   const giveUp = new AbortController()
   const settled = new AbortController()
   const pending = Promise.resolve().then(() => options.subscribe(broker, AbortSignal.any([signal, giveUp.signal])))
-  const late = pause(limit, clock, AbortSignal.any([signal, settled.signal])).then(() => undefined)
+  const late = wait(limit, clock, AbortSignal.any([signal, settled.signal])).then(() => undefined)
   try {
     const subscription = await Promise.race([pending, late])
     if (subscription !== undefined && !signal.aborted) return subscription
@@ -112,13 +114,18 @@ async function endOf(subscription: Subscription, signal: AbortSignal, clock: Clo
 
 async function closeQuietly(subscription: Subscription, clock: Clock): Promise<void> {
   const done = new AbortController()
-  const awake = setInterval(() => undefined, CLOSE_TIMEOUT) // the clock's timers let the process end while this waits
   const closing = Promise.resolve()
     .then(() => subscription.close())
     .catch(() => undefined)
-  await Promise.race([closing, pause(CLOSE_TIMEOUT, clock, done.signal)])
-  clearInterval(awake)
+  await Promise.race([closing, wait(CLOSE_TIMEOUT, clock, done.signal)])
   done.abort()
+}
+
+/** A pause that keeps the process alive: a subscription that is to come back must not let it end. */
+async function wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const awake = setInterval(() => undefined, LONGEST_DELAY)
+  await pause(ms, clock, signal)
+  clearInterval(awake)
 }
 
 function isSlow(error: unknown): boolean {

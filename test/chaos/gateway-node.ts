@@ -129,17 +129,20 @@ export class GatewayNode {
     this.#current?.signal('worker', 'SIGKILL')
   }
 
-  /** Resolves when the primary says that as many workers listen as it should have. */
+  /** Resolves when the primary says that as many workers listen as it should have; they have been replaced. */
   async replaced(): Promise<void> {
+    if (!(await this.allListen())) this.#ledger.violated(`${this.name} did not replace a worker`, performance.now())
+    this.#record.workerReplaced(performance.now())
+  }
+
+  /** Resolves when all its workers listen: one that starts later would read a configuration that is written meanwhile. */
+  async allListen(): Promise<boolean> {
     const deadline = performance.now() + REPLACED_WITHIN
     while ((await this.#listeners()) < WORKERS) {
-      if (performance.now() > deadline) {
-        this.#ledger.violated(`${this.name} did not replace a worker`, performance.now())
-        break
-      }
+      if (performance.now() > deadline) return false
       await setTimeout(POLL)
     }
-    this.#record.workerReplaced(performance.now())
+    return true
   }
 
   async #listeners(): Promise<number> {

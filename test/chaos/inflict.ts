@@ -104,6 +104,7 @@ async function onGateway(world: World, site: Site, fault: PlannedFault): Promise
     case 'frozen':
       return freeze(site, 'all')
     case 'overlapped':
+      await gateway.allListen()
       await site.configure() // the ports are taken
       await gateway.overlap()
       return async () => undefined

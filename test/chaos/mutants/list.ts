@@ -67,7 +67,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "await readJournal(options.path + (claimed === 'locked' ? '' : '.none'), new Loading",
     caughtBy: {
       test: 'journal/ownership',
-      title: 'where nothing can be written, what is there is read; it is written once it can be',
+      title: 'where nothing can be written, the journal is read; it is written once that is possible',
     },
   },
   {
@@ -248,7 +248,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: "if (presence === 'in use') return; if (false)",
     caughtBy: {
       test: 'sources/persistent/etcd/both-apis',
-      title: 'keys of both APIs are listed and watched, whichever of them came first',
+      title: 'keys of both APIs are listed and watched, whichever came first',
     },
   },
   {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 
 /**
  * Where the journal and the outbox reach the disk. Callers: the writer after each batch, a compaction before its file
- * replaces the old one, the length record, the outbox's segments, and whoever creates or renames one of those files.
+ * replaces the old one, the length record, the outbox's segments, and all that creates or renames one of those files.
  */
 
 /** Writes all of `bytes` at `position`. If it rejects, a part of them may have been written. */

@@ -41,7 +41,7 @@ const ATTEMPTS = 3
 const ACCEPTED_INTERVAL = 1_000
 
 /**
- * Reads a journal into a list, whoever may write it, and owns it: now, or once its lock is free and its disk writable; what
+ * Reads a journal into a list, even while another process writes it, and owns it: now, or once its lock is free and its disk writable; what
  * another process has appended by then is read, too. Never rejects: {@link Journal.status} says why it is not owned,
  * {@link Journal.damages} what could not be read.
  */

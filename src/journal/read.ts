@@ -12,7 +12,7 @@ export interface FoundJournal {
   readonly extents: FoundExtents
 }
 
-/** A journal as it was read, whoever may write it. */
+/** A journal as it was read; another process may be writing it. */
 export interface Snapshot {
   readonly found: FoundJournal
   readonly loading: Loading

@@ -133,7 +133,7 @@ t.test('a compacted file states to be in sync only at a moment all of whose entr
   await copy.journal.close()
 })
 
-t.test('all is read, for the clock may be wrong; when most of it was swept the file is written anew', async (t) => {
+t.test('all is read, for the clock may be wrong; when most of it was swept the file is compacted', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
   const complete = afterCompaction(t)
@@ -160,7 +160,7 @@ t.test('all is read, for the clock may be wrong; when most of it was swept the f
   await last.journal.close()
 })
 
-t.test('a file that is written anew does not keep entries from the disk', async (t) => {
+t.test('entries reach the disk while the file is compacted', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, list } = await open(path)
   // More at once than may wait: the file has to be written anew, from the list.
@@ -199,7 +199,7 @@ t.test('the file is for its owner alone', async (t) => {
   t.equal(statSync(join(path, '..')).mode & 0o777, 0o700)
 })
 
-t.test('a full disk is a status, not a crash; the list is written whole when there is room again', async (t) => {
+t.test('a full disk is a status, not a crash; the list is written whole once there is space', async (t) => {
   const path = join(t.testdir(), 'journal')
   const fingerprints = Fingerprinter.random()
   const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
@@ -219,7 +219,7 @@ t.test('a full disk is a status, not a crash; the list is written whole when the
   await opened.journal.close()
 })
 
-t.test('what did not fit is appended when there is room again', async (t) => {
+t.test('what did not fit is appended once there is space', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, list } = await open(path)
   await journal.close()

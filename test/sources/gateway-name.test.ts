@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { gatewayName } from '../../src/sources/gateway-name.js'
 
-t.test('a name is made once, whoever asks for it at the same time', async (t) => {
+t.test('calls at the same time get one name', async (t) => {
   const directory = join(t.testdir(), 'state')
   const file = join(directory, 'gateway-name')
   const names = await Promise.all(Array.from({ length: 10 }, () => gatewayName(file)))

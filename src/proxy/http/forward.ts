@@ -106,7 +106,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     const raw = controller.rawHeaders
     this.#isBodiless = status === 204 || status === 304
     const headers = Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : []
-    // A 204 must not have a length (RFC 9110 §8.6): whoever believes it waits for bytes of the next response.
+    // A 204 must not have a length (RFC 9110 §8.6): a client that trusts it waits for bytes of the next response.
     this.#response.begin(status, message, status === 204 ? withoutLength(headers) : headers)
   }
 

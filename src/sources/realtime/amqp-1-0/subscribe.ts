@@ -80,7 +80,7 @@ class Attempt implements Subscription {
       this.#listen()
       try {
         this.#connection.connect()
-        // 'close' follows every end of a socket, whoever ended it.
+        // 'close' follows every end of a socket, ours or the broker's.
         this.#socket?.once('close', () => resolve(this.#closing ? undefined : (this.#reason ?? lost())))
       } catch (error) {
         resolve(error instanceof Error ? error : lost())

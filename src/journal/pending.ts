@@ -1,10 +1,8 @@
-import type { RevocationRecord } from '../revocation/index.js'
+import { MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../revocation/index.js'
 import { encodeBlock } from './format.js'
 
 /** How many revocations an older version kept for their store. */
 const MAX_PENDING = 10_000
-/** An id is a token at most (64 KiB); mgw writes no longer one. */
-const MAX_ID_LENGTH = 65_536
 /** Beyond that many, waiting blocks are dropped: a compaction then writes what still waits. */
 const MAX_UNWRITTEN = 2 * MAX_PENDING
 
@@ -89,7 +87,7 @@ export function readPending(payload: Buffer): PendingPut | undefined {
 function isRecord(value: unknown): value is RevocationRecord {
   if (typeof value !== 'object' || value === null) return false
   const { kind, id, revokedBefore, expiresAt } = value as Readonly<Record<string, unknown>>
-  if (typeof id !== 'string' || id === '' || id.length > MAX_ID_LENGTH) return false
+  if (typeof id !== 'string' || id === '' || id.length > MAX_RECORD_ID_LENGTH) return false
   if (expiresAt !== undefined && typeof expiresAt !== 'number') return false
   if (kind === 'token') return true
   return ['subject', 'client', 'session'].includes(String(kind)) && typeof revokedBefore === 'number'

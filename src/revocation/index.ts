@@ -4,6 +4,7 @@ export {
   expiryInstant,
   instant,
   type JSONValue,
+  MAX_RECORD_ID_LENGTH,
   type Revocable,
   type RevocationRecord,
   type RuleRevocation,

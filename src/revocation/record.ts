@@ -1,5 +1,8 @@
 import { isNumericDate, readCredential } from '../token/index.js'
 
+/** Characters of the longest id that is taken from a store: WSO2 stores whole JWTs at times. */
+export const MAX_RECORD_ID_LENGTH = 65_536
+
 /**
  * What a source delivers: a token is revoked, or all tokens issued to somebody before some time are.
  * Records only add up; neither order nor repetition matters.

@@ -1,7 +1,5 @@
 import { type Clock, systemClock } from './clock.js'
-
-/** Longest delay of Node's timers, ms. */
-const LONGEST_TIMER = 2 ** 31 - 1
+import { LONGEST_TIMER } from './timers.js'
 
 /**
  * Whether the list is known, for as long as its lease runs. Tells listeners once each time it stops being known: from a

@@ -1,5 +1,8 @@
 import type { Clock } from './clock.js'
 
+/** Longest delay of Node's timers, ms. */
+export const LONGEST_TIMER = 2 ** 31 - 1
+
 /** Settles as `work` does, or rejects with `late()` after `ms`. `work` itself goes on. */
 export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -1,4 +1,4 @@
-import { expiryInstant, instant, type RevocationRecord } from '../../../revocation/index.js'
+import { expiryInstant, instant, MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
 
 /*
  * What is where in etcd, in both of its APIs, for the prefix `jti/`:
@@ -25,8 +25,6 @@ const KINDS = ['token', 'subject', 'client', 'session'] as const
 
 /** Longer values were not written here; they are not read. */
 const MAX_VALUE_LENGTH = 256
-/** No token's id is longer; etcd itself takes 1.5 MB. */
-const MAX_ID_LENGTH = 64 * 1024
 
 /** The directory of the records that can't be below the prefix: `jti/` → `jti-records/`. */
 export function recordsPrefix(prefix: string): string {
@@ -51,7 +49,7 @@ export function writeEncodedToken(record: RevocationRecord): WrittenRecord {
 
 /** The token that a key below the prefix names; `undefined` for one that names none. `value` may be anything. */
 export function readToken(id: string, value: string, now: number): RevocationRecord | undefined {
-  if (id === '' || id.length > MAX_ID_LENGTH) return undefined
+  if (id === '' || id.length > MAX_RECORD_ID_LENGTH) return undefined
   return { kind: 'token', id, expiresAt: expiryInstant(parseValue(value).expiresAt, now) }
 }
 

@@ -1,4 +1,4 @@
-import { expiryInstant, instant, type RevocationRecord } from '../../../revocation/index.js'
+import { expiryInstant, instant, MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
 import { entityRule } from '../../message/index.js'
 
 /** The lists that an event hub's answer may hold, by their names in its newer shape. */
@@ -11,9 +11,6 @@ const ID_FIELDS: Readonly<Record<HubList, readonly [string, string]>> = {
   revokedJWTSubjectEntityList: ['entity_id', 'entityId'],
   revokedJWTConsumerKeyList: ['consumer_key', 'consumerKey'],
 }
-
-/** Longer ids than any token's: WSO2 stores whole JWTs here at times. */
-const MAX_ID_LENGTH = 64 * 1024
 
 /**
  * Why an entry revokes nothing that can be recognised. The words are stable: metrics and logs carry them.
@@ -41,7 +38,7 @@ export function hubRecord(
   const [snake, camel] = ID_FIELDS[list]
   const id = idOf(entry[snake] ?? entry[camel])
   if (id === undefined || id === '') return 'no-id'
-  if (id.length > MAX_ID_LENGTH) return 'too-long'
+  if (id.length > MAX_RECORD_ID_LENGTH) return 'too-long'
   if (list === 'revokedJWTList') {
     const expiresAt = expiryInstant(entry.expiry_time ?? entry.expiryTime, now)
     return { kind: 'token', id, expiresAt: expiresAt === undefined ? undefined : expiresAt + keepBeyond }

@@ -1,8 +1,6 @@
-import type { RevocationRecord } from '../../../revocation/index.js'
+import { MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
 
 const RULES = ['subject', 'client', 'session'] as const
-/** No token's id is longer. */
-const MAX_ID_LENGTH = 64 * 1024
 
 /**
  * What is wrong with a record of a custom store. The words are stable: metrics and logs carry them.
@@ -35,7 +33,7 @@ export function checkedRecord(value: unknown): CheckedRecord {
 
 function readRecord(value: object): CheckedRecord {
   const { kind, id, expiresAt: expiry, revokedBefore } = value as Readonly<Record<string, unknown>>
-  if (typeof id !== 'string' || id === '' || id.length > MAX_ID_LENGTH) return { problem: 'no-id' }
+  if (typeof id !== 'string' || id === '' || id.length > MAX_RECORD_ID_LENGTH) return { problem: 'no-id' }
   const expiresAt = isInstant(expiry) ? expiry : undefined
   const doubt = expiry === undefined || expiry === null || isInstant(expiry) ? {} : ({ problem: 'bad-expiry' } as const)
   if (kind === 'token') return { record: { kind, id, expiresAt }, ...doubt }

@@ -2,6 +2,7 @@ import { describeError, type Logger, silent } from '../../../logging/index.js'
 import {
   type Clock,
   DEFAULT_RETRY_TIMING,
+  LONGEST_TIMER,
   pause,
   RetrySchedule,
   type RetryTiming,
@@ -36,8 +37,6 @@ export interface ReconnectOptions<Broker> {
 
 const ATTEMPT_TIMEOUT = 30_000
 const CLOSE_TIMEOUT = 5_000
-/** Of a timer, ms. */
-const LONGEST_DELAY = 2 ** 31 - 1
 
 /**
  * Keeps a subscription alive until `signal` aborts: connects, tells the sink `live` once the broker has confirmed it,
@@ -123,7 +122,7 @@ async function closeQuietly(subscription: Subscription, clock: Clock): Promise<v
 
 /** A pause that keeps the process alive: a subscription that is to come back must not let it end. */
 async function wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  const awake = setInterval(() => undefined, LONGEST_DELAY)
+  const awake = setInterval(() => undefined, LONGEST_TIMER)
   await pause(ms, clock, signal)
   clearInterval(awake)
 }

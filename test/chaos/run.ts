@@ -54,7 +54,7 @@ const UPCOMING = 12
 const AFTERWARDS = 3
 const POLL = 25
 /** How long a fault may wait for what makes it worth while. */
-const STAKE_LIMIT = 5_000
+const STAKE_LIMIT = 20_000
 /** A command is a process: one run has a few. */
 const COMMAND_ODDS = 1 / 60
 const USUAL_WAYS = ['broker', 'broker', 'broker', 'etcd', 'etcd', 'both', '/revoke', 'POST /revocations'] as const

@@ -63,8 +63,9 @@ export interface PersistentStore {
    */
   list(signal: AbortSignal, context?: ListingContext): AsyncIterable<RevocationRecord>
   /**
-   * Delivers changes until `signal` aborts, reconnecting by itself; asks for `resync` when it may have missed one. Must say
-   * `live` as soon as every later change reaches the sink, and no sooner: a listing that ends before closes no gap.
+   * Delivers changes until `signal` aborts, reconnecting by itself. Must say `live` as soon as every later change reaches
+   * the sink, and no sooner: a listing that ends before closes no gap. The store is listed after each `gap`, and when the
+   * watch is live again; it asks for `resync` for what else it may have missed, as between the first listing and `live`.
    */
   watch?(sink: RevocationSink, signal: AbortSignal): Promise<void>
   /**

@@ -621,6 +621,34 @@ t.test('a watch that rejects before it was live has failed; when it is live the 
   t.equal(listings, 2)
 })
 
+t.test(
+  'a store is listed when its watch is cut, and again when the watch is live; not at the first live',
+  async (t) => {
+    const s = setUp({ realtimeToo: false, watchToo: true, refreshInterval: 1_000_000 })
+    const listsNow = async () => {
+      await s.settle()
+      const isListed = s.store.pending.length > 0
+      for (const listing of s.store.pending.splice(0)) listing.resolve([])
+      await s.settle()
+      return isListed
+    }
+    t.ok(await listsNow(), 'at start')
+    for (const [status, lists] of [
+      ['connecting', false],
+      ['live', false],
+      ['gap', true],
+      ['live', true],
+      ['live', false],
+      ['gap', true],
+      ['failed', false],
+      ['live', true],
+    ] as const) {
+      s.watch().state(status)
+      t.equal(await listsNow(), lists, status)
+    }
+  },
+)
+
 t.test('stopping ends the sources and starts no further listing', async (t) => {
   const s = setUp({ realtimeToo: false })
   ;(await s.store.next()).resolve([])

@@ -230,6 +230,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a watch that is live again is believed to have missed nothing',
+    promise: 'listing pace',
+    file: 'sync/synchronizer.js',
+    find: "(status === 'live' && hasReported)",
+    replace: 'false',
+    caughtBy: {
+      test: 'sync/synchronizer',
+      title: 'a store is listed when its watch is cut, and again when the watch is live; not at the first live',
+    },
+  },
+  {
     name: 'a silent broker is believed for minutes',
     promise: 'listing pace',
     file: 'sources/realtime/amqp-0-9-1/source.js',

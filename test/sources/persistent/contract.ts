@@ -135,6 +135,7 @@ export function testContract(t: Test, make: (t: Test) => Promise<StoreUnderTest>
 export interface RunningWatch {
   readonly records: readonly RevocationRecord[]
   readonly ids: ReadonlySet<string>
+  /** Its changes: the store is listed after each `gap`, and at each `live` but the first. */
   readonly states: readonly SourceStatus[]
   readonly details: readonly string[]
   readonly resyncs: readonly string[]
@@ -163,6 +164,7 @@ export function startWatch(t: Test, store: PersistentStore): RunningWatch | unde
       look()
     },
     state(status, detail = '') {
+      if (status === states.at(-1)) return
       states.push(status)
       details.push(detail)
       look()

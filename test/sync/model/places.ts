@@ -16,13 +16,11 @@ const PAGE = 3
 /** Who is told, over a connection that delivers when the run says so. */
 class Subscriber {
   readonly sink: RevocationSink
-  readonly onLive: () => void
   inFlight: RevocationRecord[] = []
   status: 'live' | 'gap' | 'failed' | undefined
 
-  constructor(sink: RevocationSink, onLive: () => void) {
+  constructor(sink: RevocationSink) {
     this.sink = sink
-    this.onLive = onLive
   }
 }
 
@@ -35,6 +33,8 @@ export interface PlaceEvents {
   /** @param isWhole it was read to its end */
   listingEnded?(isWhole: boolean, caughtUp: boolean): void
   resync?(): void
+  /** A subscriber that was cut off, or could not subscribe at first, is live; its sink has been told. */
+  returned?(): void
 }
 
 /** Delivers records to subscribers, loses what is in flight when it is cut, and keeps nothing. */
@@ -52,8 +52,8 @@ class Announcing {
   }
 
   /** Follows it until the signal aborts; comes back by itself after every cut. */
-  follow(sink: RevocationSink, signal: AbortSignal, onLive: () => void = () => undefined): Promise<void> {
-    const subscriber = new Subscriber(sink, onLive)
+  follow(sink: RevocationSink, signal: AbortSignal): Promise<void> {
+    const subscriber = new Subscriber(sink)
     this.#subscribers.add(subscriber)
     if (this.connectingTakes === 0) this.#connect(subscriber)
     else this.clock.after(this.connectingTakes, () => this.#connect(subscriber))
@@ -112,8 +112,9 @@ class Announcing {
   #connect(subscriber: Subscriber): void {
     if (!this.#subscribers.has(subscriber)) return
     if (this.isUp) {
+      const isFirst = subscriber.status === undefined
       this.#tell(subscriber, 'live')
-      subscriber.onLive()
+      if (!isFirst) this.events.returned?.()
       return
     }
     this.#tell(subscriber, 'failed')
@@ -229,14 +230,7 @@ export class Shelf {
     }
     const catchingUp = this.#options.canCatchUp ? { position: () => position, catchUp } : {}
     if (!this.#options.hasWatch) return { name: 'store', list, ...catchingUp }
-    const watch = (sink: RevocationSink, signal: AbortSignal) => {
-      let before = false
-      return this.#announcing.follow(sink, signal, () => {
-        if (before) this.#announcing.events.resync?.()
-        if (before) sink.resync('the watch was interrupted')
-        before = true
-      })
-    }
+    const watch = (sink: RevocationSink, signal: AbortSignal) => this.#announcing.follow(sink, signal)
     return { name: 'store', list, watch, ...catchingUp }
   }
 

@@ -108,6 +108,7 @@ class Run {
       {
         delivered,
         resync: () => this.#listingDue(),
+        returned: () => this.#listingDue(),
         status: (status) => this.#reference.watch(status, this.#clock.now()),
       },
     )

@@ -19,8 +19,8 @@ const WRITES = new Set(['set', 'create', 'update', 'compareAndSwap'])
 
 /**
  * Watches until `signal` aborts, by one long poll at a time for each directory, reconnecting by itself. It starts where
- * the last listing ended, and resumes where it was cut. Asks for a listing after each reconnection, and when etcd,
- * which remembers 1,000 events, has forgotten some.
+ * the last listing ended, and resumes where it was cut. Says `gap` and `live` for each reconnection, and asks for a
+ * listing when etcd, which remembers 1,000 events, has forgotten some.
  */
 export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signal: AbortSignal): Promise<void> {
   const watch = (directories: readonly Directory[]) => {
@@ -63,7 +63,6 @@ class Liveness {
     if (this.#from.size < this.#count) return
     this.#sink.state('live')
     noteWatch(this.#etcd.revisions, BigInt(Math.max(...this.#from.values())), (reason) => this.#sink.resync(reason))
-    if (this.#wasLive) this.#sink.resync('etcd watch was interrupted')
     this.#wasLive = true
   }
 

@@ -22,7 +22,7 @@ const MAX_BARREN = 2
 
 /**
  * Watches until `signal` aborts, reconnecting by itself. It starts where the last listing ended, and resumes where it
- * was cut. Asks for a listing after each reconnection, and whenever it can't go on where it was.
+ * was cut. Says `gap` and `live` for each reconnection, and asks for a listing of what it can't deliver.
  */
 export async function watchRanges(options: WatchOptions, sink: RevocationSink, signal: AbortSignal): Promise<void> {
   const watch = new Watch(options, sink, signal)
@@ -106,7 +106,6 @@ class Watch {
     this.#sink.state('live')
     noteWatch(this.#options.revisions, from, (reason) => this.#sink.resync(reason))
     if (lost) this.#sink.resync('etcd has lost its data')
-    else if (this.wasLive) this.#sink.resync('etcd watch was interrupted')
     this.wasLive = true
   }
 

@@ -130,8 +130,8 @@ class Steps {
 }
 
 /**
- * Restarts the watch when it ends by itself, and asks for a listing of what was missed: at once, and again when the watch
- * is live, which its first call to the sink shows. A listing may have ended before that.
+ * Restarts the watch when it ends by itself: that is a gap. Asks for a listing if one was begun before the watch is live,
+ * which its first call to the sink shows: a custom store need not say so.
  */
 async function guardedWatch(
   store: PersistentStore,
@@ -156,7 +156,6 @@ async function guardedWatch(
     if (signal.aborted) return
     sink.state('gap', cause === undefined ? 'its watch ended' : describeError(cause))
     await delayed(backoff.next(), undefined, { signal }).catch(() => undefined)
-    if (!signal.aborted) sink.resync('custom store watch ended')
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Fault } from '../faults/index.js'
-import type { TokenIdentity } from '../token/index.js'
+import type { Credential, TokenIdentity } from '../token/index.js'
 
 /** Who a request comes from, as its token says. */
 export interface Authenticated {
@@ -25,6 +25,12 @@ export interface Authenticator {
    * it rejects for any other failure. It does not check revocation: that is the last step before dispatch.
    */
   authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused>
+}
+
+/** Names tokens that nobody verifies, for looking them up in the revocation list and for nothing else. */
+export interface TokenNames {
+  /** Who a token may come from: as it says itself, and as introspection has said lately. One at least. */
+  identitiesOf(credential: Credential, now: number): TokenIdentity[]
 }
 
 /** An authenticator that caches what it verified. */

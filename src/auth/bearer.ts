@@ -8,21 +8,18 @@ export type Bearer =
   /** More than one such header: an upstream might read the other one. */
   | { readonly kind: 'ambiguous' }
 
-const AUTHORIZATION = 'authorization'
 const MISSING: Bearer = { kind: 'missing' }
 const MALFORMED: Bearer = { kind: 'malformed' }
 const AMBIGUOUS: Bearer = { kind: 'ambiguous' }
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 const SCHEME = /^bearer(?: |$)/i
-const BASIC = /^basic(?: |$)/i
 /** Old WSO2 tokens are padded within, too: `=` before a dot. */
 const PADDED_JWT = /^bearer +([A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]+=*\.[A-Za-z0-9\-_+/]*=*) *$/i
 
 /**
- * Finds the bearer token of a request. Reads `rawHeaders`, which shows a second header of the name: Node's `headers`
- * hides it, and an upstream might prefer it. An upstream might also prefer a header whose name differs in `_` and `-`
- * alone (CGI makes one variable of both) and, where another header is configured, an `Authorization` header with anything
- * but Basic credentials (`Token ...`, `JWT ...`).
+ * Finds the bearer token of a request in the header of this name, and nowhere else ({@link carriedTokens} does). Reads
+ * `rawHeaders`, which shows a second header of the name: Node's `headers` hides it, and an upstream might prefer it. An
+ * upstream might also prefer one whose name differs in `_` and `-` alone: CGI makes one variable of both.
  *
  * @param header the header's lower-case name
  */
@@ -30,17 +27,26 @@ export function readBearer(rawHeaders: readonly string[], header: string): Beare
   let value: string | undefined
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
-    if (name.length !== header.length && name.length !== AUTHORIZATION.length) continue
+    if (name.length !== header.length) continue
     const lower = name.toLowerCase()
     if (lower === header) {
       if (value !== undefined) return AMBIGUOUS
       value = rawHeaders[i + 1] as string
     } else if (lower.replaceAll('_', '-') === header.replaceAll('_', '-')) return AMBIGUOUS
-    else if (lower === AUTHORIZATION && !BASIC.test(rawHeaders[i + 1] as string)) return AMBIGUOUS
   }
-  if (value === undefined || !SCHEME.test(value)) return MISSING
-  const credential = (BEARER.exec(value) ?? PADDED_JWT.exec(value))?.[1]
+  if (value === undefined || !isBearerScheme(value)) return MISSING
+  const credential = bearerCredential(value)
   return credential === undefined ? MALFORMED : { kind: 'token', credential }
+}
+
+/** Whether a header's value is of the scheme Bearer, as RFC 6750 §2.1 spells it, in any case. */
+export function isBearerScheme(value: string): boolean {
+  return SCHEME.test(value)
+}
+
+/** The token in a value of the scheme Bearer; `undefined` if what follows the scheme is none. */
+export function bearerCredential(value: string): string | undefined {
+  return (BEARER.exec(value) ?? PADDED_JWT.exec(value))?.[1]
 }
 
 /**
@@ -60,4 +66,22 @@ const ESCAPE = /%([2-7][0-9a-f])/gi
 function unescaped(written: string, hex: string): string {
   const c = String.fromCharCode(Number.parseInt(hex, 16))
   return /\w/.test(c) ? c : written
+}
+
+/** The values of `access_token` in a query, as upstreams may decode them: as it stands in a URI, in a form, or twice. */
+export function queryTokens(query: string): string[] {
+  const found: string[] = []
+  for (const parameter of query.slice(1).split(/[&;]/)) {
+    if (!hasQueryToken(`?${parameter}`)) continue
+    const value = parameter.slice(parameter.indexOf('=') + 1)
+    const decoded = value.replace(ANY_ESCAPE, character)
+    found.push(value, decoded, decoded.replaceAll('+', ' '), decoded.replace(ANY_ESCAPE, character))
+  }
+  return [...new Set(found)]
+}
+
+const ANY_ESCAPE = /%([0-9a-f]{2})/gi
+
+function character(_: string, hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16))
 }

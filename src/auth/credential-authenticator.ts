@@ -1,7 +1,6 @@
 import { hasCode } from '../error-code.js'
-import { faults } from '../faults/index.js'
-import { type Fingerprinter, identify, readCredential } from '../token/index.js'
-import { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
+import { type Credential, type Fingerprinter, identify, readCredential, type TokenIdentity } from '../token/index.js'
+import { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from './authenticator.js'
 import type { JwtAuthenticator } from './jwt.js'
 import type { OpaqueAuthenticator } from './opaque.js'
 import { EXPIRED, isUnverified, OPAQUE } from './refusals.js'
@@ -14,6 +13,7 @@ export interface CredentialAuthenticatorOptions {
   readonly introspectFailedJwt: boolean
   /** Milliseconds by which clocks may differ. */
   readonly timestampSkew: number
+  readonly fingerprints: Fingerprinter
 }
 
 /**
@@ -22,17 +22,19 @@ export interface CredentialAuthenticatorOptions {
  * verify, or one whose issuer's keys are unavailable. It is never asked about one that is malformed, expired by its own
  * `exp`, or verified and refused.
  */
-export class CredentialAuthenticator implements Authenticator {
+export class CredentialAuthenticator implements Authenticator, TokenNames {
   readonly #jwt: JwtAuthenticator
   readonly #opaque: OpaqueAuthenticator | undefined
   readonly #failedJwts: OpaqueAuthenticator | undefined
   readonly #skew: number
+  readonly #fingerprints: Fingerprinter
 
   constructor(options: CredentialAuthenticatorOptions) {
     this.#jwt = options.jwt
     this.#opaque = options.opaque
     this.#failedJwts = options.introspectFailedJwt ? options.opaque : undefined
     this.#skew = options.timestampSkew
+    this.#fingerprints = options.fingerprints
   }
 
   authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused> {
@@ -40,6 +42,14 @@ export class CredentialAuthenticator implements Authenticator {
     if (this.#failedJwts === undefined) return this.#jwt.authenticate(credential, now)
     const known = this.#jwt.known(credential, now) ?? this.#failedJwts.known(credential, now)
     return known ?? this.#verifyOrIntrospect(this.#failedJwts, credential, now)
+  }
+
+  identitiesOf(credential: Credential, now: number): TokenIdentity[] {
+    const { token } = credential
+    const own =
+      credential.kind === 'jwt' ? this.#jwt.unverified(credential) : [identify(credential, {}, this.#fingerprints)]
+    const introspected = this.#opaque?.known(token, now)
+    return introspected === undefined ? own : [...own, introspected.identity]
   }
 
   async #verifyOrIntrospect(
@@ -77,17 +87,3 @@ function hasThreeParts(credential: string): boolean {
   const second = credential.indexOf('.', first + 1)
   return second >= 0 && credential.indexOf('.', second + 1) < 0
 }
-
-/**
- * The unverified identity of a token on a resource that requires none: for looking it up in the revocation list, and
- * nothing else. A token that can be read in two ways is refused, as everywhere.
- */
-export function unverifiedCaller(written: string, fingerprints: Fingerprinter): Authenticated | Refused {
-  const credential = readCredential(written)
-  if (credential.kind === 'refused') return { fault: faults.invalidCredentials, reason: credential.reason }
-  const claims = credential.kind === 'jwt' ? credential.claims : {}
-  const identity = identify(credential, claims, fingerprints)
-  return { identity, scopes: NO_SCOPES, keyType: 'PRODUCTION', usableUntil: 0 }
-}
-
-const NO_SCOPES: ReadonlySet<string> = new Set()

@@ -1,6 +1,6 @@
-export { type Authenticated, type Authenticator, isRefused, type Refused } from './authenticator.js'
+export { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from './authenticator.js'
 export { hasQueryToken, readBearer } from './bearer.js'
-export { unverifiedCaller } from './credential-authenticator.js'
+export { carriedTokens } from './carried-tokens.js'
 export { keyManagerUrl } from './introspection.js'
 export { JwksUnavailable } from './jwks.js'
 export { openAuthentication } from './open.js'

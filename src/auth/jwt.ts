@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose'
 import type { LRUCache } from 'lru-cache'
-import { type CompactJwt, type Fingerprinter, identify, readCredential } from '../token/index.js'
+import { type CompactJwt, type Fingerprinter, identify, readCredential, type TokenIdentity } from '../token/index.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
@@ -45,6 +45,16 @@ export class JwtAuthenticator implements CachingAuthenticator {
       this.known(credential, now) ??
       this.#flights.find(credential) ??
       this.#flights.start(credential, (generation) => this.#verify(credential, now, generation))
+    )
+  }
+
+  /** Who a JWT would come from if it verified: an identity for each configuration of its issuer. */
+  unverified(jwt: CompactJwt): TokenIdentity[] {
+    const { fingerprints } = this.#options
+    const issuers = this.#issuers.get(String(jwt.claims.iss)) ?? []
+    if (issuers.length === 0) return [identify(jwt, jwt.claims, fingerprints)]
+    return issuers.map(({ claims = [], consumerKeyClaim }) =>
+      identify(jwt, mapClaims(jwt.claims, claims), fingerprints, consumerKeyClaim, jwt.claims),
     )
   }
 

@@ -4,7 +4,7 @@ import type { Config } from '../config/index.js'
 import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { Fingerprinter } from '../token/index.js'
-import type { Authenticator } from './authenticator.js'
+import type { Authenticator, TokenNames } from './authenticator.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
@@ -14,7 +14,7 @@ import { FixedKey, FixedKeyError, SharedSecret, type VerificationKeys } from './
 
 /** The authenticator, and what it must be told about the realtime source. */
 export interface OpenedAuthentication {
-  readonly authenticator: Authenticator
+  readonly authenticator: Authenticator & TokenNames
   /** Whether a realtime source is live: while none is, introspection answers are cached for a shorter time. */
   realtime(isLive: boolean): void
 }

@@ -1,5 +1,5 @@
 import { RouteTable } from '../apis/index.js'
-import { type Authenticator, openAuthentication } from '../auth/index.js'
+import { type Authenticator, openAuthentication, type TokenNames } from '../auth/index.js'
 import { readKeyStore, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import {
@@ -72,7 +72,7 @@ function requestHandler(
   { config, apis }: Inputs,
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
   revocations: LiveRevocations,
-  authenticator: Authenticator,
+  authenticator: Authenticator & TokenNames,
   revokeHere: (record: RevocationRecord | undefined) => Promise<void>,
   logging: Logging,
 ): RequestHandler {
@@ -85,7 +85,6 @@ function requestHandler(
     routes: new RouteTable(apis),
     authenticator,
     revocations,
-    fingerprints: revocations.fingerprints,
     openRequests,
     http,
     webSocket,

@@ -7,6 +7,7 @@ import { keyManagerCredentials } from '../../src/auth/key-manager-credentials.js
 import { OpaqueAuthenticator } from '../../src/auth/opaque.js'
 import { FixedKey } from '../../src/auth/verification-keys.js'
 import { silent } from '../../src/logging/index.js'
+import { readCredential } from '../../src/token/credential.js'
 import { equivalentSignatures } from '../../src/token/identity.js'
 import { httpClient } from '../support/servers.js'
 import { type Asked, keyManager, noSecurity, type Reply } from './key-manager.js'
@@ -36,7 +37,7 @@ async function gateway(
     logger: silent('test'),
   })
   const jwt = authenticator([issuer(keys)])
-  const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt, timestampSkew: 5_000 })
+  const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt, timestampSkew: 5_000, fingerprints })
   return { auth, jwt, asked }
 }
 
@@ -62,9 +63,28 @@ t.test('three parts are a JWT, which is verified; anything else is asked for', a
 })
 
 t.test('without a key manager an opaque token is refused', async (t) => {
-  const auth = new CredentialAuthenticator({ jwt: authenticator([]), introspectFailedJwt: true, timestampSkew: 0 })
+  const jwt = authenticator([])
+  const auth = new CredentialAuthenticator({ jwt, introspectFailedJwt: true, timestampSkew: 0, fingerprints })
   t.equal(await reasonOf(auth.authenticate('8c1f', NOW)), 'opaque')
   t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'issuer')
+})
+
+t.test('a token that nobody verifies has every name that its issuer or introspection gives it', async (t) => {
+  const configured = [{ consumerKeyClaim: 'app' }, { claims: [{ remoteClaim: 'uid', localClaim: 'sub' }] }].map(issuer)
+  const jwt = authenticator(configured)
+  const auth = new CredentialAuthenticator({ jwt, introspectFailedJwt: false, timestampSkew: 5_000, fingerprints })
+  const forged = await signed({ ...CLAIMS, app: 'shop', uid: 'u-1' }, { alg: 'RS256' }, other.privateKey)
+  const names = (of: CredentialAuthenticator, token: string) => {
+    const read = readCredential(token)
+    const identities = read.kind === 'refused' ? [] : of.identitiesOf(read, NOW)
+    const cases = [['client', 'shop'] as const, ['subject', 'u-1'] as const, ['subject', 'alice'] as const]
+    return cases.filter(([kind, id]) => identities.some((one) => foundByRule(one, kind, id) !== undefined)).join()
+  }
+  t.equal(names(auth, forged), 'client,shop,subject,u-1,subject,alice')
+  const { auth: introspecting } = await gateway(t, false, () => ({ body: { ...ACTIVE, sub: 'u-1' } }))
+  t.equal(names(introspecting, 'an-opaque-one'), '', 'before it was introspected')
+  t.equal(await reasonOf(introspecting.authenticate('an-opaque-one', NOW)), 'accepted')
+  t.equal(names(introspecting, 'an-opaque-one'), 'subject,u-1')
 })
 
 t.test('enableIntrospectForFailedJWT: which JWTs the key manager is asked for, and which never', async (t) => {

@@ -35,7 +35,13 @@ function gateway(t: Test, issuer: string, now: () => number = Date.now) {
     fingerprints: fingerprints,
     logger: silent('test'),
   })
-  const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt: false, timestampSkew: 5_000 })
+  const auth = new CredentialAuthenticator({
+    jwt,
+    opaque,
+    introspectFailedJwt: false,
+    timestampSkew: 5_000,
+    fingerprints,
+  })
   const reason = async (token: string) => {
     const outcome = await auth.authenticate(token, now())
     return isRefused(outcome) ? outcome.reason : 'accepted'

@@ -62,7 +62,7 @@ export abstract class Exchange implements TransferHooks {
   ownCors = false
 
   protected readonly context: ExchangeContext
-  #identity: TokenIdentity | undefined
+  #identities: readonly TokenIdentity[] = NOBODY
   #apiName = ''
   #origin = ''
   #transfer: Transfer | undefined
@@ -109,27 +109,30 @@ export abstract class Exchange implements TransferHooks {
   /**
    * Sends the request to an upstream.
    *
-   * @param identity of the token that it came with, looked up right before anything is sent; absent: no look-up
+   * @param identities of the tokens that it came with: looked up right before anything is sent
    */
-  forward(upstream: UpstreamRequest, identity: TokenIdentity | undefined, apiName: string): void {
-    this.#identity = identity
+  forward(upstream: UpstreamRequest, identities: readonly TokenIdentity[], apiName: string): void {
+    this.#identities = identities
     this.#apiName = apiName
     this.#origin = upstream.targets[0].origin
     const transfer = this.transfer(upstream)
-    if (identity === undefined || this.#isOver) return
+    if (this.#isOver) return
     this.#transfer = transfer
-    this.context.openRequests?.add(identity, transfer)
+    for (const identity of identities) this.context.openRequests?.add(identity, transfer)
   }
 
   /** The last check: in the turn in which the first byte is sent, and again before each retry and each next upstream. */
   mayStart(): boolean {
-    this.#refusal = this.#identity && this.context.gate.refusal(this, this.#identity, this.#apiName)
-    return this.#refusal === undefined
+    for (const identity of this.#identities) {
+      this.#refusal = this.context.gate.refusal(this, identity, this.#apiName)
+      if (this.#refusal !== undefined) return false
+    }
+    return true
   }
 
   mayGoOn(): boolean {
     const { openRequests, gate } = this.context
-    return this.#identity === undefined || openRequests === undefined || gate.isKnown
+    return this.#identities.length === 0 || openRequests === undefined || gate.isKnown
   }
 
   failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
@@ -147,8 +150,8 @@ export abstract class Exchange implements TransferHooks {
 
   ended(): void {
     this.#isOver = true
-    if (this.#identity === undefined || this.#transfer === undefined) return
-    this.context.openRequests?.remove(this.#identity, this.#transfer)
+    if (this.#transfer === undefined) return
+    for (const identity of this.#identities) this.context.openRequests?.remove(identity, this.#transfer)
   }
 
   /** The headers of an answer that is not an upstream's. The array may be added to. */
@@ -166,6 +169,7 @@ export abstract class Exchange implements TransferHooks {
   }
 }
 
+const NOBODY: readonly TokenIdentity[] = []
 const UNREAD: Target = { kind: 'target', path: '', query: '' }
 
 const FAULT_OF: Readonly<Record<Exclude<UpstreamFailure, 'client-left' | 'refused'>, Fault>> = {

@@ -3,12 +3,13 @@ import type { Match, RouteTable } from '../../apis/index.js'
 import {
   type Authenticated,
   type Authenticator,
+  carriedTokens,
   hasQueryToken,
   isRefused,
   JwksUnavailable,
   type Refused,
   readBearer,
-  unverifiedCaller,
+  type TokenNames,
 } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
@@ -20,7 +21,7 @@ import {
   type WebSocketOptions,
 } from '../../proxy/index.js'
 import type { RevocationLookup } from '../../revocation/index.js'
-import type { Fingerprinter, TokenIdentity } from '../../token/index.js'
+import type { TokenIdentity } from '../../token/index.js'
 import type { KeyManagerEndpoint, KeyManagerEndpoints } from '../key-manager/endpoints.js'
 import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
 import type { UpgradeListener } from '../listeners/upgrades.js'
@@ -35,10 +36,8 @@ import { OpenWebSockets, WebSocketExchange } from './websocket-exchange.js'
 
 export interface RequestHandlerOptions extends HeaderRules {
   readonly routes: RouteTable
-  readonly authenticator: Authenticator
+  readonly authenticator: Authenticator & TokenNames
   readonly revocations: RevocationLookup
-  /** The list's. */
-  readonly fingerprints: Fingerprinter
   /** Requests with a token that are under way, so that a revocation ends them; absent: it does not. */
   readonly openRequests?: OpenRequests<TokenIdentity> | undefined
   /** `/token`, `/revoke` ... of a key manager; absent: 404, as for any path that no API has. */
@@ -126,7 +125,7 @@ export class RequestHandler {
 
   #callKeyManager(exchange: Exchange, endpoint: KeyManagerEndpoint): void {
     exchange.endpoint = endpoint
-    if (endpoint.action === 'forward') this.#toKeyManager(exchange, endpoint, undefined)
+    if (endpoint.action === 'forward') this.#toKeyManager(exchange, endpoint, NONE)
     // Its token is for the key manager itself: forwarded, and always in the standard header.
     else if (endpoint.action === 'authenticate') this.#authenticate(exchange, 'authorization')
     else this.#revoke(exchange, endpoint)
@@ -159,20 +158,31 @@ export class RequestHandler {
     }
     if (route.kind !== 'match') return exchange.refuse(ROUTE_FAULTS[route.kind], route.kind)
     exchange.match = route
-    const header = route.api.authHeader ?? this.#options.authorizationHeader
+    const header = this.#headerOf(route)
     if (route.resource.secured) this.#authenticate(exchange, header)
     else this.#identify(exchange, route, header)
   }
 
-  /** For a resource that requires no token: if there is one it is forwarded, and so must not be revoked. */
+  /** For a resource that requires no token: what it carries is forwarded, and so must not be revoked. */
   #identify(exchange: Exchange, match: Match, header: string): void {
-    const { revocations, fingerprints } = this.#options
-    const bearer = readBearer(exchange.req.rawHeaders, header)
-    if (bearer.kind === 'missing') return this.#toApi(exchange, match, undefined)
-    if (!revocations.isKnown) return exchange.refuse(faults.notSynchronised, 'not-synchronised')
-    if (bearer.kind === 'ambiguous') return exchange.refuse(faults.badRequest, 'two-credentials')
-    if (bearer.kind === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
-    this.#authenticated(exchange, unverifiedCaller(bearer.credential, fingerprints))
+    if (readBearer(exchange.req.rawHeaders, header).kind === 'ambiguous') {
+      return exchange.refuse(faults.badRequest, 'two-credentials')
+    }
+    const carried = this.#carried(exchange, header, false)
+    if (carried === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
+    if (carried.length > 0 && !this.#options.revocations.isKnown) {
+      return exchange.refuse(faults.notSynchronised, 'not-synchronised')
+    }
+    this.#toApi(exchange, match, 'PRODUCTION', carried)
+  }
+
+  /** The identities of the tokens that an upstream may find in a request, the one in `header` left out if it is checked. */
+  #carried(exchange: Exchange, header: string, isChecked: boolean): readonly TokenIdentity[] | 'malformed' {
+    const credentials = carriedTokens(exchange.req.rawHeaders, header, isChecked, exchange.target.query)
+    if (credentials === 'malformed') return credentials
+    if (credentials.length === 0) return NONE
+    const now = Date.now()
+    return credentials.flatMap((credential) => this.#options.authenticator.identitiesOf(credential, now))
   }
 
   /** Requires a token in `header` (lower-case name). */
@@ -205,20 +215,31 @@ export class RequestHandler {
     }
     const { match, endpoint } = exchange
     if (match !== undefined) this.#authorize(exchange, match, outcome)
-    else if (endpoint !== undefined) this.#toKeyManager(exchange, endpoint, outcome.identity)
+    else if (endpoint !== undefined) this.#toKeyManager(exchange, endpoint, [outcome.identity])
   }
 
   #authorize(exchange: Exchange, match: Match, caller: Authenticated): void {
     const { resource, furtherScopes } = match
     const allowed =
-      !resource.secured ||
-      (allows(resource.scopes, caller.scopes) && furtherScopes.every((scopes) => allows(scopes, caller.scopes)))
-    if (allowed) this.#toApi(exchange, match, caller)
-    else exchange.refuse(faults.scopeNotAllowed, 'scope')
+      allows(resource.scopes, caller.scopes) && furtherScopes.every((scopes) => allows(scopes, caller.scopes))
+    if (!allowed) return exchange.refuse(faults.scopeNotAllowed, 'scope')
+    const carried = this.#carried(exchange, this.#headerOf(match), true)
+    if (carried === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
+    this.#toApi(exchange, match, caller.keyType, [caller.identity, ...carried])
   }
 
-  #toApi(exchange: Exchange, { api, resource }: Match, caller: Authenticated | undefined): void {
-    const sandbox = caller?.keyType === 'SANDBOX'
+  /** The lower-case name of the header that carries an API's tokens. */
+  #headerOf({ api }: Match): string {
+    return api.authHeader ?? this.#options.authorizationHeader
+  }
+
+  #toApi(
+    exchange: Exchange,
+    { api, resource }: Match,
+    keyType: Authenticated['keyType'],
+    identities: readonly TokenIdentity[],
+  ): void {
+    const sandbox = keyType === 'SANDBOX'
     const plans = this.#plans.of(api, resource)
     const plan = sandbox ? plans.sandbox : plans.production
     if (plan === undefined) {
@@ -227,17 +248,18 @@ export class RequestHandler {
     if (plan.removed.has('authorization')) {
       this.#context.log.authentication(exchange, 'Removed header : Authorization from the request')
     }
-    exchange.forward(upstreamRequest(plan, resource, exchange), caller?.identity, api.name)
+    exchange.forward(upstreamRequest(plan, resource, exchange), identities, api.name)
   }
 
-  /** Forwards the request as it came. `identity` is the token's, where one is required. */
-  #toKeyManager(exchange: Exchange, { origin, path }: KeyManagerEndpoint, identity: TokenIdentity | undefined): void {
+  /** Forwards the request as it came. `identities` has the token's, where one is required. */
+  #toKeyManager(exchange: Exchange, { origin, path }: KeyManagerEndpoint, identities: readonly TokenIdentity[]): void {
     const { req, target } = exchange
     const headers = requestHeaders(req.rawHeaders, NOTHING)
-    exchange.forward({ targets: [{ origin, path: path + target.query }], headers }, identity, target.path)
+    exchange.forward({ targets: [{ origin, path: path + target.query }], headers }, identities, target.path)
   }
 }
 
+const NONE: readonly TokenIdentity[] = []
 const NOTHING: ReadonlySet<string> = new Set()
 const HEALTHY = '{"status":"healthy"}'
 const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]

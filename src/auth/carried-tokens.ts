@@ -1,0 +1,99 @@
+import { type Credential, readCredential } from '../token/index.js'
+import { bearerCredential, hasQueryToken, isBearerScheme, queryTokens } from './bearer.js'
+
+/** Tokens that a request carries and nobody authenticates. `malformed`: one that can be read in more than one way. */
+export type CarriedTokens = readonly Credential[] | 'malformed'
+
+/** Where requests carry tokens besides the header that an API declares: RFC 6750 §2.1, and WebSockets of browsers. */
+const AUTHORIZATION = 'authorization'
+const SUBPROTOCOLS = 'sec-websocket-protocol'
+const SUBPROTOCOL = /[^\s,]+/g
+/** Names of subprotocols are shorter, tokens longer. */
+const SHORTEST_TOKEN_IN_SUBPROTOCOLS = 32
+/** More than one request needs. Looking up any number would not be cheap. */
+const MAX_TOKENS = 16
+/** RFC 7617: holds no token. */
+const BASIC = /^basic +[A-Za-z0-9+/]*={0,2} *$/i
+/** What may be a token in `Token token="a"`, `Basic b, Bearer a`, `Bearer:a` or `a`. */
+const RUN = /[A-Za-z0-9\-._~+/=]+/g
+/** A name in front of a value: `access_token=a`, `Bearer=a`; but not a padded segment, `aa=.bb`. */
+const NAME = /^[^=]*=(?=[^=.])/
+const GLUED_SCHEME = /^(?:bearer|token|jwt)(?=.)/i
+const NONE: readonly Credential[] = []
+
+/**
+ * Finds the tokens that an upstream may read from a request where the gateway asks for none, so that they can be looked up
+ * in the revocation list: in `Authorization` and in the API's own header, whatever the scheme, in the query (RFC 6750
+ * §2.3), and among a WebSocket's subprotocols. Some of what it finds is no token: that is on no list.
+ *
+ * @param header the API's header for tokens, in lower case
+ * @param isChecked whether the token in that header is authenticated: then it is left out
+ * @param query with its `?`, or empty
+ */
+export function carriedTokens(
+  rawHeaders: readonly string[],
+  header: string,
+  isChecked: boolean,
+  query: string,
+): CarriedTokens {
+  let found: Found | undefined
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const { length } = rawHeaders[i] as string
+    if (length !== header.length && length !== AUTHORIZATION.length && length !== SUBPROTOCOLS.length) continue
+    const name = (rawHeaders[i] as string).toLowerCase()
+    if (name === header ? isChecked : name !== AUTHORIZATION && name !== SUBPROTOCOLS) continue
+    found ??= new Found()
+    if (name === SUBPROTOCOLS) found.addSubprotocols(rawHeaders[i + 1] as string)
+    else found.addCredentials(rawHeaders[i + 1] as string)
+  }
+  if (hasQueryToken(query)) {
+    found ??= new Found()
+    for (const value of queryTokens(query)) found.addCredentials(value)
+  }
+  return found === undefined ? NONE : found.tokens()
+}
+
+class Found {
+  readonly #tokens = new Map<string, Credential>()
+  #malformed = false
+
+  tokens(): CarriedTokens {
+    return this.#malformed ? 'malformed' : [...this.#tokens.values()]
+  }
+
+  addCredentials(value: string): void {
+    if (BASIC.test(value)) return
+    if (isBearerScheme(value)) {
+      const token = bearerCredential(value)
+      if (token === undefined) this.#malformed = true
+      else this.#add(token, true)
+      return
+    }
+    for (const [run] of value.matchAll(RUN)) {
+      const value = run.replace(NAME, '')
+      for (const token of [run, value, value.replace(GLUED_SCHEME, '')]) this.#add(token, false)
+      if (this.#malformed) return
+    }
+  }
+
+  addSubprotocols(value: string): void {
+    for (const [name] of value.matchAll(SUBPROTOCOL)) {
+      if (name.length >= SHORTEST_TOKEN_IN_SUBPROTOCOLS) this.#add(name, false)
+      if (this.#malformed) return
+    }
+  }
+
+  /** @param isToken whether it is one for sure: what only may be one, and reads like none, is left out */
+  #add(text: string, isToken: boolean): void {
+    const credential = readCredential(text)
+    if (credential.kind !== 'refused') this.#tokens.set(text, credential)
+    else if (isToken || looksLikeJwt(text)) this.#malformed = true
+    if (this.#tokens.size > MAX_TOKENS) this.#malformed = true
+  }
+}
+
+/** Whether the first of three parts may be a JOSE header, however it is spelt: `www.example.com` is none. */
+function looksLikeJwt(text: string): boolean {
+  const [header = '', ...others] = text.split('.', 4)
+  return others.length === 2 && Buffer.from(header, 'base64url').toString('latin1').trimStart().startsWith('{')
+}

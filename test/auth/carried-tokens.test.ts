@@ -1,0 +1,71 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { carriedTokens } from '../../src/auth/carried-tokens.js'
+import { signed } from './tokens.js'
+
+/** The texts of what is found in a request to an API whose header for tokens is `x-token`. */
+function found(rawHeaders: readonly string[], query = '', isChecked = true): readonly string[] | 'malformed' {
+  const tokens = carriedTokens(rawHeaders, 'x-token', isChecked, query)
+  return tokens === 'malformed' ? tokens : tokens.map(({ token }) => token)
+}
+
+t.test('the token in an Authorization header is found whatever stands before it', async (t) => {
+  for (const token of ['an-opaque.one', await signed()]) {
+    for (const value of [
+      `Bearer ${token}`,
+      `bearer   ${token} `,
+      `Bearer\t${token}`,
+      `Bearer=${token}`,
+      `Bearer:${token}`,
+      `Bearer,${token}`,
+      `Token ${token}`,
+      `Basic YTpi, Bearer ${token}`,
+      `Token token="${token}", x=1`,
+      `access_token=${token}`,
+      token,
+    ])
+      t.ok(found(['Authorization', value]).includes(token), value.slice(0, 40))
+  }
+  t.same(found(['AUTHORIZATION', 'Bearer a', 'Sec-WebSocket-Protocol', `chat, ${'b'.repeat(32)}`]), [
+    'a',
+    'b'.repeat(32),
+  ])
+})
+
+t.test('the header whose token is authenticated is left out, and only that', async (t) => {
+  const headers = ['X-Token', 'Bearer a', 'Authorization', 'Bearer b', 'Other', 'Bearer c']
+  t.same(found(headers), ['b'])
+  t.same(found(headers, '', false), ['a', 'b'])
+  t.same(found([], '?access_token=d&token=e'), ['d'])
+})
+
+t.test('credentials that hold no token are none', async (t) => {
+  t.same(found(['Authorization', 'Basic YTpi']), [])
+  t.notOk(found(['Authorization', 'Digest uri="www.example.com", nc=1']).includes('www.example.com'))
+  t.same(found(['Sec-WebSocket-Protocol', 'graphql-transport-ws, chat.example.com']), [])
+})
+
+t.test('a token that can be read in more than one way, and more than a request needs, is malformed', async (t) => {
+  const jwt = await signed()
+  for (const value of [`Bearer ${jwt}=`, `${jwt}=`, `Token ${jwt}=`, 'Bearer a b', 'Bearer', 'Bearer a, Bearer b'])
+    t.equal(found(['Authorization', value]), 'malformed', value.slice(0, 30))
+  t.equal(found([], `?access_token=${jwt}%3D`), 'malformed')
+  const many = Array.from({ length: 100_000 }, (_, at) => at).join(' ')
+  t.equal(found(['Authorization', many]), 'malformed')
+  t.equal(
+    found([], `?${'access_token=a&'.repeat(2)}${Array.from({ length: 99 }, (_, i) => `access_token=${i}`).join('&')}`),
+    'malformed',
+  )
+})
+
+t.test('a token in the query is found in any spelling that decodes to it once or twice', async (t) => {
+  const escaped = (text: string, share: number) =>
+    [...text].map((c, at) => (at % share === 0 ? `%${c.charCodeAt(0).toString(16)}` : c)).join('')
+  const text = fc.stringMatching(/^[A-Za-z0-9._~-]{8,40}$/).filter((one) => one.split('.').length !== 3)
+  const property = fc.property(text, fc.integer({ min: 1, max: 5 }), fc.boolean(), (token, share, twice) => {
+    const once = escaped(token, share)
+    const tokens = found([], `?a=b&access_token=${twice ? once.replaceAll('%', '%25') : once}`)
+    return tokens === 'malformed' || tokens.includes(token)
+  })
+  t.doesNotThrow(() => fc.assert(property))
+})

@@ -1,0 +1,111 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+import type { Api } from '../../../src/apis/api.js'
+import { RouteTable } from '../../../src/apis/routing/route-table.js'
+import { CredentialAuthenticator } from '../../../src/auth/credential-authenticator.js'
+import { createHttpClient } from '../../../src/http-client/index.js'
+import { silent } from '../../../src/logging/index.js'
+import { OpenRequests } from '../../../src/proxy/index.js'
+import type { RevocationRecord } from '../../../src/revocation/record.js'
+import { RevocationList } from '../../../src/revocation/revocation-list.js'
+import { RequestHandler, type RequestHandlerOptions } from '../../../src/server/pipeline/request-handler.js'
+import type { TokenIdentity } from '../../../src/token/identity.js'
+import { authenticator, fingerprints, issuer } from '../../auth/tokens.js'
+import { httpServer } from '../../support/servers.js'
+
+/** A pipeline behind a plain listener, with a revocation list that the test fills. */
+export interface Pipeline {
+  readonly port: number
+  /** The requests that reached the upstream: method, path, and the value of `authorization`. */
+  readonly reached: string[]
+  /** Whether the list is known. */
+  isKnown: boolean
+  /** Adds to the list, and ends open requests as a gateway does. */
+  revoke(record: RevocationRecord): void
+  /** The status of a GET, and the code in its body. */
+  get(path: string, headers?: Record<string, string>): Promise<string>
+}
+
+/**
+ * @param apisOf makes the APIs, for the upstream's origin
+ * @param upstream what the upstream answers; 200 if not given
+ */
+export async function pipeline(
+  t: Test,
+  apisOf: (origin: string) => readonly Api[],
+  upstream: RequestListener = (_, res) => res.end('{}'),
+  more: Partial<RequestHandlerOptions> = {},
+): Promise<Pipeline> {
+  const reached: string[] = []
+  const { origin } = await httpServer(t, (req, res) => {
+    reached.push(`${req.method} ${req.url} ${req.headers.authorization}`)
+    upstream(req, res)
+  })
+  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 86_400_000 })
+  const openRequests = new OpenRequests<TokenIdentity>(({ ids, subjects, clients, sessions }) => [
+    ...ids,
+    ...subjects,
+    ...clients,
+    ...sessions,
+  ])
+  list.onChange((entry) => {
+    openRequests.end(entry, (identity) => list.find(identity) !== undefined, new Error('the token was revoked'))
+  })
+  const client = createHttpClient({ maxConnections: 1 })
+  t.teardown(() => client.destroy())
+  const state = { isKnown: true }
+  const handler = new RequestHandler({
+    routes: new RouteTable(apisOf(origin)),
+    authenticator: new CredentialAuthenticator({
+      jwt: authenticator([issuer()]),
+      introspectFailedJwt: false,
+      timestampSkew: 5_000,
+      fingerprints,
+    }),
+    revocations: {
+      get isKnown() {
+        return state.isKnown
+      },
+      endedBefore: Number.NEGATIVE_INFINITY,
+      find: (identity) => list.find(identity),
+      refused: () => undefined,
+    },
+    openRequests,
+    http: { client, maxBodyBytes: 1_000 },
+    webSocket: { tls: {}, connectTimeout: 5_000, answerTimeout: 5_000, idleTimeout: 0 },
+    authorizationHeader: 'authorization',
+    assertionHeader: 'x-jwt-assertion',
+    removeAuthHeader: true,
+    serverHeader: '',
+    maxUriLength: 4_096,
+    logging: silent,
+    ...more,
+  })
+  const server = createServer(handler.listener('http'))
+  server.on('upgrade', handler.upgradeListener('http'))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    reached,
+    get isKnown() {
+      return state.isKnown
+    },
+    set isKnown(isKnown) {
+      state.isKnown = isKnown
+    },
+    revoke: (record) => void list.add(record, 'test', Date.now()),
+    async get(path, headers = {}) {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
+      const code = /"(?:code|ERROR_CODE)":"?(\d+)/.exec(await answer.text())?.[1]
+      return code === undefined || Number(code) === answer.status ? String(answer.status) : `${answer.status} ${code}`
+    },
+  }
+}

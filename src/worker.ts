@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { codeOf } from './error-code.js'
 import { readInputs } from './gateway/inputs.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './gateway/messages.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
@@ -59,7 +60,7 @@ function tell(message: ToPrimary, undelivered: () => void = () => undefined): vo
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
 work(process.argv[2] ?? '').catch((error: unknown) => {
-  const code = error instanceof Error && 'code' in error ? { code: String(error.code) } : {}
-  const failed: ToPrimary = { kind: 'failed', reason: describeError(error), ...code }
+  const code = codeOf(error)
+  const failed: ToPrimary = { kind: 'failed', reason: describeError(error), ...(code === undefined ? {} : { code }) }
   process.send?.(failed, () => process.exit(1))
 })

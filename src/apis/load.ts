@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Environment } from '../config/index.js'
+import { codeOf, hasCode } from '../error-code.js'
 import type { Api, Resource } from './api.js'
 import { type ApiEntry, readEntry } from './definition/api-entry.js'
 import { readApi } from './definition/openapi.js'
@@ -60,8 +61,8 @@ async function definitionFiles(directory: string, report: Report): Promise<strin
       .sort()
       .map((name) => join(directory, name))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return [directory] // one definition
-    const message = `reading failed: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`
+    if (hasCode(error, 'ENOTDIR')) return [directory] // one definition
+    const message = `reading failed: ${codeOf(error) ?? 'unknown error'}`
     report.error({ file: directory, message, remedy: 'set apiDefinitions to the directory of the API definitions' })
     return []
   }

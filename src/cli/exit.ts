@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander'
+import { codeOf } from '../error-code.js'
 import { describeError } from '../logging/index.js'
 
 /** The command did what it was asked to. */
@@ -30,7 +31,7 @@ export function exitWith(error: unknown): void {
 }
 
 function isOfConfiguration(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && OF_CONFIGURATION.test(String(error.code))
+  return OF_CONFIGURATION.test(codeOf(error) ?? '')
 }
 
 /** Configuration and definition errors list their problems themselves, line by line, and hold no secret. */

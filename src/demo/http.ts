@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Server as NetServer } from 'node:net'
+import { hasCode } from '../error-code.js'
 import type { Logger } from '../logging/index.js'
 
 /** What one of the demo's services answers: JSON, or nothing. */
@@ -122,7 +123,7 @@ export function listen(server: NetServer, port: number, part: string): Promise<n
 /** Whether an error, or one of its causes, says that an address is taken. */
 export function isInUse(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && cause.code === 'EADDRINUSE') return true
+    if (hasCode(cause, 'EADDRINUSE')) return true
   }
   return false
 }

@@ -1,5 +1,6 @@
 import { ensureSelfSigned, readKeyPair, readKeyStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
+import { codeOf } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
 import { type Listener, type ListenerRole, type ListenerTls, listen, type RequestHandler } from '../server/index.js'
 
@@ -90,7 +91,7 @@ export async function opened<Listener>(
   try {
     return await open()
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const code = codeOf(error) ?? ''
     const message = WRONG[code]?.(at.section, at.key, at.host, at.port)
     throw message === undefined ? error : new ListenFailure(code, at.port, message, error)
   }

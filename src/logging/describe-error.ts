@@ -1,3 +1,5 @@
+import { codeOf } from '../error-code.js'
+
 const MAX_CAUSES = 5
 const MAX_LENGTH = 500
 
@@ -25,7 +27,7 @@ export function scrub(text: string): string {
 
 function describeOne(error: unknown): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : ''
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const code = codeOf(error)
   // Node joins the attempts of a connection to several addresses in an error without a message.
   const message = error.message || (error instanceof AggregateError ? error.errors.map(describeOne).join('; ') : '')
   if (code === undefined || message.includes(code)) return message || code || error.name

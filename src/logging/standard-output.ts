@@ -62,8 +62,8 @@ export class StandardOutput {
     write(this.#fd, chunk, (error, written) => {
       this.#writingSince = undefined
       if (error === null) this.#written(chunk, written)
-      else if (error.code === 'EAGAIN') setTimeout(() => this.#write(chunk), RETRY_AFTER).unref()
-      else if (error.code === 'EPIPE') this.#close()
+      else if (hasCode(error, 'EAGAIN')) setTimeout(() => this.#write(chunk), RETRY_AFTER).unref()
+      else if (hasCode(error, 'EPIPE')) this.#close()
       else this.#written(chunk, chunk.length) // a full disk may have space for the next
     })
   }

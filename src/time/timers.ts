@@ -12,11 +12,13 @@ export async function within<T>(ms: number, work: Promise<T>, late: () => Error)
   return Promise.race([work, expired]).finally(() => clearTimeout(timer))
 }
 
-/** Resolves after `ms`, or as soon as `signal` aborts. Never rejects. */
+/** Resolves after `ms`, or as soon as `signal` aborts. Never rejects. Meanwhile the process stays alive. */
 export function pause(ms: number, clock: Pick<Clock, 'after'>, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
+    const alive = setInterval(() => undefined, LONGEST_TIMER) // a clock's timers let the process end
     const over = () => {
+      clearInterval(alive)
       cancel()
       signal.removeEventListener('abort', over)
       resolve()

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { pause, within } from '../../src/time/timers.js'
 import { FakeClock } from './fake-clock.js'
@@ -21,4 +23,13 @@ t.test('a pause ends with its time or its signal, and leaves no timer', async (t
   await aborted
   await pause(1_000, clock, stop.signal)
   t.equal(clock.untilNext(), undefined)
+})
+
+t.test('a pause keeps a process alive that has nothing else to do', async (t) => {
+  const program = `
+    import { pause, systemClock } from './dist/src/time/index.js'
+    await pause(50, systemClock, new AbortController().signal)
+    console.log('over')`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+  t.equal(stdout, 'over\n')
 })

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
+import { codeOf } from '../../error-code.js'
 import type { Report } from './problem.js'
 
 /** A definition is text that people write: larger ones exist in no catalogue, and reading is bounded. */
@@ -75,7 +76,7 @@ export async function readDefinition(file: string, report: Report): Promise<Defi
     if (status.size > MAX_DEFINITION_BYTES) return fail(report, file, `larger than ${MAX_DEFINITION_BYTES} bytes`)
     text = await readFile(file, 'utf8')
   } catch (error) {
-    return fail(report, file, `reading failed: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
+    return fail(report, file, `reading failed: ${codeOf(error) ?? 'unknown error'}`)
   }
   return parseDefinition(file, text, report)
 }

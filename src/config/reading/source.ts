@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { codeOf, hasCode } from '../../error-code.js'
 import { ConfigError } from '../problems/error.js'
 
 /** Larger files are not configurations. */
@@ -9,11 +10,11 @@ export async function readSource(file: string): Promise<string> {
   const fail = (message: string, remedy?: string) =>
     new ConfigError(file, [{ path: '', message, ...(remedy === undefined ? {} : { remedy }) }])
   const bytes = await readBounded(file).catch((error: unknown) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT') throw fail('file not found', 'name one with -c')
-    if (code === 'EACCES' || code === 'EPERM') throw fail('file is not readable', 'check its permissions')
-    if (code === 'EISDIR') throw fail('is a directory', 'name a file in it')
-    throw fail(`reading the file failed${typeof code === 'string' ? ` (${code})` : ''}`)
+    if (hasCode(error, 'ENOENT')) throw fail('file not found', 'name one with -c')
+    if (hasCode(error, 'EACCES', 'EPERM')) throw fail('file is not readable', 'check its permissions')
+    if (hasCode(error, 'EISDIR')) throw fail('is a directory', 'name a file in it')
+    const code = codeOf(error)
+    throw fail(`reading the file failed${code === undefined ? '' : ` (${code})`}`)
   })
   if (bytes.length > MAX_BYTES) throw fail(`file is larger than ${MAX_BYTES} bytes`)
   try {

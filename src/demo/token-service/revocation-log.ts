@@ -1,5 +1,6 @@
 import { copyFile, type FileHandle, open, readFile } from 'node:fs/promises'
 import { writeAtomically } from '../../certificates/index.js'
+import { hasCode } from '../../error-code.js'
 import type { Logger } from '../../logging/index.js'
 
 /** A token that is revoked, by its `jti`, and when (epoch ms) it would have ended anyway. */
@@ -113,8 +114,8 @@ export class RevocationLog {
 
   /** Answers how many lines, a cut-off last one aside, could not be read. */
   async #read(): Promise<number> {
-    const text = await readFile(this.#file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
+    const text = await readFile(this.#file, 'utf8').catch((error: unknown) => {
+      if (!hasCode(error, 'ENOENT')) throw error
       return ''
     })
     const lines = text.split('\n')

@@ -1,6 +1,7 @@
 import { readFile, rename } from 'node:fs/promises'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose'
 import { writeAtomically } from '../../certificates/index.js'
+import { hasCode } from '../../error-code.js'
 import type { Logger } from '../../logging/index.js'
 
 /** The key that signs, and what the JWKS publishes of it. */
@@ -15,8 +16,8 @@ export const ALGORITHM = 'RS256'
 
 /** Finds the key in its file (a private JWK, mode 0600) or makes one. A damaged file is set aside as `.old`. */
 export async function loadSigningKey(file: string, log: Logger): Promise<SigningKey> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (!hasCode(error, 'ENOENT')) throw error
   })
   if (text !== undefined) {
     try {

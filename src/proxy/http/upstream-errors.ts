@@ -1,3 +1,5 @@
+import { codeOf, hasCode } from '../../error-code.js'
+
 /** Methods that may be sent again if no part of a response has arrived (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const TIMEOUTS = /^(UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT|ETIMEDOUT)$/
@@ -10,12 +12,12 @@ export function isIdempotent(method: string | undefined): boolean {
 
 /** Whether undici or the system gave up waiting: for the connection, the headers or the body. */
 export function isTimeout(error: Error): boolean {
-  return TIMEOUTS.test(codeOf(error))
+  return TIMEOUTS.test(codeOf(error) ?? '')
 }
 
 /** Whether the connection was lost, perhaps one that the upstream had closed just as the request was written to it. */
 export function isConnectionLost(error: Error): boolean {
-  return LOST.test(codeOf(error))
+  return LOST.test(codeOf(error) ?? '')
 }
 
 /**
@@ -23,9 +25,5 @@ export function isConnectionLost(error: Error): boolean {
  * 304 is that of the body which a 200 would have (RFC 9110 §8.6).
  */
 export function isLengthMismatch(error: Error): boolean {
-  return codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
-}
-
-function codeOf(error: Error): string {
-  return 'code' in error ? String(error.code) : ''
+  return hasCode(error, 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { codeOf } from '../../error-code.js'
 import { currentResponse, destroyAfterLinger, hasHadLastRequest, markLastRequest } from '../../proxy/index.js'
 
 const STATUS: Readonly<Record<string, string>> = {
@@ -18,7 +19,7 @@ const waiting = new WeakSet<Duplex>()
  * Destroys the connection after any other failure, such as a TLS handshake that fails or takes too long.
  */
 export function answerUnreadable(error: Error, socket: Duplex): void {
-  const code = 'code' in error ? String(error.code) : ''
+  const code = codeOf(error) ?? ''
   const isOfProtocol = code.startsWith('HPE_') || code === 'ERR_HTTP_REQUEST_TIMEOUT'
   if (!isOfProtocol || !socket.writable) {
     if (!isOfProtocol || !hasHadLastRequest(socket)) socket.destroy()

@@ -1,6 +1,5 @@
-import { setTimeout as delayed } from 'node:timers/promises'
 import { describeError } from '../../../logging/index.js'
-import { Backoff } from '../../../time/index.js'
+import { Backoff, pause, systemClock } from '../../../time/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
 import { noteGap, noteWatch } from '../etcd/revisions.js'
 import { leavesOf } from './answer.js'
@@ -103,7 +102,7 @@ class DirectoryWatch {
       } catch (error) {
         if (signal.aborted) break
         this.#live.down(this.#directory, error)
-        await delayed(backoff.next(), undefined, { signal }).catch(() => undefined)
+        await pause(backoff.next(), systemClock, signal)
       }
     }
     return 'aborted'

@@ -1,6 +1,5 @@
-import { setTimeout } from 'node:timers/promises'
 import { describeError } from '../../../logging/index.js'
-import { Backoff } from '../../../time/index.js'
+import { Backoff, pause, systemClock } from '../../../time/index.js'
 import type { RevocationSink } from '../../source.js'
 import { noteGap, noteWatch, type Revisions } from '../etcd/revisions.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
@@ -36,7 +35,7 @@ export async function watchRanges(options: WatchOptions, sink: RevocationSink, s
       if (signal.aborted) break
       sink.state(watch.wasLive ? 'gap' : 'failed', describeError(error))
     }
-    await setTimeout(backoff.next(), undefined, { signal }).catch(() => undefined)
+    await pause(backoff.next(), systemClock, signal)
   }
   watch.close()
 }

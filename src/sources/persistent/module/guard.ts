@@ -1,7 +1,6 @@
-import { setTimeout as delayed } from 'node:timers/promises'
 import { describeError, type Logger, scrub } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
-import { Backoff, startTimeSlice, within } from '../../../time/index.js'
+import { Backoff, pause, startTimeSlice, systemClock, within } from '../../../time/index.js'
 import { MalformedElements } from '../../message/index.js'
 import { type PersistentStore, type RevocationSink, type SourceStatus, StoreError } from '../../source.js'
 import { checkedRecord, type RecordProblem } from './record.js'
@@ -155,7 +154,7 @@ async function guardedWatch(
     }
     if (signal.aborted) return
     sink.state('gap', cause === undefined ? 'its watch ended' : describeError(cause))
-    await delayed(backoff.next(), undefined, { signal }).catch(() => undefined)
+    await pause(backoff.next(), systemClock, signal)
   }
 }
 

@@ -2,7 +2,6 @@ import { describeError, type Logger, silent } from '../../../logging/index.js'
 import {
   type Clock,
   DEFAULT_RETRY_TIMING,
-  LONGEST_TIMER,
   pause,
   RetrySchedule,
   type RetryTiming,
@@ -55,7 +54,7 @@ export async function runWithReconnect<Broker>(
   report.connecting()
   while (!signal.aborted) {
     const { index, at } = schedule.next(clock.elapsed())
-    if (at > clock.elapsed()) await wait(at - clock.elapsed(), clock, signal)
+    if (at > clock.elapsed()) await pause(at - clock.elapsed(), clock, signal)
     const broker = options.brokers[index]
     if (signal.aborted || broker === undefined) return
     try {
@@ -85,7 +84,7 @@ async function attempt<Broker>(
   const giveUp = new AbortController()
   const settled = new AbortController()
   const pending = Promise.resolve().then(() => options.subscribe(broker, AbortSignal.any([signal, giveUp.signal])))
-  const late = wait(limit, clock, AbortSignal.any([signal, settled.signal])).then(() => undefined)
+  const late = pause(limit, clock, AbortSignal.any([signal, settled.signal])).then(() => undefined)
   try {
     const subscription = await Promise.race([pending, late])
     if (subscription !== undefined && !signal.aborted) return subscription
@@ -116,15 +115,8 @@ async function closeQuietly(subscription: Subscription, clock: Clock): Promise<v
   const closing = Promise.resolve()
     .then(() => subscription.close())
     .catch(() => undefined)
-  await Promise.race([closing, wait(CLOSE_TIMEOUT, clock, done.signal)])
+  await Promise.race([closing, pause(CLOSE_TIMEOUT, clock, done.signal)])
   done.abort()
-}
-
-/** A pause that keeps the process alive: a subscription that is to come back must not let it end. */
-async function wait(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  const awake = setInterval(() => undefined, LONGEST_TIMER)
-  await pause(ms, clock, signal)
-  clearInterval(awake)
 }
 
 function isSlow(error: unknown): boolean {

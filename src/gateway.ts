@@ -3,13 +3,14 @@ import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
 import { type Inputs, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
-import { listenerCertificate, opened as openedListener } from './gateway/listeners.js'
-import { openRevocations } from './gateway/open-revocations.js'
+import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
+import { openRevocations, openSources } from './gateway/open-revocations.js'
+import { rehearseStart, tryServing } from './gateway/rehearsal.js'
 import type { Revocations } from './gateway/revocations.js'
-import { serve, tryKeys } from './gateway/serving.js'
+import { prepareServing } from './gateway/serving.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
-import { createLogging, type Logging, silent } from './logging/index.js'
+import { createLogging, type Logger, type Logging, silent } from './logging/index.js'
 import type { Publisher } from './replication/index.js'
 import { type Revocable, type RevocationRecord, revocable } from './revocation/index.js'
 
@@ -26,7 +27,7 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export { type Inputs, readInputs, tryKeys }
+export { type Inputs, readInputs, rehearseStart }
 
 /** An announced revocation, with the outcome at store and topic. */
 export interface Revoked extends Revocable {
@@ -76,12 +77,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   const log = logging('Gateway')
   for (const warning of inputs.warnings) log.warn(warning)
   for (const note of inputs.notes) log.info(note)
-  if (workerCount(config.server.workers) > 1) await tryKeys(config) // fails once, not in each worker
-  const { selfSigned } = await listenerCertificate(config)
-  if (selfSigned !== undefined)
-    log.warn('no certificate configured; the HTTPS listener uses a self-signed one for localhost', {
-      certificate: selfSigned,
-    })
+  if (!hasCertificate(config)) await makeSelfSigned(config, log)
 
   const opened: { close(): Promise<unknown> }[] = []
   const close = once(async () => {
@@ -92,8 +88,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     return part
   }
   try {
-    const revocations = keep(await openRevocations(config, logging))
-    revocations.start()
+    const revocations = keep(await openRevocations(config, logging, await openSources(config, logging)))
     const publisher = workerCount(config.server.workers) === 1 ? undefined : revocations.publisher(logging('Workers'))
     if (publisher !== undefined) keep({ close: async () => publisher.close() })
     const revoke = async (record: RevocationRecord | undefined) => {
@@ -101,17 +96,26 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       await Promise.all([durable, publisher?.enforced()])
     }
     const serving: { workers?: Workers; here?: boolean } = {}
-    const admin = keep(await openAdmin(config, revocations, revoke, serving, logging))
-    let ports: Ports
+    let listen: () => Promise<Ports>
     if (publisher === undefined) {
-      ports = keep(await serve(inputs, revocations, revoke, logging))
-      serving.here = true
+      const prepared = keep(await prepareServing(inputs, revocations, revoke, logging))
+      listen = async () => {
+        const here = keep(await prepared.listen())
+        serving.here = true
+        return here
+      }
     } else {
-      const started = await Workers.start(workersOptions(configFile, config, publisher, revoke, logging))
-      serving.workers = keep(started.workers)
-      ports = started.ports
+      await tryServing(inputs) // fails once, not in each worker
+      const options = workersOptions(configFile, config, publisher, revoke, logging)
+      listen = async () => {
+        const { workers, ports } = await Workers.start(options)
+        serving.workers = keep(workers)
+        return ports
+      }
     }
-    const { httpPort, httpsPort, tokenPort } = ports
+    revocations.start()
+    const admin = keep(await openAdmin(config, revocations, revoke, serving, logging))
+    const { httpPort, httpsPort, tokenPort } = await listen()
     log.info('gateway started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
     const optional = tokenPort === undefined ? {} : { tokenPort }
     const stop = once(async () => {
@@ -124,6 +128,14 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     await close()
     throw error
   }
+}
+
+/** Before the listeners open: with several workers, one makes it for all. */
+async function makeSelfSigned({ server }: Config, log: Logger): Promise<void> {
+  const { certFile } = await selfSigned(server.stateDirectory)
+  log.warn('no certificate configured; the HTTPS listener uses a self-signed one for localhost', {
+    certificate: certFile,
+  })
 }
 
 function workersOptions(

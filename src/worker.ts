@@ -3,7 +3,7 @@ import { codeOf } from './error-code.js'
 import { readInputs } from './gateway/inputs.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker } from './gateway/messages.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
-import { type Serving, serve } from './gateway/serving.js'
+import { prepareServing, type Serving } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
 import { Replica } from './replication/index.js'
 
@@ -37,7 +37,8 @@ async function work(configFile: string): Promise<void> {
   })
   await replica.follow()
   if (stopping !== undefined) return
-  serving = await serve(inputs, replica, (record) => handovers.revoke(record), logging)
+  const prepared = await prepareServing(inputs, replica, (record) => handovers.revoke(record), logging)
+  serving = await prepared.listen()
   const { close: _, ...ports } = serving
   tell({ kind: 'listening', ...ports })
 }

@@ -1,6 +1,6 @@
 export { CertificateError } from './error.js'
 export { type KeyStore, readKeyPair, readKeyStore } from './key-store.js'
-export { ensureSelfSigned } from './self-signed.js'
+export { ensureSelfSigned, hasSelfSigned } from './self-signed.js'
 export {
   findCertificate,
   readPublicKey,

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import type { Secret } from '../config/index.js'
 import { type CertificateEntry, type Entries, type KeyEntry, readEntries } from './entries.js'
 import { CertificateError, isAlias, namingFile, unknownAlias, wrongPassword } from './error.js'
@@ -45,12 +46,13 @@ async function keyStore({ certificates, keys }: Entries, alias: string | undefin
   if (cert.length === 0) {
     throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', 'holds no certificate for its private key')
   }
-  return {
-    cert: cert.join(''),
-    key: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    alias: entry.alias,
-    keys: keys.length,
+  const own = { cert: cert.join(''), key: key.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  try {
+    createSecureContext(own)
+  } catch (cause) {
+    throw new CertificateError('ERR_CERTIFICATE_UNSUPPORTED', 'its key or certificate is too weak for TLS', { cause })
   }
+  return { ...own, alias: entry.alias, keys: keys.length }
 }
 
 async function privateKey(entry: KeyEntry): Promise<KeyObject> {

@@ -37,12 +37,9 @@ export async function ensureSelfSigned(
   hosts: readonly string[] = LOCAL_HOSTS,
   now: number = Date.now(),
 ): Promise<SelfSigned> {
-  const certFile = join(directory, 'self-signed-cert.pem')
-  const keyFile = join(directory, 'self-signed-key.pem')
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  const cert = await read(certFile)
-  const key = await read(keyFile)
-  if (cert !== undefined && key !== undefined && usable(cert, key, hosts, now)) {
+  const { certFile, keyFile, cert, key, isUsable } = await found(directory, hosts, now)
+  if (isUsable && cert !== undefined && key !== undefined) {
     if (((await stat(keyFile)).mode & 0o777) !== 0o600) await chmod(keyFile, 0o600) // a read-only disk refuses it
     return { certFile, keyFile, cert, key, created: false }
   }
@@ -53,6 +50,20 @@ export async function ensureSelfSigned(
   await writeAtomically(keyFile, made.key, 0o600)
   await writeAtomically(certFile, made.cert, 0o644)
   return { certFile, keyFile, ...made, created: true }
+}
+
+/** Whether {@link ensureSelfSigned} would use what the directory has. Throws the file system's error if it can't be read. */
+export async function hasSelfSigned(directory: string, now: number = Date.now()): Promise<boolean> {
+  return (await found(directory, LOCAL_HOSTS, now)).isUsable
+}
+
+async function found(directory: string, hosts: readonly string[], now: number) {
+  const certFile = join(directory, 'self-signed-cert.pem')
+  const keyFile = join(directory, 'self-signed-key.pem')
+  const cert = await read(certFile)
+  const key = await read(keyFile)
+  const isUsable = cert !== undefined && key !== undefined && usable(cert, key, hosts, now)
+  return { certFile, keyFile, cert, key, isUsable }
 }
 
 function usable(cert: string, key: string, hosts: readonly string[], now: number): boolean {

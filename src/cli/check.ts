@@ -1,19 +1,24 @@
-import { type Inputs, readInputs, tryKeys } from '../gateway.js'
+import { type Inputs, readInputs, rehearseStart } from '../gateway.js'
 import { describeTarget } from '../logging/index.js'
+import { EXIT_DONE } from './exit.js'
 
-/** `mgw check`: reads what `mgw start` would read and prints what it says; throws what `mgw start` would throw. */
+/**
+ * `mgw check`: makes what `mgw start` would make, short of connecting, listening and writing, and prints what it says; throws
+ * what `mgw start` would throw. Ends the process: a store module may have left connections open.
+ */
 export async function check(options: { readonly config: string }): Promise<void> {
   const inputs = await readInputs(options.config)
-  await tryKeys(inputs.config)
+  const warnings = [...inputs.warnings, ...(await rehearseStart(inputs))]
   for (const { title, rows } of describeInputs(inputs)) {
     console.log(title)
     const width = Math.max(0, ...rows.map(([name]) => name.length))
     for (const [name, value] of rows) console.log(`  ${name.padEnd(width)}  ${value}`)
   }
   for (const note of inputs.notes) console.log(`note: ${note}`)
-  for (const warning of inputs.warnings) console.error(`warning: ${warning}`)
-  const count = inputs.warnings.length
-  console.log(`${options.config}: ok${count === 0 ? '' : `, ${count} warning${count === 1 ? '' : 's'}`}`)
+  for (const warning of warnings) console.error(`warning: ${warning}`)
+  const count = warnings.length
+  const verdict = `${options.config}: ok${count === 0 ? '' : `, ${count} warning${count === 1 ? '' : 's'}`}`
+  process.stdout.write(`${verdict}\n`, () => process.exit(EXIT_DONE))
 }
 
 /** A part of what `mgw check` prints: names and what is to be said of them. */

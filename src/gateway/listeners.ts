@@ -1,12 +1,19 @@
-import { ensureSelfSigned, readKeyPair, readKeyStore } from '../certificates/index.js'
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { ensureSelfSigned, hasSelfSigned, type KeyStore, readKeyPair, readKeyStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
-import { codeOf } from '../error-code.js'
+import { codeOf, hasCode } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
 import { type Listener, type ListenerRole, type ListenerTls, listen, type RequestHandler } from '../server/index.js'
 
-/** Opens the listeners; calls `onOpened` with each. Throws {@link ListenFailure} for what the configuration can fix. */
+/**
+ * Opens the listeners; calls `onOpened` with each. Throws {@link ListenFailure} for what the configuration can fix.
+ *
+ * @param own what {@link ownCertificate} read
+ */
 export async function openListeners(
   { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
+  own: KeyStore | undefined,
   handler: RequestHandler,
   logging: Logging,
   onOpened: (listener: Listener) => void,
@@ -37,7 +44,7 @@ export async function openListeners(
     onOpened(listener)
     return listener
   }
-  const { key, cert } = await listenerCertificate({ listenerConfig, server })
+  const { key, cert } = own ?? (await selfSigned(server.stateDirectory))
   const versions = mutualSSLConfig.protocolVersions
   const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
   const tls = { key, cert, minVersion, maxVersion }
@@ -48,19 +55,38 @@ export async function openListeners(
   }
 }
 
-/** The certificate of the HTTPS listeners. Without one in the configuration, a self-signed one is read or created. */
-export async function listenerCertificate({
-  listenerConfig,
-  server,
-}: Pick<Config, 'listenerConfig' | 'server'>): Promise<{ cert: string; key: string; selfSigned?: string }> {
-  const own = await ownCertificate({ listenerConfig })
-  if (own !== undefined) return own
-  const { stateDirectory } = server
+/** Whether the configuration names a certificate for the HTTPS listeners. */
+export function hasCertificate({ listenerConfig }: Pick<Config, 'listenerConfig'>): boolean {
+  return listenerConfig.certFile !== undefined || listenerConfig.keyStorePath !== undefined
+}
+
+/** The self-signed certificate of listeners without another one: read, or created. Throws {@link StateDirectoryError}. */
+export async function selfSigned(stateDirectory: string) {
   try {
-    const { cert, key, certFile: selfSigned } = await ensureSelfSigned(stateDirectory)
-    return { cert, key, selfSigned }
+    return await ensureSelfSigned(stateDirectory)
   } catch (cause) {
     throw new StateDirectoryError(stateDirectory, cause)
+  }
+}
+
+/** Throws what {@link selfSigned} would, without creating anything. */
+export async function trySelfSigned(stateDirectory: string): Promise<void> {
+  try {
+    if (!(await hasSelfSigned(stateDirectory))) await tryToWrite(stateDirectory)
+  } catch (cause) {
+    throw new StateDirectoryError(stateDirectory, cause)
+  }
+}
+
+/** Throws the file system's error if files cannot be created in a directory, which may have to be created as well. */
+export async function tryToWrite(directory: string): Promise<void> {
+  try {
+    if (!(await stat(directory)).isDirectory()) throw Object.assign(new Error('not a directory'), { code: 'ENOTDIR' })
+    await access(directory, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    const parent = dirname(directory)
+    if (!hasCode(error, 'ENOENT') || parent === directory) throw error
+    await tryToWrite(parent)
   }
 }
 
@@ -111,14 +137,24 @@ class ListenFailure extends Error {
   }
 }
 
+/** Why a directory cannot be written, by the code of the file system's error. */
+const NOT_WRITABLE: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EEXIST: 'it is not a directory, or below a file',
+  ENOTDIR: 'it is not a directory, or below a file',
+}
+
 /** `[server] stateDirectory` is not writable. */
 class StateDirectoryError extends Error {
   readonly code = 'ERR_STATE_DIRECTORY'
 
   constructor(directory: string, cause: unknown) {
-    super(`server.stateDirectory: cannot write to ${directory}; name a directory that this user may write to`, {
-      cause,
-    })
+    const code = codeOf(cause) ?? 'unknown error'
+    const why = NOT_WRITABLE[code] ?? code
+    super(`server.stateDirectory: cannot write to ${directory}: ${why}; name a directory that this user may write to`)
     this.name = 'StateDirectoryError'
   }
 }

@@ -3,7 +3,7 @@ import { type Journal, openJournal } from '../journal/index.js'
 import type { Logger, Logging } from '../logging/index.js'
 import { OutboxDirectory } from '../outbox/index.js'
 import { RealtimeStatus, RevocationList, type RevocationRecord } from '../revocation/index.js'
-import { openStore, openTopic, sourcesIdentity, takesRevocations } from '../sources/index.js'
+import { type OpenStore, openStore, openTopic, sourcesIdentity, takesRevocations } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
 import { LAST_LISTING, lastListingNote, lastListingOf, Synchronizer, WriteBack } from '../sync/index.js'
 import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
@@ -13,28 +13,50 @@ import { CLOCK_NOTE, Revocations } from './revocations.js'
 /** Name of the journal's note of how far the store was read. */
 const STORE_POSITION = 'store position'
 
+/** The sources that a configuration names. They connect when {@link openRevocations}' result is started. */
+export interface Sources {
+  readonly topic: RealtimeSource | undefined
+  readonly store: OpenStore | undefined
+  /** What the dates in the store's answers are told to, once it is there. */
+  readonly clock: { current?: TrustedClock }
+}
+
 /**
- * Opens and reads the journal, and creates the sources; `start()` starts them. Throws `SourceError` for a source that cannot
- * be created; a journal that cannot be written, or not be read in full, is a warning.
+ * Creates the sources, without connecting. Throws `SourceError` for one that cannot be created.
+ *
+ * @param options.mayWrite whether a name of this gateway may be saved, for a durable subscription; default true
  */
-export async function openRevocations(config: Config, logging: Logging): Promise<Revocations> {
+export async function openSources(
+  config: Config,
+  logging: Logging,
+  options: { readonly mayWrite?: boolean } = {},
+): Promise<Sources> {
+  const clock: Sources['clock'] = {}
+  const topic = await openTopic(config, logging, options)
+  const store = await openStore(config, logging, (server, date) => clock.current?.witness(server, date))
+  return { topic, store, clock }
+}
+
+/**
+ * Opens and reads the journal; `start()` starts the sources, which are closed with the result. A journal that cannot be
+ * written, or not be read in full, is a warning.
+ */
+export async function openRevocations(config: Config, logging: Logging, sources?: Sources): Promise<Revocations> {
   const { tokenRevocationConfig: settings } = config
   const logger = logging('TokenRevocation')
-  const topic = await openTopic(config, logging)
-  const holder: { clock?: TrustedClock } = {}
-  const opened = await openStore(config, logging, (server, date) => holder.clock?.witness(server, date))
+  const { topic, store: opened, clock } = sources ?? (await openSources(config, logging))
   const store = opened?.store
 
   const { journal, list, fingerprints, inSyncAt, notes } = await openList(
     config,
     logger,
-    () => holder.clock?.retained ?? Date.now(),
+    () => clock.current?.retained ?? Date.now(),
   )
   const trustedClock = new TrustedClock(systemClock, readTimeBounds(notes?.get(CLOCK_NOTE)), inSyncAt)
-  holder.clock = trustedClock
+  clock.current = trustedClock
   const position = notes?.get(STORE_POSITION)
-  const sources = sourcesIdentity(config)
-  const lastListing = notes && lastListingOf(notes, sources)
+  const identity = sourcesIdentity(config)
+  const lastListing = notes && lastListingOf(notes, identity)
   const writable = takesRevocations(store)
   if (!settings.journal.enable && !writable) {
     logger.warn(
@@ -53,7 +75,7 @@ export async function openRevocations(config: Config, logging: Logging): Promise
         if (position !== undefined) journal?.note(STORE_POSITION, position)
       },
       // Written after the listing's entries, and only if all of them are in the file.
-      listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
+      listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, identity)),
       complete: () => journal?.damages.listed(),
     },
     ...(lastListing === undefined ? {} : { lastListing }),

@@ -10,11 +10,11 @@ import {
   RESPONSE_TIMEOUT,
   sharedTls,
 } from '../http-client/index.js'
-import { type Logging, silent } from '../logging/index.js'
+import type { Logging } from '../logging/index.js'
 import { type ForwardOptions, OpenRequests, type WebSocketOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { KeyManagerEndpoints, LIST_NOT_KNOWN, type Listener, RequestHandler, RevokeEndpoint } from '../server/index.js'
-import { Fingerprinter, type TokenIdentity } from '../token/index.js'
+import type { TokenIdentity } from '../token/index.js'
 import { type Inputs, workerCount } from './inputs.js'
 import { openListeners, ownCertificate } from './listeners.js'
 
@@ -27,26 +27,40 @@ export interface Serving {
   close(): Promise<void>
 }
 
+/** A serving half with all that it needs, before it listens. */
+export interface PreparedServing {
+  /** Opens the listeners. Throws if one cannot be opened; `close` closes those that are open then. Call it once. */
+  listen(): Promise<Serving>
+  /** Releases everything; {@link Serving.close} does the same. */
+  close(): Promise<void>
+}
+
 /**
- * Opens the listeners. `revokeHere` takes the revocations that arrive through them. Throws if a listener cannot be opened;
- * then none is left open.
+ * Makes the serving half, without listening. `revokeHere` takes the revocations that will arrive through the listeners.
+ * Throws for keys, certificates, trust stores, secrets and claim mappings that cannot be used.
  */
-export async function serve(
+export async function prepareServing(
   inputs: Inputs,
   revocations: LiveRevocations,
   revokeHere: (record: RevocationRecord | undefined) => Promise<void>,
   logging: Logging,
-): Promise<Serving> {
+): Promise<PreparedServing> {
   const { config } = inputs
+  const own = await ownCertificate(config)
   const clientOptions = await readClientOptions(config)
   const client = createHttpClient(clientOptions)
   const listeners: Listener[] = []
   let handler: RequestHandler | undefined
-  const close = async () => {
+  const release = async () => {
     const closed = listeners.map((listener) => listener.close(config.server.stopTimeout))
     handler?.goAway()
     await Promise.all(closed)
     await client.destroy() // no request needs an upstream any more
+  }
+  let released: Promise<void> | undefined
+  const close = () => {
+    released ??= release()
+    return released
   }
   try {
     const { fingerprints } = revocations
@@ -58,10 +72,15 @@ export async function serve(
     })
     revocations.onRealtime(realtime)
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
-    handler = requestHandler(inputs, forwarding, revocations, authenticator, revokeHere, logging)
-    const { http, https, token } = await openListeners(config, handler, logging, (listener) => listeners.push(listener))
-    const optional = token === undefined ? {} : { tokenPort: token.port }
-    return { httpPort: http.port, httpsPort: https.port, ...optional, close }
+    const made = requestHandler(inputs, forwarding, revocations, authenticator, revokeHere, logging)
+    handler = made
+    const listen = async () => {
+      const opened = await openListeners(config, own, made, logging, (listener) => listeners.push(listener))
+      const { http, https, token } = opened
+      const optional = token === undefined ? {} : { tokenPort: token.port }
+      return { httpPort: http.port, httpsPort: https.port, ...optional, close }
+    }
+    return { listen, close }
   } catch (error) {
     await close()
     throw error
@@ -139,20 +158,6 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
     if (requests > 0) log.warn('revocation list not known; open requests with a token ended', { requests })
   })
   return open
-}
-
-/**
- * Reads every key, certificate and key store that the configuration names, to check them. Throws what is wrong with the
- * first invalid one.
- */
-export async function tryKeys(config: Config): Promise<void> {
-  await ownCertificate(config)
-  const client = createHttpClient(await readClientOptions(config))
-  try {
-    await openAuthentication(config, { client, fingerprints: Fingerprinter.random(), logging: silent })
-  } finally {
-    await client.close()
-  }
 }
 
 /** How the gateway connects to upstreams, issuers and the key manager. */

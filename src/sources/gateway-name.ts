@@ -15,12 +15,17 @@ export class NameNotKept extends Error {
  */
 export async function gatewayName(file: string): Promise<string> {
   const kept = await nameIn(file)
-  if (kept !== undefined && kept !== '') return kept
+  if (kept) return kept
   try {
     return await keepName(file, kept)
   } catch (cause) {
     throw new NameNotKept('cannot save the gateway name', { cause })
   }
+}
+
+/** The name that was saved, if any. Throws the file system's error for one that cannot be read. */
+export async function savedName(file: string): Promise<string | undefined> {
+  return (await nameIn(file)) || undefined
 }
 
 async function keepName(file: string, kept: string | undefined): Promise<string> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Config } from '../config/index.js'
+import { readKeyPair } from '../certificates/index.js'
+import { type Config, Secret } from '../config/index.js'
 import {
   createHttpClient,
   type HttpClient,
@@ -10,7 +11,7 @@ import {
 } from '../http-client/index.js'
 import { describeError, type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
-import { gatewayName, NameNotKept } from './gateway-name.js'
+import { gatewayName, NameNotKept, savedName } from './gateway-name.js'
 import { chooseStore, openPersistentStore } from './persistent/index.js'
 import {
   PROTOCOL_NAMES,
@@ -63,15 +64,23 @@ function brokersOf(realtime: Config['tokenRevocationConfig']['realtime']): strin
   }
 }
 
-/** The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}. */
-export async function openTopic(config: Config, logging: Logging): Promise<RealtimeSource | undefined> {
+/**
+ * The topic that `[tokenRevocationConfig.realtime]` names, if it is enabled. Throws {@link SourceError}.
+ *
+ * @param options.mayWrite whether a gateway without a name may save one; default true
+ */
+export async function openTopic(
+  config: Config,
+  logging: Logging,
+  options: { readonly mayWrite?: boolean } = {},
+): Promise<RealtimeSource | undefined> {
   const { realtime } = config.tokenRevocationConfig
-  return withTopic(config, logging, async (provider, options) =>
+  return withTopic(config, logging, async (provider, publishing) =>
     realtimeSource(
       provider,
       {
-        ...options,
-        ...(realtime.durableSubscription ? await durableAs(config, logging) : {}),
+        ...publishing,
+        ...(realtime.durableSubscription ? await durableAs(config, logging, options.mayWrite ?? true) : {}),
       },
       logging,
     ),
@@ -79,9 +88,10 @@ export async function openTopic(config: Config, logging: Logging): Promise<Realt
 }
 
 /** A durable subscription is one gateway's: its name outlives restarts with the rest of its state. */
-async function durableAs({ server }: Config, logging: Logging) {
+async function durableAs({ server }: Config, logging: Logging, mayWrite: boolean) {
+  const file = join(server.stateDirectory, 'gateway-name')
   try {
-    return { durable: true, clientId: await gatewayName(join(server.stateDirectory, 'gateway-name')) }
+    return { durable: true, clientId: mayWrite ? await gatewayName(file) : ((await savedName(file)) ?? 'mgw') }
   } catch (error) {
     if (!(error instanceof NameNotKept)) throw error
     // No broker keeps a queue for us yet. A new name at each start would leave queues behind.
@@ -177,11 +187,11 @@ async function material(
   },
   logging: Logging,
 ): Promise<Pick<HttpClientOptions, 'cert' | 'key'> & { ca?: string[] }> {
-  const read = (file: string) => readFile(file, 'utf8')
+  const { caFile, certFile, keyFile } = section
+  const own = certFile && keyFile ? await readKeyPair(certFile, keyFile, new Secret('')) : undefined
   return {
-    ...(section.caFile === undefined ? {} : { ca: await authorities(section.caFile, logging) }),
-    ...(section.certFile === undefined ? {} : { cert: await read(section.certFile) }),
-    ...(section.keyFile === undefined ? {} : { key: await read(section.keyFile) }),
+    ...(caFile === undefined ? {} : { ca: await authorities(caFile, logging) }),
+    ...(own === undefined ? {} : { cert: own.cert, key: own.key }),
   }
 }
 

@@ -101,7 +101,7 @@ t.test('a state directory that is a file', async (t) => {
     `[server]\nstateDirectory = "state"\n${ADMIN}${LISTENERS}`,
   )
   t.equal(status, 2)
-  t.match(said, /mgw: server\.stateDirectory: cannot write to .*state; name a directory/)
+  t.match(said, /mgw: server\.stateDirectory: cannot write to .*state: it is not a directory.*; name a directory/)
 })
 
 t.test(

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates } from 'node:tls'
 import type { BrokerTls } from '../broker/broker.js'
 import { type Provider, ProviderUrlError, type StoreReference } from './provider.js'
 
@@ -57,7 +57,14 @@ function readKeyStore({ path, password }: StoreReference): BrokerTls {
   if (start === JAVA_KEY_STORE || start === SEALED_JAVA_KEY_STORE) {
     throw new ProviderUrlError('ERR_PROVIDER_OPTION', 'option key_store: expected a PKCS12 or PEM file, not JKS')
   }
-  return PEM.test(bytes.toString('latin1')) ? { cert: bytes, key: bytes, passphrase } : { pfx: bytes, passphrase }
+  const own = PEM.test(bytes.toString('latin1')) ? { cert: bytes, key: bytes, passphrase } : { pfx: bytes, passphrase }
+  try {
+    createSecureContext(own)
+  } catch {
+    const message = 'option key_store: TLS cannot use it: wrong key_store_password, or no key with its certificate'
+    throw new ProviderUrlError('ERR_PROVIDER_OPTION', message)
+  }
+  return own
 }
 
 function read(path: string, option: string): Buffer {

@@ -18,7 +18,7 @@ const LENGTH = 1
 const HEAD_CHECKSUM = 5
 const PAYLOAD_CHECKSUM = 9
 /** No block is written larger; a length above it is damage. */
-export const MAX_PAYLOAD = 1 << 20
+const MAX_PAYLOAD = 1 << 20
 /** Entries per `token` or `rule` block. */
 const ENTRIES_PER_BLOCK = 4_096
 /** A time, and {@link sourcesName}. */
@@ -26,7 +26,7 @@ const MARK_BYTES = 16
 const SOURCES_NAME_BYTES = 8
 
 /** What a block holds. The numbers are part of the format. */
-export const BLOCK = { token: 1, rule: 2, inSync: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
+const BLOCK = { token: 1, rule: 2, inSync: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
 export type BlockKind = keyof typeof BLOCK
 
 export interface Block {

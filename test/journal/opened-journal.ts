@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { decodeBlock, HEADER_BYTES } from '../../src/journal/format.js'
-import { type OpenedJournal, type OpenJournalOptions, openJournal } from '../../src/journal/index.js'
 import { Loading } from '../../src/journal/loading.js'
+import { type OpenedJournal, type OpenJournalOptions, openJournal } from '../../src/journal/open.js'
 import { readJournal, type Snapshot } from '../../src/journal/read.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'

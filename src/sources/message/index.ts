@@ -1,6 +1,5 @@
-export { MAX_BODY_LENGTH } from './fields.js'
 export { MalformedElements, type MalformedListing } from './malformed-elements.js'
-export { MALFORMED_REASONS, type MalformedReason, type MessageReading, type TopicMessage } from './message.js'
+export type { TopicMessage } from './message.js'
 export { entityRule, MAX_ID_LENGTH, readMessage } from './read-message.js'
 export { revocationEvent } from './revocation-event.js'
 export { LOG_COMPONENT, TopicListener } from './topic-listener.js'

@@ -81,11 +81,6 @@ export class MalformedElements<Reason extends string = string> {
     }
   }
 
-  /** How many there are, by reason. */
-  counts(): ReadonlyMap<Reason, number> {
-    return new Map([...this.#sum()].map(([reason, { count }]) => [reason, count]))
-  }
-
   /** For `/ready`; `undefined` if there are none. */
   report(): MalformedReport | undefined {
     const sum = [...this.#sum()]

@@ -36,12 +36,12 @@ const SUBJECT_ENTITY = 'subject_entity_revocation_event'
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/
 
 /** Whether an event of this `type` names, in place of a token, whose tokens end. */
-export function isIndirect(type: string | undefined): boolean {
+function isIndirect(type: string | undefined): boolean {
   return type === CONSUMER_APP || type === SUBJECT_ENTITY
 }
 
 /** Reads an indirect event, whose `revokedToken` is the base64 of a JSON object, into its rule. */
-export function readIndirect(type: string, revokedToken: string): MessageReading {
+function readIndirect(type: string, revokedToken: string): MessageReading {
   const fields = decode(revokedToken)
   if (fields === undefined) return malformed('bad-event')
   const id = textOf(fields.get(type === CONSUMER_APP ? 'consumerKey' : 'entityId'))

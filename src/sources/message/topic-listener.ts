@@ -24,7 +24,6 @@ export class TopicListener {
   readonly #now: () => number
   readonly #malformed: MalformedElements<MalformedReason>
   #sinkWarnedAt = Number.NEGATIVE_INFINITY
-  #received = 0
 
   constructor(options: TopicListenerOptions) {
     this.#log = options.logging(LOG_COMPONENT)
@@ -36,16 +35,6 @@ export class TopicListener {
     })
   }
 
-  /** How many messages came, the malformed ones included. */
-  get received(): number {
-    return this.#received
-  }
-
-  /** How many messages were malformed, by reason. */
-  get malformedCounts(): ReadonlyMap<MalformedReason, number> {
-    return this.#malformed.counts()
-  }
-
   /** For `/ready`; `undefined` if there were none. */
   malformed(): MalformedReport | undefined {
     return this.#malformed.report()
@@ -53,7 +42,6 @@ export class TopicListener {
 
   /** Reads `message` and passes what it says to `sink`. Never throws: it is called from a connection's callbacks. */
   deliver(message: TopicMessage, sink: RevocationSink): void {
-    this.#received++
     if (this.#log.debugEnabled) this.#log.debug('token revoked jms Message Received')
     const reading = readMessage(message, this.#now())
     if (reading.kind === 'malformed') {
@@ -71,7 +59,6 @@ export class TopicListener {
 
   /** Counts a message that the protocol's reader could not turn into a {@link TopicMessage}. */
   undecodable(reason: MalformedReason): void {
-    this.#received++
     this.#refuse(reason)
   }
 

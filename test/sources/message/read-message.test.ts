@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { MALFORMED_REASONS, MAX_BODY_LENGTH, MAX_ID_LENGTH, readMessage } from '../../../src/sources/message/index.js'
+import { MAX_BODY_LENGTH } from '../../../src/sources/message/fields.js'
 import type { TopicMessage } from '../../../src/sources/message/message.js'
+import { MALFORMED_REASONS } from '../../../src/sources/message/message.js'
+import { MAX_ID_LENGTH, readMessage } from '../../../src/sources/message/read-message.js'
 
 const NOW = 1_600_000_000_000
 const LATER = NOW + 3_600_000

@@ -86,13 +86,13 @@ export function readMap(reader: ByteReader): ReadonlyMap<string, unknown> | unde
 }
 
 /** As {@link readValue}, but a map is read into a `Map`, one level deep. */
-export function readValueOrMap(reader: ByteReader): unknown {
+function readValueOrMap(reader: ByteReader): unknown {
   const code = readCode(reader)
   return code === 0xc1 || code === 0xd1 ? readEntries(reader, code) : readContent(reader, code)
 }
 
 /** Reads the descriptor that introduces a section: its number, or `undefined` for one that is named by a symbol. */
-export function readDescriptor(reader: ByteReader): number | undefined {
+function readDescriptor(reader: ByteReader): number | undefined {
   if (reader.uint8() !== 0) throw new WireFormatError('a section without a descriptor')
   const descriptor = readContent(reader, reader.uint8())
   return typeof descriptor === 'number' ? descriptor : undefined

@@ -6,7 +6,7 @@ import { decodeMessage } from './decode.js'
 import { subscribe } from './subscribe.js'
 
 /** A broker that is silent for so long counts as gone (ms): two heartbeats of 7 s, less than 15 s. */
-export const DEFAULT_IDLE_TIMEOUT = 14_000
+const DEFAULT_IDLE_TIMEOUT = 14_000
 
 /** Without a user name, SASL is not used. */
 export interface Amqp10Options extends AmqpOptions {

@@ -70,7 +70,7 @@ const PRODUCER = 1
 const PRIORITY = 4
 
 /** Announces the only producer of our only session. */
-export function producerInfo(identity: Identity, topic: string): Command {
+function producerInfo(identity: Identity, topic: string): Command {
   const fields = topicDestination(producerId(new ByteWriter(), identity), topic)
     .boolean(false) // broker path
     .boolean(false) // dispatch asynchronously
@@ -79,7 +79,7 @@ export function producerInfo(identity: Identity, topic: string): Command {
 }
 
 /** A TextMessage to a topic: not persistent, which a topic without durable subscribers would not honour anyway. */
-export function textMessage(identity: Identity, topic: string, text: string, now: number): Command {
+function textMessage(identity: Identity, topic: string, text: string, now: number): Command {
   const utf8 = Buffer.from(text)
   const content = new ByteWriter().int32(utf8.length).raw(utf8).finish()
   const writer = topicDestination(producerId(new ByteWriter(), identity), topic)

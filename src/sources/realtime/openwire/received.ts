@@ -75,7 +75,7 @@ function readThrowable(reader: ByteReader): string {
 
 const KINDS = { 23: 'plain', 24: 'bytes', 25: 'map', 26: 'object', 27: 'stream', 28: 'text', 29: 'blob' } as const
 
-export type MessageKind = (typeof KINDS)[keyof typeof KINDS]
+type MessageKind = (typeof KINDS)[keyof typeof KINDS]
 
 /** A message as it is on the wire: body and properties are not decoded yet. The buffers are views of the frame. */
 export interface WireMessage {
@@ -88,7 +88,7 @@ export interface WireMessage {
 }
 
 /** The kind of a message by its structure's type; `undefined` when it is no message. */
-export function messageKind(type: number): MessageKind | undefined {
+function messageKind(type: number): MessageKind | undefined {
   return (KINDS as Readonly<Record<number, MessageKind>>)[type]
 }
 
@@ -130,7 +130,7 @@ const DESTINATIONS = [100, 101, 102, 103]
 type Skip = (reader: ByteReader) => void
 
 /** Goes past a string: a flag whether there is one, a two-byte length. */
-export const skipString: Skip = (reader) => {
+const skipString: Skip = (reader) => {
   if (reader.boolean()) reader.skip(reader.uint16())
 }
 const skipBytes: Skip = (reader) => {
@@ -163,13 +163,13 @@ function skipNested(reader: ByteReader, types: readonly number[]): void {
   for (const skip of fields) skip(reader)
 }
 
-export const skipDestination: Skip = (reader) => skipNested(reader, DESTINATIONS)
-export const skipProducerId: Skip = skipOnly(PRODUCER_ID)
-export const skipConsumerId: Skip = skipOnly(CONSUMER_ID)
-export const skipTransactionId: Skip = (reader) => skipNested(reader, [LOCAL_TRANSACTION_ID, XA_TRANSACTION_ID])
+const skipDestination: Skip = (reader) => skipNested(reader, DESTINATIONS)
+const skipProducerId: Skip = skipOnly(PRODUCER_ID)
+const skipConsumerId: Skip = skipOnly(CONSUMER_ID)
+const skipTransactionId: Skip = (reader) => skipNested(reader, [LOCAL_TRANSACTION_ID, XA_TRANSACTION_ID])
 
 /** A message id as it is encoded, flag and type included, to be sent back as it came. A view, not a copy. */
-export function readMessageId(reader: ByteReader): Buffer {
+function readMessageId(reader: ByteReader): Buffer {
   const start = reader.position
   skipNested(reader, [MESSAGE_ID])
   return reader.since(start)

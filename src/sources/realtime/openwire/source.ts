@@ -44,7 +44,7 @@ export interface OpenWireSourceOptions {
 
 /** Two heartbeats of 7 s: a broker that fell silent is noticed within 15 s, whatever its protocol. */
 export const DEFAULT_HEARTBEAT = 14_000
-export const DEFAULT_CONNECT_TIMEOUT = 10_000
+const DEFAULT_CONNECT_TIMEOUT = 10_000
 export const DEFAULT_MAX_FRAME_SIZE = 1024 * 1024
 
 const SMALLEST_FRAME_LIMIT = 1024

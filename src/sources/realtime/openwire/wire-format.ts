@@ -4,8 +4,8 @@ import { ByteReader } from './reader.js'
 import { ByteWriter } from './writer.js'
 
 /** The loose encoding's field lists are the same in these versions. */
-export const OLDEST_VERSION = 10
-export const NEWEST_VERSION = 12
+const OLDEST_VERSION = 10
+const NEWEST_VERSION = 12
 
 export const WIRE_FORMAT_INFO = 1
 const MAGIC = Buffer.from('ActiveMQ')

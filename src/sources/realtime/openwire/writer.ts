@@ -15,12 +15,6 @@ export class ByteWriter {
     return this.uint8(value ? 1 : 0)
   }
 
-  int16(value: number): this {
-    const bytes = Buffer.allocUnsafe(2)
-    bytes.writeInt16BE(value)
-    return this.raw(bytes)
-  }
-
   int32(value: number): this {
     const bytes = Buffer.allocUnsafe(4)
     bytes.writeInt32BE(value)

@@ -46,7 +46,7 @@ export function countUnknown(options: Options, known: readonly string[] = []): n
 }
 
 /** Reads `true` or `false`; `undefined` when the option is absent. */
-export function toFlag(value: string | undefined, where: string): boolean | undefined {
+function toFlag(value: string | undefined, where: string): boolean | undefined {
   if (value === undefined) return undefined
   if (/^true$/i.test(value)) return true
   if (/^false$/i.test(value)) return false

@@ -99,7 +99,7 @@ const AFTER_CLOSING = new Set(['&', ',', ';', "'", undefined])
  * Reads the options of a Qpid connection URL or of a broker in it: `name='value'`, separated by `&` or `,`. Quotes nest,
  * as in `brokerlist='tcp://h?retries='5''`: one before `&`, `,`, `;`, `'` or the end closes, any other opens. A value without quotes is taken too, up to the next separator. `where` names the part in errors.
  */
-export function parseQuotedOptions(text: string, where: string): Options {
+function parseQuotedOptions(text: string, where: string): Options {
   const options: [string, string][] = []
   let at = 0
   while (at < text.length) {
@@ -120,7 +120,7 @@ export function parseQuotedOptions(text: string, where: string): Options {
 }
 
 /** Splits at each `by` outside quotes. */
-export function splitOutsideQuotes(text: string, by: string): string[] {
+function splitOutsideQuotes(text: string, by: string): string[] {
   const parts: string[] = []
   let depth = 0
   let start = 0

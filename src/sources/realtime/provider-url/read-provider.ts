@@ -97,7 +97,7 @@ const FACTORIES: readonly (readonly [start: string, protocol: Protocol])[] = [
 ]
 
 /** The protocol that a factory's client speaks; `undefined` when none is named. Throws for one that is not known. */
-export function protocolOfFactory(factory: string): Protocol | undefined {
+function protocolOfFactory(factory: string): Protocol | undefined {
   if (factory === '') return undefined
   const name = factory.toLowerCase()
   const known = FACTORIES.find(([start]) => name.startsWith(start))

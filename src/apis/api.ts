@@ -1,4 +1,5 @@
 import type { Secret } from '../config/index.js'
+import type { DefinitionProblem } from './definition/problem.js'
 
 /** How a client may reach an API: the plain listener, the TLS one, or both. */
 export type Transport = 'http' | 'https'
@@ -33,6 +34,8 @@ export interface Resource {
   /** Whether a token is needed. */
   readonly secured: boolean
   readonly scopes: ScopeAlternatives
+  /** Why no request may get to it: its definition asks for what the gateway cannot check. Absent: it is served. */
+  readonly unserved: DefinitionProblem | undefined
   /** At least one of the two is there. */
   readonly production: Endpoints | undefined
   readonly sandbox: Endpoints | undefined
@@ -81,8 +84,15 @@ export interface Cors {
 
 /** Whether every caller who may call `these` may call `those`, too. */
 export function covers(these: Resource, those: Resource): boolean {
+  if (these.unserved !== undefined) return true
+  if (those.unserved !== undefined) return false
   if (!those.secured) return true
   return these.secured && implies(these.scopes, those.scopes)
+}
+
+/** Equal for resources that ask for the same. */
+export function demandOf({ secured, scopes, unserved }: Resource): string {
+  return JSON.stringify([secured, scopes, unserved !== undefined])
 }
 
 /** Whether every token with the one set of scopes has the other, too. */

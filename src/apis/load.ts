@@ -9,6 +9,7 @@ import { DefinitionError, type DefinitionProblem, Report } from './definition/pr
 import { readDefinition } from './definition/source.js'
 import { tellLessProtected } from './routing/less-protected.js'
 import { RouteTable } from './routing/route-table.js'
+import { tellUnserved } from './unserved.js'
 
 export interface LoadOptions {
   /** Every `*.yaml`, `*.yml` and `*.json` in it, but not below it, is a definition; or it is one. None, if not given. */
@@ -18,6 +19,8 @@ export interface LoadOptions {
   readonly configFile?: string | undefined
   /** For `$env{NAME}` and WSO2's overrides; `process.env` if not given. */
   readonly environment?: Environment | undefined
+  /** Refuse what asks for credentials that are not checked, instead of not serving it. */
+  readonly strictSecurity?: boolean | undefined
 }
 
 export interface LoadedApis {
@@ -46,6 +49,7 @@ export async function loadApis(options: LoadOptions): Promise<LoadedApis> {
   }
   const loaded = apis.filter((api) => api !== undefined)
   checkBasePaths(loaded, report)
+  tellUnserved(loaded, options.strictSecurity ?? false, report)
   if (report.errors.length > 0) throw new DefinitionError(report.errors)
   const shadowed = new Set(new RouteTable(loaded).shadowed)
   warnOfShadowed(loaded, shadowed, report)

@@ -35,7 +35,7 @@ function describeInputs({ config, apis }: Inputs): Section[] {
       title: 'APIs',
       rows: apis.map((api) => [
         api.basePath,
-        `${api.name}, ${api.resources.length} operation${api.resources.length === 1 ? '' : 's'}, ${api.resources.filter(({ secured }) => secured).length} secured`,
+        `${api.name}, ${api.resources.length} operation${api.resources.length === 1 ? '' : 's'}, ${api.resources.filter(({ secured }) => secured).length} secured${notServed(api)}`,
       ]),
     },
     {
@@ -64,6 +64,11 @@ function describeInputs({ config, apis }: Inputs): Section[] {
     { title: 'Revocations', rows: revocations(config) },
   ]
   return sections.map((section) => (section.rows.length > 0 ? section : { ...section, rows: [['none', '']] }))
+}
+
+function notServed({ resources }: Inputs['apis'][number]): string {
+  const count = resources.filter(({ unserved }) => unserved !== undefined).length
+  return count === 0 ? '' : `, ${count} not served`
 }
 
 function certificate({ listenerConfig }: Inputs['config']): string {

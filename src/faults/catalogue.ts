@@ -54,6 +54,12 @@ export const faults = {
     'No matching resource found in the API for the given request',
     'Check the API documentation and add a proper REST resource path to the invocation URL',
   ),
+  notServed: fault(
+    403,
+    900908,
+    'Resource forbidden',
+    'The gateway does not serve this operation: its API definition protects it by a scheme that the gateway does not support',
+  ),
   scopeNotAllowed: fault(403, 900910, 'The access token does not allow you to access the requested resource'),
   noProductionEndpoint: keyMismatch('Production key offered to the API with no production endpoint'),
   noSandboxEndpoint: keyMismatch('Sandbox key offered to the API with no sandbox endpoint'),

@@ -14,7 +14,12 @@ export interface Inputs {
 /** Reads a configuration and the API definitions that it names. Throws all problems at once. */
 export async function readInputs(configFile: string): Promise<Inputs> {
   const { config, warnings } = await loadConfig(configFile, process.env)
-  const definitions = await loadApis({ directory: config.apiDefinitions, entries: config.apis, configFile })
+  const definitions = await loadApis({
+    directory: config.apiDefinitions,
+    entries: config.apis,
+    configFile,
+    strictSecurity: config.authConfig.strictSecurity,
+  })
   return {
     config,
     apis: definitions.apis,

@@ -17,6 +17,7 @@ export function declareApi(basePath: string, ...operations: string[]): Api {
       basePathLength: basePath.length,
       secured: true,
       scopes: [],
+      unserved: undefined,
       production: endpoints,
       sandbox: undefined,
     }

@@ -55,10 +55,7 @@ t.test('every definition of the directory is loaded, YAML and JSON, OpenAPI 3 an
 
 t.test('all problems of all files are listed at once, with file and line', async (t) => {
   const problems = await problemsOf(t, {
-    'a.yaml': definition(
-      'x-wso2-disable-security: maybe\nx-wso2-request-interceptor: check',
-      'x-wso2-mutual-ssl: mandatory',
-    ),
+    'a.yaml': definition('x-wso2-disable-security: maybe\nx-scope: [check]', 'x-wso2-mutual-ssl: maybe'),
     'b.yaml': 'openapi: 3.0.0\ninfo: [',
     'c.json': '{"openapi": "3.0.0", "paths": {}, "paths": {}}',
     'd.yaml': 'just: text',

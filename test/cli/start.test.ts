@@ -122,6 +122,45 @@ t.test(
   },
 )
 
+t.test(
+  'operations that cannot be protected are warned of in one line a cause and logged when asked for; strictSecurity refuses',
+  async (t) => {
+    const operation = '{ security: [{ key: [] }], responses: {} }'
+    const directory = t.testdir({
+      'a.yaml': `openapi: 3.0.3
+info: { title: A, version: '1' }
+x-wso2-basePath: /a
+x-wso2-production-endpoints: { urls: ['http://127.0.0.1:9'] }
+components: { securitySchemes: { key: { type: apiKey, in: header, name: X-Key } } }
+paths:
+  /b: { get: ${operation}, post: ${operation} }
+  /c: { get: { responses: {} } }
+`,
+    })
+    const file = join(directory, 'micro-gw.conf')
+    const configuration = `apiDefinitions = "."\n[server]\nworkers = 1\n${ADMIN}${LISTENERS}`
+    writeFileSync(file, configuration)
+    const check = mgw(t, ['check', '-c', file])
+    t.equal(await check.ended(), 0)
+    t.match(check.output(), /A, 3 operations, 3 secured, 2 not served/)
+    const gateway = mgw(t, ['start', '-c', file])
+    const [, port = ''] = await gateway.printed(/gateway started.*?http\D*(\d+)/)
+    for (const { output } of [check, gateway]) {
+      const lines = output()
+        .split('\n')
+        .filter((line) => line.includes('not served'))
+      t.match(lines.at(-1), /a\.yaml:7: .*key \(apiKey\): 2 operations are not served \(403\): GET \/a\/b, POST \/a\/b/)
+    }
+    t.equal((await fetch(`http://127.0.0.1:${port}/a/b`)).status, 403)
+    await gateway.printed(/operation not served.*GET \/a\/b.*key \(apiKey\)/)
+    await gateway.end()
+    writeFileSync(file, `${configuration}\n[authConfig]\nstrictSecurity = true\n`)
+    const strict = mgw(t, ['check', '-c', file])
+    t.equal(await strict.ended(), 2)
+    t.match(strict.output(), /key \(apiKey\): 2 operations are not protected: GET \/a\/b, POST \/a\/b/)
+  },
+)
+
 t.test('check and start warn of missing issuers and revocation sources, and of less protected paths', async (t) => {
   const directory = t.testdir({
     'a.yaml':

@@ -64,6 +64,7 @@ function wildcardApi(overrides: ApiOverrides, file: string, fault: (message: str
     basePathLength: basePath.length,
     secured: true,
     scopes: [],
+    unserved: undefined,
     production,
     sandbox: undefined,
   }

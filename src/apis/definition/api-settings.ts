@@ -1,5 +1,6 @@
 import type { Cors, Transport } from '../api.js'
 import type { DefinitionNode } from './node.js'
+import type { DefinitionProblem } from './problem.js'
 
 /** RFC 9110 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -40,12 +41,16 @@ export function readStrictUpstream(api: DefinitionNode): boolean {
   return api.get('x-mgw-strict-upstream').boolean() ?? false
 }
 
-/** `x-wso2-mutual-ssl`: client certificates are not checked, so an API that depends on them is refused. */
-export function checkMutualTls(api: DefinitionNode): void {
+/** `x-wso2-mutual-ssl`: why an API that depends on client certificates, which are not checked, cannot be served. */
+export function checkMutualTls(api: DefinitionNode): DefinitionProblem | undefined {
   const node = api.get('x-wso2-mutual-ssl')
-  if (!node.exists) return
-  if (String(node.value).toLowerCase() === 'optional') node.warn('x-wso2-mutual-ssl is not supported and has no effect')
-  else node.error('x-wso2-mutual-ssl is not supported: client certificates are not checked')
+  if (!node.exists) return undefined
+  const mode = String(node.value).toLowerCase()
+  if (mode === 'mandatory')
+    return node.problem('x-wso2-mutual-ssl is mandatory, and client certificates are not checked')
+  if (mode === 'optional') node.warn('x-wso2-mutual-ssl is not supported and has no effect')
+  else node.error('x-wso2-mutual-ssl must be mandatory or optional')
+  return undefined
 }
 
 /** `x-wso2-cors`; there is none if it says `corsConfigurationEnabled: false`. */

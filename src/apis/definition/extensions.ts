@@ -1,5 +1,6 @@
 import { nearest } from '../../config/index.js'
 import type { DefinitionNode } from './node.js'
+import type { DefinitionProblem } from './problem.js'
 
 /** Where in a definition an extension stands. */
 export type Level = 'the API' | 'a path' | 'an operation'
@@ -8,8 +9,8 @@ interface Extension {
   readonly levels: readonly Level[]
   /** Ignoring it where it stands would take protection away. */
   readonly protective: boolean
-  /** What is done about it where it belongs: read, passed over, passed over with a warning, or refused. */
-  readonly support: 'read' | 'silent' | 'warned' | 'refused'
+  /** What is done about it where it belongs: read, passed over, passed over with a warning, or nothing there is served. */
+  readonly support: 'read' | 'silent' | 'warned' | 'unserved'
 }
 
 const API: readonly Level[] = ['the API']
@@ -33,34 +34,39 @@ const EXTENSIONS = new Map<string, Extension>([
   ['x-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],
   ['x-wso2-response-cache', { levels: API, protective: false, support: 'warned' }],
   // An interceptor may hold a check, or hide part of an answer: an API without it is not the same API.
-  ['x-wso2-request-interceptor', { levels: BOTH, protective: true, support: 'refused' }],
-  ['x-wso2-response-interceptor', { levels: BOTH, protective: true, support: 'refused' }],
+  ['x-wso2-request-interceptor', { levels: BOTH, protective: true, support: 'unserved' }],
+  ['x-wso2-response-interceptor', { levels: BOTH, protective: true, support: 'unserved' }],
 ])
 
-/** Says what of the extensions at `node` is not honoured: an error if that could cost protection, else a warning. */
-export function checkExtensions(node: DefinitionNode, level: Level): void {
-  if (!(node.value instanceof Map)) return
+/**
+ * Says what of the extensions at `node` is not honoured: an error if that could cost protection, else a warning. Returns
+ * why nothing there can be served, if one that is not supported may protect it.
+ */
+export function checkExtensions(node: DefinitionNode, level: Level): DefinitionProblem | undefined {
+  if (!(node.value instanceof Map)) return undefined
+  let unserved: DefinitionProblem | undefined
   for (const [name, extension] of node.entries()) {
     const known = EXTENSIONS.get(name)
-    if (known !== undefined) checkKnown(extension, known, level)
+    if (known !== undefined) unserved ??= checkKnown(extension, known, level)
     else if (/^x-(?:wso2|mgw)-/i.test(name)) warnUnknown(extension)
   }
+  return unserved
 }
 
-function checkKnown(node: DefinitionNode, { levels, protective, support }: Extension, level: Level): void {
+function checkKnown(node: DefinitionNode, extension: Extension, level: Level): DefinitionProblem | undefined {
+  const { levels, protective, support } = extension
   const misplaced = !levels.includes(level)
-  if (support === 'refused') {
-    node.error(
-      `${node.name} is not supported, and the API may depend on it`,
-      'move its work to the upstream, and remove it',
-    )
-  } else if (misplaced && protective) {
+  if (misplaced && protective) {
     node.error(`${node.name} has no effect on ${level}`, `move it to ${levels.join(' or ')}`)
   } else if (misplaced) {
     node.warnOnce(`${node.name} has no effect on ${level}`, `move it to ${levels.join(' or ')}`)
+  } else if (support === 'unserved') {
+    const remedy = 'move its work to the upstream, and remove it'
+    return node.problem(`${node.name} is not supported, and the API may depend on it`, remedy)
   } else if (support === 'warned') {
     node.warnOnce(`${node.name} is not supported and has no effect`)
   }
+  return undefined
 }
 
 function warnUnknown(node: DefinitionNode): void {

@@ -1,3 +1,4 @@
+import type { DefinitionProblem } from './problem.js'
 import type { DefinitionSource, Step } from './source.js'
 
 /** How many references may lead from one to the next before they are taken to go round in a circle. */
@@ -99,16 +100,27 @@ export class DefinitionNode {
   }
 
   error(message: string, remedy?: string): void {
-    this.source.report.error(this.#problem(message, remedy))
+    this.source.report.error(this.problem(message, remedy))
   }
 
   warn(message: string, remedy?: string): void {
-    this.source.report.warn(this.#problem(message, remedy))
+    this.source.report.warn(this.problem(message, remedy))
   }
 
   /** A warning that is given once a file, for its first occurrence. */
   warnOnce(message: string, remedy?: string): void {
     if (this.source.report.isFirst(this.source.file, message)) this.warn(message, remedy)
+  }
+
+  /** A problem with this, for somebody else to report. */
+  problem(message: string, remedy?: string): DefinitionProblem {
+    const line = this.source.lineOf(this.path)
+    return {
+      file: this.source.file,
+      message,
+      ...(line === undefined ? {} : { line }),
+      ...(remedy === undefined ? {} : { remedy }),
+    }
   }
 
   /** RFC 6901. */
@@ -122,16 +134,6 @@ export class DefinitionNode {
   #mustBe<T>(what: string, otherwise: T): T {
     this.error(`${this.name} must be ${what}`)
     return otherwise
-  }
-
-  #problem(message: string, remedy: string | undefined) {
-    const line = this.source.lineOf(this.path)
-    return {
-      file: this.source.file,
-      message,
-      ...(line === undefined ? {} : { line }),
-      ...(remedy === undefined ? {} : { remedy }),
-    }
   }
 }
 

@@ -30,15 +30,17 @@ export function readApi(
 ): Api | undefined {
   const definition = DefinitionNode.root(source)
   if (!isDefinition(definition)) return undefined
-  checkExtensions(definition, 'the API')
-  checkMutualTls(definition)
+  const extension = checkExtensions(definition, 'the API')
+  const unserved = checkMutualTls(definition) ?? extension
   const version = definition.get('info').get('version').text() ?? ''
   const basePath = readBasePath(definition, version, overrides.basePath)
+  const ofApi = apiEndpoints(definition, environment, overrides)
+  const resources = readResources(definition, basePath, ofApi, environment)
   return {
     name: overrides.name ?? definition.get('info').get('title').text() ?? source.file,
     version,
     basePath,
-    resources: readResources(definition, basePath, apiEndpoints(definition, environment, overrides), environment),
+    resources: unserved === undefined ? resources : resources.map((resource) => ({ ...resource, unserved })),
     authHeader: readAuthHeader(definition),
     transports: readTransports(definition),
     cors: readCors(definition),
@@ -177,7 +179,8 @@ function readResource(
   basePath: string,
   endpoints: EndpointPair,
 ): Resource {
-  checkExtensions(operation, 'an operation')
   const place = { method, template, fullTemplate: basePath + template, basePathLength: basePath.length }
-  return { ...place, ...readProtection(definition, operation), ...endpoints }
+  const unserved = checkExtensions(operation, 'an operation')
+  const protection = readProtection(definition, operation)
+  return { ...place, ...protection, ...endpoints, unserved: unserved ?? protection.unserved }
 }

@@ -1,21 +1,22 @@
 import type { ScopeAlternatives } from '../api.js'
 import type { DefinitionNode } from './node.js'
+import type { DefinitionProblem } from './problem.js'
 
 /** What a request to an operation must bring. */
 export interface Protection {
   readonly secured: boolean
   readonly scopes: ScopeAlternatives
+  /** Why the gateway cannot check it. Absent: it can. */
+  readonly unserved: DefinitionProblem | undefined
 }
 
 /** A definition that multiplies alternatives beyond this was not written by hand. */
 const MAX_ALTERNATIVES = 1_000
-const OPEN: Protection = { secured: false, scopes: [] }
-/** What an operation that could not be read is: the definition is refused, and it is not open meanwhile either. */
-const CLOSED: Protection = { secured: true, scopes: [] }
-const OTHER_SCHEMES =
-  'only OAuth 2 access tokens are checked; API keys, basic authentication and client certificates are not'
+const OPEN: Protection = { secured: false, scopes: [], unserved: undefined }
+const NOT_CHECKED = 'credentials that the gateway does not check'
 const OPEN_REMEDY = 'x-wso2-disable-security: true opens it'
 const TOKEN_REMEDY = 'x-wso2-application-security: {security-types: [oauth2]} asks for a token instead'
+const REMEDY = `${TOKEN_REMEDY}; ${OPEN_REMEDY}`
 
 /**
  * What protects an operation. Everything is protected by an access token unless `x-wso2-disable-security` (or WSO2 API
@@ -25,12 +26,17 @@ export function readProtection(api: DefinitionNode, operation: DefinitionNode): 
   if (isOpen(operation) ?? isOpen(api) ?? false) return OPEN
   const security = operation.get('security').exists ? operation.get('security') : api.get('security')
   const requirements = security.items()
-  const extension = applicationSecurity(operation) ?? applicationSecurity(api)
-  const usable = extension ? tokenParts(api, requirements) : supportedRequirements(api, security, requirements)
-  if (usable === undefined) return CLOSED
+  const accepted = applicationSecurity(operation) ?? applicationSecurity(api)
+  if (accepted !== undefined && accepted !== 'token') return closed(accepted)
+  const usable = accepted ? tokenParts(api, requirements) : supportedRequirements(api, security, requirements)
+  if (!Array.isArray(usable)) return closed(usable)
   // A requirement without scopes does not outvote one with scopes: WSO2 asks for a scope as soon as any is named.
   const scopes = usable.flat().filter((alternative) => alternative.length > 0)
-  return { secured: true, scopes: withOperationScope(operation, scopes) }
+  return { secured: true, scopes: withOperationScope(operation, scopes), unserved: undefined }
+}
+
+function closed(unserved: DefinitionProblem): Protection {
+  return { secured: true, scopes: [], unserved }
 }
 
 function isOpen(node: DefinitionNode): boolean | undefined {
@@ -40,35 +46,36 @@ function isOpen(node: DefinitionNode): boolean | undefined {
 }
 
 /**
- * `x-wso2-application-security`: the kinds of credentials that are accepted, whatever `security` says of schemes.
- * True if it asks for tokens, `undefined` if it is not there or names no kinds.
+ * `x-wso2-application-security`: the kinds of credentials that are accepted, whatever `security` says of schemes. What
+ * cannot be checked, if no kind can; `undefined` if it is not there or names no kinds.
  */
-function applicationSecurity(node: DefinitionNode): true | undefined {
+function applicationSecurity(node: DefinitionNode): 'token' | DefinitionProblem | undefined {
   const extension = node.get('x-wso2-application-security')
   if (!extension.exists) return undefined
+  const types = extension.get('security-types').strings()
   if (extension.get('optional').boolean() === true) {
-    extension.error(
-      'an optional access token is not supported: WSO2 allows it only where a client certificate is mandatory',
+    return extension.problem(
+      'x-wso2-application-security makes the access token optional, and the client certificate in its place is not checked',
       'remove "optional"',
     )
   }
-  const types = extension.get('security-types').strings()
   if (types.length === 0) return undefined
   const others = types.filter((type) => type !== 'oauth2' && type !== 'jwt')
   if (others.length === types.length) {
-    extension.error(`the only security type, ${others.join(', ')}, is not supported: ${OTHER_SCHEMES}`, OPEN_REMEDY)
-  } else if (others.length > 0) {
+    return extension.problem(`x-wso2-application-security accepts only ${NOT_CHECKED}: ${others.join(', ')}`, REMEDY)
+  }
+  if (others.length > 0) {
     extension.warnOnce(`${others.join(', ')} is not supported: an access token is required instead`)
   }
-  return true
+  return 'token'
 }
 
-/** The scopes of each requirement that asks for tokens and nothing else; `undefined` if none does. */
+/** The scopes of each requirement that asks for tokens and nothing else; what cannot be checked if none does. */
 function supportedRequirements(
   api: DefinitionNode,
   security: DefinitionNode,
   requirements: readonly DefinitionNode[],
-): ScopeAlternatives[] | undefined {
+): ScopeAlternatives[] | DefinitionProblem {
   const asking = requirements.filter((requirement) => !isEmptyRequirement(requirement))
   if (security.exists && (requirements.length === 0 || asking.length < requirements.length)) {
     security.warnOnce(
@@ -76,12 +83,11 @@ function supportedRequirements(
       OPEN_REMEDY,
     )
   }
-  const usable = asking.filter((requirement) =>
-    requirement.entries().every(([name, entry]) => isTokenScheme(api, name, entry)),
-  )
+  const unchecked = asking.map((requirement) => uncheckedSchemes(api, requirement))
+  const usable = asking.filter((_, at) => unchecked[at]?.length === 0)
   if (usable.length === 0 && asking.length > 0) {
-    security.error(`no scheme in "security" is supported: ${OTHER_SCHEMES}`, `${TOKEN_REMEDY}; ${OPEN_REMEDY}`)
-    return undefined
+    const schemes = [...new Set(unchecked.flat())].sort()
+    return security.problem(`"security" accepts only ${NOT_CHECKED}: ${schemes.join(', ')}`, REMEDY)
   }
   if (usable.length < asking.length) {
     security.warnOnce('a scheme in "security" is not supported: an access token is required instead')
@@ -92,7 +98,7 @@ function supportedRequirements(
 /** What of the requirements is about tokens; the rest has been overridden. */
 function tokenParts(api: DefinitionNode, requirements: readonly DefinitionNode[]): ScopeAlternatives[] {
   return requirements.map((requirement) => {
-    const tokens = requirement.entries().filter(([name, entry]) => isTokenScheme(api, name, entry))
+    const tokens = requirement.entries().filter(([name, entry]) => uncheckedScheme(api, name, entry) === undefined)
     return combine(tokens.map(([, entry]) => entry))
   })
 }
@@ -101,20 +107,29 @@ function isEmptyRequirement(node: DefinitionNode): boolean {
   return node.value instanceof Map && node.value.size === 0
 }
 
-/** Whether a scheme is one of access tokens. One that is not declared is a problem, but for WSO2's own `default`. */
-function isTokenScheme(api: DefinitionNode, name: string, entry: DefinitionNode): boolean {
+function uncheckedSchemes(api: DefinitionNode, requirement: DefinitionNode): string[] {
+  const schemes = requirement.entries().map(([name, entry]) => uncheckedScheme(api, name, entry))
+  return schemes.filter((scheme) => scheme !== undefined)
+}
+
+/**
+ * A scheme that is not one of access tokens, with its type: `key (apiKey)`. One that is not declared is a problem, but for
+ * WSO2's own `default`.
+ */
+function uncheckedScheme(api: DefinitionNode, name: string, entry: DefinitionNode): string | undefined {
   const declared = [api.get('components').get('securitySchemes'), api.get('securityDefinitions')]
   const scheme = declared.map((schemes) => schemes.get(name)).find((scheme) => scheme.exists)
   if (scheme === undefined) {
     if (name !== 'default') entry.error(`the security scheme ${name} is not declared`)
-    return true
+    return undefined
   }
   const resolved = scheme.resolve()
-  if (resolved === undefined) return true
+  if (resolved === undefined) return undefined
   const type = resolved.get('type').string()
-  if (type === 'oauth2' || type === 'openIdConnect') return true
+  if (type === 'oauth2' || type === 'openIdConnect') return undefined
   const http = type === 'http' ? resolved.get('scheme').string()?.toLowerCase() : undefined
-  return http === 'bearer' || http === 'jwt'
+  if (http === 'bearer' || http === 'jwt') return undefined
+  return `${name} (${http === undefined ? (type ?? 'no type') : `${type} ${http}`})`
 }
 
 /** Any scope of a scheme will do (WSO2), and every scheme of a requirement has its say. */

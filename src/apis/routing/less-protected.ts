@@ -1,4 +1,4 @@
-import { type Api, covers, type Resource } from '../api.js'
+import { type Api, covers, demandOf, type Resource } from '../api.js'
 import type { Report } from '../definition/problem.js'
 import { fits } from './folded-places.js'
 import { foldLiteral, foldTemplate, mayMeet, SUFFIXES } from './folding.js'
@@ -21,7 +21,7 @@ interface Declared {
  */
 export function tellLessProtected(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   const declared = apis.flatMap((api) => api.resources.filter((one) => !shadowed.has(one)).map((r) => declare(api, r)))
-  if (new Set(declared.map(({ resource }) => JSON.stringify([resource.secured, resource.scopes]))).size < 2) return
+  if (new Set(declared.map(({ resource }) => demandOf(resource))).size < 2) return
   const found = new Map<string, { less: Declared; more: Set<string> }>()
   for (const less of declared) {
     if (less.api.strictUpstream) continue

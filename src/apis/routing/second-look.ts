@@ -1,4 +1,4 @@
-import { type Api, covers, implies, type Resource } from '../api.js'
+import { type Api, covers, demandOf, implies, type Resource } from '../api.js'
 import { FoldedPlaces } from './folded-places.js'
 import { foldCase, foldEnds, hasLooseEnds, MAX_SUFFIXES, mayMeet, withoutSuffix } from './folding.js'
 import { isLiteral, isMoreSpecific, tryDecode } from './path-template.js'
@@ -17,7 +17,7 @@ export class SecondLook {
   readonly #undeclared: Decided = new WeakMap()
 
   private constructor(places: readonly Place[], lookedAt: ReadonlySet<Place>) {
-    const secured = places.filter(({ resources }) => resources.some((resource) => resource.secured))
+    const secured = places.filter(({ resources }) => resources.some((one) => one.secured || one.unserved !== undefined))
     this.#places = new FoldedPlaces(new Set([...lookedAt, ...secured]))
     this.#lookedAt = lookedAt
   }
@@ -91,6 +91,7 @@ type Decided = WeakMap<Match, WeakMap<Match, Match>>
 function withDemandsOf(other: Resource, match: Match): Match {
   const { resource, furtherScopes } = match
   if (covers(resource, other)) return match
+  if (other.unserved !== undefined) return { ...match, resource: { ...resource, unserved: other.unserved } }
   if (resource.secured && furtherScopes.some((scopes) => implies(scopes, other.scopes))) return match
   return {
     ...match,
@@ -105,7 +106,7 @@ function demandsOf(places: readonly Place[]): Map<Api, Resource[]> {
   for (const { api, resources } of places) {
     const ofApi = found.get(api) ?? new Map<string, Resource>()
     found.set(api, ofApi)
-    for (const resource of resources) ofApi.set(JSON.stringify([resource.secured, resource.scopes]), resource)
+    for (const resource of resources) ofApi.set(demandOf(resource), resource)
   }
   return new Map([...found].map(([api, byDemand]) => [api, [...byDemand.values()]]))
 }

@@ -89,6 +89,10 @@ export const authConfig = table({
     bool.prefault(true),
     'Whether that header is removed before a request is forwarded.',
   ),
+  strictSecurity: key(
+    bool.prefault(false),
+    'Whether an API definition with operations that only an API key, basic authentication or a client certificate opens is refused at start. Otherwise those operations are answered with 403, and the others are served.',
+  ),
 }).prefault({})
 
 export const jwtConfig = table({

@@ -1,3 +1,4 @@
+import type { Resource } from '../../apis/index.js'
 import type { Fault } from '../../faults/index.js'
 import type { Logger, Logging } from '../../logging/index.js'
 import type { Revocation } from '../../revocation/index.js'
@@ -18,6 +19,7 @@ export class RequestLog {
   readonly #jwtLog: Logger
   readonly #refusals: RefusalLog
   readonly #failures: LineLimit
+  readonly #unserved: LineLimit
   /** By origin: an upstream that fails often must not hide the failures of another one. */
   readonly #upstreamFailures = new Map<string, LineLimit>()
 
@@ -26,9 +28,18 @@ export class RequestLog {
     this.#authLog = logging('AuthnFilter')
     this.#jwtLog = logging('JWTAuthProvider')
     this.#refusals = new RefusalLog(logging('AuthnFilter'))
+    this.#unserved = new LineLimit((leftOut) => this.#log.info('operations not served', { leftOut }))
     this.#failures = new LineLimit((leftOut) => {
       this.#log.error('requests failed', undefined, { leftOut })
     })
+  }
+
+  /** A request for an operation that is not served, at info: an operator looks for why. */
+  notServed(request: LoggedRequest, api: string, { method, fullTemplate, unserved }: Resource): void {
+    const more = this.#unserved.next(Date.now())
+    if (more === undefined) return
+    const fields = { requestId: requestId(request), api, operation: `${method} ${fullTemplate}`, ...more }
+    this.#log.info('operation not served', { ...fields, reason: unserved?.message })
   }
 
   refused(request: LoggedRequest, fault: Fault, reason: string): void {

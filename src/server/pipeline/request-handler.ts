@@ -158,9 +158,16 @@ export class RequestHandler {
     }
     if (route.kind !== 'match') return exchange.refuse(ROUTE_FAULTS[route.kind], route.kind)
     exchange.match = route
+    if (route.resource.unserved !== undefined) return this.#refuseUnserved(exchange, route)
     const header = this.#headerOf(route)
     if (route.resource.secured) this.#authenticate(exchange, header)
     else this.#identify(exchange, route, header)
+  }
+
+  /** No credential opens it: what its definition asks for is not checked here. */
+  #refuseUnserved(exchange: Exchange, { api, resource }: Match): void {
+    this.#context.log.notServed(exchange, api.name, resource)
+    exchange.refuse(faults.notServed, 'not-served')
   }
 
   /** For a resource that requires no token: what it carries is forwarded, and so must not be revoked. */

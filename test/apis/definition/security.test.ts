@@ -79,29 +79,46 @@ t.test(
 )
 
 t.test(
-  'credentials that are not checked are an error where they are the only way in, and else a warning',
+  'credentials that are not checked: nothing is served where they are the only way in, and else a token is required',
   async (t) => {
+    const unserved: [operation: string, api: string, cause: RegExp][] = [
+      ['security: [{ key: [] }]', '', /accepts only credentials that the gateway does not check: key \(apiKey\): 1 /],
+      ['security: [{ keyAlias: [] }]', '', /keyAlias \(apiKey\)/],
+      ['security: [{ basic: [] }]', '', /basic \(http basic\)/],
+      ['security: [{ digest: [] }]', '', /digest \(http digest\)/],
+      ['security: [{ tls: [] }]', '', /tls \(mutualTLS\)/],
+      ['security: [{ tls: [] }, { key: [] }, { key: [], basic: [] }]', '', /basic .*, key .*, tls [^,]*: 1 operation/],
+      ['security: [{ oauth: [read], key: [] }]', '', /key/],
+      ['security: [{ key: [] }, {}]', '', /key/],
+      ['x-wso2-application-security: { security-types: [api_key, basic_auth] }', '', /api_key, basic_auth/],
+      ['x-wso2-application-security: { optional: true }', '', /optional/],
+      ['x-wso2-request-interceptor: check', '', /x-wso2-request-interceptor/],
+      ['x-wso2-response-interceptor: check', '', /x-wso2-response-interceptor/],
+      ['x-wso2-disable-security: true', 'x-wso2-mutual-ssl: mandatory', /client certificates are not checked/],
+      ['x-wso2-disable-security: true', 'x-wso2-request-interceptor: x', /x-wso2-request-interceptor/],
+      ['', 'security: [{ key: [] }]', /key/],
+    ]
+    for (const [operation, api, cause] of unserved) {
+      const said = `${operation} / ${api}`
+      const { apis, warnings } = await load(t, definition(operation, api + SCHEMES))
+      const told = warnings.filter(({ message }) => message.includes('not served'))
+      t.match(told, [{ message: /1 operation is not served \(403\): GET \/v2\/pet$/ }], said)
+      t.match(told[0]?.message, cause)
+      t.ok((told[0]?.line ?? 0) >= 8, said)
+      t.not(apis[0]?.resources[0]?.unserved, undefined)
+      const strict = await problemsOf(t, definition(operation, api + SCHEMES), { strictSecurity: true })
+      t.match(strict, [{ message: cause }], `${said}, strictSecurity`)
+    }
     const refused = [
-      'security: [{ key: [] }]',
-      'security: [{ keyAlias: [] }]',
-      'security: [{ basic: [] }]',
-      'security: [{ digest: [] }]',
-      'security: [{ tls: [] }]',
-      'security: [{ oauth: [read], key: [] }]',
-      'security: [{ key: [] }, {}]',
       'security: [{ nothing: [] }]',
       'security: [oauth]',
       'security: oauth',
       'security: [{ oauth: read }]',
-      'x-wso2-application-security: { security-types: [api_key, basic_auth] }',
       'x-wso2-application-security: { security-types: oauth2 }',
-      'x-wso2-application-security: { optional: true }',
       'x-wso2-disable-security: "true"',
       'x-wso2-disable-security: yes',
       'x-scope: read\nsecurity: [{ oauth: [write] }]',
       'x-wso2-mutual-ssl: mandatory',
-      'x-wso2-request-interceptor: check',
-      'x-wso2-response-interceptor: check',
       'x-wso2-transports: [https]',
     ]
     for (const operation of refused) {
@@ -109,14 +126,7 @@ t.test(
       t.ok(problems.length > 0, operation)
       for (const { line } of problems) t.ok(line !== undefined && line >= 6, `${operation}: ${line}`)
     }
-    for (const api of [
-      'security: [{ key: [] }]',
-      'x-wso2-mutual-ssl: mandatory',
-      'x-wso2-mutual-ssl: maybe',
-      'x-wso2-request-interceptor: x',
-    ]) {
-      t.equal((await problemsOf(t, definition('', api + SCHEMES))).length, 1, api)
-    }
+    t.equal((await problemsOf(t, definition('', `x-wso2-mutual-ssl: maybe${SCHEMES}`))).length, 1)
     const warned: [operation: string, protection: unknown][] = [
       ['security: [{ key: [] }, { oauth: [read] }]', [['read']]],
       ['security: [{ oauth: [read], key: [] }, { oauth: [write] }]', [['write']]],
@@ -157,5 +167,7 @@ paths:
       resources: [{ scopes: [['read']], production: { urls: [{ origin: 'https://old.example' }] } }],
     },
   ])
-  t.equal((await problemsOf(t, swagger('{ basic: [] }'))).length, 1)
+  t.match((await load(t, swagger('{ basic: [] }'))).warnings, [
+    { message: /basic \(basic\): 1 operation is not served/ },
+  ])
 })

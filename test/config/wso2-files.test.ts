@@ -48,6 +48,76 @@ localClaim = "scope"
   t.equal(config.server.timestampSkew, 1234)
 })
 
+t.test('a file as MGW 3.0 wrote it is read', async (t) => {
+  const { config, warnings } = read(`
+[listenerConfig]
+keyStore.path="\${ballerina.home}/bre/security/ballerinaKeystore.p12"
+keyStore.password="ballerina"
+authorizationHeader="X-Token"
+[filters]
+MUTUAL_SSL_FILTER=true
+[keyManager]
+serverUrl="https://localhost:9443"
+verifyHostname=false
+[jwtTokenConfig]
+issuer="https://localhost:8243/token"
+certificateAlias="wso2apim"
+trustStore.path="\${ballerina.home}/bre/security/ballerinaTruststore.p12"
+trustStore.password="ballerina"
+[jwtConfig]
+enabled=true
+header="X-JWT-Assertion"
+[Throttling]
+enabledHeaderConditions=false
+[mutualSSLConfig]
+protocolName="TLS"
+protocolVersions=["TLSv1.2", "TLSv1.1"]
+ciphers=["TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"]
+sslVerifyClient="not_require"
+[tokenRevocationConfig]
+  enabledTokenRevocation = true
+  [tokenRevocationConfig.realtime]
+    enableRealtimeMessageRetrieval = true
+    customImplementationEnabled = false
+  [tokenRevocationConfig.persistent]
+    enablePersistentStorageRetrieval = true
+    customImplementationEnabled = false
+    hostname = "http://127.0.0.1:2379/v2/keys/jti/"
+`)
+  const { listenerConfig, authConfig, httpClients, mutualSSLConfig, tokenRevocationConfig } = config
+  t.equal(listenerConfig.keyStorePath, '/c/runtime/bre/security/ballerinaKeystore.p12')
+  t.equal(listenerConfig.keyStorePassword.reveal(), 'ballerina')
+  t.equal(listenerConfig.trustStorePath, '/c/runtime/bre/security/ballerinaTruststore.p12')
+  t.equal(listenerConfig.trustStorePassword.reveal(), 'ballerina')
+  t.equal(authConfig.authorizationHeader, 'X-Token')
+  t.equal(httpClients.verifyHostname, false)
+  t.match(mutualSSLConfig, { protocolVersions: ['TLSv1.2'], sslVerifyClient: 'optional' })
+  t.equal(tokenRevocationConfig.persistent.type, 'etcd')
+  t.ok(warnings.some(({ path, remedy }) => path.endsWith('customImplementationEnabled') && /"etcd"/.test(remedy ?? '')))
+  t.same(warnings.filter(({ path }) => path === 'Throttling' || path === 'jwtConfig').length, 2)
+})
+
+t.test('a trust store of the listener is not replaced by an issuer’s', async (t) => {
+  const issuer = '[jwtTokenConfig]\nissuer="i"\njwksURL="https://i"\ntrustStore.path="b.p12"\n'
+  for (const listener of ['trustStorePath = "a.p12"', 'trustStore.path = "a.p12"']) {
+    const { config, warnings } = read(`[listenerConfig]\n${listener}\n${issuer}`)
+    t.equal(config.listenerConfig.trustStorePath, '/c/conf/a.p12')
+    t.match(warnings, [{ path: 'jwtTokenConfig', message: /trustStore .*listenerConfig.trustStorePath is used/ }])
+  }
+})
+
+t.test('custom implementations that are switched on are a problem', async (t) => {
+  const on = 'customImplementationEnabled = true'
+  const store = `[${PERSISTENT}]\nenablePersistentStorageRetrieval = true\n${on}`
+  t.match(problemsOf(store), [{ path: `${PERSISTENT}.customImplementationEnabled`, message: /custom store/ }])
+  t.match(problemsOf(`[tokenRevocationConfig.realtime]\n${on}`), [{ message: /custom subscribers are not supported/ }])
+})
+
+t.test('the event hub’s URL is read as MGW 3.2’s page spells it', async (t) => {
+  const { config } = read('[apim.eventHub]\nenable = false\nservice_url = "https://hub:9443"')
+  t.equal(config.apim.eventHub.serviceUrl, 'https://hub:9443')
+})
+
 t.test('a key by its present name wins over its old one', async (t) => {
   const { config, warnings } = read('[b7a.log]\nlevel = "DEBUG"\n[logging]\nlevel = "warn"')
   t.equal(config.logging.level, 'warn')

@@ -14,6 +14,7 @@ export interface IgnoredKey {
 export const ignoredKeys: readonly IgnoredKey[] = [
   { path: 'analytics', why: 'no analytics are published' },
   { path: 'throttlingConfig', why: 'requests are not throttled' },
+  { path: 'Throttling', why: 'requests are not throttled' },
   { path: 'validationConfig', why: 'requests and responses are not validated' },
   { path: 'jwtGeneratorConfig', why: 'no JWT is generated for upstreams' },
   { path: 'basicAuthConfig', why: 'clients can’t authenticate by Basic' },
@@ -24,6 +25,7 @@ export const ignoredKeys: readonly IgnoredKey[] = [
   { path: 'apim.eventHub.listOfTenants', why: 'tenants are not supported' },
   { path: 'apim.eventHub.xWSO2Tenant', why: 'tenants are not supported' },
   { path: 'http2', why: 'listeners speak HTTP/1.1' },
+  { path: 'jwtConfig.enabled', why: 'no JWT is generated for upstreams', harmless: [false] },
   { path: 'keyManager.issuer', why: 'issuers are configured in [[jwtTokenConfig]]', harmless: [''] },
   { path: 'keyManager.external', why: 'every key manager is external', harmless: [false] },
   { path: 'keyManager.jwksURL', why: 'key sets are configured in [[jwtTokenConfig]]', harmless: [''] },

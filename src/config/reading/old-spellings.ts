@@ -7,23 +7,26 @@ const MOVED: readonly { readonly from: string; readonly to: string }[] = [
   { from: 'listenerConfig.keyStore.password', to: 'listenerConfig.keyStorePassword' },
   { from: 'listenerConfig.trustStore.path', to: 'listenerConfig.trustStorePath' },
   { from: 'listenerConfig.trustStore.password', to: 'listenerConfig.trustStorePassword' },
+  { from: 'listenerConfig.authorizationHeader', to: 'authConfig.authorizationHeader' },
   { from: 'caching.tokenCache.expiryTime', to: 'caching.tokenCacheExpiryTime' },
   { from: 'caching.tokenCache.capacity', to: 'caching.tokenCacheCapacity' },
   { from: 'caching.tokenCache.evictionFactor', to: 'caching.tokenCacheEvictionFactor' },
   { from: 'keyManager.username', to: 'keyManager.security.basic.username' },
   { from: 'keyManager.password', to: 'keyManager.security.basic.password' },
   { from: 'keyManager.timestampSkew', to: 'server.timestampSkew' },
+  { from: 'keyManager.verifyHostname', to: 'httpClients.verifyHostname' },
+  { from: 'apim.eventHub.service_url', to: 'apim.eventHub.serviceUrl' },
   { from: 'b7a.log.level', to: 'logging.level' },
 ]
 
+const REALTIME = 'tokenRevocationConfig.realtime'
 const SECTION = 'tokenRevocationConfig.persistent'
 
-/** Keys of that section in WSO2's files before 3.2, and their table; `hotsname` is one version's misspelling. */
+/** Keys of WSO2's files before 3.2 that have no place in the schema, and their table; `hotsname` is one version's misspelling. */
 export const formerKeys: readonly { readonly table: string; readonly name: string; readonly repeatable: boolean }[] = [
-  'useDefault',
-  'hostname',
-  'hotsname',
-].map((name) => ({ table: SECTION, name, repeatable: false }))
+  ...['useDefault', 'customImplementationEnabled', 'hostname', 'hotsname'].map((name) => ({ table: SECTION, name })),
+  { table: REALTIME, name: 'customImplementationEnabled' },
+].map((key) => ({ ...key, repeatable: false }))
 
 /** WSO2's section names that may be quoted as a whole: `["b7a.users"]`. */
 const QUOTED = /^(b7a|apim|apikey|analytics|keymanager)\./
@@ -41,11 +44,13 @@ export function modernise(tree: Tree, problems: ConfigProblem[], warnings: Confi
     if (isTree(issuer) && isTree(issuer.claims)) issuer.claims = [issuer.claims]
   }
   mergeKeyManager(tree, problems, warnings)
+  takeIssuersTrustStore(tree)
   for (const { from, to } of MOVED) move(tree, from, to, warnings)
   normaliseLevel(tree)
   if (valueAt(tree, ['server', 'timestampSkew']) === -1) takeAt(tree, ['server', 'timestampSkew']) // WSO2's "not set"
   moveMetricsPort(tree, warnings)
-  normaliseFactory(tree, warnings)
+  normaliseMutualTls(tree)
+  normaliseRealtime(tree, problems, warnings)
   normalisePersistent(tree, problems, warnings)
 }
 
@@ -80,6 +85,30 @@ function mergeKeyManager(tree: Tree, problems: ConfigProblem[], warnings: Config
   }
 }
 
+/** In WSO2's 3.0, the certificates of issuers may have a trust store of their own; here all are in the listener's. */
+function takeIssuersTrustStore(tree: Tree): void {
+  const listener = tree.listenerConfig ?? (Object.create(null) as Tree)
+  if (!isTree(listener) || listener.trustStorePath !== undefined || listener.trustStore !== undefined) return
+  for (const issuer of Array.isArray(tree.jwtTokenConfig) ? tree.jwtTokenConfig : []) {
+    if (!isTree(issuer) || !isTree(issuer.trustStore)) continue
+    listener.trustStore = issuer.trustStore
+    delete issuer.trustStore
+    tree.listenerConfig = listener
+    return
+  }
+}
+
+/** WSO2's 3.0 writes lists where later versions write commas, and has a word for "no certificate is asked for". */
+function normaliseMutualTls(tree: Tree): void {
+  const section = tree.mutualSSLConfig
+  if (!isTree(section)) return
+  const { protocolVersions, sslVerifyClient } = section
+  if (Array.isArray(protocolVersions) && protocolVersions.every((each) => typeof each === 'string')) {
+    section.protocolVersions = protocolVersions.join(',')
+  }
+  if (sslVerifyClient === 'not_require' || sslVerifyClient === '') section.sslVerifyClient = 'optional'
+}
+
 function move(tree: Tree, from: string, to: string, warnings: ConfigWarning[]): void {
   const value = takeAt(tree, from.split('.'))
   if (value === undefined) return
@@ -112,26 +141,37 @@ function moveMetricsPort(tree: Tree, warnings: ConfigWarning[]): void {
   })
 }
 
-function normaliseFactory(tree: Tree, warnings: ConfigWarning[]): void {
+function normaliseRealtime(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
   const realtime = valueAt(tree, ['tokenRevocationConfig', 'realtime'])
-  if (!isTree(realtime) || realtime.jmsConnectioninitialContextFactory !== 'bmbInitialContextFactory') return
+  if (!isTree(realtime)) return
+  const { customImplementationEnabled: custom } = realtime
+  delete realtime.customImplementationEnabled
+  if (custom !== undefined && !isNo(custom)) {
+    problems.push({
+      path: `${REALTIME}.customImplementationEnabled`,
+      message: 'custom subscribers are not supported',
+      remedy: 'set it to false if a broker publishes the revocations',
+    })
+  }
+  if (realtime.jmsConnectioninitialContextFactory !== 'bmbInitialContextFactory') return
   realtime.jmsConnectioninitialContextFactory = 'wso2mbInitialContextFactory'
   warnings.push({
-    path: 'tokenRevocationConfig.realtime.jmsConnectioninitialContextFactory',
+    path: `${REALTIME}.jmsConnectioninitialContextFactory`,
     message: 'is deprecated',
     remedy: 'write "wso2mbInitialContextFactory"',
   })
 }
 
 /**
- * Brings the spellings of `[tokenRevocationConfig.persistent]` before 3.2 (`useDefault`, `hostname`) into `type` and
- * `endpointURL`. A `hostname` that is not empty wins over `endpointURL`.
+ * Brings the spellings of `[tokenRevocationConfig.persistent]` before 3.2 (`useDefault`, or its contrary
+ * `customImplementationEnabled`, and `hostname`) into `type` and `endpointURL`. A `hostname` that is not empty wins over `endpointURL`.
  */
 function normalisePersistent(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
   const section = valueAt(tree, ['tokenRevocationConfig', 'persistent'])
   if (!isTree(section)) return
   takeHostname(section, problems, warnings)
-  takeUseDefault(section, problems, warnings)
+  takeUseDefault(section, 'useDefault', isYes, problems, warnings)
+  takeUseDefault(section, 'customImplementationEnabled', isNo, problems, warnings)
   const { type, endpointURL } = section
   if (isEnabled(section) && type === 'default' && typeof endpointURL === 'string' && namesEtcd(endpointURL)) {
     problems.push({
@@ -153,19 +193,26 @@ function takeHostname(section: Tree, problems: ConfigProblem[], warnings: Config
   }
 }
 
-function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {
-  const { useDefault } = section
-  delete section.useDefault
-  if (useDefault === undefined) return
+function takeUseDefault(
+  section: Tree,
+  key: string,
+  meansDefault: (value: unknown) => boolean,
+  problems: ConfigProblem[],
+  warnings: ConfigWarning[],
+): void {
+  const value = section[key]
+  const path = `${SECTION}.${key}`
+  delete section[key]
+  if (value === undefined) return
   if (section.type !== undefined) {
-    warnings.push({ path: `${SECTION}.useDefault`, message: 'is ignored: type is set', remedy: 'remove it' })
+    warnings.push({ path, message: 'is ignored: type is set', remedy: 'remove it' })
     return
   }
-  if (useDefault === true) {
+  if (meansDefault(value)) {
     const { endpointURL } = section
     section.type = typeof endpointURL === 'string' && namesEtcd(endpointURL) ? 'etcd' : 'default'
     warnings.push({
-      path: `${SECTION}.useDefault`,
+      path,
       message: 'is deprecated',
       remedy: `write type = "${section.type}" instead, which it means here`,
     })
@@ -173,8 +220,8 @@ function takeUseDefault(section: Tree, problems: ConfigProblem[], warnings: Conf
   }
   if (!isEnabled(section)) return
   problems.push({
-    path: `${SECTION}.useDefault`,
-    message: useDefault === false ? 'means a custom store, but none is named' : 'must be true or false',
+    path,
+    message: isYes(value) || isNo(value) ? 'means a custom store, but none is named' : 'must be true or false',
     remedy: 'set type to "default" or "etcd", or to a name of your own with its file as module',
   })
 }
@@ -185,5 +232,13 @@ export function namesEtcd(endpointURL: string): boolean {
 }
 
 function isEnabled(section: Tree): boolean {
-  return section.enablePersistentStorageRetrieval === true || section.enablePersistentStorageRetrieval === 'true'
+  return isYes(section.enablePersistentStorageRetrieval)
+}
+
+function isYes(value: unknown): boolean {
+  return value === true || value === 'true'
+}
+
+function isNo(value: unknown): boolean {
+  return value === false || value === 'false'
 }

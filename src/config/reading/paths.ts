@@ -1,5 +1,5 @@
 import { access, constants, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { hasCode } from '../../error-code.js'
 import type { ConfigProblem } from '../problems/error.js'
 import { type SchemaNode, schemaTree } from '../schema/keys.js'
@@ -8,10 +8,13 @@ import { type Path, pathText } from './tree.js'
 /** WSO2's name for the directory above the configuration file's. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: WSO2 writes it so
 const HOME = '${mgw-runtime.home}'
+/** Its runtime directory, in WSO2's 3.0. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: WSO2 writes it so
+const BALLERINA_HOME = '${ballerina.home}'
 
 /**
- * Makes every path in `config` absolute: relative ones stand beside the configuration file, and `${mgw-runtime.home}`
- * is the directory above that. Gives those of files by their keys, for {@link missingFiles}.
+ * Makes every path in `config` absolute: relative ones stand beside the configuration file, `${mgw-runtime.home}` is the
+ * directory above that, and `${ballerina.home}` the directory `runtime` in the latter. Gives those of files by their keys, for {@link missingFiles}.
  */
 export function resolvePaths(config: object, file: string, problems: ConfigProblem[]): ReadonlyMap<string, string> {
   const directory = dirname(resolve(file))
@@ -19,7 +22,8 @@ export function resolvePaths(config: object, file: string, problems: ConfigProbl
   for (const { path, table, name, isFile } of namedPaths(config, schemaTree, [])) {
     const written = table[name]
     if (typeof written !== 'string') continue
-    const expanded = written.replaceAll(HOME, () => dirname(directory))
+    const home = dirname(directory)
+    const expanded = written.replaceAll(HOME, () => home).replaceAll(BALLERINA_HOME, () => join(home, 'runtime'))
     const placeholder = /\$\{[A-Za-z0-9_.-]{0,64}\}/.exec(expanded)?.[0]
     if (placeholder !== undefined) {
       const message = `unknown placeholder ${placeholder}`

@@ -1,14 +1,14 @@
 import { acceptDamage, damagesOf } from '../gateway.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from './exit.js'
 
-/** `mgw journal check`: says whether the journal can be read whole. Exit status: 0 it can; 1 it cannot. */
+/** `mgw journal check`: says whether the journal is intact or damaged. Exit status: 0 intact; 1 damaged. */
 export async function checkJournal({ config }: { readonly config: string }): Promise<void> {
   const { path, tokens, rules, damages } = await damagesOf(config)
   if (damages.length === 0) {
-    console.log(`${path}: complete, ${tokens} tokens and ${rules} rules`)
+    console.log(`${path}: intact, ${tokens} tokens and ${rules} rules`)
     return
   }
-  console.error(`${path}: incomplete; ${tokens} tokens and ${rules} rules are readable`)
+  console.error(`${path}: damaged; ${tokens} tokens and ${rules} rules are readable`)
   for (const { id, reason } of damages) console.error(`  ${id ?? 'no SHA-256'}  ${reason}`)
   process.exitCode = EXIT_FAILED
 }

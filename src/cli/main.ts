@@ -58,7 +58,7 @@ function program(): Command {
   const journal = mgw.command('journal').description('check the journal, which keeps revocations across restarts')
   journal
     .command('check')
-    .description('report whether the journal is complete, and what is wrong with it')
+    .description('report whether the journal is intact, or what is damaged')
     .addOption(configOption())
     .action(checkJournal)
   journal

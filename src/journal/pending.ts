@@ -69,8 +69,8 @@ export class PendingPuts {
 }
 
 /** The block of a revocation that a store has yet to take. */
-export function pendingBlock(put: PendingPut): Buffer {
-  return encodeBlock('pending', Buffer.from(JSON.stringify(put)))
+export function pendingBlock({ number, at, record }: PendingPut): Buffer {
+  return encodeBlock('pending', Buffer.from(JSON.stringify({ number, at, record })))
 }
 
 /** The revocation in a `pending` block's payload; `undefined` if it cannot be read. */

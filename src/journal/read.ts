@@ -22,7 +22,7 @@ export interface Snapshot {
   readonly damages: readonly Damage[]
 }
 
-/** Reads a journal, and says whether it is whole. Writes nothing, and never rejects: an I/O error is damage without an id. */
+/** Reads a journal, and says whether it is damaged. Writes nothing, and never rejects: an I/O error is damage without an id. */
 export async function readJournal(path: string, loading: Loading): Promise<Snapshot> {
   try {
     // Before the file: whatever length the record names, the file has reached it by then.
@@ -65,8 +65,8 @@ export function isFirstStart({ contents, extents }: FoundJournal): boolean {
 }
 
 /**
- * Why a journal may hold less than was written to it; `undefined` if it is whole. Where a loss could hide, as in a file
- * whose length record is missing, it counts as one. An older version's file has no length record: it is whole unless its
+ * Why a journal may hold less than was written to it; `undefined` if it is intact. Where a loss could hide, as in a file
+ * whose length record is missing, it counts as one. An older version's file has no length record: it is intact unless its
  * own bytes show a loss, so that an upgrade is no damage.
  */
 function whyDamaged(found: FoundJournal): string | undefined {

@@ -1,3 +1,3 @@
 export { OutboxDirectory } from './directory.js'
 export { Outbox, type OutboxStatus } from './outbox.js'
-export { Unsent } from './unsent.js'
+export { StorePut } from './store-put.js'

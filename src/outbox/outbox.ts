@@ -3,7 +3,7 @@ import type { Logger } from '../logging/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import type { OutboxDirectory } from './directory.js'
 import type { Segment } from './segment.js'
-import { Unsent } from './unsent.js'
+import { StorePut } from './store-put.js'
 
 /** A larger file takes no more: the next segment begins. About 20,000 tokens. */
 const SEGMENT_BYTES = 4 << 20
@@ -30,7 +30,7 @@ export interface OutboxOptions {
   /** Called when there is something to read back: from an earlier run, or because the caller did not hold it. */
   readonly readable: () => void
   /** Called with one that the caller does not hold and the disk does not take: from now on the caller holds it. */
-  readonly unkept: (unsent: Unsent) => void
+  readonly unkept: (put: StorePut) => void
 }
 
 /**
@@ -42,7 +42,7 @@ export class Outbox {
   /** Oldest first. */
   #segments: Segment[] = []
   #active: Segment | undefined
-  #unwritten: Unsent[] = []
+  #unwritten: StorePut[] = []
   /** How many of them the caller does not hold. */
   #unwrittenUnheld = 0
   #lastNumber = 0
@@ -99,25 +99,23 @@ export class Outbox {
    *
    * @param isHeld whether the caller keeps it in memory, so that it need not be read back
    */
-  append(record: RevocationRecord, at: number, isHeld: boolean): Unsent {
-    const unsent = new Unsent({ number: ++this.#lastNumber, at, record }, isHeld)
+  append(record: RevocationRecord, at: number, isHeld: boolean): StorePut {
+    const put = new StorePut({ number: ++this.#lastNumber, at, record }, isHeld)
     if (this.#isClosed || this.#unwritten.length >= MAX_UNWRITTEN) {
-      unsent.keptBecomes(
-        new Error(this.#isClosed ? 'outbox closed' : 'outbox full: too many revocations await the disk'),
-      )
-      if (!isHeld) this.#unkept(unsent)
-      return unsent
+      put.settleKept(new Error(this.#isClosed ? 'outbox closed' : 'outbox full: too many revocations await the disk'))
+      if (!isHeld) this.#unkept(put)
+      return put
     }
-    unsent.isInOutbox = true
-    this.#unwritten.push(unsent)
+    put.isInOutbox = true
+    this.#unwritten.push(put)
     if (!isHeld) this.#unwrittenUnheld++
     this.#loop.schedule(0)
-    return unsent
+    return put
   }
 
   /** Reads up to `most` of those that the caller does not hold, oldest first. Never rejects: see {@link status}. */
-  async read(most: number): Promise<Unsent[]> {
-    const found: Unsent[] = []
+  async read(most: number): Promise<StorePut[]> {
+    const found: StorePut[] = []
     for (const segment of [...this.#segments]) {
       if (found.length >= most) break
       if (segment.unread === 0) continue
@@ -132,12 +130,12 @@ export class Outbox {
   }
 
   /** The store has it, or it is no longer needed. */
-  done(unsent: Unsent): void {
-    if (unsent.isDone) return
-    unsent.isDone = true
-    unsent.keptBecomes()
-    unsent.segment?.done()
-    if (unsent.segment !== undefined) this.#dropIfDone(unsent.segment)
+  done(put: StorePut): void {
+    if (put.isDone) return
+    put.isDone = true
+    put.settleKept()
+    put.segment?.done()
+    if (put.segment !== undefined) this.#dropIfDone(put.segment)
   }
 
   /** Resolves when all that was appended is durable; rejects if that fails now. */
@@ -164,21 +162,21 @@ export class Outbox {
       while (this.#unwritten.length > 0) await this.#writeBatch(this.#unwritten.splice(0, BATCH))
     } catch (error) {
       this.#unwrittenUnheld = 0
-      for (const unsent of this.#unwritten) this.#unkept(unsent, error)
+      for (const put of this.#unwritten) this.#unkept(put, error)
       throw error
     }
   }
 
-  async #writeBatch(taken: readonly Unsent[]): Promise<void> {
+  async #writeBatch(taken: readonly StorePut[]): Promise<void> {
     const batch = taken.filter(({ isDone }) => !isDone)
     if (batch.length === 0) return
     try {
       const segment = await this.#growing()
       await segment.append(batch)
-      for (const unsent of batch) {
-        if (!unsent.isHeld) this.#unwrittenUnheld--
-        if (unsent.isDone) segment.done()
-        unsent.keptBecomes()
+      for (const put of batch) {
+        if (!put.isHeld) this.#unwrittenUnheld--
+        if (put.isDone) segment.done()
+        put.settleKept()
       }
       this.#dropIfDone(segment)
     } catch (error) {
@@ -224,10 +222,10 @@ export class Outbox {
     segment.remove().catch((error) => this.#loop.failed(error))
   }
 
-  #unkept(unsent: Unsent, error: unknown = undefined): void {
-    unsent.keptBecomes(new Error('revocation not durable', { cause: error }))
-    if (unsent.isHeld || unsent.isDone) return
-    unsent.isHeld = true
-    this.#options.unkept(unsent)
+  #unkept(put: StorePut, error: unknown = undefined): void {
+    put.settleKept(new Error('revocation not durable', { cause: error }))
+    if (put.isHeld || put.isDone) return
+    put.isHeld = true
+    this.#options.unkept(put)
   }
 }

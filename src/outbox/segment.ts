@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { BlockReader, fsync, type PendingPut, pendingBlock, readPending, writeAt } from '../journal/index.js'
-import { Unsent } from './unsent.js'
+import { StorePut } from './store-put.js'
 
 const CHUNK = 256 * 1024
 
@@ -65,17 +65,17 @@ export class Segment {
   }
 
   /** Resolves when these are durable. If it rejects the file counts as before. */
-  async append(batch: readonly Unsent[]): Promise<void> {
+  async append(batch: readonly StorePut[]): Promise<void> {
     const handle = this.#handle
     if (handle === undefined) throw new TypeError('outbox segment sealed')
-    const bytes = Buffer.concat(batch.map(({ put }) => pendingBlock(put)))
+    const bytes = Buffer.concat(batch.map(pendingBlock))
     await writeAt(handle, bytes, this.#bytes)
     await fsync(handle)
     this.#bytes += bytes.length
-    for (const unsent of batch) {
-      unsent.segment = this
+    for (const put of batch) {
+      put.segment = this
       this.#remaining++
-      if (unsent.isHeld) this.#held.add(unsent.put.number)
+      if (put.isHeld) this.#held.add(put.number)
       else this.#unread++
     }
   }
@@ -87,15 +87,15 @@ export class Segment {
   }
 
   /** Reads up to `most` of those that are not in memory, oldest first. Throws if none can be read. */
-  async read(most: number): Promise<Unsent[]> {
-    const found: Unsent[] = []
+  async read(most: number): Promise<StorePut[]> {
+    const found: StorePut[] = []
     const handle = await open(this.path, 'r')
     try {
       while (found.length < most && this.#unread > 0) {
         const put = this.#next()
         if (put !== undefined) {
           this.#unread--
-          found.push(new Unsent(put, true, this))
+          found.push(new StorePut(put, true, this))
         } else if (!(await this.#readOn(handle))) {
           this.#missing()
         }

@@ -46,7 +46,7 @@ export interface SucceededListing {
   readonly counted: boolean
   /** Whether it read the whole store; if not it caught up from a position, and a whole listing follows at once. */
   readonly isWhole: boolean
-  /** What to remember of it; absent if nothing changed or it was not whole. */
+  /** What to remember of it; absent if nothing changed or it only caught up. */
   readonly last?: LastListing
 }
 

@@ -1,5 +1,5 @@
 import type { Logger } from '../logging/index.js'
-import { Outbox, type OutboxDirectory, type OutboxStatus, type Unsent } from '../outbox/index.js'
+import { Outbox, type OutboxDirectory, type OutboxStatus, type StorePut } from '../outbox/index.js'
 
 export interface PutOutboxesOptions {
   readonly directory: OutboxDirectory | undefined
@@ -7,7 +7,7 @@ export interface PutOutboxesOptions {
   /** There is something to read. */
   readable(): void
   /** The disk did not take it: it is in memory alone. */
-  unkept(unsent: Unsent, outbox: Outbox): void
+  unkept(put: StorePut, outbox: Outbox): void
 }
 
 /**
@@ -29,7 +29,7 @@ export class PutOutboxes {
         name,
         logger,
         readable,
-        unkept: (unsent) => unkept(unsent, outbox),
+        unkept: (put) => unkept(put, outbox),
       })
       return outbox
     }
@@ -53,7 +53,7 @@ export class PutOutboxes {
   }
 
   /** Reads on in an outbox, up to `most` in memory, if fewer than half of that are `present`. */
-  read(outbox: Outbox | undefined, most: number, present: number, take: (found: readonly Unsent[]) => void): void {
+  read(outbox: Outbox | undefined, most: number, present: number, take: (found: readonly StorePut[]) => void): void {
     if (this.#isClosed || outbox?.hasUnread !== true || present > most / 2 || this.#reading.has(outbox)) return
     this.#reading.add(outbox)
     void outbox.read(most - present).then((found) => {

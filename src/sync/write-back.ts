@@ -1,6 +1,6 @@
 import type { PendingPut } from '../journal/index.js'
 import { describeError } from '../logging/index.js'
-import { type Outbox, Unsent } from '../outbox/index.js'
+import { type Outbox, StorePut } from '../outbox/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import { StoreError } from '../sources/source.js'
 import { type Clock, systemClock, type TimeBounds, within } from '../time/index.js'
@@ -20,11 +20,11 @@ const STOP_TIMEOUT = 2_000
 
 /** A put to make, and how often the store has refused it. */
 interface Waiting {
-  readonly unsent: Unsent
+  readonly put: StorePut
   readonly outbox: Outbox | undefined
   readonly failures: number
   /** An older copy in another outbox, done with this one. */
-  readonly before?: Waiting
+  readonly earlierCopy?: Waiting
 }
 
 /**
@@ -36,11 +36,11 @@ export class WriteBack {
   readonly #outboxes: PutOutboxes
   readonly #queue: PutQueue<Waiting>
   /** Those that no outbox has taken. */
-  readonly #loose = new Set<Unsent>()
+  readonly #loose = new Set<StorePut>()
   #written = 0
   #failed = 0
   #dropped = 0
-  #lastUnanswered: Unsent | undefined
+  #lastUnanswered: StorePut | undefined
   #error: string | undefined
   #lastLoose = 0
   readonly #clock: Clock
@@ -52,7 +52,7 @@ export class WriteBack {
       directory: options.directory,
       logger: options.logger,
       readable: () => this.#refill(),
-      unkept: (unsent, outbox) => this.#hold(unsent, outbox),
+      unkept: (put, outbox) => this.#hold(put, outbox),
     })
     this.#queue = new PutQueue({
       attempt: (waiting) => this.#attempt(waiting),
@@ -109,38 +109,38 @@ export class WriteBack {
     await this.#outboxes.close()
   }
 
-  #add(record: RevocationRecord, at: number): Unsent {
+  #add(record: RevocationRecord, at: number): StorePut {
     const outbox = this.#outboxes.waiting
     if (outbox !== undefined) {
       const isHeld = !outbox.hasUnread && this.#queue.due < WINDOW
-      const unsent = outbox.append(record, at, isHeld)
-      if (isHeld) this.#hold(unsent, outbox)
-      return unsent
+      const put = outbox.append(record, at, isHeld)
+      if (isHeld) this.#hold(put, outbox)
+      return put
     }
-    const unsent = new Unsent({ number: --this.#lastLoose, at, record }, true)
-    unsent.keptBecomes(new Error('there is no outbox'))
-    this.#hold(unsent, undefined)
-    return unsent
+    const put = new StorePut({ number: --this.#lastLoose, at, record }, true)
+    put.settleKept(new Error('there is no outbox'))
+    this.#hold(put, undefined)
+    return put
   }
 
   /** Queues a put that is in memory; if it is on no disk and memory is full, tries it only once. */
-  #hold(unsent: Unsent, outbox: Outbox | undefined): void {
-    const isLoose = !unsent.isInOutbox
-    if (isLoose && this.#loose.size >= (this.#options.capacity ?? CAPACITY)) return void this.#putOnce(unsent)
-    if (isLoose) this.#loose.add(unsent)
-    this.#queue.add({ unsent, outbox, failures: 0 })
+  #hold(put: StorePut, outbox: Outbox | undefined): void {
+    const isLoose = !put.isInOutbox
+    if (isLoose && this.#loose.size >= (this.#options.capacity ?? CAPACITY)) return void this.#putOnce(put)
+    if (isLoose) this.#loose.add(put)
+    this.#queue.add({ put, outbox, failures: 0 })
     this.#queue.pump()
   }
 
-  async #putOnce(unsent: Unsent): Promise<void> {
+  async #putOnce(put: StorePut): Promise<void> {
     const { store, logger } = this.#options
     try {
-      await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate)
+      await within(PUT_TIMEOUT, store.put(put.record), tooLate)
       this.#written++
-      unsent.takenBecomes()
+      put.settleTaken()
     } catch {
       if (this.#dropped++ === 0) logger.error('too many revocations wait for the store; dropping some')
-      unsent.takenBecomes(new Error('too many revocations wait for the store'))
+      put.settleTaken(new Error('too many revocations wait for the store'))
     }
   }
 
@@ -148,24 +148,24 @@ export class WriteBack {
   #refill(): void {
     const { waiting, refused } = this.#outboxes
     this.#outboxes.read(waiting, WINDOW, this.#queue.due, (found) => {
-      for (const unsent of found) this.#queue.add({ unsent, outbox: waiting, failures: 0 })
+      for (const put of found) this.#queue.add({ put, outbox: waiting, failures: 0 })
       if (found.length > 0) this.#queue.pump()
     })
     this.#outboxes.read(refused, MAX_DELAYED, this.#queue.delayed, (found) => {
-      for (const unsent of found) this.#queue.delay({ unsent, outbox: refused, failures: 1 }, true)
+      for (const put of found) this.#queue.delay({ put, outbox: refused, failures: 1 }, true)
       if (found.length > 0) this.#queue.pump()
     })
   }
 
   async #attempt(waiting: Waiting): Promise<void> {
     const { store, logger } = this.#options
-    const { unsent, failures } = waiting
-    if (this.#isOver(unsent.put)) {
+    const { put, failures } = waiting
+    if (this.#isOver(put)) {
       this.#dropped++
       return this.#done(waiting, new Error('the token has ended'))
     }
     try {
-      await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate)
+      await within(PUT_TIMEOUT, store.put(put.record), tooLate)
       if (this.#queue.isUnreachable || failures > 0) logger.info('store writes recovered', { store: store.name })
       this.#written++
       this.#error = undefined
@@ -177,27 +177,27 @@ export class WriteBack {
     }
   }
 
-  #done({ unsent, outbox, before }: Waiting, error?: Error): void {
-    unsent.takenBecomes(error)
-    this.#loose.delete(unsent)
-    outbox?.done(unsent)
-    if (before !== undefined) this.#done(before, error)
+  #done({ put, outbox, earlierCopy }: Waiting, error?: Error): void {
+    put.settleTaken(error)
+    this.#loose.delete(put)
+    outbox?.done(put)
+    if (earlierCopy !== undefined) this.#done(earlierCopy, error)
   }
 
   #failedAt(waiting: Waiting, error: unknown): void {
     const { store, logger } = this.#options
-    const { unsent, failures } = waiting
+    const { put, failures } = waiting
     this.#failed++
     // A custom store's error may contain the id.
-    const reason = describeError(error).replaceAll(unsent.put.record.id, '[token]')
+    const reason = describeError(error).replaceAll(put.record.id, '[token]')
     if (this.#error === undefined && failures === 0) {
       logger.warn('cannot write a revocation to the store; retrying', { store: store.name, reason })
     }
     this.#error = reason
     const isUnanswered = error instanceof StoreError && error.code === 'ERR_STORE_UNREACHABLE'
     // A put that fails twice in a row may be the only one that this store does not answer.
-    if (isUnanswered && unsent !== this.#lastUnanswered) {
-      this.#lastUnanswered = unsent
+    if (isUnanswered && put !== this.#lastUnanswered) {
+      this.#lastUnanswered = put
       this.#queue.add(waiting)
       this.#queue.unreached()
       return
@@ -213,21 +213,21 @@ export class WriteBack {
 
   /** Moves a failed put to the outbox of refused ones, and keeps it in memory if it fits, so that it holds back no other. */
   #putAside(waiting: Waiting, wasRefused: boolean): void {
-    const { unsent, outbox, failures } = waiting
+    const { put, outbox, failures } = waiting
     const { refused } = this.#outboxes
     const isThere = outbox === refused && (refused?.hasUnread === false || refused?.isBroken === true)
     if (refused === undefined || isThere) return this.#queue.delay(waiting, wasRefused)
     const isHeld = !refused.hasUnread && this.#queue.delayed < MAX_DELAYED
-    const { record, at } = unsent.put
+    const { record, at } = put
     const moved = refused.append(record, at, isHeld)
     moved.kept.then(
       () => {
-        this.#loose.delete(unsent)
-        outbox?.done(unsent)
+        this.#loose.delete(put)
+        outbox?.done(put)
       },
       () => undefined, // the first copy stays
     )
-    if (isHeld) this.#queue.delay({ unsent: moved, outbox: refused, failures, before: waiting }, wasRefused)
+    if (isHeld) this.#queue.delay({ put: moved, outbox: refused, failures, earlierCopy: waiting }, wasRefused)
   }
 
   #isOver({ record, at }: PendingPut): boolean {

@@ -52,7 +52,7 @@ function* cuts(bytes: Buffer): Generator<[string, Buffer]> {
 }
 
 t.test(
-  'whichever bit flips, it loses its block at most; wherever it is cut: all is known, or it is not whole',
+  'whichever bit flips, it loses its block at most; wherever it is cut: all is known, or it is damaged',
   async (t) => {
     const { path, journal, record } = await small(t)
     const directory = join(path, '..')
@@ -67,7 +67,7 @@ t.test(
   },
 )
 
-t.test('whatever becomes of the length record, all is known, or the journal is not whole', async (t) => {
+t.test('whatever becomes of the length record, all is known, or the journal is damaged', async (t) => {
   const { path, journal, record } = await small(t)
   const directory = join(path, '..')
   const isUsed = (at: number) => at % SLOT_DISTANCE < 64
@@ -108,7 +108,7 @@ t.test('a journal that is gone, emptied, replaced or of another version is not e
   t.match((await read(newer)).damage?.reason, /format version 3 .* reads version 2.*: a newer mgw wrote it/)
 })
 
-t.test('a journal of the version before, without a length record, is whole, also with a torn tail', async (t) => {
+t.test('a journal of the version before, without a length record, is intact, also with a torn tail', async (t) => {
   const { path, journal } = await small(t)
   const directory = join(path, '..')
   const before = older(journal)

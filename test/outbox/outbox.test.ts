@@ -4,24 +4,24 @@ import { open as openFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { silent } from '../../src/logging/index.js'
-import { Outbox, OutboxDirectory, type Unsent } from '../../src/outbox/index.js'
+import { Outbox, OutboxDirectory, type StorePut } from '../../src/outbox/index.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
 import { interceptSyncs } from '../journal/file-syncs.js'
 import { soon } from '../journal/opened-journal.js'
 
 const token = (id: string): RevocationRecord => ({ kind: 'token', id, expiresAt: 1_900_000_000_000 })
-const idsOf = (found: readonly Unsent[]) => found.map(({ put }) => put.record.id)
+const idsOf = (found: readonly StorePut[]) => found.map(({ record }) => record.id)
 
 /** An outbox in a directory, which is claimed at once. */
 async function open(t: Test, path: string) {
   const directory = new OutboxDirectory(path)
-  const unkept: Unsent[] = []
+  const unkept: StorePut[] = []
   const outbox = new Outbox({
     directory,
     name: 'waiting',
     logger: silent('test'),
     readable: () => undefined,
-    unkept: (unsent) => unkept.push(unsent),
+    unkept: (put) => unkept.push(put),
   })
   const close = async () => {
     await outbox.close()
@@ -75,7 +75,7 @@ t.test('what was appended is read back in order, a part at a time, also after ki
   t.equal(first.outbox.size, 501)
   for (const { outbox } of [first, await open(t, killed(path, 'after'))]) {
     t.ok(outbox.hasUnread)
-    const parts: Unsent[] = []
+    const parts: StorePut[] = []
     for (let part = await outbox.read(100); part.length > 0; part = await outbox.read(100)) {
       t.ok(part.length <= 100)
       parts.push(...part)
@@ -84,7 +84,7 @@ t.test('what was appended is read back in order, a part at a time, also after ki
     t.equal(parts.length, 501)
     t.notOk(outbox.hasUnread)
     t.equal(outbox.size, 501, 'read is not done')
-    for (const unsent of parts) outbox.done(unsent)
+    for (const put of parts) outbox.done(put)
     t.equal(outbox.size, 0)
   }
 })
@@ -114,7 +114,7 @@ t.test('files go when all in them is done, and the last one is emptied', async (
   t.ok(readdirSync(path).length >= 3, readdirSync(path).join(' '))
   const found = await outbox.read(1_000)
   t.equal(found.length, 200)
-  for (const unsent of found) outbox.done(unsent)
+  for (const put of found) outbox.done(put)
   await outbox.flush()
   const changes = watch(path)
   t.teardown(() => changes.close())

@@ -70,10 +70,10 @@ export async function openPersistentStore(choice: StoreChoice, context: StoreCon
   if (endpoint.api === 'v2') return etcdV2Store({ ...login, endpoint, client, retention, logging })
   if (endpoint.servers.some((server) => server.startsWith('https:'))) warnOfStrictTls(config, logging)
   const { etcdV3Store } = await import('./etcd-v3/store.js')
-  const { EtcdV2Beside } = await import('./etcd-v2/beside.js')
+  const { EtcdV2AlongsideV3 } = await import('./etcd-v2/alongside-v3.js')
   // Without a word about a user name that v2 does not need: the v3 API reports that itself.
   const beside = etcdV2Store({ ...login, endpoint, client, retention, root: true, logging })
-  const v2 = new EtcdV2Beside(beside, logging('TokenRevocation'))
+  const v2 = new EtcdV2AlongsideV3(beside, logging('TokenRevocation'))
   return etcdV3Store({ ...login, ...context.tls, endpoint, retention, v2, logging })
 }
 

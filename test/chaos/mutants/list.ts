@@ -22,7 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'writes nothing back',
     promise: 'write-back',
     file: 'sync/write-back.js',
-    find: 'await within(PUT_TIMEOUT, store.put(unsent.put.record), tooLate);\n            if (this.#queue.isUnreachable',
+    find: 'await within(PUT_TIMEOUT, store.put(put.record), tooLate);\n            if (this.#queue.isUnreachable',
     replace: 'if (this.#queue.isUnreachable',
     caughtBy: { chaos: ['etcd cut'], sees: /is not in etcd in time/ },
   },
@@ -254,7 +254,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'what is revoked by the v2 commands is not seen',
     promise: 'empty answer',
-    file: 'sources/persistent/etcd-v2/beside.js',
+    file: 'sources/persistent/etcd-v2/alongside-v3.js',
     find: "if (presence === 'in use')",
     replace: "if (presence === 'in use') return; if (false)",
     caughtBy: {

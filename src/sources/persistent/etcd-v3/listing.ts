@@ -3,7 +3,7 @@ import { startTimeSlice } from '../../../time/index.js'
 import { PositionLost } from '../../source.js'
 import { countUnreadable, type EtcdMalformed } from '../etcd/malformed.js'
 import { noteListing, type Revisions } from '../etcd/revisions.js'
-import type { EtcdV2Beside } from '../etcd-v2/beside.js'
+import type { EtcdV2AlongsideV3 } from '../etcd-v2/alongside-v3.js'
 import type { EtcdConnection } from './connection.js'
 import { failureOf } from './error.js'
 import { readHistory } from './history.js'
@@ -17,7 +17,7 @@ export interface ListingSource {
   readonly prefix: string
   readonly ranges: readonly KeyRange[]
   readonly revisions: Revisions
-  readonly v2: EtcdV2Beside | undefined
+  readonly v2: EtcdV2AlongsideV3 | undefined
   /** The user may read the tokens, but not the records beside them. */
   unreadable(): void
   readonly malformed: EtcdMalformed

@@ -6,7 +6,7 @@ import type { EtcdEndpoint } from '../etcd/endpoint.js'
 import { bothReports, countUnreadable, type EtcdMalformed, etcdMalformed } from '../etcd/malformed.js'
 import { recordsPrefix } from '../etcd/records.js'
 import type { Revisions } from '../etcd/revisions.js'
-import type { EtcdV2Beside } from '../etcd-v2/beside.js'
+import type { EtcdV2AlongsideV3 } from '../etcd-v2/alongside-v3.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
 import { isMark, type KeyRange, keyRanges } from './keys.js'
 import { type Listed, type ListingSource, listAll, listSince } from './listing.js'
@@ -32,7 +32,7 @@ export interface EtcdV3Options {
   /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
   readonly retention?: number
   /** The v2 API of the same servers, which is looked at, too. */
-  readonly v2?: EtcdV2Beside
+  readonly v2?: EtcdV2AlongsideV3
   readonly logging?: Logging
 }
 
@@ -92,7 +92,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
 
 async function watchBoth(
   watchV3: (sink: RevocationSink, signal: AbortSignal) => Promise<void>,
-  v2: EtcdV2Beside,
+  v2: EtcdV2AlongsideV3,
   sink: RevocationSink,
   signal: AbortSignal,
 ): Promise<void> {

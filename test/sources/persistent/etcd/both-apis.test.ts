@@ -5,7 +5,7 @@ import { createHttpClient } from '../../../../src/http-client/index.js'
 import { createLogging } from '../../../../src/logging/index.js'
 import { etcdEndpoint } from '../../../../src/sources/persistent/etcd/endpoint.js'
 import { readRootToken } from '../../../../src/sources/persistent/etcd/records.js'
-import { EtcdV2Beside } from '../../../../src/sources/persistent/etcd-v2/beside.js'
+import { EtcdV2AlongsideV3 } from '../../../../src/sources/persistent/etcd-v2/alongside-v3.js'
 import { etcdV2Store } from '../../../../src/sources/persistent/etcd-v2/store.js'
 import { etcdV3Store } from '../../../../src/sources/persistent/etcd-v3/store.js'
 import type { PersistentStore } from '../../../../src/sources/source.js'
@@ -131,7 +131,7 @@ function both(t: Test, url: string, username = '', inUse = false, v2Url = url) {
   t.teardown(() => client.destroy())
   const login = { username, password: new Secret('pw') }
   const v2 = etcdV2Store({ ...login, endpoint: etcdEndpoint(new URL(v2Url).origin), client, root: true, logging })
-  const beside = new EtcdV2Beside(v2, logging('TokenRevocation'))
+  const beside = new EtcdV2AlongsideV3(v2, logging('TokenRevocation'))
   if (inUse) beside.look(new AbortController().signal, inUse)
   const store: PersistentStore = etcdV3Store({ endpoint: etcdEndpoint(`${url}/v3/keys/jti/`), v2: beside, logging })
   t.teardown(() => store.close?.())

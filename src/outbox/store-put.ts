@@ -1,9 +1,12 @@
 import type { PendingPut } from '../journal/index.js'
+import type { RevocationRecord } from '../revocation/index.js'
 import type { Segment } from './segment.js'
 
 /** A revocation that the store is to be told of, from when it is appended, or read back, to when it is done. */
-export class Unsent {
-  readonly put: PendingPut
+export class StorePut implements PendingPut {
+  readonly number: number
+  readonly at: number
+  readonly record: RevocationRecord
   /** Resolves when it is on disk; rejects, the first time that it can't be brought there. */
   readonly kept: Promise<void>
   /** Resolves when the store has taken it; rejects when that is not tried any more. */
@@ -18,8 +21,10 @@ export class Unsent {
   readonly #kept = deferred()
   readonly #taken = deferred()
 
-  constructor(put: PendingPut, isHeld: boolean, segment?: Segment) {
-    this.put = put
+  constructor({ number, at, record }: PendingPut, isHeld: boolean, segment?: Segment) {
+    this.number = number
+    this.at = at
+    this.record = record
     this.isHeld = isHeld
     this.segment = segment
     this.isInOutbox = segment !== undefined
@@ -28,12 +33,14 @@ export class Unsent {
     if (segment !== undefined) this.#kept.resolve()
   }
 
-  keptBecomes(error?: Error): void {
+  /** Settles {@link kept}: resolves it, or rejects it with an error. Only the first call counts. */
+  settleKept(error?: Error): void {
     if (error === undefined) this.#kept.resolve()
     else this.#kept.reject(error)
   }
 
-  takenBecomes(error?: Error): void {
+  /** Settles {@link taken}, as {@link settleKept} does. */
+  settleTaken(error?: Error): void {
     if (error === undefined) this.#taken.resolve()
     else this.#taken.reject(error)
   }

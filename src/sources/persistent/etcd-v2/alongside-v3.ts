@@ -10,7 +10,7 @@ import type { EtcdV2Store } from './store.js'
  * (`etcdctl mkdir jti`, `set <jti> <ttl>`) write to the first, and a URL with `/v3/` or a bare host means the second, so
  * each listing looks at both. Where nobody uses the v2 API that costs one short call.
  */
-export class EtcdV2Beside {
+export class EtcdV2AlongsideV3 {
   readonly #store: EtcdV2Store
   readonly #log: Logger
   /** It held something for us: from then on it counts as much as v3. */

@@ -36,6 +36,8 @@ export interface Resource {
   readonly scopes: ScopeAlternatives
   /** Why no request may get to it: its definition asks for what the gateway cannot check. Absent: it is served. */
   readonly unserved: DefinitionProblem | undefined
+  /** Whether a value in its path may hold an escaped slash (`%2F`), which then separates nothing. */
+  readonly encodedSlash: boolean
   /** At least one of the two is there. */
   readonly production: Endpoints | undefined
   readonly sandbox: Endpoints | undefined

@@ -7,6 +7,7 @@ import { type ApiEntry, readEntry } from './definition/api-entry.js'
 import { readApi } from './definition/openapi.js'
 import { DefinitionError, type DefinitionProblem, Report } from './definition/problem.js'
 import { readDefinition } from './definition/source.js'
+import { checkEncodedSlashes } from './routing/encoded-slash.js'
 import { tellLessProtected } from './routing/less-protected.js'
 import { RouteTable } from './routing/route-table.js'
 import { tellUnserved } from './unserved.js'
@@ -52,6 +53,8 @@ export async function loadApis(options: LoadOptions): Promise<LoadedApis> {
   tellUnserved(loaded, options.strictSecurity ?? false, report)
   if (report.errors.length > 0) throw new DefinitionError(report.errors)
   const shadowed = new Set(new RouteTable(loaded).shadowed)
+  checkEncodedSlashes(loaded, shadowed, report)
+  if (report.errors.length > 0) throw new DefinitionError(report.errors)
   warnOfShadowed(loaded, shadowed, report)
   tellLessProtected(loaded, shadowed, report)
   return { apis: loaded, warnings: report.warnings, notes: report.notes }

@@ -18,6 +18,7 @@ export function declareApi(basePath: string, ...operations: string[]): Api {
       secured: true,
       scopes: [],
       unserved: undefined,
+      encodedSlash: false,
       production: endpoints,
       sandbox: undefined,
     }

@@ -36,3 +36,13 @@ t.test('docs/errors.md lists the catalogue, and nothing else', async (t) => {
   const actual = Object.fromEntries(Object.entries(faults).map(([name, { status, code }]) => [name, [status, code]]))
   t.strictSame(documented, actual)
 })
+
+t.test('docs/errors.md lists every reason for which a path is refused, and nothing else', async (t) => {
+  const [, section = ''] = /## Why a path is 400\n(.*?)\n## /s.exec(readFileSync('docs/errors.md', 'utf8')) ?? []
+  const listed = [...section.matchAll(/^\| `([\w-]+)` /gm)].map(([, reason]) => reason)
+  const pathReasons = /type PathRefusalReason =(.*?)\n\n/s.exec(
+    readFileSync('src/server/pipeline/path.ts', 'utf8'),
+  )?.[1]
+  const reasons = [...(pathReasons ?? '').matchAll(/'([\w-]+)'/g)].map(([, reason]) => reason)
+  t.same(listed, [...reasons, 'encoded-slash', 'ambiguous'])
+})

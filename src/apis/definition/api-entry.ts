@@ -18,6 +18,8 @@ export interface ApiEntry {
   readonly definition?: string | undefined
   /** The upstream tells paths apart by every character; if not given, the definition says whether it does. */
   readonly strictUpstream?: boolean | undefined
+  /** Values in paths may hold escaped slashes; if not given, the definition says where they may. */
+  readonly encodedSlash?: boolean | undefined
 }
 
 /** Reads an entry, and the definition that it names. `where` is said in messages about it. */
@@ -35,7 +37,7 @@ export async function readEntry(
 }
 
 function readOverrides(
-  { name, basePath, endpoints, strictUpstream }: ApiEntry,
+  { name, basePath, endpoints, strictUpstream, encodedSlash }: ApiEntry,
   fault: (message: string) => void,
 ): ApiOverrides {
   if (endpoints?.length === 0) fault('endpoints is empty')
@@ -45,6 +47,7 @@ function readOverrides(
     ...(basePath === undefined ? {} : { basePath }),
     ...(production === undefined ? {} : { production }),
     ...(strictUpstream === undefined ? {} : { strictUpstream }),
+    ...(encodedSlash === undefined ? {} : { encodedSlash }),
   }
 }
 
@@ -65,6 +68,7 @@ function wildcardApi(overrides: ApiOverrides, file: string, fault: (message: str
     secured: true,
     scopes: [],
     unserved: undefined,
+    encodedSlash: overrides.encodedSlash ?? false,
     production,
     sandbox: undefined,
   }

@@ -41,6 +41,11 @@ export function readStrictUpstream(api: DefinitionNode): boolean {
   return api.get('x-mgw-strict-upstream').boolean() ?? false
 }
 
+/** `x-mgw-encoded-slash`: what the first of the places says that says anything, the operation, its path, the API. */
+export function readEncodedSlash(places: readonly DefinitionNode[]): boolean | undefined {
+  return places.map((place) => place.get('x-mgw-encoded-slash').boolean()).find((said) => said !== undefined)
+}
+
 /** `x-wso2-mutual-ssl`: why an API that depends on client certificates, which are not checked, cannot be served. */
 export function checkMutualTls(api: DefinitionNode): DefinitionProblem | undefined {
   const node = api.get('x-wso2-mutual-ssl')

@@ -15,6 +15,7 @@ interface Extension {
 
 const API: readonly Level[] = ['the API']
 const BOTH: readonly Level[] = ['the API', 'an operation']
+const EVERYWHERE: readonly Level[] = ['the API', 'a path', 'an operation']
 
 /** WSO2's extensions, of Microgateway 3.2, and the gateway's own. */
 const EXTENSIONS = new Map<string, Extension>([
@@ -29,6 +30,7 @@ const EXTENSIONS = new Map<string, Extension>([
   ['x-wso2-mutual-ssl', { levels: API, protective: true, support: 'read' }],
   ['x-wso2-cors', { levels: API, protective: false, support: 'read' }],
   ['x-mgw-strict-upstream', { levels: API, protective: false, support: 'read' }],
+  ['x-mgw-encoded-slash', { levels: EVERYWHERE, protective: false, support: 'read' }],
   ['x-wso2-owner', { levels: API, protective: false, support: 'silent' }],
   ['x-wso2-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],
   ['x-throttling-tier', { levels: BOTH, protective: false, support: 'warned' }],

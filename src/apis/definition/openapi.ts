@@ -1,7 +1,14 @@
 import type { Environment } from '../../config/index.js'
 import type { Api, Endpoints, Resource } from '../api.js'
 import { normalizeBasePath, parseTemplate, writableTemplate } from '../routing/path-template.js'
-import { checkMutualTls, readAuthHeader, readCors, readStrictUpstream, readTransports } from './api-settings.js'
+import {
+  checkMutualTls,
+  readAuthHeader,
+  readCors,
+  readEncodedSlash,
+  readStrictUpstream,
+  readTransports,
+} from './api-settings.js'
 import { readEndpoints } from './endpoints.js'
 import { checkExtensions } from './extensions.js'
 import { DefinitionNode } from './node.js'
@@ -18,6 +25,8 @@ export interface ApiOverrides {
   readonly production?: Endpoints
   /** As `x-mgw-strict-upstream` would have it. */
   readonly strictUpstream?: boolean
+  /** As `x-mgw-encoded-slash` would have it at the top. Single paths and operations have their own word. */
+  readonly encodedSlash?: boolean
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
@@ -34,8 +43,7 @@ export function readApi(
   const unserved = checkMutualTls(definition) ?? extension
   const version = definition.get('info').get('version').text() ?? ''
   const basePath = readBasePath(definition, version, overrides.basePath)
-  const ofApi = apiEndpoints(definition, environment, overrides)
-  const resources = readResources(definition, basePath, ofApi, environment)
+  const resources = readResources(definition, basePath, overrides, environment)
   return {
     name: overrides.name ?? definition.get('info').get('title').text() ?? source.file,
     version,
@@ -92,9 +100,11 @@ function pairAt(node: DefinitionNode, api: DefinitionNode, environment: Environm
 function readResources(
   definition: DefinitionNode,
   basePath: string,
-  ofApi: EndpointPair,
+  overrides: ApiOverrides,
   environment: Environment,
 ): Resource[] {
+  const ofApi = apiEndpoints(definition, environment, overrides)
+  const slashOfApi = overrides.encodedSlash ?? readEncodedSlash([definition]) ?? false
   const paths = definition.get('paths')
   if (!paths.exists) definition.error('paths is missing')
   const seen = new Map<string, string>()
@@ -112,7 +122,8 @@ function readResources(
         operation.error(`duplicate operation: ${method} ${text} matches the same paths as ${method} ${twin}`)
       if (twin !== undefined) return []
       const endpoints = operationEndpoints(item, operation, definition, ofApi, environment)
-      return [readResource(definition, operation, method, path.template, basePath, endpoints)]
+      const encodedSlash = readEncodedSlash([operation, item]) ?? slashOfApi
+      return [{ ...readResource(definition, operation, method, path.template, basePath, endpoints), encodedSlash }]
     })
   })
 }
@@ -178,7 +189,7 @@ function readResource(
   template: string,
   basePath: string,
   endpoints: EndpointPair,
-): Resource {
+): Omit<Resource, 'encodedSlash'> {
   const place = { method, template, fullTemplate: basePath + template, basePathLength: basePath.length }
   const unserved = checkExtensions(operation, 'an operation')
   const protection = readProtection(definition, operation)

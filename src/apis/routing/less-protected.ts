@@ -60,8 +60,8 @@ function isConfused(less: Declared, more: Declared): boolean {
   return meet(less, more) && mayMeet(less.api, more.api) && !isMoreSpecific(less.template, more.template)
 }
 
-/** GET serves HEAD, too. */
-function meetMethods({ method: one }: Resource, { method: other }: Resource): boolean {
+/** Whether a request may be for the one and for the other, by its method: GET serves HEAD, too. */
+export function meetMethods({ method: one }: Resource, { method: other }: Resource): boolean {
   return one === other || one === '*' || other === '*' || (isRead(one) && isRead(other))
 }
 

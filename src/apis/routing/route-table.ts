@@ -1,4 +1,5 @@
 import type { Api, Resource } from '../api.js'
+import { hasEncodedSlash, withoutEncodedSlash } from './encoded-slash.js'
 import { decodeLiteral, mapLiterals, type PathTemplate, parseTemplate, tryDecode } from './path-template.js'
 import { PathTree } from './path-tree.js'
 import { type Match, type MethodNotAllowed, type NoResource, Place } from './place.js'
@@ -14,10 +15,16 @@ export interface Ambiguous {
   readonly kind: 'ambiguous'
 }
 
-export type Route = Match | NoApi | NoResource | MethodNotAllowed | Ambiguous
+/** No resource at this path allows escaped slashes: it is answered 400. */
+export interface EncodedSlash {
+  readonly kind: 'encoded-slash'
+}
+
+export type Route = Match | NoApi | NoResource | MethodNotAllowed | Ambiguous | EncodedSlash
 
 const NO_API: NoApi = Object.freeze({ kind: 'no-api' })
 const AMBIGUOUS: Ambiguous = Object.freeze({ kind: 'ambiguous' })
+const ENCODED_SLASH: EncodedSlash = Object.freeze({ kind: 'encoded-slash' })
 
 /**
  * Which resource a request is for. The longest base path decides which API it is; in the API, literal paths win over
@@ -42,23 +49,35 @@ export class RouteTable {
   }
 
   /**
-   * `path` is one that `readTarget` accepted. An upstream decodes its escapes at some time, fully or in part, and some
-   * then end it at a `?` or `#`: each such reading must lead to the same place.
+   * `path` is one that `readTarget` accepted. An upstream decodes its escapes at some time, fully or in part: each such
+   * reading must lead to the same place. Escaped `/`, `?` and `#` are data, and end nothing.
    */
   find(method: string, path: string): Route {
-    const place = this.#raw.find(path)
-    if (path.includes('%') && !this.#everyReadingLeadsTo(place, path)) return AMBIGUOUS
-    if (place === undefined) return NO_API
-    const route = place.route(method)
-    if (this.#secondLook === undefined || route.kind !== 'match') return route
-    return this.#secondLook.find(route, place, method, path) ?? AMBIGUOUS
+    if (path.includes('%') && hasEncodedSlash(path)) return this.#findWithSlash(method, path)
+    const place = this.#placeAt(path)
+    if (place === 'ambiguous') return AMBIGUOUS
+    return place === undefined ? NO_API : this.#routeIn(place, place.route(method), method, path)
   }
 
-  #everyReadingLeadsTo(place: Place | undefined, path: string): boolean {
+  #findWithSlash(method: string, path: string): Route {
+    const place = this.#placeAt(withoutEncodedSlash(path))
+    if (place === 'ambiguous') return AMBIGUOUS
+    if (place === undefined) return ENCODED_SLASH
+    const route = place.route(method)
+    const allowed = route.kind === 'match' ? [route.resource] : place.resources
+    return allowed.some(({ encodedSlash }) => encodedSlash) ? this.#routeIn(place, route, method, path) : ENCODED_SLASH
+  }
+
+  #placeAt(path: string): Place | undefined | 'ambiguous' {
+    const place = this.#raw.find(path)
+    if (!path.includes('%')) return place
     const decoded = tryDecode(path)
-    if (decoded === undefined || this.#decoded.find(decoded) !== place) return false
-    const cut = decoded.search(/[?#]/)
-    return cut === -1 || this.#decoded.find(decoded.slice(0, cut)) === place
+    return decoded === undefined || this.#decoded.find(decoded) !== place ? 'ambiguous' : place
+  }
+
+  #routeIn(place: Place, route: Route, method: string, path: string): Route {
+    if (this.#secondLook === undefined || route.kind !== 'match') return route
+    return this.#secondLook.find(route, place, method, path) ?? AMBIGUOUS
   }
 }
 

@@ -1,7 +1,8 @@
 import { type Api, covers, demandOf, implies, type Resource } from '../api.js'
+import { hasEncodedSlash, withoutEncodedSlash } from './encoded-slash.js'
 import { FoldedPlaces } from './folded-places.js'
 import { foldCase, foldEnds, hasLooseEnds, MAX_SUFFIXES, mayMeet, withoutSuffix } from './folding.js'
-import { isLiteral, isMoreSpecific, tryDecode } from './path-template.js'
+import { decodeLiteral, isLiteral, isMoreSpecific } from './path-template.js'
 import type { Match, Place } from './place.js'
 
 /**
@@ -37,16 +38,18 @@ export class SecondLook {
    */
   find(match: Match, place: Place, method: string, path: string): Match | undefined {
     if (!this.#lookedAt.has(place)) return match
-    if (!path.includes('%')) return this.#decoded(match, place, method, path)
-    const decoded = tryDecode(path) ?? path
-    const found = this.#decoded(match, place, method, decoded)
-    const cut = decoded.search(/[?#]/)
-    return found === undefined || cut === -1 ? found : this.#decoded(found, place, method, decoded.slice(0, cut))
+    if (!path.includes('%')) return this.#decoded(match, place, method, path, false)
+    let found: Match | undefined = match
+    for (const [at, reading] of readingsOf(path).entries()) {
+      found = found && this.#decoded(found, place, method, reading, at > 0)
+    }
+    return found
   }
 
-  #decoded(match: Match, place: Place, method: string, path: string): Match | undefined {
+  /** @param changed whether the reading is another path than the one that was sent */
+  #decoded(match: Match, place: Place, method: string, path: string, changed: boolean): Match | undefined {
     let reading = foldCase(path)
-    let trimmed = false
+    let trimmed = changed
     let found = this.#meet(match, place, method, reading, trimmed)
     for (let suffixes = 0; suffixes <= MAX_SUFFIXES; suffixes++) {
       trimmed ||= hasLooseEnds(reading)
@@ -63,7 +66,7 @@ export class SecondLook {
   #meet(match: Match, place: Place, method: string, reading: string, trimmed: boolean): Match {
     let found = match
     const places = this.#places.find(reading)
-    // A slash or a suffix may be what the place is declared for (/{x}.json beside /{y}); blanks are not.
+    // A slash or a suffix may be what the place is declared for (/{x}.json beside /{y}); blanks, or an end at ?, are not.
     const declared = !trimmed || places.includes(place)
     for (const other of places) {
       if (other === place) continue
@@ -85,7 +88,20 @@ export class SecondLook {
   }
 }
 
+const ENDS = /[?#]/
+
 type Decided = WeakMap<Match, WeakMap<Match, Match>>
+
+/**
+ * What upstreams make of a path that is decoded, the path itself first: for some, what was an escaped slash separates, and
+ * what was an escaped `?` or `#` ends it.
+ */
+function readingsOf(path: string): string[] {
+  const itself = decodeLiteral(withoutEncodedSlash(path))
+  const readings = hasEncodedSlash(path) ? [itself, decodeLiteral(path)] : [itself]
+  const cut = readings.filter((reading) => ENDS.test(reading)).map((reading) => reading.slice(0, reading.search(ENDS)))
+  return [...readings, ...cut]
+}
 
 /** The match as it is if it already asks for all that `other` asks for. */
 function withDemandsOf(other: Resource, match: Match): Match {

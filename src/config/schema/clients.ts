@@ -64,6 +64,10 @@ export const apis = key(
           bool.optional(),
           'Whether the upstream tells /admin from /ADMIN, /admin/ and /admin.json; absent: as the definition says, else false.',
         ),
+        encodedSlash: key(
+          bool.optional(),
+          'Whether an encoded slash (%2F) in a path is part of a value, and passed on as it came; absent: as the definition says, else 400.',
+        ),
       }),
       { error: 'must be tables: [[apis]]' },
     )

@@ -3,8 +3,9 @@
  *
  * Security is per operation, so the gateway's router and the upstream must agree on which operation a path names.
  * The path is therefore never rewritten, and refused if some upstream could read it differently: with dot
- * segments, `//`, path parameters (`;`), an escape of `/`, `\`, `;` or a control character, an escape that is invalid
- * or not UTF-8, or an escape of an escape (`%252e`), which an upstream that decodes twice would decode again.
+ * segments, `//`, path parameters (`;`), an escape of `\`, `;` or a control character, an escape that is invalid
+ * or not UTF-8, or an escape of an escape (`%252e`), which an upstream that decodes twice would decode again; all that
+ * also where it would be if `%2F` were a slash. Whether `%2F` itself may be there is up to the resource: `RouteTable`.
  */
 export interface Target {
   readonly kind: 'target'
@@ -25,7 +26,6 @@ export type PathRefusalReason =
   | 'dot-segment'
   | 'invalid-escape'
   | 'invalid-utf-8'
-  | 'encoded-slash'
   | 'encoded-control-character'
   | 'double-encoding'
 
@@ -86,7 +86,6 @@ function escapeFault(path: string): PathRefusalReason | undefined {
   if (INVALID_ESCAPE.test(path)) return 'invalid-escape'
   const decoded = decode(path)
   if (decoded === undefined) return 'invalid-utf-8'
-  if (slashes(decoded) !== slashes(path)) return 'encoded-slash'
   if (hasControlCharacter(decoded)) return 'encoded-control-character'
   return plainFault(decoded) ?? (ESCAPE_LEFT.test(decoded) ? 'double-encoding' : undefined)
 }
@@ -98,12 +97,6 @@ function decode(path: string): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function slashes(text: string): number {
-  let count = 0
-  for (let at = text.indexOf('/'); at !== -1; at = text.indexOf('/', at + 1)) count++
-  return count
 }
 
 function hasControlCharacter(text: string): boolean {

@@ -275,6 +275,7 @@ const ROUTE_FAULTS = {
   'no-resource': faults.noResource,
   'method-not-allowed': faults.methodNotAllowed,
   ambiguous: faults.badRequest,
+  'encoded-slash': faults.badRequest,
 } as const
 
 /** Whether a body has no other coding than `chunked`, which nobody would undo; HTTP/1.0 has none (RFC 9112 §6.1). */

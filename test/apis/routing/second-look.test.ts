@@ -98,6 +98,40 @@ t.test('a path that is declared otherwise than it is spelt needs what is declare
   for (const [request, expected] of cases) t.equal(needs(table, request), expected, request)
 })
 
+t.test(
+  'where an upstream may end a path at an escaped ? or #, what the shorter path asks for is needed, too',
+  async (t) => {
+    const table = new RouteTable([
+      demandingApi('', 'open GET /{x}/list', 'GET /{y}', 'open GET /pub/{x}', 'open GET /pub/{x}/{y}'),
+    ])
+    const cases: [request: string, needs: string][] = [
+      ['GET /b/list', 'open'],
+      ['GET /b%3F/list', 'token'],
+      ['GET /b%23c/list', 'token'],
+      ['GET /pub/%3Fx', 'token'],
+      ['GET /pub/a%3Fx', 'open'],
+      ['GET /pub/a%23/c', 'open'],
+    ]
+    for (const [request, expected] of cases) t.equal(needs(table, request), expected, request)
+  },
+)
+
+t.test('where an upstream may split a path at an escaped slash, what it finds there is asked for, too', async (t) => {
+  const api = demandingApi('', 'open GET /{x}', 'GET /admin/{y}', 'open GET /pub/{z}')
+  const table = new RouteTable([
+    { ...api, resources: api.resources.map((resource) => ({ ...resource, encodedSlash: true })) },
+  ])
+  const cases: [request: string, needs: string][] = [
+    ['GET /a%2Fb', 'open'],
+    ['GET /admin%2Fb', 'token'],
+    ['GET /ADMIN%2fb.json', 'token'],
+    ['GET /admin%2Fb%3F%2Fc', 'token'],
+    ['GET /pub%2Fb', 'open'],
+    ['GET /admin%2Fb%2Fc', 'open'],
+  ]
+  for (const [request, expected] of cases) t.equal(needs(table, request), expected, request)
+})
+
 t.test('scopes of both places are needed where neither implies the other', async (t) => {
   const table = new RouteTable([
     demandingApi('', 'GET /{x} [a|b]', 'GET /admin [c]', 'GET /root [a d]', 'GET /both [a|b|c]', 'GET /any'),

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
+import fc from 'fast-check'
 import t from 'tap'
 import type { Api } from '../../../src/apis/api.js'
 import { demandingApi } from '../../apis/demanding.js'
@@ -94,3 +97,29 @@ t.test(
     t.equal(await gateway.get('/a/open', { authorization: 'Basic YTpi' }), '200', 'no token')
   },
 )
+
+t.test('a path reaches the upstream byte for byte, its escaped slashes and marks included', async (t) => {
+  const api = demandingApi('/v1', 'open GET /p/{id}', 'open GET /p/{id}/files/{path}', 'open GET /rest/*')
+  const resources = api.resources.map((resource) => ({ ...resource, encodedSlash: true }))
+  const gateway = await pipeline(t, (origin) => [at(origin, { ...api, resources })])
+  const values = fc
+    .array(fc.constantFrom('a', 'B', '%2F', '%2f', '%23', '%3f', '@', '%40', '%20', '%C3%A9', '.', '~'), {
+      minLength: 1,
+    })
+    .map((parts) => parts.join(''))
+  const paths = fc.constantFrom('/p/{}', '/p/{}/files/{}', '/rest/{}/{}')
+  let passed = 0
+  const property = fc.asyncProperty(paths, values, values, async (template, one, two) => {
+    const path = template.replace('{}', () => one).replace('{}', () => two)
+    const req = get({ port: gateway.port, path: `/v1${path}?q=%2F`, agent: false })
+    const [res] = await once(req, 'response')
+    res.resume()
+    if (res.statusCode === 400) return
+    passed++
+    t.equal(gateway.reached.at(-1), `GET ${path}?q=%2F undefined`)
+  })
+  await fc.assert(property, { numRuns: 200 })
+  t.ok(passed > 50)
+  for (const path of ['/v1/p/a%252Fb', '/v1/p/a%5Cb', '/v1/p/a%2F..%2Fb', '/v1/p/%2Fa', '/v1%2Fp/a'])
+    t.equal(await gateway.get(path), '400', path)
+})

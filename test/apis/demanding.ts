@@ -1,4 +1,4 @@
-import type { Api, ScopeAlternatives } from '../../src/apis/api.js'
+import type { Api, Resource, ScopeAlternatives } from '../../src/apis/api.js'
 import type { RouteTable } from '../../src/apis/routing/route-table.js'
 import { declareApi } from './declare.js'
 
@@ -23,9 +23,17 @@ function scopesOf(operation: string): ScopeAlternatives {
 /** Which of the callers get through: without a token, and with one of these scopes. */
 export function admits(table: RouteTable, method: string, path: string, held: readonly string[] | undefined): boolean {
   const route = table.find(method, path)
-  if (route.kind !== 'match') return false
-  if (!route.resource.secured) return true
+  return route.kind === 'match' && satisfies(route.resource, held, route.furtherScopes)
+}
+
+/** Whether a caller without a token, or with one of these scopes, has what a resource asks for. */
+export function satisfies(
+  { secured, scopes }: Resource,
+  held: readonly string[] | undefined,
+  furtherScopes: readonly ScopeAlternatives[] = [],
+): boolean {
+  if (!secured) return true
   const holds = (needed: ScopeAlternatives) =>
     needed.length === 0 || needed.some((all) => all.every((scope) => held?.includes(scope)))
-  return held !== undefined && [route.resource.scopes, ...route.furtherScopes].every(holds)
+  return held !== undefined && [scopes, ...furtherScopes].every(holds)
 }

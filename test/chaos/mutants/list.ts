@@ -44,7 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "each.reject(notEnforced('a worker has not acknowledged the revocation and may still serve'));",
     replace: 'each.resolve();',
     caughtBy: {
-      test: 'replication/enforced',
+      test: 'replication/publisher',
       title: 'a worker with a lease that does not acknowledge is a failure, and so is a gateway that stops',
     },
   },

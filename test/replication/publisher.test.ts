@@ -2,13 +2,10 @@ import { setImmediate } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { silent } from '../../src/logging/index.js'
 import { Publisher, Replica } from '../../src/replication/index.js'
-import { LEASE, monotonicBeginning, type PrimaryMessage, type WorkerMessage } from '../../src/replication/messages.js'
+import { LEASE, type PrimaryMessage, type WorkerMessage } from '../../src/replication/messages.js'
 import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
-import { Fingerprinter } from '../../src/token/fingerprint.js'
-
-const fingerprints = new Fingerprinter(Buffer.from('01234567'))
-const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
+import { fingerprints, RETENTION } from './pair.js'
 
 /** A primary whose clock stands still until it is told to go on, and workers that get messages when they are told to. */
 function primary(t: Test, limits?: { entries: number; messages: number }) {
@@ -120,19 +117,6 @@ t.test('a stalled worker counts until its lease is over', async (t) => {
   await asked.promise
 })
 
-t.test('a process that is suspended while it reads the shared clock does not lag behind it', async (t) => {
-  let now = 1_000
-  const heldUp = [100, 0.1, 30]
-  const machine = () => {
-    const read = now
-    now += heldUp.shift() ?? 10 // behind the look at the machine's clock, before that at its own
-    return read
-  }
-  t.ok(Math.abs(monotonicBeginning(machine, () => now - 900) - 900) < 0.1)
-  const other = Number(process.hrtime.bigint()) / 1e6 - performance.now()
-  t.ok(monotonicBeginning() >= other - 0.1, 'not later than one look')
-})
-
 t.test('a worker with a lease that does not acknowledge is a failure, and so is a gateway that stops', async (t) => {
   const p = primary(t)
   const worker = p.worker()
@@ -194,28 +178,4 @@ t.test('a replica that fell behind counts until it knows so, and again once it h
   await worker.settle()
   await asked.promise
   t.equal(worker.replica.list.size.tokens, 5)
-})
-
-t.test('a replica claims no sequence number before it has the whole list', async (t) => {
-  const said: WorkerMessage[] = []
-  const replica = new Replica({ ...RETENTION, now: () => 1_000, send: (message) => said.push(message) })
-  t.teardown(() => replica.close())
-  const claims = async (message: PrimaryMessage, sequence: number, text: string) => {
-    replica.receive(message)
-    await setImmediate()
-    t.match(said.at(-1), { type: 'ack', n: message.n, sequence }, text)
-  }
-  const lease = {
-    knownUntil: Number.POSITIVE_INFINITY,
-    saidAt: 1_000,
-    bounds: { earliest: 0, retained: 0, latest: 0 },
-  }
-  await claims({ n: 1, type: 'begin', seed: fingerprints.seed }, 0, 'nothing yet')
-  await claims({ n: 2, type: 'delta', blocks: [], sequence: 7 }, 0, 'what came before it is not here')
-  await claims({ n: 3, type: 'end', sequence: 8, ...lease }, 8, 'now it is')
-  await claims({ n: 4, type: 'delta', blocks: [], sequence: 9 }, 9, 'each change counts')
-  await claims({ n: 5, type: 'stale' }, 9, 'no more than it has')
-  await claims({ n: 6, type: 'begin', seed: fingerprints.seed }, 9, 'a list begins')
-  await claims({ n: 7, type: 'delta', blocks: [], sequence: 30 }, 9, 'what was left out is not here')
-  await claims({ n: 8, type: 'end', sequence: 31, ...lease }, 31, 'now it is')
 })

@@ -5,7 +5,7 @@ import { type Credential, type Fingerprinter, identify, isExpiry, readObject } f
 import type { Authenticated, Refused } from './authenticator.js'
 import { type Claims, keyTypeOf, scopesOf } from './claims.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'
-import { CLAIMS, EXPIRED, NO_ACCESS_TOKEN } from './refusals.js'
+import { CLAIMS, EXPIRED, NO_ACCESS_TOKEN, UNTYPED_TOKEN } from './refusals.js'
 
 /** Bytes of an answer: the largest token's claims, and more. */
 const MAX_BYTES = 256 * 1024
@@ -114,7 +114,8 @@ export function introspected(
 ): Introspected | Refused {
   const { timestampSkew, cacheExpiryTime } = options
   const written: Claims = credential.kind === 'jwt' ? credential.claims : {}
-  if (!isAccessToken(claims, written, options.acceptUntypedTokens === true)) return NO_ACCESS_TOKEN
+  const wrongType = typeRefusal(claims, written, options.acceptUntypedTokens === true)
+  if (wrongType !== undefined) return wrongType
   const ownExpiry = typeof written.exp === 'number' ? time(written.exp) : Number.POSITIVE_INFINITY
   const until = Math.min(time(claims.exp), ownExpiry) * 1000 + timestampSkew
   if (now >= until) return EXPIRED
@@ -132,10 +133,10 @@ export function introspected(
 }
 
 /** Where the answer has no type, a JWT's own word still counts: Keycloak's refresh tokens say that they are. */
-function isAccessToken(claims: Claims, written: Claims, acceptUntyped: boolean): boolean {
+function typeRefusal(claims: Claims, written: Claims, acceptUntyped: boolean): Refused | undefined {
   const types = typesIn(claims)
-  if (types.length === 0) return acceptUntyped && typesIn(written).every(isAccessTokenType)
-  return types.every(isAccessTokenType)
+  if (![...types, ...(types.length === 0 ? typesIn(written) : [])].every(isAccessTokenType)) return NO_ACCESS_TOKEN
+  return types.length > 0 || acceptUntyped ? undefined : UNTYPED_TOKEN
 }
 
 function typesIn(claims: Claims): unknown[] {

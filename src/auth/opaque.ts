@@ -4,7 +4,7 @@ import { type Credential, type Fingerprinter, readCredential } from '../token/in
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { BoundedCalls } from './bounded-calls.js'
 import { type Introspected, Introspection, type IntrospectionOptions, introspected } from './introspection.js'
-import { INACTIVE, KEY_MANAGER_UNAVAILABLE, MALFORMED } from './refusals.js'
+import { INACTIVE, KEY_MANAGER_UNAVAILABLE, MALFORMED, UNTYPED_TOKEN } from './refusals.js'
 import { TokenFlights, tokenCache } from './token-cache.js'
 
 export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, 'timeout'> {
@@ -52,6 +52,7 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
   readonly #flights = new TokenFlights()
   #realtimeDown: boolean
   #loggedAt = Number.NEGATIVE_INFINITY
+  #saidUntyped = false
 
   constructor(options: OpaqueAuthenticatorOptions) {
     this.#options = options
@@ -96,6 +97,7 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
     try {
       const claims = await this.#calls.run(() => this.#introspection.ask(credential, signal), signal)
       const outcome = claims === undefined ? INACTIVE : introspected(read, claims, now, this.#options)
+      if (outcome === UNTYPED_TOKEN) this.#untyped()
       if ('fault' in outcome) {
         this.#inactive.set(credential, now + NEGATIVE_LIFETIME)
         return outcome
@@ -106,6 +108,15 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
       this.#failed(error, now)
       return KEY_MANAGER_UNAVAILABLE
     }
+  }
+
+  /** Once: it holds for every token of this key manager, or for its refresh tokens alone. */
+  #untyped(): void {
+    if (this.#saidUntyped) return
+    this.#saidUntyped = true
+    this.#options.logger.warn(
+      'introspection response without token_type: token refused; set keyManager.acceptUntypedTokens = true if this key manager never sends it, and refresh tokens are not active there',
+    )
   }
 
   #failed(error: unknown, now: number): void {

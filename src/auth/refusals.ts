@@ -17,6 +17,8 @@ const SIGNATURE = refused('signature')
 const UNKNOWN_KEY = refused('unknown-key')
 /** The key manager calls it active, and it is not an access token. */
 export const NO_ACCESS_TOKEN = refused('token-type')
+/** The key manager calls it active, and nothing says whether it is an access token. */
+export const UNTYPED_TOKEN = refused('token-type')
 export const INACTIVE = refused('inactive')
 /** The key manager did not answer: nothing is said about the token. */
 export const KEY_MANAGER_UNAVAILABLE: Refused = { fault: faults.keyManagerUnavailable, reason: 'key-manager' }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { cautions, contradictions } from './problems/consistency.js'
 import { ConfigError, type ConfigProblem, type ConfigWarning } from './problems/error.js'
 import { dropIgnored } from './problems/ignored.js'
+import { warnOfSmallDurations } from './problems/small-durations.js'
 import { refuseUnknown } from './problems/unknown-keys.js'
 import { refuseUnsupported } from './problems/unsupported.js'
 import { type Environment, substituteEnvironment } from './reading/environment.js'
@@ -61,6 +62,7 @@ function read(source: string, file: string, env: Environment): Reading {
   adoptStoreOptions(tree)
   refuseUnknown(tree, problems)
   refuseUnsupported(tree, problems, warnings)
+  warnOfSmallDurations(tree, warnings)
   const values = validate(tree, problems)
   const files = resolvePaths(values, file, problems)
   const config = complete(values)

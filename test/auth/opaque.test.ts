@@ -127,6 +127,19 @@ t.test('active is not enough: expired, not yet valid, and no access token', asyn
     t.equal(await ask(await signed({ ...CLAIMS, typ })), reason, `and not by a JWT that says it is ${typ}`)
 })
 
+t.test('an answer without a type names the key to set, once; one of another type does not', async (t) => {
+  const { ask, lines } = await introspecting(t, ({ form }) => ({
+    body: form.token === 'typed' ? { ...ACTIVE, token_type: 'Refresh' } : { active: true },
+  }))
+  const warnings = () => lines.filter((line) => line.includes('acceptUntypedTokens')).map((line) => JSON.parse(line))
+  await ask('typed')
+  t.same(warnings(), [])
+  await ask('token-1')
+  await ask('token-2')
+  t.match(warnings(), [{ level: 'warn', msg: /keyManager\.acceptUntypedTokens = true/ }])
+  t.equal(warnings().length, 1)
+})
+
 t.test('an answer that is no introspection is the key manager’s failure: 503, nothing is remembered', async (t) => {
   const replies: [string, Reply][] = [
     ['401', { status: 401, body: ACTIVE }],

@@ -18,7 +18,13 @@ export function refuseUnknown(tree: Tree, problems: ConfigProblem[]): void {
 
 function visit(tree: Tree, node: SchemaNode, path: Path, problems: ConfigProblem[]): void {
   const unknown = Object.keys(tree).filter((key) => !node.keys.has(key))
+  const pasted = pastedBlock(tree, unknown, node, path)
+  if (pasted !== undefined) problems.push(pasted.problem)
   for (const key of unknown) {
+    if (pasted?.keys.has(key)) {
+      delete tree[key]
+      continue
+    }
     const explained =
       problems.length < EXPLAINED ? explain(key, isTree(tree[key]), unknown, node, path) : { message: 'unknown key' }
     problems.push({ path: pathText([...path, key]), ...explained })
@@ -33,6 +39,36 @@ function visit(tree: Tree, node: SchemaNode, path: Path, problems: ConfigProblem
   }
 }
 
+/** Keys of other tables that stand together without their headers, as pasted from a page: one problem, which says where headers belong. */
+function pastedBlock(
+  tree: Tree,
+  unknown: readonly string[],
+  node: SchemaNode,
+  path: Path,
+): { readonly keys: ReadonlySet<string>; readonly problem: ConfigProblem } | undefined {
+  if (unknown.length > EXPLAINED) return undefined
+  // At the top of the file stand tables: no key is meant to be one of their names.
+  const isNear = (key: string) => path.length > 0 && nearest(key, node.keys.keys()) !== undefined
+  const keys = new Set<string>()
+  const headers: string[] = []
+  let last: string | undefined
+  for (const key of unknown) {
+    const [home, ...others] = isTree(tree[key]) || isNear(key) ? [] : tablesOf(key, unknown)
+    if (home === undefined || others.length > 0) continue
+    if (home !== last) headers.push(`${home} above ${key}`)
+    last = home
+    keys.add(key)
+  }
+  const [first] = keys
+  if (first === undefined || keys.size === 1) return undefined
+  const stand = path.length === 0 ? 'are outside their tables' : `do not belong in ${header(path)}`
+  const message = `${keys.size} keys from here on ${stand}`
+  return {
+    keys,
+    problem: { path: pathText([...path, first]), message, remedy: `add the header ${headers.join(', and ')}` },
+  }
+}
+
 function explain(
   key: string,
   isTable: boolean,
@@ -41,7 +77,8 @@ function explain(
   path: Path,
 ): Omit<ConfigProblem, 'path'> {
   const where = path.length === 0 ? 'at the top of the file' : `in ${header(path)}`
-  const homes = isTable ? [] : tablesOf(key, unknown).slice(0, HOMES)
+  const near = nearest(key, node.keys.keys())
+  const homes = isTable || (near !== undefined && path.length > 0) ? [] : tablesOf(key, unknown).slice(0, HOMES)
   if (homes.length > 0) {
     const stands = path.length === 0 ? 'is outside its table' : `does not belong ${where}`
     const home = homes.join(' or ')
@@ -49,7 +86,6 @@ function explain(
   }
   const kind = isTable ? 'table' : 'key'
   const message = `unknown ${kind} ${where}`
-  const near = nearest(key, node.keys.keys())
   if (near !== undefined) return { message, remedy: `did you mean ${near}?` }
   const elsewhere = isTable ? undefined : nearest(key, new Set(knownKeys.map((each) => each.name)))
   if (elsewhere !== undefined) {

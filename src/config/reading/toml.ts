@@ -24,15 +24,20 @@ export function parseToml(source: string): Parsed {
       return { problem: { path: '', message: `in the file: ${explain((error as Error).message)}` } }
     }
     const col = line === 0 ? count - 1 : count // the parser counts the first line's columns from 1, all others' from 0
-    const reason = explain((error as Error).message.split(' at row ')[0] ?? '')
+    const reason = reasonAt(text.split('\n'), line, col, (error as Error).message.split(' at row ')[0] ?? '')
     const message = `line ${line + 1}, column ${col + 1}: ${reason}\n${shownLine(text, line, col)}`
     return { problem: { path: '', message } }
   }
 }
 
+const DUPLICATE = /redefine/
+const TRAILING = /till end of line/
+/** What stands before an error: a key, and a value that begins as no string, list or table does, up to there. */
+const BARE_VALUE = /^\s*[\w."'-]+\s*=\s*[^\s"'[{#][^\s]*$/
+
 /** The parser's reasons in words of the file. None of them may quote what the file holds. */
 const REASONS: readonly { readonly says: RegExp; readonly means: string; readonly remedy?: string }[] = [
-  { says: /redefine/, means: 'duplicate key or table', remedy: 'remove one of the two' },
+  { says: DUPLICATE, means: 'duplicate key or table', remedy: 'remove one of the two' },
   { says: /expected "="/, means: 'expected = after a key', remedy: 'a comment begins with #' },
   { says: /^Unterminated string/, means: 'the closing quote of a string is missing' },
   { says: /^Unterminated multi-line/, means: 'the closing quotes of a string of several lines are missing' },
@@ -40,7 +45,7 @@ const REASONS: readonly { readonly says: RegExp; readonly means: string; readonl
   { says: /comma/, means: 'missing comma, or closing bracket of a list or an inline table' },
   { says: /whitespace, \. or \]/, means: 'the closing bracket of a table’s name is missing' },
   { says: /Empty bare/, means: 'missing name' },
-  { says: /till end of line/, means: 'only a comment may follow here', remedy: 'look for an extra quote' },
+  { says: TRAILING, means: 'only a comment may follow here', remedy: 'look for an extra quote' },
   { says: /^Unexpected character, expecting string/, means: 'invalid value', remedy: 'strings must be quoted' },
   { says: /^Invalid boolean/, means: 'invalid value', remedy: 'strings must be quoted' },
   {
@@ -59,6 +64,29 @@ const REASONS: readonly { readonly says: RegExp; readonly means: string; readonl
   { says: /number|digit/i, means: 'invalid number' },
   { says: /date|time|year|month|day|hour/i, means: 'invalid date or time' },
 ]
+
+function reasonAt(lines: readonly string[], line: number, col: number, reason: string): string {
+  // `127.0.0.1` and `30s` begin like numbers.
+  if (TRAILING.test(reason) && BARE_VALUE.test((lines[line] ?? '').slice(0, col))) {
+    return 'invalid value; strings must be quoted'
+  }
+  const first = DUPLICATE.test(reason) ? firstPlace(lines, line) : undefined
+  return first === undefined ? explain(reason) : `${explain(reason)}: the first is on line ${first + 1}`
+}
+
+const HEADER = /^\s*\[{1,2}([^[\]#]+)\]/
+const KEY = /^\s*([\w."'-]+)\s*=/
+
+/** The index of the line with the same table header as this one, or with the same key in its table. */
+function firstPlace(lines: readonly string[], line: number): number | undefined {
+  const named = (pattern: RegExp, at: number) => pattern.exec(lines[at] ?? '')?.[1]?.replace(/[\s"']/g, '')
+  const table = named(HEADER, line)
+  const before = Array.from({ length: line }, (_, index) => index)
+  if (table !== undefined) return before.find((at) => named(HEADER, at) === table)
+  const key = named(KEY, line)
+  const start = before.findLast((at) => named(HEADER, at) !== undefined) ?? 0
+  return key === undefined ? undefined : before.slice(start).find((at) => named(KEY, at) === key)
+}
 
 function explain(reason: string): string {
   const found = REASONS.find(({ says }) => says.test(reason))

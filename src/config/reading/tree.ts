@@ -75,6 +75,19 @@ export function valueAt(tree: unknown, path: Path): unknown {
   return current
 }
 
+/** Every value at a path of names, in each table of a list, with where it stands. */
+export function* valuesAt(
+  tree: unknown,
+  names: readonly string[],
+  path: Path = [],
+): Generator<{ readonly path: Path; readonly value: unknown }> {
+  const [name, ...rest] = names
+  if (name === undefined) yield { path, value: tree }
+  else if (Array.isArray(tree))
+    for (const [index, item] of tree.entries()) yield* valuesAt(item, names, [...path, index])
+  else if (isTree(tree) && name in tree) yield* valuesAt(tree[name], rest, [...path, name])
+}
+
 /** Sets a value, making the tables on the way. Does nothing where something else than a table is in the way. */
 export function setAt(tree: Tree, path: readonly string[], value: unknown): void {
   let current = tree

@@ -4,7 +4,7 @@ import { Secret } from '../secret.js'
 
 /** Properties of a key beside its type. */
 export interface KeyNote {
-  /** The unit of a number, for people; a duration's (ms) need not be given. */
+  /** The unit of a number, for people; a duration's (`ms`) need not be given. */
   readonly unit?: string
   /** `file` and `path` are resolved against the configuration file's directory; a `file` must also exist. */
   readonly kind?: 'file' | 'path' | 'secret'
@@ -57,11 +57,13 @@ export const port = int(0, 65_535)
 /** A time: milliseconds, or a string with a unit (`"500ms"`, `"30s"`, `"5m"`, `"12h"`, `"30d"`). Gives milliseconds. */
 export function duration(min = 0, max = LONGEST_TIMER) {
   const error = `must be milliseconds, or a number with ms, s, m, h or d as in "30s", from ${inUnits(min)} to ${inUnits(max)}`
-  return z
+  const schema = z
     .union([z.int({ error }).min(min, error).max(max, error), z.string().regex(DURATION, error)], { error })
     .transform((value) => (typeof value === 'number' ? value : milliseconds(value)))
     .pipe(z.number({ error }).min(min, error).max(max, error))
     .meta({ unit: 'ms' })
+  keyNotes.add(schema, { unit: 'ms' })
+  return schema
 }
 
 function milliseconds(value: string): number {

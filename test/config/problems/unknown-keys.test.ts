@@ -2,15 +2,19 @@ import t from 'tap'
 import { ConfigError, parseConfig } from '../../../src/config/index.js'
 import { knownKeys } from '../../../src/config/schema/keys.js'
 
-function explanation(text: string, path: string): string | undefined {
+function problemsOf(text: string) {
   try {
     parseConfig(text, 'a.conf', {})
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const found = error.problems.find((each) => each.path === path)
-    return found && `${found.message}; ${found.remedy}`
+    return error.problems
   }
-  return undefined
+  return []
+}
+
+function explanation(text: string, path: string): string | undefined {
+  const found = problemsOf(text).find((each) => each.path === path)
+  return found && `${found.message}; ${found.remedy}`
 }
 
 t.test('an unknown key names the nearest known one', async (t) => {
@@ -25,6 +29,8 @@ t.test('an unknown key names the nearest known one', async (t) => {
       /did you mean jmsConnectioninitialContextFactory\?/,
     ],
     ['[[jwtTokenConfig]]\nisuer = "x"', 'jwtTokenConfig[0].isuer', /in \[\[jwtTokenConfig\]\].*did you mean issuer\?/],
+    ['[httpClients.proxy]\nenabled = false', 'httpClients.proxy.enabled', /did you mean enable\?/],
+    ['[caching]\nenable = false', 'caching.enable', /did you mean enabled\?/],
     ['[logging]\nhtpPort = 1', 'logging.htpPort', /did you mean httpPort in \[listenerConfig\]\?/],
     ['[logging]\nxyzzyxyzzy = 1', 'logging.xyzzyxyzzy', /known here: level, format/],
     ['[xyzzyxyzzy]\na = 1', 'xyzzyxyzzy', /unknown table/],
@@ -47,13 +53,23 @@ endpointURL = "https://etcd/v3/keys/jti/"
 username = "root"
 password = "root"
 `
-  const home = (key: string) =>
-    /^jms|Realtime/.test(key) ? '[tokenRevocationConfig.realtime]' : '[tokenRevocationConfig.persistent]'
-  for (const key of pasted.match(/^\w+/gm) ?? []) {
-    const expected = `it belongs in ${home(key)}; add the header ${home(key)} above it`
-    t.match(explanation(pasted, key), `is outside its table: ${expected}`)
-    t.match(explanation(`[logging]\n${pasted}`, `logging.${key}`), `does not belong in [logging]: ${expected}`)
-  }
+  const remedy =
+    'add the header [tokenRevocationConfig.realtime] above enableRealtimeMessageRetrieval, and [tokenRevocationConfig.persistent] above enablePersistentStorageRetrieval'
+  t.match(problemsOf(pasted), [
+    { path: 'enableRealtimeMessageRetrieval', message: '11 keys from here on are outside their tables', remedy },
+  ])
+  t.match(problemsOf(`[logging]\n${pasted}`), [
+    {
+      path: 'logging.enableRealtimeMessageRetrieval',
+      message: '11 keys from here on do not belong in [logging]',
+      remedy,
+    },
+  ])
+  t.equal(problemsOf(`${pasted}[logging]\nlevl = "debug"`).length, 2, 'what else is wrong is told as well')
+  t.match(
+    explanation('[logging]\njmsConnectionTopic = "a"', 'logging.jmsConnectionTopic'),
+    'does not belong in [logging]: it belongs in [tokenRevocationConfig.realtime]; add the header',
+  )
   t.match(explanation('useDefault = true', 'useDefault'), 'it belongs in [tokenRevocationConfig.persistent]')
   t.match(explanation('remoteClaim = "a"', 'remoteClaim'), 'it belongs in [[jwtTokenConfig.claims]]')
   t.match(explanation('username = "a"', 'username'), /belongs in \[.*\] or \[.*\]/, 'several tables have it')

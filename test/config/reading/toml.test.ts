@@ -19,8 +19,17 @@ t.test('a syntax error says line and column and shows the line', async (t) => {
       'host = "a""',
       /^line 1, column 11: only a comment may follow here; look for an extra quote\nhost = "a""\n {10}\^$/,
     ],
-    ['[a]\nb = 1\n[a]\n', /^line 3, column 3: duplicate key or table/],
-    ['a = 1\na = 2', /^line 2, column 6: duplicate key or table/],
+    ['[a]\nb = 1\n[a]\n', /^line 3, column 3: duplicate key or table; remove one of the two: the first is on line 1/],
+    ['[ "a".b ]\n[c]\n[a.b]\n', /^line 3.* the first is on line 1/],
+    ['a = 1\na = 2', /^line 2, column 6: duplicate key or table; remove one of the two: the first is on line 1/],
+    ['[x]\na = 1\n[y]\n"a" = 1\nb = 1\na = 2', /^line 6.* the first is on line 4/],
+    ['[a]\nb = {}\n[a.b]', /^line 3, column 5: duplicate key or table; remove one of the two\n/],
+    ['host = 127.0.0.1', /^line 1, column 13: invalid value; strings must be quoted/],
+    ['timeout = 30s', /^line 1, column 13: invalid value; strings must be quoted/],
+    ['level = info', /^line 1, column 12: invalid value; strings must be quoted/],
+    ['a.b = true1', /^line 1, column 11: invalid value; strings must be quoted/],
+    ['port = 9090 9091', /only a comment may follow here/],
+    ['list = ["a"];', /only a comment may follow here/],
     ['host = localhost', /^line 1, column 8: invalid value; strings must be quoted\nhost = localhost\n {7}\^$/],
     ['host = "a', /closing quote of a string is missing/],
     ['host =', /a value, or/],
@@ -37,6 +46,13 @@ t.test('a syntax error says line and column and shows the line', async (t) => {
     ['\thost = "a""', /\n host = "a""\n/],
   ]
   for (const [text, message] of cases) t.match(syntaxError(text), message, text)
+})
+
+t.test('a long line does not delay the search for the first of two', async (t) => {
+  const start = performance.now()
+  for (const long of [`${'['.repeat(300_000)}\n`, `# ${'a.'.repeat(300_000)}\n`]) syntaxError(`${long}[a]\n[a]`)
+  t.match(syntaxError(`a = 1\n${'b.'.repeat(100)}c = 1\na = 1`), /the first is on line 1/)
+  t.ok(performance.now() - start < 5_000)
 })
 
 t.test('a long line is shown around the error', async (t) => {

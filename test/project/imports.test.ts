@@ -72,7 +72,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   rhea: ['sources/realtime', 'demo'],
   amqplib: ['sources/realtime'],
   etcd3: ['sources/persistent'],
-  '@streamparser/json': ['sources/persistent'],
+  '@streamparser/json': ['sources/persistent', 'apis'],
   jose: ['auth', 'demo'],
   'lru-cache': ['auth'],
   yaml: ['apis'],

@@ -21,7 +21,7 @@ export class DefinitionNode {
 
   /** The definition as a whole. */
   static root(source: DefinitionSource): DefinitionNode {
-    return new DefinitionNode(source, source.root, [])
+    return new DefinitionNode(source, source.text.root, [])
   }
 
   /** Whether it is there: a key with nothing behind it is not. */
@@ -73,7 +73,7 @@ export class DefinitionNode {
 
   /** A text, or a number as it is written: of a version, `1.0` without quotes is a number. */
   text(): string | undefined {
-    if (typeof this.value === 'number') return this.source.textOf(this.path) ?? String(this.value)
+    if (typeof this.value === 'number') return this.source.text.textOf(this.path) ?? String(this.value)
     return this.string()
   }
 
@@ -114,7 +114,7 @@ export class DefinitionNode {
 
   /** A problem with this, for somebody else to report. */
   problem(message: string, remedy?: string): DefinitionProblem {
-    const line = this.source.lineOf(this.path)
+    const line = this.source.text.lineOf(this.path)
     return {
       file: this.source.file,
       message,

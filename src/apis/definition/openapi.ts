@@ -29,6 +29,8 @@ export interface ApiOverrides {
   readonly encodedSlash?: boolean
 }
 
+const NO_ENDPOINT_REMEDY =
+  'add x-wso2-production-endpoints to the API or the operation, or name the file and endpoints in [[apis]]'
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
 
 /** Reads an OpenAPI 3 or Swagger 2 definition. What is wrong with it goes to the source's report. */
@@ -169,7 +171,7 @@ function operationEndpoints(
   }
   const declared = [operation, item, definition].some(declaresEndpoints)
   if (!declared && endpoints.production === undefined && endpoints.sandbox === undefined) {
-    operation.error('no endpoint', 'add x-wso2-production-endpoints to the API or the operation')
+    operation.error('no endpoint', NO_ENDPOINT_REMEDY)
   }
   return endpoints
 }

@@ -21,16 +21,39 @@ interface Declared {
  */
 export function tellLessProtected(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   const declared = apis.flatMap((api) => api.resources.filter((one) => !shadowed.has(one)).map((r) => declare(api, r)))
-  if (new Set(declared.map(({ resource }) => demandOf(resource))).size < 2) return
+  const demanding = groupByDemand(declared)
+  if (demanding.size < 2) return
   const found = new Map<string, { less: Declared; more: Set<string> }>()
   for (const less of declared) {
     if (less.api.strictUpstream) continue
-    const more = declared.filter((other) => isConfused(less, other)).map(({ resource }) => resource.fullTemplate)
+    const { askingMore } = demanding.get(demandOf(less.resource)) ?? NOBODY
+    const more = askingMore.filter((other) => isConfused(less, other)).map(({ resource }) => resource.fullTemplate)
     const known = found.get(less.resource.fullTemplate)
     if (known !== undefined) for (const path of more) known.more.add(path)
     else if (more.length > 0) found.set(less.resource.fullTemplate, { less, more: new Set(more) })
   }
   for (const { less, more } of found.values()) tell(less, [...more], report)
+}
+
+const NOBODY: { readonly askingMore: readonly Declared[] } = { askingMore: [] }
+
+/** By what is asked for: all that ask for something more. Most operations of an API ask for one of a few things. */
+function groupByDemand(declared: readonly Declared[]): ReadonlyMap<string, typeof NOBODY> {
+  const groups = new Map<string, Declared[]>()
+  for (const one of declared) {
+    const demand = demandOf(one.resource)
+    const group = groups.get(demand)
+    if (group === undefined) groups.set(demand, [one])
+    else group.push(one)
+  }
+  const asksMore = ([less]: readonly Declared[], [more]: readonly Declared[]) =>
+    less !== undefined && more !== undefined && !covers(less.resource, more.resource)
+  return new Map(
+    [...groups].map(([demand, group]) => [
+      demand,
+      { askingMore: [...groups.values()].filter((other) => asksMore(group, other)).flat() },
+    ]),
+  )
 }
 
 function declare(api: Api, resource: Resource): Declared {
@@ -53,9 +76,9 @@ function tell({ api, resource, template }: Declared, more: readonly string[], re
   }
 }
 
-/** Whether a request for the one may be served by the other, which asks for more. */
+/** Whether a request for the one may be served by the other. */
 function isConfused(less: Declared, more: Declared): boolean {
-  if (covers(less.resource, more.resource) || !meetMethods(less.resource, more.resource)) return false
+  if (!meetMethods(less.resource, more.resource)) return false
   if (less.resource.fullTemplate === more.resource.fullTemplate) return false
   return meet(less, more) && mayMeet(less.api, more.api) && !isMoreSpecific(less.template, more.template)
 }

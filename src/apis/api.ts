@@ -1,4 +1,4 @@
-import type { Secret } from '../config/index.js'
+import type { Cors, Secret } from '../config/index.js'
 import type { DefinitionProblem } from './definition/problem.js'
 
 /** How a client may reach an API: the plain listener, the TLS one, or both. */
@@ -73,15 +73,6 @@ export interface Endpoint {
 export interface BasicCredentials {
   readonly username: string
   readonly password: Secret
-}
-
-/** What browsers of other origins may do (`x-wso2-cors`). Header names are in lower case, methods in upper case. */
-export interface Cors {
-  readonly allowOrigins: readonly string[]
-  readonly allowCredentials: boolean
-  readonly allowHeaders: readonly string[]
-  readonly allowMethods: readonly string[]
-  readonly exposeHeaders: readonly string[]
 }
 
 /** Whether every caller who may call `these` may call `those`, too. */

@@ -1,4 +1,4 @@
-export type { Api, Cors, Endpoint, Endpoints, Resource } from './api.js'
+export type { Api, Endpoint, Endpoints, Resource } from './api.js'
 export { upstreamPath } from './api.js'
 export { formatProblem } from './definition/problem.js'
 export { loadApis } from './load.js'

@@ -3,6 +3,7 @@ export { ConfigError, type ConfigWarning, describeProblem } from './problems/err
 export { nearest } from './problems/nearest.js'
 export type { Environment } from './reading/environment.js'
 export { namesEtcd } from './reading/old-spellings.js'
+export { allowsEveryoneCredentials, type Cors, type CorsSettings, corsKey, corsOf } from './schema/cors.js'
 export { jsonSchema } from './schema/json-schema.js'
 export type { Config } from './schema/schema.js'
 export { Secret } from './secret.js'

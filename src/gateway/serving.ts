@@ -1,7 +1,7 @@
 import { RouteTable } from '../apis/index.js'
 import { type Authenticator, openAuthentication, type TokenNames } from '../auth/index.js'
 import { readKeyStore, readTrustStore } from '../certificates/index.js'
-import type { Config } from '../config/index.js'
+import { type Config, corsOf } from '../config/index.js'
 import {
   CONNECT_TIMEOUT,
   createHttpClient,
@@ -108,7 +108,7 @@ function requestHandler(
     http,
     webSocket,
     keyManager: keyManager && {
-      endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext),
+      endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext, corsOf(keyManager.cors)),
       revoke: new RevokeEndpoint({
         client: http.client,
         authenticator,

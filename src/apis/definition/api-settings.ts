@@ -1,4 +1,5 @@
-import type { Cors, Transport } from '../api.js'
+import { allowsEveryoneCredentials, type Cors, type CorsSettings, corsKey, corsOf } from '../../config/index.js'
+import type { Transport } from '../api.js'
 import type { DefinitionNode } from './node.js'
 import type { DefinitionProblem } from './problem.js'
 
@@ -62,40 +63,34 @@ export function checkMutualTls(api: DefinitionNode): DefinitionProblem | undefin
 export function readCors(api: DefinitionNode): Cors | undefined {
   const node = api.get('x-wso2-cors')
   if (!node.exists) return undefined
-  const known = new Map(node.entries().map(([key, entry]) => [key.replaceAll(/[-_]/g, '').toLowerCase(), entry]))
-  const enabled = known.get('corsconfigurationenabled')?.boolean() ?? true
-  const list = (name: string) => known.get(name)?.strings() ?? []
-  const cors = {
-    allowOrigins: list('accesscontrolalloworigins'),
-    allowCredentials: known.get('accesscontrolallowcredentials')?.boolean() ?? false,
-    allowHeaders: list('accesscontrolallowheaders').map((name) => name.toLowerCase()),
-    allowMethods: list('accesscontrolallowmethods').map((name) => name.toUpperCase()),
-    exposeHeaders: list('accesscontrolexposeheaders').map((name) => name.toLowerCase()),
+  const known = new Map<keyof CorsSettings, DefinitionNode>()
+  for (const [written, entry] of node.entries()) {
+    const key = corsKey(written)
+    if (key === undefined) entry.warn(`${entry.name} is unknown and has no effect`)
+    else known.set(key, entry)
   }
-  warnOfUnknownKeys(known)
-  if (cors.allowHeaders.concat(cors.allowMethods, cors.exposeHeaders).some((name) => !TOKEN.test(name))) {
+  const list = (key: keyof CorsSettings) => known.get(key)?.strings() ?? []
+  const settings = {
+    corsConfigurationEnabled: known.get('corsConfigurationEnabled')?.boolean() ?? true,
+    accessControlAllowOrigins: list('accessControlAllowOrigins'),
+    accessControlAllowCredentials: known.get('accessControlAllowCredentials')?.boolean() ?? false,
+    accessControlAllowHeaders: list('accessControlAllowHeaders'),
+    accessControlAllowMethods: list('accessControlAllowMethods'),
+    accessControlExposeHeaders: list('accessControlExposeHeaders'),
+  }
+  const { accessControlAllowHeaders, accessControlAllowMethods, accessControlExposeHeaders } = settings
+  if ([accessControlAllowHeaders, accessControlAllowMethods, accessControlExposeHeaders].flat().some(isNoToken)) {
     node.error('x-wso2-cors has an invalid header or method name')
   }
-  if (!enabled) return undefined
-  if (!cors.allowCredentials || !cors.allowOrigins.includes('*')) return cors
-  node.warn(
-    'allowing credentials for every origin (*) is not supported: credentials are not allowed',
-    'list the origins',
-  )
-  return { ...cors, allowCredentials: false }
+  if (allowsEveryoneCredentials(settings)) {
+    node.warn(
+      'allowing credentials for every origin (*) is not supported: credentials are not allowed',
+      'list the origins',
+    )
+  }
+  return corsOf(settings)
 }
 
-const CORS_KEYS = new Set([
-  'corsconfigurationenabled',
-  'accesscontrolalloworigins',
-  'accesscontrolallowcredentials',
-  'accesscontrolallowheaders',
-  'accesscontrolallowmethods',
-  'accesscontrolexposeheaders',
-])
-
-function warnOfUnknownKeys(known: ReadonlyMap<string, DefinitionNode>): void {
-  for (const [key, entry] of known) {
-    if (!CORS_KEYS.has(key)) entry.warn(`${entry.name} is unknown and has no effect`)
-  }
+function isNoToken(name: string): boolean {
+  return !TOKEN.test(name)
 }

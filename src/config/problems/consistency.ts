@@ -1,3 +1,4 @@
+import { allowsEveryoneCredentials } from '../schema/cors.js'
 import type { Config } from '../schema/schema.js'
 import type { ConfigProblem, ConfigWarning } from './error.js'
 
@@ -31,6 +32,14 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
       path: 'httpClients.verifyHostname',
       message: 'any certificate of a trusted authority can impersonate upstreams, sources and the key manager',
       remedy: 'set it to true, and give each host a certificate with its name',
+    }
+  }
+  const { keyManager } = config
+  if (keyManager?.cors !== undefined && allowsEveryoneCredentials(keyManager.cors)) {
+    yield {
+      path: 'keyManager.cors.accessControlAllowCredentials',
+      message: 'allowing credentials for every origin (*) is not supported: credentials are not allowed',
+      remedy: 'list the origins',
     }
   }
   const { persistent, journal } = config.tokenRevocationConfig

@@ -1,4 +1,5 @@
 import type { ConfigProblem, ConfigWarning } from '../problems/error.js'
+import { corsKey } from '../schema/cors.js'
 import { isTree, setAt, type Tree, takeAt, valueAt } from './tree.js'
 
 /** Keys that went by other names, or stood elsewhere, in WSO2's files of other versions. */
@@ -44,6 +45,7 @@ export function modernise(tree: Tree, problems: ConfigProblem[], warnings: Confi
     if (isTree(issuer) && isTree(issuer.claims)) issuer.claims = [issuer.claims]
   }
   mergeKeyManager(tree, problems, warnings)
+  nameCorsKeys(valueAt(tree, ['keyManager', 'cors']))
   takeIssuersTrustStore(tree)
   for (const { from, to } of MOVED) move(tree, from, to, warnings)
   normaliseLevel(tree)
@@ -82,6 +84,17 @@ function mergeKeyManager(tree: Tree, problems: ConfigProblem[], warnings: Config
   for (const [key, value] of Object.entries(lower)) {
     if (upper[key] === undefined) upper[key] = value
     else problems.push({ path: `keymanager.${key}`, message: 'is set twice: in [keymanager] and in [keyManager]' })
+  }
+}
+
+/** The keys as API definitions write them: `access-control-allow-origins`. */
+function nameCorsKeys(section: unknown): void {
+  if (!isTree(section)) return
+  for (const [written, value] of Object.entries(section)) {
+    const name = corsKey(written)
+    if (name === undefined || name === written) continue
+    delete section[written]
+    section[name] ??= value
   }
 }
 

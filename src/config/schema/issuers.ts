@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { cors } from './cors.js'
 import {
   bool,
   duration,
@@ -74,6 +75,7 @@ export const keyManager = table({
     }).prefault({}),
     oauth2,
   }).prefault({}),
+  cors: cors.optional(),
 }).optional()
 
 const claim = table({

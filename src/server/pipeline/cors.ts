@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import type { Cors } from '../../apis/index.js'
+import type { Cors } from '../../config/index.js'
 import { hasHeader } from '../../proxy/index.js'
 
 /**
- * The CORS headers (Fetch standard) of an answer, by an API's `x-wso2-cors`. Name, value, name, value ...; empty for a
+ * The CORS headers (Fetch standard) of an answer, by an API's `x-wso2-cors` or `[keyManager.cors]`. Name, value, name, value ...; empty for a
  * request without `Origin`, and `Vary` only for an origin that is not allowed.
  */
 export function corsHeaders(req: IncomingMessage, cors: Cors | undefined): string[] {

@@ -11,6 +11,7 @@ import {
   readBearer,
   type TokenNames,
 } from '../../auth/index.js'
+import type { Cors } from '../../config/index.js'
 import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
 import {
@@ -18,6 +19,7 @@ import {
   isWebSocketUpgrade,
   type OpenRequests,
   requestHeaders,
+  responseHeaders,
   type WebSocketOptions,
 } from '../../proxy/index.js'
 import type { RevocationLookup } from '../../revocation/index.js'
@@ -119,12 +121,15 @@ export class RequestHandler {
     }
     if (isHealth) return exchange.respond(200, HEALTH_HEADERS, HEALTHY)
     if (endpoint !== undefined) return this.#callKeyManager(exchange, endpoint)
+    const cors = role === 'http' ? undefined : keyManager?.endpoints.corsAt(target.path)
+    if (isPreflight(req, cors)) return exchange.respond(204, preflightHeaders(req, cors), '')
     if (role === 'token') return exchange.refuse(faults.noApi, 'token-listener')
     this.#route(exchange)
   }
 
   #callKeyManager(exchange: Exchange, endpoint: KeyManagerEndpoint): void {
     exchange.endpoint = endpoint
+    allowOrigin(exchange, endpoint.cors)
     if (endpoint.action === 'forward') this.#toKeyManager(exchange, endpoint, NONE)
     // Its token is for the key manager itself: forwarded, and always in the standard header.
     else if (endpoint.action === 'authenticate') this.#authenticate(exchange, 'authorization')
@@ -137,7 +142,10 @@ export class RequestHandler {
       (outcome) =>
         exchange.guard(() => {
           if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
-          else exchange.respond(outcome.status, outcome.headers, outcome.body)
+          else {
+            const { responseHeaders: own, ownCors } = exchange
+            exchange.respond(outcome.status, responseHeaders(outcome.headers, own, ownCors), outcome.body)
+          }
         }),
       (error) => exchange.fail(error),
     )
@@ -150,8 +158,7 @@ export class RequestHandler {
       const { cors, transports } = route.api
       if (!transports.includes(role === 'http' ? 'http' : 'https')) return exchange.refuse(faults.noApi, 'transport')
       if (isPreflight(req, cors)) return exchange.respond(204, preflightHeaders(req, cors), '')
-      exchange.responseHeaders = corsHeaders(req, cors)
-      exchange.ownCors = cors !== undefined
+      allowOrigin(exchange, cors)
     }
     if (route.kind === 'method-not-allowed') {
       exchange.responseHeaders = [...exchange.responseHeaders, 'allow', route.allowed]
@@ -262,7 +269,9 @@ export class RequestHandler {
   #toKeyManager(exchange: Exchange, { origin, path }: KeyManagerEndpoint, identities: readonly TokenIdentity[]): void {
     const { req, target } = exchange
     const headers = requestHeaders(req.rawHeaders, NOTHING)
-    exchange.forward({ targets: [{ origin, path: path + target.query }], headers }, identities, target.path)
+    const { responseHeaders, ownCors } = exchange
+    const upstream = { targets: [{ origin, path: path + target.query }] as const, headers, responseHeaders, ownCors }
+    exchange.forward(upstream, identities, target.path)
   }
 }
 
@@ -277,6 +286,12 @@ const ROUTE_FAULTS = {
   ambiguous: faults.badRequest,
   'encoded-slash': faults.badRequest,
 } as const
+
+/** Has every answer say what pages of other origins may do with it. */
+function allowOrigin(exchange: Exchange, cors: Cors | undefined): void {
+  exchange.responseHeaders = corsHeaders(exchange.req, cors)
+  exchange.ownCors = cors !== undefined
+}
 
 /** Whether a body has no other coding than `chunked`, which nobody would undo; HTTP/1.0 has none (RFC 9112 §6.1). */
 function isPlainlyFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {

@@ -4,9 +4,11 @@ import t, { type Test } from 'tap'
 import { parseConfig } from '../../src/config/index.js'
 import { openRevocations } from '../../src/gateway/open-revocations.js'
 import type { Revocations } from '../../src/gateway/revocations.js'
-import { silent } from '../../src/logging/index.js'
+import { createLogging, silent } from '../../src/logging/index.js'
+import type { RevocationRecord } from '../../src/revocation/record.js'
 import { identify } from '../../src/token/identity.js'
 import { type HubStandIn, startHub } from '../services/event-hub.js'
+import { setUp, token } from './driven.js'
 
 const ENTRIES = Array.from({ length: 500 }, (_, n) => ({ jwt_signature: `t${n}` }))
 
@@ -48,6 +50,34 @@ async function start(t: Test, directory: string, hub: HubStandIn, more = ''): Pr
 
 const enforces = (revocations: Revocations, id: string) =>
   revocations.find(identify({ kind: 'opaque', token: id }, {}, revocations.fingerprints)) !== undefined
+
+t.test(
+  'a store that held many records and is empty is a warning, also after a restart; they stay revoked',
+  async (t) => {
+    const lines: string[] = []
+    const stream = { write: (line: string) => lines.push(line) }
+    const logger = createLogging({ level: 'warn', format: 'json', stream })('Test')
+    const many = Array.from({ length: 100 }, (_, n) => token(`t${n}`))
+    for (const lastListing of [undefined, { records: 100 }]) {
+      lines.length = 0
+      const s = setUp({ realtimeToo: false, logger, ...(lastListing === undefined ? {} : { lastListing }) })
+      const answer = async (records: RevocationRecord[]) => {
+        ;(await s.store.next()).resolve(records)
+        await s.settle()
+        s.clock.advance(60_000)
+      }
+      if (lastListing === undefined) await answer(many)
+      for (let times = 0; times < 3; times++) await answer([])
+      t.match(lines, [/"before":100,"msg":"the store is now empty; what it held stays revoked"/])
+      t.match(s.synchronizer.state().sources, [{ role: 'store', status: 'live', detail: /empty; .* 100 revocations/ }])
+      t.ok(s.isKnown())
+      await answer([token('one')])
+      t.equal(s.synchronizer.state().sources[0]?.detail, undefined)
+      await answer([])
+      t.equal(lines.length, 1, 'one record may well have ended')
+    }
+  },
+)
 
 t.test('after a restart a hub that reports no change is not listed again', async (t) => {
   const { hub, answers, state } = await taggedHub(t)

@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'get journalLoss() {',
     replace: 'get journalLoss() { return undefined;',
     caughtBy: {
-      test: 'sync/synchronizer',
+      test: 'sync/readiness',
       title: 'a journal with losses does not make the list known: only a listing does',
     },
   },
@@ -107,7 +107,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'records === 0 && before >= MANY_RECORDS',
     replace: 'false',
     caughtBy: {
-      test: 'sync/synchronizer',
+      test: 'sync/last-listing',
       title: 'a store that held many records and is empty is a warning, also after a restart; they stay revoked',
     },
   },
@@ -225,7 +225,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'const PAUSE_OTHERWISE = 1;',
     replace: 'const PAUSE_OTHERWISE = 20;',
     caughtBy: {
-      test: 'sync/synchronizer',
+      test: 'sync/listing-pace',
       title: 'the pause after a slow listing is 20 times as long while revocations are pushed, else as long as it was',
     },
   },

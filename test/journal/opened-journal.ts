@@ -1,8 +1,14 @@
+import { copyFileSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import { decodeBlock, HEADER_BYTES } from '../../src/journal/format.js'
+import { JournalFile } from '../../src/journal/journal-file.js'
+import { LengthRecord, NO_GENERATION } from '../../src/journal/length-record.js'
 import { Loading } from '../../src/journal/loading.js'
 import { type OpenedJournal, type OpenJournalOptions, openJournal } from '../../src/journal/open.js'
 import { readJournal, type Snapshot } from '../../src/journal/read.js'
+import type { WritableJournal } from '../../src/journal/writer.js'
 import { silent } from '../../src/logging/index.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import type { OpaqueToken } from '../../src/token/credential.js'
@@ -88,4 +94,33 @@ export function older(journal: Buffer): Buffer {
   const first = decodeBlock(journal, HEADER_BYTES)
   if (typeof first === 'string' || first.block?.kind !== 'generation') throw new Error('not a journal of this version')
   return Buffer.concat([journal.subarray(0, HEADER_BYTES), journal.subarray(first.end)])
+}
+
+/** What `openJournal` makes of a whole journal whose file is this. */
+export async function owned(path: string, handle: FileHandle): Promise<WritableJournal> {
+  const snapshot = await readJournal(
+    path,
+    new Loading(
+      { now: NOW, sources: '' },
+      (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR }),
+    ),
+  )
+  const { validBytes = 0, generation = NO_GENERATION } = snapshot.found.contents ?? {}
+  const file = new JournalFile(handle, validBytes, generation)
+  return { file, record: await LengthRecord.open(path), inPlace: file.extent, mustReplace: false }
+}
+
+/** What a crash would leave, under another name. */
+export function copyBoth(path: string, copy: string): void {
+  copyFileSync(path, copy)
+  copyFileSync(`${path}.length`, `${copy}.length`)
+}
+
+/** A journal of some tokens, closed. */
+export async function written(t: Test, ids: readonly string[]): Promise<string> {
+  const path = join(t.testdir(), 'state', 'revocations.journal')
+  const { journal, list } = await open(path)
+  for (const id of ids) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+  await journal.close()
+  return path
 }

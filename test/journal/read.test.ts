@@ -123,7 +123,7 @@ t.test('a journal of the version before, without a length record, is intact, als
   }
 })
 
-t.test('it is read, goes on, and is a journal with a length record from then on', async (t) => {
+t.test('a journal of the version before, without a length record, goes on, and has one from then on', async (t) => {
   const { path, journal } = await small(t)
   writeFileSync(path, older(journal))
   rmSync(`${path}.length`)

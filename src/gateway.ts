@@ -2,6 +2,7 @@ import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
 import { type Inputs, readInputs, workerCount } from './gateway/inputs.js'
+import { expiringCertificates } from './gateway/expiring-certificates.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
@@ -76,6 +77,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   const logging = options.logging ?? createLogging(config.logging)
   const log = logging('Gateway')
   for (const warning of inputs.warnings) log.warn(warning)
+  for (const warning of await expiringCertificates(config, Date.now())) log.warn(warning)
   for (const note of inputs.notes) log.info(note)
   if (!hasCertificate(config)) await makeSelfSigned(config, log)
 

@@ -6,4 +6,5 @@ export {
   readPublicKey,
   readTrustStore,
 } from './trust-store.js'
+export { type Validity, validities } from './validity.js'
 export { writeAtomically } from './write-atomically.js'

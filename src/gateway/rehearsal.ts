@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.js'
 import { describeError, type Fields, type Logger, type Logging, silent } from '../logging/index.js'
+import { expiringCertificates } from './expiring-certificates.js'
 import type { Inputs } from './inputs.js'
 import { hasCertificate, tryToWrite, trySelfSigned } from './listeners.js'
 import { openRevocations, openSources } from './open-revocations.js'
@@ -12,7 +13,7 @@ import { prepareServing } from './serving.js'
  */
 export async function rehearseStart(inputs: Inputs): Promise<string[]> {
   const { config } = inputs
-  const warnings: string[] = []
+  const warnings = await expiringCertificates(config, Date.now())
   const logging = collecting(warnings)
   if (!hasCertificate(config)) await trySelfSigned(config.server.stateDirectory)
   const { store } = await openSources(config, logging, { mayWrite: false })

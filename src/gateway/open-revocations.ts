@@ -2,10 +2,17 @@ import type { Config } from '../config/index.js'
 import { type Journal, openJournal } from '../journal/index.js'
 import type { Logger, Logging } from '../logging/index.js'
 import { OutboxDirectory } from '../outbox/index.js'
-import { RealtimeStatus, RevocationList, type RevocationRecord } from '../revocation/index.js'
+import { RealtimeStatus, RevocationList } from '../revocation/index.js'
 import { type OpenStore, openStore, openTopic, sourcesIdentity, takesRevocations } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
-import { LAST_LISTING, lastListingNote, lastListingOf, Synchronizer, WriteBack } from '../sync/index.js'
+import {
+  LAST_LISTING,
+  lastListingNote,
+  lastListingOf,
+  type RevocationTarget,
+  Synchronizer,
+  WriteBack,
+} from '../sync/index.js'
 import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
 import { CLOCK_NOTE, Revocations } from './revocations.js'
@@ -46,19 +53,11 @@ export async function openRevocations(config: Config, logging: Logging, sources?
   const logger = logging('TokenRevocation')
   const { topic, store: opened, clock } = sources ?? (await openSources(config, logging))
   const store = opened?.store
-
-  const { journal, list, fingerprints, inSyncAt, notes } = await openList(
-    config,
-    logger,
-    () => clock.current?.retained ?? Date.now(),
-  )
-  const trustedClock = new TrustedClock(systemClock, readTimeBounds(notes?.get(CLOCK_NOTE)), inSyncAt)
+  const read = await openList(config, logger, () => clock.current?.retained ?? Date.now())
+  const { journal, list, fingerprints } = read
+  const trustedClock = new TrustedClock(systemClock, readTimeBounds(read.notes?.get(CLOCK_NOTE)), read.inSyncAt)
   clock.current = trustedClock
-  const position = notes?.get(STORE_POSITION)
-  const identity = sourcesIdentity(config)
-  const lastListing = notes && lastListingOf(notes, identity)
-  const writable = takesRevocations(store)
-  if (!settings.journal.enable && !writable) {
+  if (!settings.journal.enable && !takesRevocations(store)) {
     logger.warn(
       'the journal is off and no store takes revocations: revocations through the gateway are lost on restart',
     )
@@ -68,26 +67,13 @@ export async function openRevocations(config: Config, logging: Logging, sources?
     onRealtime: (isLive) => realtimeStatus.set(isLive),
     ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
-    target: {
-      apply: (record: RevocationRecord, source) => void list.add(record, source, Date.now()),
-      inSync(at, position) {
-        journal?.inSync(at)
-        if (position !== undefined) journal?.note(STORE_POSITION, position)
-      },
-      // Written after the listing's entries, and only if all of them are in the file.
-      listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, identity)),
-      complete: () => journal?.damages.listed(),
-    },
-    ...(lastListing === undefined ? {} : { lastListing }),
+    target: targetOf(list, journal, sourcesIdentity(config)),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
     refreshInterval: settings.persistent.refreshInterval,
-    ...(inSyncAt === undefined || Date.now() - inSyncAt > settings.journal.maxAge ? {} : { journalInSyncAt: inSyncAt }),
-    isJournalRecent: () => inSyncAt !== undefined && trustedClock.notBefore - inSyncAt <= settings.journal.maxAge,
-    ...(position === undefined ? {} : { journalPosition: position }),
     serveWhileListing: settings.persistent.serveWhileListing,
-    journalLoss: () => lossOf(journal),
+    ...journalOptions(config, read, trustedClock),
     logger,
   })
   journal?.damages.onChange(() => synchronizer.journalChanged())
@@ -112,6 +98,34 @@ export async function openRevocations(config: Config, logging: Logging, sources?
   })
 }
 
+/** The list, and what the journal is told of it. `sources` identifies the sources. */
+function targetOf(list: RevocationList, journal: Journal | undefined, sources: string): RevocationTarget {
+  return {
+    apply: (record, source) => void list.add(record, source, Date.now()),
+    inSync(at, position) {
+      journal?.inSync(at)
+      if (position !== undefined) journal?.note(STORE_POSITION, position)
+    },
+    // Written after the listing's entries, and only if all of them are in the file.
+    listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
+    complete: () => journal?.damages.listed(),
+  }
+}
+
+/** What the journal says of the list, and how far that is to be believed. */
+function journalOptions(config: Config, { journal, inSyncAt, notes }: ReadList, trustedClock: TrustedClock) {
+  const { maxAge } = config.tokenRevocationConfig.journal
+  const position = notes?.get(STORE_POSITION)
+  const lastListing = notes && lastListingOf(notes, sourcesIdentity(config))
+  return {
+    ...(inSyncAt === undefined || Date.now() - inSyncAt > maxAge ? {} : { journalInSyncAt: inSyncAt }),
+    isJournalRecent: () => inSyncAt !== undefined && trustedClock.notBefore - inSyncAt <= maxAge,
+    ...(position === undefined ? {} : { journalPosition: position }),
+    ...(lastListing === undefined ? {} : { lastListing }),
+    journalLoss: () => lossOf(journal),
+  }
+}
+
 /** The topic, with a sink that tells when records are in the journal: a durable subscription acknowledges only then. */
 function storedIn(journal: Journal | undefined, topic: RealtimeSource): RealtimeSource {
   if (journal === undefined) return topic
@@ -128,6 +142,8 @@ function lossOf(journal: Journal | undefined): string | undefined {
   const remedy = id === undefined ? 'make it readable and restart' : `mgw journal accept-damaged ${id} accepts the loss`
   return `the journal has lost entries: ${reason}${more}; ${remedy}`
 }
+
+type ReadList = Awaited<ReturnType<typeof openList>>
 
 /** The list as its journal holds it; an empty one if the journal is off. */
 async function openList(config: Config, logger: Logger, retained: () => number) {

@@ -3,7 +3,7 @@ import type { Config } from '../config/index.js'
 import { describeError, type Fields, type Logger, type Logging, silent } from '../logging/index.js'
 import { expiringCertificates } from './expiring-certificates.js'
 import type { Inputs } from './inputs.js'
-import { hasCertificate, tryToWrite, trySelfSigned } from './listeners.js'
+import { hasCertificate, trySelfSigned, tryToWrite } from './listeners.js'
 import { openRevocations, openSources } from './open-revocations.js'
 import { prepareServing } from './serving.js'
 

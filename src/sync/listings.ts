@@ -143,33 +143,22 @@ export class Listings {
     const counted = counts()
     const requested = this.#requested
     const started = this.#clock.elapsed()
-    const mark = this.#memory.last?.mark
-    let nextMark: string | undefined
-    let isUnchanged = false
-    const context: ListingContext = {
-      ...(mark === undefined ? {} : { since: mark }),
-      unchanged: () => {
-        isUnchanged = true
-      },
-      mark: (given) => {
-        nextMark = given
-      },
-    }
+    const told = new ToldByStore(this.#memory.last?.mark)
     try {
       const onProgress = () => {
         this.#progressAt = this.#clock.elapsed()
       }
       const caughtUp = await this.#catchUp(onProgress)
       const isWhole = caughtUp === undefined
-      const records = caughtUp ?? (await applyListing(store.list(signal, context), apply, onProgress))
+      const records = caughtUp ?? (await applyListing(store.list(signal, told), apply, onProgress))
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
       this.#lastListedAt = begunAt
       this.#answered = requested
-      const isListed = isWhole && !isUnchanged
-      if (isListed) this.#memory.listed(records, nextMark)
+      const isListed = isWhole && !told.isUnchanged
+      if (isListed) this.#memory.listed(records, told.nextMark)
       tracker.set('live', this.#memory.emptied)
-      const what = isUnchanged ? 'store unchanged' : isWhole ? 'store listed' : 'store caught up'
+      const what = told.isUnchanged ? 'store unchanged' : isWhole ? 'store listed' : 'store caught up'
       logger.debug(what, { store: store.name, records, ms: Math.round(ms) })
       if (counted) {
         this.#position = undefined
@@ -212,6 +201,25 @@ export class Listings {
       return
     }
     this.#cancelTimer = this.#clock.after(this.#pace.interval(topic(), watch()), due)
+  }
+}
+
+/** What a store says of one listing. */
+class ToldByStore implements ListingContext {
+  readonly since?: string
+  isUnchanged = false
+  nextMark: string | undefined
+
+  constructor(since: string | undefined) {
+    if (since !== undefined) this.since = since
+  }
+
+  readonly unchanged = (): void => {
+    this.isUnchanged = true
+  }
+
+  readonly mark = (mark: string): void => {
+    this.nextMark = mark
   }
 }
 

@@ -19,7 +19,7 @@ t.test('what was appended is there after a restart, with where it came from', as
   await opened.journal.close()
 })
 
-t.test('nothing is on disk that comes when the journal has been closed', async (t) => {
+t.test('what comes after the journal was closed is not on disk: a flush rejects', async (t) => {
   const path = join(t.testdir(), 'journal')
   const { journal, list } = await open(path)
   await journal.close()
@@ -27,7 +27,7 @@ t.test('nothing is on disk that comes when the journal has been closed', async (
   await t.rejects(journal.flush(), /closed/)
 })
 
-t.test('a rule is there after a restart, with its expiry', async (t) => {
+t.test('a rule is there after a restart, with where it came from', async (t) => {
   const path = join(t.testdir(), 'journal')
   const first = await open(path)
   first.list.add({ kind: 'subject', id: 'alice', revokedBefore: NOW, expiresAt: undefined }, 'hub', NOW)

@@ -49,8 +49,6 @@ export async function* listDirectory(
 ): AsyncIterable<RevocationRecord> {
   const ended = new AbortController() // frees the connection when the consumer stops or the answer is refused
   const { connection, idleTimeout } = etcd
-  const now = Date.now()
-  const slice = startTimeSlice()
   let server = ''
   try {
     const answer = await connection.open({
@@ -67,17 +65,7 @@ export async function* listDirectory(
       return
     }
     if (answer.status !== 200) throw statusError(server, answer.status)
-    let index = 0
-    for await (const leaves of readListing(answer.body)) {
-      for (const leaf of leaves) {
-        const record = directory.read(leaf, now)
-        if (record !== undefined) yield record
-        else countUnreadable(bad, directory.name, index)
-        index++
-        if (slice.isOver()) await slice.yield()
-      }
-      if (slice.isOver()) await slice.yield()
-    }
+    yield* records(answer.body, directory, bad)
   } catch (error) {
     signal.throwIfAborted()
     if (isIdle(error)) {
@@ -91,6 +79,27 @@ export async function* listDirectory(
     etcd.unreadable(directory)
   } finally {
     ended.abort()
+  }
+}
+
+/** The records of an answer. What can't be read is counted. */
+async function* records(
+  body: AsyncIterable<Uint8Array>,
+  directory: Directory,
+  bad: MalformedListing<EtcdProblem>,
+): AsyncIterable<RevocationRecord> {
+  const now = Date.now()
+  const slice = startTimeSlice()
+  let index = 0
+  for await (const leaves of readListing(body)) {
+    for (const leaf of leaves) {
+      const record = directory.read(leaf, now)
+      if (record !== undefined) yield record
+      else countUnreadable(bad, directory.name, index)
+      index++
+      if (slice.isOver()) await slice.yield()
+    }
+    if (slice.isOver()) await slice.yield()
   }
 }
 

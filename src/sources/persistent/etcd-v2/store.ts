@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../../config/index.js'
-import { type Logging, silent } from '../../../logging/index.js'
+import { type Logger, type Logging, silent } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
 import { AdaptiveTimeout } from '../../../time/index.js'
 import type { PersistentStore, RevocationSink } from '../../source.js'
@@ -75,11 +75,6 @@ const RETENTION = 30 * 24 * 3_600_000
 export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
   const { endpoint, timeout = TIMEOUT, listTimeout = LIST_TIMEOUT, maxBytes = MAX_BYTES } = options
   const log = (options.logging ?? silent)('TokenRevocation')
-  const warned = new Set<string>()
-  const warnOnce = (of: string, text: string) => {
-    if (!warned.has(of)) log.warn(text)
-    warned.add(of)
-  }
   const directories = [directory('tokens', endpoint.prefix), directory('records', recordsPrefix(endpoint.prefix))]
   const etcd: EtcdV2 = {
     connection: new EtcdV2Connection({ ...options, servers: endpoint.servers }),
@@ -89,23 +84,7 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
     pollTimeout: options.pollTimeout ?? POLL_TIMEOUT,
     idleTimeout: new AdaptiveTimeout(listTimeout, options.idleTimeout),
     revisions: { listed: undefined, watched: undefined, missed: undefined },
-    unreadable: ({ name, path }) =>
-      warnOnce(
-        name,
-        name === 'root'
-          ? "etcd user may not read the root of the v2 API: tokens put there by 'etcdctl set <jti> <ttl>' are not seen; grant it read access to /*"
-          : `etcd user may not read ${path}: rules there have no effect`,
-      ),
-    outrun: () =>
-      warnOnce(
-        'outrun',
-        "keys of other programs change too often to watch the root of etcd's v2 API: tokens put there by 'etcdctl set <jti> <ttl>' are seen by listings only",
-      ),
-    missing() {
-      if (options.root === true) return // there is the v3 API, too
-      const { prefix } = endpoint
-      warnOnce('tokens', `etcd has no directory ${prefix}: check endpointURL`)
-    },
+    ...warnings(log, endpoint.prefix, options.root === true),
   }
   // Beside v3, whose API reports a wrong user itself.
   let authenticationKnown = !options.username || options.root === true
@@ -128,5 +107,31 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
     watch: (sink, signal) => watchDirectories(etcd, sink, signal),
     malformed: () => malformed.report(),
     put: (record) => putRecord(etcd, endpoint.prefix, record, options.retention ?? RETENTION),
+  }
+}
+
+/** What an operator should know, each once. `isBesideV3`: the v3 API of the same servers is read, too. */
+function warnings(log: Logger, prefix: string, isBesideV3: boolean): Pick<EtcdV2, 'unreadable' | 'outrun' | 'missing'> {
+  const warned = new Set<string>()
+  const warnOnce = (of: string, text: string) => {
+    if (!warned.has(of)) log.warn(text)
+    warned.add(of)
+  }
+  return {
+    unreadable: ({ name, path }) =>
+      warnOnce(
+        name,
+        name === 'root'
+          ? "etcd user may not read the root of the v2 API: tokens put there by 'etcdctl set <jti> <ttl>' are not seen; grant it read access to /*"
+          : `etcd user may not read ${path}: rules there have no effect`,
+      ),
+    outrun: () =>
+      warnOnce(
+        'outrun',
+        "keys of other programs change too often to watch the root of etcd's v2 API: tokens put there by 'etcdctl set <jti> <ttl>' are seen by listings only",
+      ),
+    missing() {
+      if (!isBesideV3) warnOnce('tokens', `etcd has no directory ${prefix}: check endpointURL`)
+    },
   }
 }

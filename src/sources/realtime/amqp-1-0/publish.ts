@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
-import rhea, { type ConnectionOptions, type EventContext } from 'rhea'
+import rhea, { type Connection, type ConnectionOptions, type EventContext } from 'rhea'
 import type { Secret } from '../../../config/index.js'
 import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker/broker.js'
 import { plain, topicAddress } from './connection.js'
@@ -44,19 +44,7 @@ export async function publish10(
           return socket
         },
       } as ConnectionOptions)
-      const fails = (event: string, where: string, error: (context: EventContext) => unknown) =>
-        connection.on(event, (context: EventContext) => reject(toBrokerError(where, error(context))))
-      fails('connection_error', 'connection refused', ({ error }) => error)
-      fails('session_error', 'session refused', ({ session }) => session?.error)
-      fails('sender_error', 'publishing refused', ({ sender }) => sender?.error)
-      fails('protocol_error', 'not AMQP 1.0', (error) => error)
-      fails('error', 'not understood', (error) => error)
-      fails('rejected', 'the message was rejected', ({ delivery }) => delivery?.remote_state?.error)
-      fails('connection_close', 'the broker closed the connection', () => undefined)
-      fails('disconnected', 'the connection was lost', () => undefined)
-      for (const event of ['released', 'modified', 'sender_close']) {
-        connection.on(event, () => reject(new BrokerRefusal('the broker did not take the message')))
-      }
+      onFailure(connection, reject)
       connection.on('connection_open', () => {
         const address = topicAddress(target.topic, connection.properties)
         connection.open_sender({ target: { address, capabilities: ['topic'] } })
@@ -70,6 +58,23 @@ export async function publish10(
     signal.removeEventListener('abort', giveUp)
     // With an error, because rhea stops its timers at the socket's 'error'.
     socket?.destroy(new BrokerProtocolError('done'))
+  }
+}
+
+/** Calls `fail` when the message cannot be published any more. */
+function onFailure(connection: Connection, fail: (error: Error) => void): void {
+  const fails = (event: string, where: string, error: (context: EventContext) => unknown) =>
+    connection.on(event, (context: EventContext) => fail(toBrokerError(where, error(context))))
+  fails('connection_error', 'connection refused', ({ error }) => error)
+  fails('session_error', 'session refused', ({ session }) => session?.error)
+  fails('sender_error', 'publishing refused', ({ sender }) => sender?.error)
+  fails('protocol_error', 'not AMQP 1.0', (error) => error)
+  fails('error', 'not understood', (error) => error)
+  fails('rejected', 'the message was rejected', ({ delivery }) => delivery?.remote_state?.error)
+  fails('connection_close', 'the broker closed the connection', () => undefined)
+  fails('disconnected', 'the connection was lost', () => undefined)
+  for (const event of ['released', 'modified', 'sender_close']) {
+    connection.on(event, () => fail(new BrokerRefusal('the broker did not take the message')))
   }
 }
 

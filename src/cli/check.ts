@@ -8,8 +8,9 @@ import { EXIT_DONE } from './exit.js'
  */
 export async function check(options: { readonly config: string }): Promise<void> {
   const inputs = await readInputs(options.config)
-  const warnings = [...inputs.warnings, ...(await rehearseStart(inputs))]
-  for (const { title, rows } of describeInputs(inputs)) {
+  const rehearsed = await rehearseStart(inputs)
+  const warnings = [...inputs.warnings, ...rehearsed.warnings]
+  for (const { title, rows } of describeInputs(inputs, rehearsed.storeAddresses)) {
     console.log(title)
     const width = Math.max(0, ...rows.map(([name]) => name.length))
     for (const [name, value] of rows) console.log(`  ${name.padEnd(width)}  ${value}`)
@@ -28,7 +29,7 @@ export interface Section {
 }
 
 /** What a gateway with these inputs would serve, listen on, accept and learn from. Shows no secret. */
-function describeInputs({ config, apis }: Inputs): Section[] {
+function describeInputs({ config, apis }: Inputs, storeAddresses: readonly string[]): Section[] {
   const { listenerConfig, admin, keyManager } = config
   const sections: Section[] = [
     {
@@ -61,7 +62,7 @@ function describeInputs({ config, apis }: Inputs): Section[] {
         `${jwksURL === undefined ? 'certificate' : describeTarget(jwksURL)}${audience.length === 0 ? '' : `, audience ${audience.join(' or ')}`}`,
       ]),
     },
-    { title: 'Revocations', rows: revocations(config) },
+    { title: 'Revocations', rows: revocations(config, storeAddresses) },
   ]
   return sections.map((section) => (section.rows.length > 0 ? section : { ...section, rows: [['none', '']] }))
 }
@@ -75,16 +76,14 @@ function certificate({ listenerConfig }: Inputs['config']): string {
   return listenerConfig.certFile ?? listenerConfig.keyStorePath ?? 'self-signed certificate'
 }
 
-function revocations({ tokenRevocationConfig }: Inputs['config']): Section['rows'] {
+function revocations({ tokenRevocationConfig }: Inputs['config'], storeAddresses: readonly string[]): Section['rows'] {
   const { realtime, persistent, journal, failurePolicy } = tokenRevocationConfig
   return [
     // The broker's URL may hold credentials, so it is not shown.
     ['realtime', realtime.enableRealtimeMessageRetrieval ? `topic ${realtime.jmsConnectionTopic}` : 'off'],
     [
       'persistent',
-      persistent.enablePersistentStorageRetrieval
-        ? [persistent.type, ...addresses(persistent.endpointURL)].join(' ')
-        : 'off',
+      persistent.enablePersistentStorageRetrieval ? [persistent.type, ...storeAddresses].join(' ') : 'off',
     ],
     ['journal', journal.enable ? journal.path : 'off'],
     [
@@ -92,10 +91,4 @@ function revocations({ tokenRevocationConfig }: Inputs['config']): Section['rows
       failurePolicy === 'closed' ? 'protected APIs answer 503' : 'requests pass (failurePolicy = "open")',
     ],
   ]
-}
-
-/** Without user names and queries. A store of the user's may take something else than URLs; it stays unsaid. */
-function addresses(endpointURL: string | undefined): string[] {
-  const urls = (endpointURL ?? '').split(',').map((url) => url.trim())
-  return urls.filter((url) => URL.canParse(url)).map(describeTarget)
 }

@@ -37,7 +37,7 @@ async function warningOf({ key, read }: Place, now: number): Promise<string | un
     .map((validity) => `${validity.name} ${describe(validity, now)}`)
   if (doubtful.length === 0) return undefined
   const more = doubtful.length > NAMED ? [`and ${doubtful.length - NAMED} more`] : []
-  return `${key}: renew certificates: ${[...doubtful.slice(0, NAMED), ...more].join(', ')}`
+  return `${key}: certificates to renew or remove: ${[...doubtful.slice(0, NAMED), ...more].join(', ')}`
 }
 
 function describe({ from, until }: Validity, now: number): string {

@@ -7,11 +7,18 @@ import { hasCertificate, trySelfSigned, tryToWrite } from './listeners.js'
 import { openRevocations, openSources } from './open-revocations.js'
 import { prepareServing } from './serving.js'
 
+/** What a start would say. */
+export interface Rehearsed {
+  readonly warnings: readonly string[]
+  /** Where the persistent store is, for people. */
+  readonly storeAddresses: readonly string[]
+}
+
 /**
  * Makes everything that a gateway with these inputs is made of, as a start does and in its order, without connecting,
- * listening or writing; then releases it. Gives the warnings that a start would log. Throws what a start would throw.
+ * listening or writing; then releases it. Throws what a start would throw.
  */
-export async function rehearseStart(inputs: Inputs): Promise<string[]> {
+export async function rehearseStart(inputs: Inputs): Promise<Rehearsed> {
   const { config } = inputs
   const warnings = await expiringCertificates(config, Date.now())
   const logging = collecting(warnings)
@@ -20,7 +27,7 @@ export async function rehearseStart(inputs: Inputs): Promise<string[]> {
   await store?.close()
   await tryServing(inputs, logging)
   await tryJournal(config, warnings)
-  return warnings
+  return { warnings, storeAddresses: store?.addresses ?? [] }
 }
 
 /** Makes the serving half and releases it. Throws what is wrong with keys, certificates, secrets and mappings. */

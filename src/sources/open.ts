@@ -9,10 +9,10 @@ import {
   observeDates,
   type Witness,
 } from '../http-client/index.js'
-import { describeError, type Logging, silent } from '../logging/index.js'
+import { describeError, describeTarget, type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
 import { gatewayName, NameNotKept, savedName } from './gateway-name.js'
-import { chooseStore, openPersistentStore } from './persistent/index.js'
+import { chooseStore, openPersistentStore, type StoreChoice } from './persistent/index.js'
 import {
   PROTOCOL_NAMES,
   type Provider,
@@ -40,6 +40,8 @@ export class SourceError extends Error {
 /** A store, and what is to be closed with it. */
 export interface OpenStore {
   readonly store: PersistentStore
+  /** Where it is, for people: without user names and queries. Empty for a custom store. */
+  readonly addresses: readonly string[]
   close(): Promise<unknown>
 }
 
@@ -164,11 +166,18 @@ export async function openStore(config: Config, logging: Logging, witness?: Witn
     client = opened
     const calls = witness === undefined ? opened : observeDates(opened, witness)
     const store = await openPersistentStore(choice, { config, client: calls, tls, logging })
-    return { store, close: () => Promise.all([store.close?.(), opened.destroy()]) }
+    return { store, addresses: addressesOf(choice), close: () => Promise.all([store.close?.(), opened.destroy()]) }
   } catch (cause) {
     await client?.destroy()
     throw new SourceError('tokenRevocationConfig.persistent', cause)
   }
+}
+
+function addressesOf(choice: StoreChoice): string[] {
+  if (choice.kind === 'module') return []
+  if (choice.kind === 'event-hub') return [describeTarget(choice.endpointUrl)]
+  const { servers, api, prefix } = choice.endpoint
+  return servers.map((server) => `${server}/${api}/keys/${prefix}`)
 }
 
 /** Whether revocations can be put to a store: WSO2's event hub only lists its own. */

@@ -53,7 +53,7 @@ t.test('a certificate that has expired, or does within 30 days, is warned of by 
       const both = `${certFile}.both`
       await writeFile(both, cert + (await readFile(keyFile, 'utf8')))
       for (const [key, text] of places) {
-        const expected = said === undefined ? [] : [`${key}: renew certificates: gw.example ${said}`]
+        const expected = said === undefined ? [] : [`${key}: certificates to renew or remove: gw.example ${said}`]
         t.strictSame(await warningsOf(text(certFile, keyFile, both)), expected, key)
       }
     })
@@ -65,7 +65,7 @@ t.test('of a bundle, the certificates in question are named, a few of them', asy
   await writeFile(certFile, cert.repeat(5))
   const expired = `old.example expired on ${day(-1)}`
   t.strictSame(await warningsOf(`[listenerConfig]\ntrustStorePath = "${certFile}"`), [
-    `listenerConfig.trustStorePath: renew certificates: ${expired}, ${expired}, ${expired}, and 2 more`,
+    `listenerConfig.trustStorePath: certificates to renew or remove: ${expired}, ${expired}, ${expired}, and 2 more`,
   ])
 })
 
@@ -78,8 +78,8 @@ t.test('check and start have the warning', async (t) => {
   const file = join(dirname(certFile), 'micro-gw.conf')
   const listener = `[listenerConfig]\nhost = "127.0.0.1"\nhttpPort = 0\nhttpsPort = 0\ncertFile = "${certFile}"\nkeyFile = "${keyFile}"`
   await writeFile(file, `apiDefinitions = "."\n${listener}\n[admin]\nport = 0\n[server]\nworkers = 1\n`)
-  const warning = `listenerConfig.certFile: renew certificates: gw.example expires on ${day(3, Date.now())}`
-  t.ok((await rehearseStart(await readInputs(file))).includes(warning))
+  const warning = `listenerConfig.certFile: certificates to renew or remove: gw.example expires on ${day(3, Date.now())}`
+  t.ok((await rehearseStart(await readInputs(file))).warnings.includes(warning))
   const logged: string[] = []
   const logging: Logging = (component) => ({ ...silent(component), warn: (text) => void logged.push(text) })
   await (await startGateway(file, { logging })).close()

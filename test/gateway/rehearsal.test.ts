@@ -157,12 +157,12 @@ export const createStore = () => ({ name: 'mine', async *list() { calls.push('li
   const broker = `${BROKER}"amqp10://127.0.0.1:1"\ndurableSubscription = true\n`
   await writeFile(file, `${JWKS}${PORTS}${broker}${MODULE}"good.mjs"\n[server]\nstateDirectory = "state"\n`)
   const before = readdirSync(directory)
-  t.strictSame(await rehearseStart(await readInputs(file)), [])
+  t.strictSame((await rehearseStart(await readInputs(file))).warnings, [])
   t.strictSame(readdirSync(directory), before)
   const { calls } = (await import(join(directory, 'good.mjs'))) as { calls: string[] }
   t.strictSame(calls, ['close'])
   await mkdir(state)
-  t.strictSame(await rehearseStart(await readInputs(file)), [])
+  t.strictSame((await rehearseStart(await readInputs(file))).warnings, [])
   t.strictSame(readdirSync(state), [])
 })
 
@@ -176,7 +176,7 @@ t.test('check has the warnings that start logs while it makes its parts', async 
     file,
     `${JWKS}${PORTS}${BROKER}"${url}"\ndurableSubscription = true\n[server]\nstateDirectory = "state"\nworkers = 1\n[tokenRevocationConfig.journal]\npath = "${directory}/a-file/j"\n`,
   )
-  const checked = await rehearseStart(await readInputs(file))
+  const { warnings: checked } = await rehearseStart(await readInputs(file))
   t.match(checked, [/unknown options/, /durable subscriptions are not supported/, /journal not writable/])
   const logged: string[] = []
   const logging: Logging = (component) => ({ ...silent(component), warn: (text) => void logged.push(text) })

@@ -56,7 +56,7 @@ const persistent = table({
   ),
   endpointURL: key(
     endpoints,
-    'The store’s URL. etcd: a path /v2/keys/<prefix>/ means its v2 API, /v3/keys/<prefix>/ or a bare host its v3 API. A user name or password in it is refused.',
+    'The store’s URL. etcd: a path /v2/keys/<prefix>/ means its v2 API, /v3/keys/<prefix>/ or a bare host its v3 API; several servers are separated by commas. A user name or password in it is refused.',
   ),
   username: key(text.prefault(''), 'User name; empty: no authentication.'),
   password: key(secret.prefault(''), 'Password.', { kind: 'secret' }),

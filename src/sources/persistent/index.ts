@@ -1,1 +1,1 @@
-export { chooseStore, openPersistentStore } from './open.js'
+export { chooseStore, openPersistentStore, type StoreChoice } from './open.js'

@@ -11,20 +11,23 @@ export interface EtcdEndpoint {
 
 /** Where the seed's page and WSO2 keep revoked tokens. */
 const DEFAULT_PREFIX = 'jti/'
+const SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i
 const EXAMPLE = 'for example "http://127.0.0.1:2379/v3/keys/jti/" (or /v2/keys/jti/ for its v2 API)'
 
 /**
  * Reads `endpointURL` of an etcd: one URL, or several separated by commas.
  * `/v2/keys/<directory>` means the v2 API, `/v3/keys/<prefix>` or a bare host the v3 one, and a bare host the prefix
- * `jti/`. Servers that name no path have that of the others. A host without a scheme is `http://`.
+ * `jti/`. Servers that name no path have that of the others, and those without a scheme that of the first that has one;
+ * where none has, it is `http://`.
  * Throws {@link StoreError} `ERR_STORE_CONFIG`, with the remedy and without what was written there.
  */
 export function etcdEndpoint(endpointUrl: string): EtcdEndpoint {
-  const urls = endpointUrl
+  const written = endpointUrl
     .split(',')
     .map((part) => part.trim())
     .filter((part) => part !== '')
-    .map(parseServer)
+  const scheme = written.map((part) => SCHEME.exec(part)?.[0]).find((found) => found !== undefined) ?? 'http://'
+  const urls = written.map((part) => parseServer(SCHEME.test(part) ? part : scheme + part))
   const first = urls[0]
   if (first === undefined) throw wrong(`is missing: write ${EXAMPLE}`)
   if (urls.some((url) => url.protocol !== first.protocol)) throw wrong('mixes http and https servers: use one of them')
@@ -36,8 +39,7 @@ export function etcdEndpoint(endpointUrl: string): EtcdEndpoint {
   return { ...named, servers: [...new Set(urls.map((url) => url.origin))] }
 }
 
-function parseServer(text: string): URL {
-  const written = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
+function parseServer(written: string): URL {
   if (!URL.canParse(written)) throw wrong(`is not a URL: write ${EXAMPLE}`)
   const url = new URL(written)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw wrong(`has an unknown scheme: write ${EXAMPLE}`)

@@ -18,6 +18,8 @@ t.test('the URL says which API, which servers and which prefix', async (t) => {
     ['http://h:1/v2/keys/jti/?recursive=true', 'v2', ['http://h:1'], 'jti/'],
     ['http://a:1, http://b:2 ,http://a:1/v3/keys/x/', 'v3', ['http://a:1', 'http://b:2'], 'x/'],
     ['a:1,b:2/v2/keys/jti', 'v2', ['http://a:1', 'http://b:2'], 'jti/'],
+    ['https://a:1,b:2/v3/keys/jti/', 'v3', ['https://a:1', 'https://b:2'], 'jti/'],
+    ['a:1, https://b:2', 'v3', ['https://a:1', 'https://b:2'], 'jti/'],
   ]
   for (const [url, api, servers, prefix] of cases) t.strictSame(etcdEndpoint(url), { api, servers, prefix }, url)
 })
@@ -35,6 +37,8 @@ t.test('a URL that can mean no store is an error with its remedy', async (t) => 
     ['http://', /not a URL/],
     ['http://h:99999', /not a URL/],
     ['http://user:s3cret@h:1', /username and password/],
+    ['user:s3cret@h:1', /username and password/],
+    ['http://a:1,user:s3cret@h:1', /username and password/],
     ['http://a:1,https://b:1', /mixes http and https/],
     ['http://a:1/v2/keys/jti,http://b:1/v3/keys/jti', /different paths/],
     ['http://a:1/v3/keys/jti,http://b:1/v3/keys/other', /different paths/],

@@ -1,0 +1,47 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { mgw } from '../support/mgw.js'
+
+/** What `mgw check` says of a file, and its exit status. */
+async function check(t: Test, text: string) {
+  const file = join(t.testdir({}), 'micro-gw.conf')
+  writeFileSync(file, `apiDefinitions = "."\n${text}`)
+  const run = mgw(t, ['check', '-c', file])
+  return { status: await run.ended(), said: run.output() }
+}
+
+const STORE = '[tokenRevocationConfig.persistent]\nenablePersistentStorageRetrieval = true\n'
+
+t.test(
+  'a file that is fine: status 0, with every server of etcd, whether written with a scheme or without',
+  async (t) => {
+    const url = 'https://127.0.0.1:2379,[::1]:2380,etcd/v3/keys/revoked'
+    const { status, said } = await check(t, `${STORE}type = "etcd"\nendpointURL = "${url}"`)
+    t.equal(status, 0, said)
+    t.match(
+      said,
+      'etcd https://127.0.0.1:2379/v3/keys/revoked/ https://[::1]:2380/v3/keys/revoked/ https://etcd/v3/keys/revoked/\n',
+    )
+    t.match(said, /ok, 1 warning\n/)
+  },
+)
+
+t.test('a source that cannot be made: status 2, and nothing secret is printed', async (t) => {
+  const { status, said } = await check(t, `${STORE}type = "etcd"\nendpointURL = "root:hunter2@etcd:2379"`)
+  t.equal(status, 2)
+  t.match(said, /tokenRevocationConfig\.persistent: endpointURL .* move them to the keys username and password/)
+  t.notMatch(said, /hunter2/)
+})
+
+t.test('a store module that keeps the process busy does not keep the command from ending', async (t) => {
+  const directory = t.testdir({
+    'store.mjs': `export function createStore() {
+  setInterval(() => undefined, 1_000)
+  return { name: 'busy', async *list() {} }
+}`,
+  })
+  const file = join(directory, 'micro-gw.conf')
+  writeFileSync(file, `apiDefinitions = "."\n${STORE}type = "busy"\nmodule = "store.mjs"`)
+  t.equal(await mgw(t, ['check', '-c', file]).ended(), 0)
+})

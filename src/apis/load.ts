@@ -8,7 +8,7 @@ import { readApi } from './definition/openapi.js'
 import { DefinitionError, type DefinitionProblem, Report } from './definition/problem.js'
 import { readDefinition } from './definition/source.js'
 import { checkEncodedSlashes } from './routing/encoded-slash.js'
-import { tellLessProtected } from './routing/less-protected.js'
+import { reportConfusable } from './routing/report-confusable.js'
 import { RouteTable } from './routing/route-table.js'
 import { tellUnserved } from './unserved.js'
 
@@ -56,7 +56,7 @@ export async function loadApis(options: LoadOptions): Promise<LoadedApis> {
   checkEncodedSlashes(loaded, shadowed, report)
   if (report.errors.length > 0) throw new DefinitionError(report.errors)
   warnOfShadowed(loaded, shadowed, report)
-  tellLessProtected(loaded, shadowed, report)
+  reportConfusable(loaded, shadowed, report)
   return { apis: loaded, warnings: report.warnings, notes: report.notes }
 }
 

@@ -1,3 +1,2 @@
-export { describeError, scrub } from './describe-error.js'
-export { describeTarget } from './describe-target.js'
+export { describeError, describeTarget, scrub } from './describe.js'
 export { createLogging, type Fields, type Logger, type Logging, type LoggingOptions, silent } from './logger.js'

@@ -1,5 +1,5 @@
 import { type DestinationStream, type LevelWithSilent, pino } from 'pino'
-import { describeError } from './describe-error.js'
+import { describeError } from './describe.js'
 import { StandardOutput } from './standard-output.js'
 import { wso2Layout } from './wso2-layout.js'
 

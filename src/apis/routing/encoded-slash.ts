@@ -1,8 +1,8 @@
 import { type Api, covers, type Resource } from '../api.js'
 import type { Report } from '../definition/problem.js'
 import { foldTemplate, mayMeet } from './folding.js'
-import { meetMethods } from './less-protected.js'
 import { type PathTemplate, parseTemplate } from './path-template.js'
+import { meetMethods } from './report-confusable.js'
 
 const ESCAPED = /%2f/gi
 /** One character that no template holds: only a parameter, or the rest of a path, matches it. */

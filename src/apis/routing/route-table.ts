@@ -1,9 +1,9 @@
 import type { Api, Resource } from '../api.js'
+import { ConfusablePaths } from './confusable-paths.js'
 import { hasEncodedSlash, withoutEncodedSlash } from './encoded-slash.js'
 import { decodeLiteral, mapLiterals, type PathTemplate, parseTemplate, tryDecode } from './path-template.js'
 import { PathTree } from './path-tree.js'
 import { type Match, type MethodNotAllowed, type NoResource, Place } from './place.js'
-import { SecondLook } from './second-look.js'
 
 /** No API has this path. */
 export interface NoApi {
@@ -30,14 +30,14 @@ const ENCODED_SLASH: EncodedSlash = Object.freeze({ kind: 'encoded-slash' })
  * Which resource a request is for. The longest base path decides which API it is; in the API, literal paths win over
  * templated ones (OpenAPI 3.0, "Path Templating Matching"), and only then the method is looked at. Paths are compared
  * byte by byte, trailing slashes included. HEAD is served by GET where it is not declared. What an upstream that compares
- * paths otherwise may serve instead has a say in what a request needs ({@link SecondLook}).
+ * paths otherwise may serve instead has a say in what a request needs ({@link ConfusablePaths}).
  */
 export class RouteTable {
   /** Resources that no request can reach: a longer base path of another API covers their paths. */
   readonly shadowed: readonly Resource[]
   readonly #raw: PathTree<Place>
   readonly #decoded: PathTree<Place>
-  readonly #secondLook: SecondLook | undefined
+  readonly #confusable: ConfusablePaths | undefined
 
   /** Throws a TypeError if two of the APIs, or two of one API's resources, are the same: loading refuses them. */
   constructor(apis: readonly Api[]) {
@@ -45,7 +45,7 @@ export class RouteTable {
     this.shadowed = shadowed
     this.#raw = new PathTree(places.map((place) => [place.template, place]))
     this.#decoded = new PathTree(places.map((place) => [mapLiterals(place.template, decodeLiteral), place]))
-    this.#secondLook = SecondLook.at(places)
+    this.#confusable = ConfusablePaths.at(places)
   }
 
   /**
@@ -76,8 +76,8 @@ export class RouteTable {
   }
 
   #routeIn(place: Place, route: Route, method: string, path: string): Route {
-    if (this.#secondLook === undefined || route.kind !== 'match') return route
-    return this.#secondLook.find(route, place, method, path) ?? AMBIGUOUS
+    if (this.#confusable === undefined || route.kind !== 'match') return route
+    return this.#confusable.find(route, place, method, path) ?? AMBIGUOUS
   }
 }
 

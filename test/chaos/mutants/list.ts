@@ -210,11 +210,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a path is judged as it is spelt, whatever its upstream makes of it',
     promise: 'open beside secured',
-    file: 'apis/routing/second-look.js',
+    file: 'apis/routing/confusable-paths.js',
     find: 'return lookedAt.length === 0 ? undefined',
     replace: 'return lookedAt.length >= 0 ? undefined',
     caughtBy: {
-      test: 'apis/routing/second-look',
+      test: 'apis/routing/confusable-paths',
       title: 'a path that is declared otherwise than it is spelt needs what is declared, too',
     },
   },

@@ -10,7 +10,7 @@ import type { Match, Place } from './place.js'
  * /admin/ and /admin.json, which lead to `/{x}`, for /admin. Where what is declared there asks for more, that holds, too.
  * A path that is declared as it is spelt is left alone, and so is an API whose upstream is strict.
  */
-export class SecondLook {
+export class ConfusablePaths {
   readonly #places: FoldedPlaces
   readonly #lookedAt: ReadonlySet<Place>
   /** What became of a match that may be taken for another: where it is declared more specifically, and elsewhere. */
@@ -24,10 +24,10 @@ export class SecondLook {
   }
 
   /** `undefined` where no API asks for more in one place than in another: then requests are not looked at again. */
-  static at(places: readonly Place[]): SecondLook | undefined {
+  static at(places: readonly Place[]): ConfusablePaths | undefined {
     const demands = demandsOf(places)
     const lookedAt = places.filter((place) => isLookedAt(place, demands))
-    return lookedAt.length === 0 ? undefined : new SecondLook(places, new Set(lookedAt))
+    return lookedAt.length === 0 ? undefined : new ConfusablePaths(places, new Set(lookedAt))
   }
 
   /**

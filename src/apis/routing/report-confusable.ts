@@ -19,7 +19,7 @@ interface Declared {
  * Reports paths that require less than others with which an upstream may confuse them. A path with parameters is a note:
  * such requests must meet the requirements of both. A literal path is a warning: it is served as it is declared.
  */
-export function tellLessProtected(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
+export function reportConfusable(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   const declared = apis.flatMap((api) => api.resources.filter((one) => !shadowed.has(one)).map((r) => declare(api, r)))
   const demanding = groupByDemand(declared)
   if (demanding.size < 2) return

@@ -2,14 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Api } from '../../../src/apis/api.js'
 import { Report } from '../../../src/apis/definition/problem.js'
-import { tellLessProtected } from '../../../src/apis/routing/less-protected.js'
+import { reportConfusable } from '../../../src/apis/routing/report-confusable.js'
 import { RouteTable } from '../../../src/apis/routing/route-table.js'
 import { definition, load } from '../definitions.js'
 import { demandingApi } from '../demanding.js'
 
 function told(...apis: Api[]): Report {
   const report = new Report()
-  tellLessProtected(apis, new Set(), report)
+  reportConfusable(apis, new Set(), report)
   return report
 }
 

@@ -25,6 +25,13 @@ export function scrub(text: string): string {
     .replace(/[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_+/=-]*/g, '[token]')
 }
 
+/** A URL as people may see it: no user information, no query. */
+export function describeTarget(url: string): string {
+  if (!URL.canParse(url)) return 'an invalid URL'
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname}`
+}
+
 function describeOne(error: unknown): string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : ''
   const code = codeOf(error)

@@ -68,6 +68,8 @@ export interface Endpoint {
   readonly origin: string
   /** What comes before the request's own path: `/v2`; empty for an upstream at the root. No trailing slash. */
   readonly pathname: string
+  /** Parameters that every request gets, and that no client can set: `kind=cat&limit=3`. Absent: none. */
+  readonly query?: string
 }
 
 export interface BasicCredentials {
@@ -92,14 +94,4 @@ export function demandOf({ secured, scopes, unserved }: Resource): string {
 export function implies(held: ScopeAlternatives, needed: ScopeAlternatives): boolean {
   if (needed.length === 0) return true
   return held.length > 0 && held.every((all) => needed.some((some) => some.every((scope) => all.includes(scope))))
-}
-
-/**
- * The path and query to ask an endpoint for: the endpoint's path, the request's path below the base path, the query.
- * The bytes are those that the route was found by; only the base path is exchanged, and no `//` comes of it.
- * `path` must be one that led to `resource`, `query` is empty or starts with `?`.
- */
-export function upstreamPath(resource: Resource, endpoint: Endpoint, path: string, query: string): string {
-  const below = endpoint.pathname + path.slice(resource.basePathLength)
-  return below === '' ? `/${query}` : below + query
 }

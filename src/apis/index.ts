@@ -1,6 +1,6 @@
 export type { Api, Endpoint, Endpoints, Resource } from './api.js'
-export { upstreamPath } from './api.js'
 export { formatProblem } from './definition/problem.js'
 export { loadApis } from './load.js'
 export type { Match } from './routing/place.js'
 export { RouteTable } from './routing/route-table.js'
+export { upstreamPath } from './upstream-path.js'

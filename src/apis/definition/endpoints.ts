@@ -142,10 +142,11 @@ export function parseEndpointUrl(text: string): Endpoint | string {
   const protocol = PROTOCOLS.get(url.protocol)
   if (protocol === undefined) return 'endpoint URL must be ws:, wss:, http: or https:'
   if (url.username !== '' || url.password !== '') return 'endpoint URL must not hold credentials: set securityConfig'
-  if (text.includes('?') || text.includes('#')) return 'endpoint URL must have neither query nor fragment'
+  if (text.includes('#')) return 'endpoint URL must not have a fragment'
   const pathname = url.pathname.replace(/\/$/, '')
   if (pathname.includes('//')) return 'endpoint URL must not have empty path segments'
-  return { origin: `${protocol}//${url.host}`, pathname }
+  const query = url.search.slice(1)
+  return { origin: `${protocol}//${url.host}`, pathname, ...(query === '' ? {} : { query }) }
 }
 
 const VARIABLE = /\$env\{([^{}]*)\}/g

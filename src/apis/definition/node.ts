@@ -79,24 +79,30 @@ export class DefinitionNode {
 
   /** What a `$ref` here points to in the same file, or this. A reference into another file is a problem. */
   resolve(): DefinitionNode | undefined {
+    return this.references().at(-1)
+  }
+
+  /** This, what a `$ref` here points to, what that refers to, and so on; nothing if one of them leads nowhere. */
+  references(): DefinitionNode[] {
     let node: DefinitionNode = this
-    for (let count = 0; count < MAX_REFERENCES; count++) {
+    const nodes: DefinitionNode[] = []
+    while (nodes.push(node) <= MAX_REFERENCES) {
       const reference = node.get('$ref')
-      if (!reference.exists) return node
+      if (!reference.exists) return nodes
       const pointer = reference.string()
-      if (pointer === undefined) return undefined
+      if (pointer === undefined) return []
       if (!pointer.startsWith('#/')) {
         reference.error('a reference into another file is not followed', 'bundle the definition into one file')
-        return undefined
+        return []
       }
       node = node.#at(pointer)
       if (!node.exists) {
         reference.error(`nothing is at ${pointer}`)
-        return undefined
+        return []
       }
     }
     this.error('its references go round in a circle')
-    return undefined
+    return []
   }
 
   error(message: string, remedy?: string): void {

@@ -70,12 +70,18 @@ function readBasePath(definition: DefinitionNode, version: string, override: str
   const extension = definition.get('x-wso2-basePath')
   const server = extension.exists || override !== undefined ? undefined : readApiServer(definition)
   const text = override ?? extension.string() ?? (server === undefined ? '' : serverPath(server))
-  const basePath = normalizeBasePath(text, version)
+  const basePath = normalizeBasePath(override === undefined ? asBasePath(text) : text, version)
   if (basePath === undefined) {
     const node = extension.exists ? extension : (server?.node ?? definition)
     node.error('base path must be / and plain segments, such as /petstore/v1', '{version} is info.version')
   }
   return basePath ?? ''
+}
+
+/** As definitions write it: with a wildcard behind it (`/*`), or without the slash before it. */
+function asBasePath(text: string): string {
+  const path = text.replace(/\/\*$/, '')
+  return path === '' || path.startsWith('/') ? path : `/${path}`
 }
 
 interface EndpointPair {
@@ -108,23 +114,23 @@ function readResources(
   const ofApi = apiEndpoints(definition, environment, overrides)
   const slashOfApi = overrides.encodedSlash ?? readEncodedSlash([definition]) ?? false
   const paths = definition.get('paths')
-  if (!paths.exists) definition.error('paths is missing')
+  if (!paths.exists) checkPathless(definition)
   const seen = new Map<string, string>()
   return paths.entries().flatMap(([text, entry]) => {
     if (text.startsWith('x-')) return []
     const path = readTemplate(text, entry)
-    const item = resolveItem(entry)
-    if (item === undefined || path === undefined) return []
-    checkExtensions(item, 'a path')
-    return operationsOf(item).flatMap(([method, operation]) => {
+    const items = itemsOf(entry)
+    if (path === undefined) return []
+    for (const item of items) checkExtensions(item, 'a path')
+    return items.flatMap(operationsOf).flatMap(([method, operation]) => {
       const key = `${method} ${path.shape}`
       const twin = seen.get(key)
       seen.set(key, text)
       if (twin !== undefined)
         operation.error(`duplicate operation: ${method} ${text} matches the same paths as ${method} ${twin}`)
       if (twin !== undefined) return []
-      const endpoints = operationEndpoints(item, operation, definition, ofApi, environment)
-      const encodedSlash = readEncodedSlash([operation, item]) ?? slashOfApi
+      const endpoints = operationEndpoints(items, operation, definition, ofApi, environment)
+      const encodedSlash = readEncodedSlash([operation, ...items]) ?? slashOfApi
       return [{ ...readResource(definition, operation, method, path.template, basePath, endpoints), encodedSlash }]
     })
   })
@@ -139,12 +145,22 @@ function readTemplate(text: string, entry: DefinitionNode): { template: string; 
   return undefined
 }
 
-/** A path by reference must have nothing beside it: it would be ignored silently. */
-function resolveItem(entry: DefinitionNode): DefinitionNode | undefined {
-  const beside = entry.entries().filter(([key]) => !['$ref', 'summary', 'description'].includes(key))
-  if (entry.get('$ref').exists && beside.length > 0)
-    entry.error('a path with a $ref must have nothing else', 'move the rest to the referenced path')
-  return entry.resolve()
+/** Since 3.1 a definition may describe nothing but webhooks, or parts for other definitions. */
+function checkPathless(definition: DefinitionNode): void {
+  const others = ['webhooks', 'components'].some((key) => definition.get(key).exists)
+  if (others && definition.get('openapi').exists) definition.warn('there are no paths, so nothing is served')
+  else definition.error('paths is missing')
+}
+
+/** A path, and what it refers to: operations may stand beside a `$ref`, but not in both places. */
+function itemsOf(entry: DefinitionNode): DefinitionNode[] {
+  if (!(entry.value instanceof Map)) entry.entries() // says so
+  const items = entry.references()
+  for (const key of [...METHODS, 'servers']) {
+    const [first, second] = items.filter((item) => item.get(key).exists)
+    if (second !== undefined) first?.get(key).error(`${key} is beside a $ref, and in what it refers to`, 'remove one')
+  }
+  return items
 }
 
 function operationsOf(item: DefinitionNode): [method: string, operation: DefinitionNode][] {
@@ -157,19 +173,19 @@ function operationsOf(item: DefinitionNode): [method: string, operation: Definit
 }
 
 function operationEndpoints(
-  item: DefinitionNode,
+  items: readonly DefinitionNode[],
   operation: DefinitionNode,
   definition: DefinitionNode,
   ofApi: EndpointPair,
   environment: Environment,
 ): EndpointPair {
   const own = pairAt(operation, definition, environment)
-  const server = readServer(operation) ?? readServer(item)
+  const server = [operation, ...items].map(readServer).find((server) => server !== undefined)
   const endpoints = {
     production: own.production ?? (server === undefined ? undefined : serverEndpoints(server)) ?? ofApi.production,
     sandbox: own.sandbox ?? ofApi.sandbox,
   }
-  const declared = [operation, item, definition].some(declaresEndpoints)
+  const declared = [operation, ...items, definition].some(declaresEndpoints)
   if (!declared && endpoints.production === undefined && endpoints.sandbox === undefined) {
     operation.error('no endpoint', NO_ENDPOINT_REMEDY)
   }

@@ -98,7 +98,7 @@ function supportedRequirements(
 /** What of the requirements is about tokens; the rest has been overridden. */
 function tokenParts(api: DefinitionNode, requirements: readonly DefinitionNode[]): ScopeAlternatives[] {
   return requirements.map((requirement) => {
-    const tokens = requirement.entries().filter(([name, entry]) => uncheckedScheme(api, name, entry) === undefined)
+    const tokens = requirement.entries().filter(([name]) => uncheckedScheme(api, name) === undefined)
     return combine(tokens.map(([, entry]) => entry))
   })
 }
@@ -108,35 +108,42 @@ function isEmptyRequirement(node: DefinitionNode): boolean {
 }
 
 function uncheckedSchemes(api: DefinitionNode, requirement: DefinitionNode): string[] {
-  const schemes = requirement.entries().map(([name, entry]) => uncheckedScheme(api, name, entry))
+  const schemes = requirement.entries().map(([name]) => uncheckedScheme(api, name))
   return schemes.filter((scheme) => scheme !== undefined)
 }
 
-/**
- * A scheme that is not one of access tokens, with its type: `key (apiKey)`. One that is not declared is a problem, but for
- * WSO2's own `default`.
- */
-function uncheckedScheme(api: DefinitionNode, name: string, entry: DefinitionNode): string | undefined {
+/** A scheme that is not one of access tokens, with its type: `key (apiKey)`. WSO2's own `default` needs no declaration. */
+function uncheckedScheme(api: DefinitionNode, name: string): string | undefined {
   const declared = [api.get('components').get('securitySchemes'), api.get('securityDefinitions')]
   const scheme = declared.map((schemes) => schemes.get(name)).find((scheme) => scheme.exists)
-  if (scheme === undefined) {
-    if (name !== 'default') entry.error(`the security scheme ${name} is not declared`)
-    return undefined
-  }
+  if (scheme === undefined) return name === 'default' ? undefined : `${name} (not declared)`
   const resolved = scheme.resolve()
   if (resolved === undefined) return undefined
   const type = resolved.get('type').string()
   if (type === 'oauth2' || type === 'openIdConnect') return undefined
   const http = type === 'http' ? resolved.get('scheme').string()?.toLowerCase() : undefined
-  if (http === 'bearer' || http === 'jwt') return undefined
+  if (http === 'bearer' || http === 'jwt' || isBearerOfSwagger(name, resolved)) return undefined
   return `${name} (${http === undefined ? (type ?? 'no type') : `${type} ${http}`})`
+}
+
+/**
+ * Swagger 2 has no type for bearer tokens: people declare an API key in the header `Authorization` and name it for what it
+ * is, as Kubernetes does. A key there that is not said to be a token is none.
+ */
+function isBearerOfSwagger(name: string, scheme: DefinitionNode): boolean {
+  if (scheme.get('type').value !== 'apiKey' || scheme.get('in').value !== 'header') return false
+  if (String(scheme.get('name').value).toLowerCase() !== 'authorization') return false
+  const isSaid = /bearer|jwt/i.test(`${name} ${scheme.get('description').text() ?? ''}`)
+  if (isSaid) scheme.warnOnce(`${name}, an API key in the header Authorization, is read as an access token`)
+  return isSaid
 }
 
 /** Any scope of a scheme will do (WSO2), and every scheme of a requirement has its say. */
 function combine(schemes: readonly DefinitionNode[]): ScopeAlternatives {
   let alternatives: readonly (readonly string[])[] = [[]]
   for (const scheme of schemes) {
-    const scopes = scheme.strings()
+    // A scope by itself stands for the list of it.
+    const scopes = typeof scheme.value === 'string' ? [scheme.value] : scheme.strings()
     if (scopes.length === 0) continue
     if (scopes.length > 1) {
       scheme.warnOnce('any one of several scopes under a scheme is sufficient, as in WSO2 (OpenAPI would require all)')

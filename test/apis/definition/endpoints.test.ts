@@ -3,7 +3,7 @@ import t from 'tap'
 import { parseEndpointUrl } from '../../../src/apis/definition/endpoints.js'
 import { definition, load, loadOne, problemsOf, resourceOf } from '../definitions.js'
 
-t.test('an endpoint is an origin and a path', async (t) => {
+t.test('an endpoint is an origin and a path, and a query if it has one', async (t) => {
   const cases: [url: string, origin: string, pathname: string][] = [
     ['http://pets.example', 'http://pets.example', ''],
     ['https://pets.example/', 'https://pets.example', ''],
@@ -13,6 +13,10 @@ t.test('an endpoint is an origin and a path', async (t) => {
     ['wss://pets.example:8443', 'https://pets.example:8443', ''],
   ]
   for (const [url, origin, pathname] of cases) t.same(parseEndpointUrl(url), { origin, pathname }, url)
+  for (const url of ['http://pets.example/v2/?a=b&c', 'http://pets.example/v2?a=b&c']) {
+    t.same(parseEndpointUrl(url), { origin: 'http://pets.example', pathname: '/v2', query: 'a=b&c' })
+  }
+  t.same(parseEndpointUrl('http://pets.example/?'), { origin: 'http://pets.example', pathname: '' })
   const refused = [
     '',
     '/v2',
@@ -24,9 +28,8 @@ t.test('an endpoint is an origin and a path', async (t) => {
     'http://me:hunter2@pets.example',
   ]
   const odd = [
-    'http://pets.example/?a',
-    'http://pets.example/?',
     'http://pets.example#',
+    'http://pets.example/?a#b',
     'http://pets.example//v2',
     'http://pets.example\\v2',
     ' http://pets.example',

@@ -13,6 +13,8 @@ t.test('the base path is the extension, else that of the server, else the root',
     ['x-wso2-basePath: /petstore/{version}', '/petstore/1.0'],
     ['x-wso2-basePath: /v{version}/petstore', '/v1.0/petstore'],
     ['x-wso2-basePath: /', ''],
+    ['x-wso2-basePath: /*', ''],
+    ['x-wso2-basePath: petstore/v1/*', '/petstore/v1'],
     ['', '/v2'],
   ]
   for (const [api, basePath] of cases) t.equal((await loadOne(t, definition('', api))).basePath, basePath, api)
@@ -25,7 +27,7 @@ x-wso2-production-endpoints: { urls: [http://localhost:1] }`
   ] as const) {
     t.equal((await loadOne(t, server(url))).basePath, basePath, url)
   }
-  for (const api of ['petstore', '/a//b', '/a/../b', '/a/{b}', '/a%20b', '/a;b', '/a?b', '/a/*', '/caf\u00e9']) {
+  for (const api of ['//petstore', '/a//b', '/a/../b', '/a/{b}', '/a%20b', '/a;b', '/a?b', '/a/*/*', '/caf\u00e9']) {
     t.match(await problemsOf(t, definition('', `x-wso2-basePath: '${api}'`)), [{ line: 9 }], api)
   }
   const versionless = definition('', 'x-wso2-basePath: /{version}').replace(", version: '1.0'", '')
@@ -102,8 +104,48 @@ t.test('references within the file are followed, and others are an error', async
     '#/__proto__/x',
   ]
   for (const reference of refused) t.equal((await problemsOf(t, at(reference))).length, 1, reference)
-  t.equal((await problemsOf(t, at('#/components/pathItems/pet', '    post: {}\n'))).length, 1)
+  const both = await loadOne(t, at('#/components/pathItems/pet', '    post: {}\n    parameters: []\n'))
+  t.equal(resourceOf(both, 'GET /pet').secured, false)
+  t.equal(resourceOf(both, 'POST /pet').secured, true, 'operations beside a reference count, too')
+  t.match(await problemsOf(t, at('#/components/pathItems/pet', '    get: {}\n')), [
+    { message: /get is beside a \$ref/ },
+  ])
 })
+
+t.test(
+  'OpenAPI 3.1 documents are read: webhooks, no paths, type arrays, a dialect, text beside a reference',
+  async (t) => {
+    const beginning = "openapi: 3.1.0\ninfo: { title: Hooks, summary: All of them, version: '1' }\n"
+    const hooks = 'webhooks: { newPet: { post: { security: [{ nothing: [] }], responses: {} } } }\n'
+    const pathless = await load(t, beginning + hooks)
+    t.match(pathless.warnings, [{ message: /nothing is served/ }])
+    t.same(pathless.apis[0]?.resources, [])
+    t.equal(new RouteTable(pathless.apis).find('POST', '/newPet').kind, 'no-resource')
+    t.equal((await load(t, `${beginning}components: { schemas: {} }\n`)).apis.length, 1)
+    t.equal((await problemsOf(t, beginning)).length, 1)
+    const api = await loadOne(
+      t,
+      `${beginning}${hooks}jsonSchemaDialect: https://json-schema.org/draft/2020-12/schema
+servers: [{ url: https://hooks.example }]
+paths:
+  /a: { $ref: '#/components/pathItems/a', summary: Beside it, description: Too }
+components:
+  securitySchemes:
+    oauth: { $ref: '#/components/securitySchemes/other', description: Beside it }
+    other: { type: oauth2, flows: {} }
+  pathItems:
+    a:
+      get:
+        security: [{ oauth: [read] }]
+        responses: { default: { content: { application/json: { schema: { type: [string, 'null'], const: 1 } } } } }
+`,
+    )
+    t.same(
+      api.resources.map(({ method, template, scopes }) => [method, template, scopes]),
+      [['GET', '/a', [['read']]]],
+    )
+  },
+)
 
 t.test('settings of the API are read', async (t) => {
   const api = await loadOne(

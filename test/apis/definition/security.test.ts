@@ -43,6 +43,7 @@ t.test('an operation needs a token, and the scopes that it names', async (t) => 
     ['', 'security: [{ oauth: [read] }]', [['read']], 0],
     ['security: [{ oauth: [write] }]', 'security: [{ oauth: [read] }]', [['write']], 0],
     ['security: [{ default: [read] }]', '', [['read']], 0],
+    ['security: [{ default: read }]', '', [['read']], 0],
     ['x-scope: read', '', [['read']], 0],
     ['x-scope: read\nsecurity: [{ oauth: [read] }]', '', [['read']], 0],
   ]
@@ -85,6 +86,8 @@ t.test(
       ['security: [{ key: [] }]', '', /accepts only credentials that the gateway does not check: key \(apiKey\): 1 /],
       ['security: [{ keyAlias: [] }]', '', /keyAlias \(apiKey\)/],
       ['security: [{ basic: [] }]', '', /basic \(http basic\)/],
+      ['security: [{ nothing: [] }]', '', /nothing \(not declared\)/],
+      ['security: [{ oauth: [read], nothing: [] }]', '', /nothing \(not declared\)/],
       ['security: [{ digest: [] }]', '', /digest \(http digest\)/],
       ['security: [{ tls: [] }]', '', /tls \(mutualTLS\)/],
       ['security: [{ tls: [] }, { key: [] }, { key: [], basic: [] }]', '', /basic .*, key .*, tls [^,]*: 1 operation/],
@@ -110,10 +113,9 @@ t.test(
       t.match(strict, [{ message: cause }], `${said}, strictSecurity`)
     }
     const refused = [
-      'security: [{ nothing: [] }]',
       'security: [oauth]',
       'security: oauth',
-      'security: [{ oauth: read }]',
+      'security: [{ oauth: { read: true } }]',
       'x-wso2-application-security: { security-types: oauth2 }',
       'x-wso2-disable-security: "true"',
       'x-wso2-disable-security: yes',
@@ -148,6 +150,33 @@ t.test('x-wso2-application-security overrides the schemes of "security", not its
   })
   t.same(await protectionOf(t, 'security: [{ key: [] }]', token), { protection: [], warnings: 0 })
 })
+
+t.test(
+  'an API key in the header Authorization is a token if it is said to be one, and else is not checked',
+  async (t) => {
+    const swagger = (name: string, scheme: string) => `swagger: '2.0'
+info: { title: Old, version: '1' }
+host: old.example
+securityDefinitions: { ${name}: { type: apiKey, ${scheme} } }
+security: [{ ${name}: [] }]
+paths: { /pet: { get: {} } }
+`
+    const cases: [name: string, scheme: string, served: boolean][] = [
+      ['BearerToken', 'in: header, name: authorization', true],
+      ['token', 'in: header, name: Authorization, description: Bearer Token authentication', true],
+      ['JWT', 'in: header, name: Authorization', true],
+      ['key', 'in: header, name: Authorization', false],
+      ['Bearer', 'in: header, name: X-Key', false],
+      ['Bearer', 'in: query, name: authorization', false],
+    ]
+    for (const [name, scheme, served] of cases) {
+      const { apis, warnings } = await load(t, swagger(name, scheme))
+      t.match(apis[0]?.resources, [{ secured: true }])
+      t.equal(apis[0]?.resources[0]?.unserved === undefined, served, `${name}: ${scheme}`)
+      t.match(warnings, [{ message: served ? /is read as an access token/ : /not served/ }])
+    }
+  },
+)
 
 t.test('Swagger 2 declares its schemes elsewhere', async (t) => {
   const swagger = (security: string) => `swagger: '2.0'

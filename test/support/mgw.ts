@@ -10,6 +10,8 @@ export interface Mgw {
   output(): string
   /** Resolves with the match when what it has written matches. */
   printed(pattern: RegExp): Promise<RegExpExecArray>
+  /** Resolves when something holds of what it has written; asks again whenever it writes. */
+  wrote(holds: (text: string) => boolean): Promise<void>
   /** Ends it and resolves with its exit status, or the signal's name. */
   end(signal?: NodeJS.Signals): Promise<number | string>
   /** Resolves with its exit status, or the signal's name, when it has ended by itself. */
@@ -30,7 +32,11 @@ export function mgw(
   child.stdin.on('error', () => undefined)
   child.stdin.end(input)
   let text = ''
-  let changed: () => void = () => undefined
+  const waiting = new Set<() => void>()
+  const changed = () => {
+    for (const wake of waiting) wake()
+    waiting.clear()
+  }
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8')
     stream.on('data', (chunk) => {
@@ -42,6 +48,12 @@ export function mgw(
     changed()
     return (status ?? signal) as number | string
   })
+  const wrote = async (holds: (text: string) => boolean, what: string): Promise<void> => {
+    while (!holds(text)) {
+      if (over) throw new Error(`mgw ended without printing ${what}:\n${text}`)
+      await new Promise<void>((resolve) => waiting.add(resolve))
+    }
+  }
   let over = false
   void exit.then(() => {
     over = true
@@ -57,14 +69,13 @@ export function mgw(
     ended: () => exit,
     end,
     async printed(pattern) {
-      for (;;) {
-        const match = pattern.exec(text)
-        if (match !== null) return match
-        if (over) throw new Error(`mgw ended without printing ${pattern}:\n${text}`)
-        await new Promise<void>((resolve) => {
-          changed = resolve
-        })
-      }
+      let match: RegExpExecArray | null = null
+      await wrote(() => {
+        match = pattern.exec(text)
+        return match !== null
+      }, String(pattern))
+      return match as unknown as RegExpExecArray
     },
+    wrote: (holds) => wrote(holds, 'what was waited for'),
   }
 }

@@ -116,6 +116,35 @@ export async function webSocketServer(
   return { origin: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, server }
 }
 
+/** Messages that go to and fro while nothing more is taken, before that counts as stalled. */
+const ROUND_TRIPS = 200
+
+/**
+ * Writes chunks until nothing more of them is taken while messages go to and fro over another WebSocket through a proxy
+ * of this process, or until `most` were written. Returns how many were.
+ */
+export async function fill(t: Test, socket: Socket, chunk: Buffer, most = Number.POSITIVE_INFINITY): Promise<number> {
+  const { origin } = await webSocketServer(t, echo)
+  const other = await openWebSocket(t, (await upgradeProxy(t, origin)).url)
+  let written = 0
+  while (written < most) {
+    written++
+    if (socket.write(chunk)) continue
+    let drained = false
+    const drain = () => {
+      drained = true
+    }
+    socket.once('drain', drain)
+    for (let trips = 0; trips < ROUND_TRIPS && !drained; trips++) {
+      other.send('still there?')
+      await once(other, 'message')
+    }
+    socket.off('drain', drain)
+    if (!drained) break
+  }
+  return written
+}
+
 /** Sends back what comes, as it comes. */
 export function echo(socket: WebSocket): void {
   socket.on('message', (message, binary) => socket.send(message, { binary }))

@@ -7,6 +7,7 @@ import {
   closeCode,
   closed,
   echo,
+  fill,
   handshake,
   openWebSocket,
   SWITCHED,
@@ -163,19 +164,7 @@ t.test('an abort of a client that does not read resets it', async (t) => {
   const { via, client, upstream, seen } = await joined(t)
   client.pause()
   const frame = Buffer.concat([Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]), Buffer.alloc(65_536)])
-  let stalled = false
-  let sent = 0
-  while (!stalled) {
-    sent += frame.length
-    if (upstream.write(frame)) continue
-    stalled = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(true), 300)
-      upstream.once('drain', () => {
-        clearTimeout(timer)
-        resolve(false)
-      })
-    })
-  }
+  const sent = frame.length * (await fill(t, upstream, frame))
   const ended = once(via.events, 'ended')
   via.transfers[0]?.abort(REVOKED)
   await ended

@@ -67,7 +67,7 @@ t.test('after the last one it is unreachable', async (t) => {
   t.equal(via.ended(), 1)
 })
 
-t.test('a refusal, a leave, or an upstream that takes its time is not tried elsewhere', async (t) => {
+t.test('after a refusal, a time-out, or when the gateway stops, no other upstream is tried', async (t) => {
   const { origin, server } = await webSocketServer(t, echo)
   const revoked = await upgradeProxy(t, [DEAD, origin, origin], { mayStart: () => false })
   await once(webSocket(t, revoked.url), 'unexpected-response')

@@ -4,7 +4,6 @@ import { LINES_A_SECOND } from '../../../src/server/log/line-limit.js'
 import { etcdMissing, startEtcd } from '../../services/etcd.js'
 import type { Issued } from '../../support/issuer.js'
 import { type By, type IssuingWorld, issuingWorld } from '../../support/issuing-world.js'
-import { pause } from '../../workers/cluster.js'
 
 const LINE =
   /INFO \[wso2\/gateway\] - \[AuthnFilter\] \[([0-9a-z]+-[0-9a-z]+)\] revoked token refused api=(\S+) reason=(\S+) by=(\S+) source=("[^"]+"|\S+) learnt=(\S+) token=([0-9a-f]{12})(?: leftOut=(\d+))?\n/g
@@ -58,12 +57,11 @@ t.test('of many refusals a second a few are written, and how many were left out'
   const count = 10 * LINES_A_SECOND
   const statuses = await Promise.all(Array.from({ length: count }, () => ask(world, token)))
   t.strictSame([...new Set(statuses)], [401])
-  const told = () => {
-    const output = world.gateway.process.output()
+  const told = (output = world.gateway.process.output()) => {
     const leftOut = [...output.matchAll(/ leftOut=(\d+)/g)].reduce((sum, [, number]) => sum + Number(number), 0)
     return { lines: [...output.matchAll(LINE)].length, leftOut }
   }
-  while (told().lines + told().leftOut < count) await pause(20)
+  await world.gateway.process.wrote((output) => told(output).lines + told(output).leftOut >= count)
   const { lines, leftOut } = told()
   t.equal(lines + leftOut, count)
   t.ok(leftOut > 0, `${lines} lines`)

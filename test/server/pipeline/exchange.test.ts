@@ -1,0 +1,168 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import t from 'tap'
+import { type FaultName, faults } from '../../../src/faults/index.js'
+import { silent } from '../../../src/logging/index.js'
+import { OpenRequests, type Transfer, type UpstreamFailure, type UpstreamRequest } from '../../../src/proxy/index.js'
+import { RequestLog } from '../../../src/server/log/request-log.js'
+import { Exchange, type ExchangeContext } from '../../../src/server/pipeline/exchange.js'
+import { LIST_NOT_KNOWN, RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
+import type { TokenIdentity } from '../../../src/token/identity.js'
+
+const UPSTREAM: UpstreamRequest = { targets: [{ origin: 'http://up.example', path: '/' }], headers: [] }
+
+/** A token that one name leads to. */
+const tokenOf = (lo: number): TokenIdentity => ({
+  ids: [{ by: 'jti', hi: 1, lo: lo << 11 }],
+  subjects: [],
+  clients: [],
+  sessions: [],
+  issuedAt: 0,
+  expiresAt: undefined,
+  hash: String(lo),
+})
+
+/** Exchanges that note their answers, around a list that the test fills. */
+function world({ closesOpenRequests = true } = {}) {
+  const state = { isKnown: true, revoked: new Set<TokenIdentity>(), looked: [] as TokenIdentity[] }
+  const revocations = {
+    get isKnown() {
+      return state.isKnown
+    },
+    endedBefore: Number.NEGATIVE_INFINITY,
+    find(token: TokenIdentity) {
+      state.looked.push(token)
+      return state.revoked.has(token) ? ({ by: 'jti', source: 'test', learntAt: 0 } as const) : undefined
+    },
+    refused: () => undefined,
+  }
+  const log = new RequestLog(silent)
+  const openRequests = closesOpenRequests ? new OpenRequests<TokenIdentity>(({ ids }) => ids) : undefined
+  const gate = new RevocationGate(revocations, log)
+  const context = { log, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
+  class Noting extends Exchange {
+    readonly isWebSocket = false
+    readonly answers: number[] = []
+    readonly bodies: (string | Buffer)[] = []
+    readonly aborted: Error[] = []
+    /** Whether its transfer is over as soon as it begins. */
+    endsAtOnce = false
+
+    respond(status: number, _: readonly string[], body: string | Buffer): void {
+      this.answers.push(status)
+      this.bodies.push(body)
+    }
+
+    protected transfer(): Transfer {
+      if (this.endsAtOnce) this.ended()
+      return { abort: (reason) => void this.aborted.push(reason) }
+    }
+  }
+  const exchange = () => new Noting(context, new IncomingMessage(new Socket()), 'http', 1)
+  return { state, openRequests, exchange }
+}
+
+t.test(
+  'a request may start while none of its tokens is revoked, and is looked up each time that it is asked',
+  async (t) => {
+    const { state, exchange } = world()
+    const [own, other] = [tokenOf(1), tokenOf(2)]
+    const one = exchange()
+    one.forward(UPSTREAM, [own, other], 'things')
+    t.equal(one.mayStart(), true)
+    t.strictSame(state.looked, [own, other])
+    state.revoked.add(other)
+    t.equal(one.mayStart(), false, 'before the next attempt')
+    state.revoked.delete(other)
+    state.isKnown = false
+    t.equal(one.mayStart(), false, 'the list is not known')
+    const free = exchange()
+    free.forward(UPSTREAM, [], 'things')
+    t.equal(free.mayStart(), true, 'without a token')
+  },
+)
+
+t.test('a request goes on while the list is known, or if nothing would end it', async (t) => {
+  for (const [tokens, closesOpenRequests, goesOn] of [
+    [[tokenOf(1)], true, false],
+    [[tokenOf(1)], false, true],
+    [[], true, true],
+  ] as const) {
+    const { state, exchange } = world({ closesOpenRequests })
+    const one = exchange()
+    one.forward(UPSTREAM, tokens, 'things')
+    t.equal(one.mayGoOn(), true)
+    state.isKnown = false
+    t.equal(one.mayGoOn(), goesOn, `${tokens.length} tokens, ${closesOpenRequests}`)
+  }
+})
+
+t.test(
+  'a refused request is answered with what refused it: revoked before it left, after that, or the list',
+  async (t) => {
+    const { state, exchange } = world()
+    const token = tokenOf(1)
+    state.revoked.add(token)
+    const before = exchange()
+    before.forward(UPSTREAM, [token], 'things')
+    t.equal(before.mayStart(), false)
+    before.failed('refused', false, undefined)
+    t.strictSame(before.bodies, [faults.invalidCredentials.body])
+    state.revoked.clear()
+    const after = exchange()
+    after.forward(UPSTREAM, [token], 'things')
+    t.equal(after.mayStart(), true)
+    state.revoked.add(token)
+    after.failed('refused', false, new Error('the token was revoked'))
+    t.strictSame(after.bodies, [faults.invalidCredentials.body])
+    const unknown = exchange()
+    unknown.forward(UPSTREAM, [token], 'things')
+    unknown.failed('refused', false, LIST_NOT_KNOWN)
+    t.strictSame(unknown.bodies, [faults.notSynchronised.body])
+  },
+)
+
+t.test('each failure has its answer, and what has been answered gets none', async (t) => {
+  const cases: [UpstreamFailure, FaultName | undefined][] = [
+    ['unreachable', 'upstreamUnreachable'],
+    ['timeout', 'upstreamTimeout'],
+    ['body-too-large', 'entityTooLarge'],
+    ['body-too-slow', 'requestTimeout'],
+    ['not-websocket', 'badRequest'],
+    ['refused', 'invalidCredentials'],
+    ['client-left', undefined],
+  ]
+  for (const [failure, name] of cases) {
+    const { exchange } = world()
+    const [unanswered, answered] = [exchange(), exchange()]
+    unanswered.failed(failure, false, undefined)
+    answered.failed(failure, true, undefined)
+    t.strictSame(unanswered.bodies, name === undefined ? [] : [faults[name].body], failure)
+    t.strictSame(answered.bodies, [], failure)
+  }
+})
+
+t.test('a revocation of any token of a request ends it, until it is over', async (t) => {
+  const [own, other] = [tokenOf(1), tokenOf(2)]
+  for (const token of [own, other]) {
+    const { openRequests, exchange } = world()
+    const end = () => openRequests?.end(token.ids[0] as never, () => true, new Error('revoked'))
+    const [one, over, atOnce] = [exchange(), exchange(), exchange()]
+    atOnce.endsAtOnce = true
+    for (const each of [one, over, atOnce]) each.forward(UPSTREAM, [own, other], 'things')
+    over.ended()
+    t.equal(end(), 1)
+    t.same([one.aborted.length, over.aborted.length, atOnce.aborted.length], [1, 0, 0])
+    one.ended()
+    t.equal(end(), 0)
+  }
+})
+
+t.test('what a step throws is a 500, and says nothing of its cause', async (t) => {
+  const { exchange } = world()
+  const one = exchange()
+  one.guard(() => {
+    throw new Error('a secret')
+  })
+  t.strictSame([one.answers, one.bodies], [[500], [faults.unclassified.body]])
+})

@@ -45,7 +45,7 @@ const REASONS: readonly { readonly says: RegExp; readonly means: string; readonl
   { says: /comma/, means: 'missing comma, or closing bracket of a list or an inline table' },
   { says: /whitespace, \. or \]/, means: 'the closing bracket of a table’s name is missing' },
   { says: /Empty bare/, means: 'missing name' },
-  { says: TRAILING, means: 'only a comment may follow here', remedy: 'look for an extra quote' },
+  { says: TRAILING, means: 'only a comment may follow here', remedy: 'look for an extra quote or semicolon' },
   { says: /^Unexpected character, expecting string/, means: 'invalid value', remedy: 'strings must be quoted' },
   { says: /^Invalid boolean/, means: 'invalid value', remedy: 'strings must be quoted' },
   {

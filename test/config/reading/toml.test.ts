@@ -17,7 +17,7 @@ t.test('a syntax error says line and column and shows the line', async (t) => {
   const cases: readonly [string, RegExp][] = [
     [
       'host = "a""',
-      /^line 1, column 11: only a comment may follow here; look for an extra quote\nhost = "a""\n {10}\^$/,
+      /^line 1, column 11: only a comment may follow here; look for an extra quote or semicolon\nhost = "a""\n {10}\^$/,
     ],
     ['[a]\nb = 1\n[a]\n', /^line 3, column 3: duplicate key or table; remove one of the two: the first is on line 1/],
     ['[ "a".b ]\n[c]\n[a.b]\n', /^line 3.* the first is on line 1/],

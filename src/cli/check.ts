@@ -35,7 +35,7 @@ function describeInputs({ config, apis }: Inputs, storeAddresses: readonly strin
     {
       title: 'APIs',
       rows: apis.map((api) => [
-        api.basePath,
+        api.basePath || '/',
         `${api.name}, ${api.resources.length} operation${api.resources.length === 1 ? '' : 's'}, ${api.resources.filter(({ secured }) => secured).length} secured${notServed(api)}`,
       ]),
     },

@@ -49,6 +49,16 @@ t.test('an empty file gives the defaults', async (t) => {
   t.equal(config.apiDefinitions, '/etc/mgw/conf/api_definitions')
 })
 
+t.test('an API needs name, base path and endpoints, or a definition, which has them', async (t) => {
+  for (const key of ['name', 'basePath', 'endpoints']) {
+    const keys = ['name = "a"', 'basePath = "/a"', 'endpoints = "http://a"'].filter((line) => !line.startsWith(key))
+    t.match([...problems(`[[apis]]\n${keys.join('\n')}`)], [[`apis[0].${key}`, /is missing; .*definition/]])
+  }
+  const { apis } = config('[[apis]]\ndefinition = "a.yaml"\nendpoints = "http://a"\n[[apis]]\ndefinition = "b.yaml"')
+  t.match(apis, [{ endpoints: ['http://a'] }, { definition: '/etc/mgw/conf/b.yaml' }])
+  t.match([...problems('[[apis]]\ndefinition = "a.yaml"\nbasePath = "a"')], [['apis[0].basePath', /must be a path/]])
+})
+
 t.test('a configuration is frozen to its depth', async (t) => {
   const { jwtTokenConfig, tokenRevocationConfig } = config('[[jwtTokenConfig]]\nissuer="i"\njwksURL="https://i/jwks"')
   t.ok(Object.isFrozen(jwtTokenConfig[0]))

@@ -164,6 +164,9 @@ function itemsOf(entry: DefinitionNode): DefinitionNode[] {
 }
 
 function operationsOf(item: DefinitionNode): [method: string, operation: DefinitionNode][] {
+  for (const key of ['query', 'additionalOperations']) {
+    if (item.get(key).exists) item.get(key).warnOnce(`${key} is not supported: no such request is served`)
+  }
   const operations = METHODS.map((method): [string, DefinitionNode] => [method.toUpperCase(), item.get(method)])
   return operations.filter(([, operation]) => {
     if (!operation.exists || operation.value instanceof Map) return operation.exists

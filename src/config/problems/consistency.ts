@@ -167,7 +167,13 @@ function* ofSources({ tokenRevocationConfig: { realtime, persistent } }: Config)
 
 function* ofApis({ apis }: Config): Generator<Contradiction> {
   const seen = new Map<string, string>()
-  for (const [index, { basePath }] of apis.entries()) {
+  for (const [index, api] of apis.entries()) {
+    for (const key of ['name', 'basePath', 'endpoints'] as const) {
+      if (api[key] !== undefined || api.definition !== undefined) continue
+      yield { path: `apis[${index}].${key}`, message: 'is missing', remedy: 'set it, or definition to an OpenAPI file' }
+    }
+    const { basePath } = api
+    if (basePath === undefined) continue
     const path = `apis[${index}].basePath`
     const other = seen.get(basePath)
     if (other === undefined) seen.set(basePath, path)

@@ -45,17 +45,22 @@ export const apis = key(
   z
     .array(
       table({
-        name: key(someText, 'The API’s name. Required.'),
+        name: key(someText.optional(), 'The API’s name. Required, unless there is a definition: then its title.'),
         basePath: key(
-          someText.regex(/^\/[^\s?#]*$/, 'must be a path that begins with /'),
-          'The path that its requests begin with. Required.',
+          someText.regex(/^\/[^\s?#]*$/, 'must be a path that begins with /').optional(),
+          'The path that its requests begin with. Required, unless there is a definition: then as it says.',
         ),
         endpoints: key(
-          z.union(
-            [httpUrl.transform((value) => [value]), z.array(httpUrl, ENDPOINTS).min(1, ENDPOINTS).max(256, ENDPOINTS)],
-            ENDPOINTS,
-          ),
-          'The upstream’s URL, or several. Required.',
+          z
+            .union(
+              [
+                httpUrl.transform((value) => [value]),
+                z.array(httpUrl, ENDPOINTS).min(1, ENDPOINTS).max(256, ENDPOINTS),
+              ],
+              ENDPOINTS,
+            )
+            .optional(),
+          'The upstream’s URL, or several. Required, unless there is a definition: then as it says.',
         ),
         definition: key(optionalText, 'An OpenAPI file that names its resources; absent: every path and method.', {
           kind: 'file',

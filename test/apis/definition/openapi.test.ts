@@ -147,6 +147,14 @@ components:
   },
 )
 
+t.test('methods of OpenAPI 3.2 that are not served are warned of', async (t) => {
+  const more = '    query: {}\n    additionalOperations: { LINK: {} }\n    get:'
+  const { apis, warnings } = await load(t, definition('').replace('3.0.3', '3.2.0').replace('    get:', more))
+  t.match(warnings, [{ message: /query is not supported/ }, { message: /additionalOperations is not supported/ }])
+  t.equal(apis[0]?.resources.length, 1)
+  t.equal(new RouteTable(apis).find('QUERY', '/v2/pet').kind, 'method-not-allowed')
+})
+
 t.test('settings of the API are read', async (t) => {
   const api = await loadOne(
     t,

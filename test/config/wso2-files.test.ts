@@ -68,7 +68,7 @@ trustStore.password="ballerina"
 enabled=true
 header="X-JWT-Assertion"
 [Throttling]
-enabledHeaderConditions=false
+enabledHeaderConditions=true
 [mutualSSLConfig]
 protocolName="TLS"
 protocolVersions=["TLSv1.2", "TLSv1.1"]
@@ -257,6 +257,9 @@ enable = false
 [http2]
 enable = "false"
 [throttlingConfig]
+[validationConfig]
+enableRequestValidation = false
+enableResponseValidation = "false"
 `)
   t.same(warnings, [])
 })

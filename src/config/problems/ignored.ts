@@ -84,9 +84,9 @@ export function dropIgnored(tree: Tree, warnings: ConfigWarning[]): void {
   }
 }
 
-/** Whether a section is switched off: then it needs no warning. */
+/** Whether a section, or a switch in it, is off: then it needs no warning. */
 function isOff(value: unknown): boolean {
-  if (!isTree(value)) return false
+  if (!isTree(value)) return value === false || value === 'false'
   const switches = [value.enable, value.enabled].filter((one) => one !== undefined)
   if (switches.length > 0) return switches.every((one) => one === false || one === 'false')
   return Object.values(value).every(isOff)

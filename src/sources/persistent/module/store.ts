@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url'
-import { type Logging, silent } from '../../../logging/index.js'
+import { describeError, type Logging, silent } from '../../../logging/index.js'
 import { within } from '../../../time/index.js'
 import { type PersistentStore, StoreError } from '../../source.js'
 import { guardStore } from './guard.js'
@@ -82,5 +82,6 @@ function member(holder: unknown, name: string): unknown {
 }
 
 function wrong(file: string, what: string, cause?: unknown): StoreError {
-  return new StoreError('ERR_STORE_MODULE', `store module ${file}: ${what}`, { cause })
+  const why = cause === undefined ? '' : `: ${describeError(cause)}`
+  return new StoreError('ERR_STORE_MODULE', `store module ${file}: ${what}${why}`, { cause })
 }

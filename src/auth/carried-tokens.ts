@@ -69,9 +69,11 @@ class Found {
       else this.#add(token, true)
       return
     }
-    for (const [run] of value.matchAll(RUN)) {
-      const value = run.replace(NAME, '')
-      for (const token of [run, value, value.replace(GLUED_SCHEME, '')]) this.#add(token, false)
+    for (const { 0: run, index } of value.matchAll(RUN)) {
+      const named = run.replace(NAME, '')
+      const tokens = [run, named, named.replace(GLUED_SCHEME, '')]
+      if (tokens.some(looksLikeJwt) && !standsAlone(value, index, index + run.length)) this.#malformed = true
+      for (const token of tokens) this.#add(token, false)
       if (this.#malformed) return
     }
   }
@@ -90,6 +92,14 @@ class Found {
     else if (isToken || looksLikeJwt(text)) this.#malformed = true
     if (this.#tokens.size > MAX_TOKENS) this.#malformed = true
   }
+}
+
+/**
+ * Whether nothing follows, or the text stands in quotes. What follows a JWT may be the rest of its signature: some
+ * decoders skip what is no base64, `h.p.si!g` and `h.p.si, g` alike.
+ */
+function standsAlone(value: string, start: number, end: number): boolean {
+  return value.slice(end).trim() === '' || (value[start - 1] === '"' && value[end] === '"')
 }
 
 /** Whether the first of three parts may be a JOSE header, however it is spelt: `www.example.com` is none. */

@@ -50,6 +50,14 @@ t.test('a token that can be read in more than one way, and more than a request n
   for (const value of [`Bearer ${jwt}=`, `${jwt}=`, `Token ${jwt}=`, 'Bearer a b', 'Bearer', 'Bearer a, Bearer b'])
     t.equal(found(['Authorization', value]), 'malformed', value.slice(0, 30))
   t.equal(found([], `?access_token=${jwt}%3D`), 'malformed')
+  const [head, rest] = [jwt.slice(0, -9), jwt.slice(-9)]
+  for (const skipped of ['!', ', ', ' ', '", x="', '%21', '\xa0'])
+    t.equal(
+      found(['Authorization', `Token ${head}${skipped}${rest}`]),
+      'malformed',
+      `a signature with ${skipped} in it`,
+    )
+  t.equal(found([], `?access_token=${head}!${rest}`), 'malformed')
   const many = Array.from({ length: 100_000 }, (_, at) => at).join(' ')
   t.equal(found(['Authorization', many]), 'malformed')
   t.equal(

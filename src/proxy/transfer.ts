@@ -44,6 +44,13 @@ export interface TransferHooks {
   ended(): void
 }
 
+/** What every transfer is made of. */
+export interface TransferParts<Options> {
+  readonly upstream: UpstreamRequest
+  readonly hooks: TransferHooks
+  readonly options: Options
+}
+
 /** A request under way at an upstream. */
 export interface Transfer {
   /** Ends it as `refused`: the upstream's request is aborted, and a client that has part of the response is reset. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { hasBody } from '../client-connection.js'
 import { responseHeaders, withoutLength } from '../headers.js'
-import type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest } from '../transfer.js'
+import type { Transfer, TransferHooks, TransferParts, UpstreamFailure, UpstreamRequest } from '../transfer.js'
 import { ClientResponse } from './client-response.js'
 import { type BodyPace, RequestBody } from './request-body.js'
 import { isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
@@ -29,9 +29,14 @@ export function forward(
   hooks: TransferHooks,
   options: ForwardOptions,
 ): Transfer {
-  const transfer = new HttpTransfer(upstream, req, res, hooks, options)
+  const transfer = new HttpTransfer({ upstream, req, res, hooks, options })
   transfer.send()
   return transfer
+}
+
+interface HttpTransferParts extends TransferParts<ForwardOptions> {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
 }
 
 class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
@@ -50,13 +55,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #retried = false
   #over = false
 
-  constructor(
-    upstream: UpstreamRequest,
-    req: IncomingMessage,
-    res: ServerResponse,
-    hooks: TransferHooks,
-    options: ForwardOptions,
-  ) {
+  constructor({ upstream, req, res, hooks, options }: HttpTransferParts) {
     this.#upstream = upstream
     this.#req = req
     this.#res = res

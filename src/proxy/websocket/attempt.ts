@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { reset, writeResponse } from '../client-connection.js'
 import { responseHeaders, withoutLength } from '../headers.js'
-import type { TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from '../transfer.js'
+import type { UpstreamFailure, UpstreamTarget } from '../transfer.js'
 import { ClientSide } from './client-side.js'
-import type { WebSocketOptions, WebSocketTransfer } from './forward.js'
+import type { WebSocketParts, WebSocketTransfer } from './forward.js'
 import { connectUpstream, type HandshakeHooks, readOrigin, sendHandshake, switchedHeaders } from './handshake.js'
 
 /** Bytes of an answer other than 101; a larger one is a failure. */
@@ -14,14 +13,16 @@ const MAX_ANSWER_BYTES = 65_536
 const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
 
+interface AttemptParts extends WebSocketParts {
+  readonly target: UpstreamTarget
+  /** What the client sent after its request. */
+  readonly head: Buffer
+}
+
 /** One WebSocket at one upstream, from the handshake until both connections are closed; see `forwardWebSocket`. */
 export class WebSocketAttempt implements WebSocketTransfer {
-  readonly #target: UpstreamTarget
-  readonly #request: UpstreamRequest
-  readonly #socket: Duplex
+  readonly #parts: AttemptParts
   readonly #client: ClientSide
-  readonly #hooks: TransferHooks
-  readonly #options: WebSocketOptions
   readonly #clientEnded = () => this.#leftEarly()
   #upstream: Socket | undefined
   #open = false
@@ -29,33 +30,23 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #over = false
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(
-    target: UpstreamTarget,
-    request: UpstreamRequest,
-    socket: Duplex,
-    head: Buffer,
-    hooks: TransferHooks,
-    options: WebSocketOptions,
-  ) {
-    this.#target = target
-    this.#request = request
-    this.#socket = socket
-    this.#hooks = hooks
-    this.#options = options
-    this.#client = new ClientSide(socket, head, () => this.#mayGoOn())
+  constructor(parts: AttemptParts) {
+    this.#parts = parts
+    this.#client = new ClientSide(parts.socket, parts.head, () => this.#mayGoOn())
     this.#client.on('close', () => this.#clientClosed())
-    socket.once('end', this.#clientEnded)
+    parts.socket.once('end', this.#clientEnded)
   }
 
-  start(isWebSocket: boolean): void {
-    if (!isWebSocket) return this.#defer('not-websocket', new Error('the request asks for another protocol'))
+  start(): void {
+    if (!this.#parts.isWebSocket)
+      return this.#defer('not-websocket', new Error('the request asks for another protocol'))
     try {
-      const url = readOrigin(this.#target.origin)
-      const upstream = connectUpstream(url, this.#options.tls, () => this.#handshake(upstream, url.host))
+      const url = readOrigin(this.#parts.target.origin)
+      const upstream = connectUpstream(url, this.#parts.options.tls, () => this.#handshake(upstream, url.host))
       this.#upstream = upstream
       upstream.on('error', (error) => this.#upstreamFailed(error))
       upstream.on('close', () => this.#upstreamClosed(upstream))
-      this.#expire(this.#options.connectTimeout, 'connecting took too long')
+      this.#expire(this.#parts.options.connectTimeout, 'connecting took too long')
     } catch (cause) {
       this.#defer('unreachable', cause)
     }
@@ -73,7 +64,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
 
   #handshake(upstream: Socket, host: string): void {
     if (this.#over) return
-    const { headers, timeout = this.#options.answerTimeout } = this.#request
+    const { headers, timeout = this.#parts.options.answerTimeout } = this.#parts.upstream
     this.#expire(timeout, 'the answer took too long')
     const hooks: HandshakeHooks = {
       starting: () => this.#starting(),
@@ -83,7 +74,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
       failed: (error) => this.#upstreamFailed(error),
     }
     try {
-      sendHandshake({ host, path: this.#target.path, headers }, upstream, this.#client, hooks)
+      sendHandshake({ host, path: this.#parts.target.path, headers }, upstream, this.#client, hooks)
     } catch (cause) {
       this.#fail('unreachable', cause)
     }
@@ -92,14 +83,14 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #starting(): void {
     if (this.#over) return
     try {
-      if (!this.#hooks.mayStart()) this.#fail('refused', new Error('refused before sending'))
+      if (!this.#parts.hooks.mayStart()) this.#fail('refused', new Error('refused before sending'))
     } catch (cause) {
       this.#fail('refused', cause)
     }
   }
 
   #mayGoOn(): boolean {
-    const goesOn = this.#hooks.mayGoOn()
+    const goesOn = this.#parts.hooks.mayGoOn()
     if (!goesOn) this.abort(new Error('refused in transit'))
     return goesOn
   }
@@ -115,7 +106,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
   }
 
   #opened(upstream: Socket): void {
-    upstream.setTimeout(this.#options.idleTimeout, () => {
+    upstream.setTimeout(this.#parts.options.idleTimeout, () => {
       this.#close(GOING_AWAY, 'timeout', new Error('no traffic'))
     })
   }
@@ -137,11 +128,11 @@ export class WebSocketAttempt implements WebSocketTransfer {
       const headers = withoutLength(responseHeaders(response.rawHeaders))
       this.#giveUp()
       try {
-        writeResponse(this.#socket, status, headers, Buffer.concat(chunks))
+        writeResponse(this.#parts.socket, status, headers, Buffer.concat(chunks))
       } catch (cause) {
-        this.#hooks.failed('unreachable', false, cause) // nothing was written yet
+        this.#parts.hooks.failed('unreachable', false, cause) // nothing was written yet
       } finally {
-        this.#hooks.ended()
+        this.#parts.hooks.ended()
       }
     })
   }
@@ -165,7 +156,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
 
   #upstreamClosed(upstream: Socket): void {
     if (!this.#open) return this.#fail('unreachable', new Error('the upstream closed the connection'))
-    if (upstream.readableEnded || this.#client.clean) this.#client.finish(this.#options.idleTimeout)
+    if (upstream.readableEnded || this.#client.clean) this.#client.finish(this.#parts.options.idleTimeout)
     else this.#upstreamFailed(new Error('the upstream closed the connection'))
     this.#maybeEnd()
   }
@@ -187,7 +178,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #maybeEnd(): void {
     if (this.#over || !this.#client.closed || this.#upstream?.closed === false) return
     this.#over = true
-    this.#hooks.ended()
+    this.#parts.hooks.ended()
   }
 
   /** Before the upstream has switched: the caller answers the client. */
@@ -195,9 +186,9 @@ export class WebSocketAttempt implements WebSocketTransfer {
     if (this.#over || this.#open) return
     this.#giveUp()
     try {
-      this.#hooks.failed(failure, false, cause)
+      this.#parts.hooks.failed(failure, false, cause)
     } finally {
-      this.#hooks.ended()
+      this.#parts.hooks.ended()
     }
   }
 
@@ -208,7 +199,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #giveUp(): void {
     this.#over = true
     clearTimeout(this.#deadline)
-    this.#socket.off('end', this.#clientEnded)
+    this.#parts.socket.off('end', this.#clientEnded)
     this.#client.release()
     this.#upstream?.destroy()
   }
@@ -216,7 +207,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #tell(failure: UpstreamFailure, cause: unknown): void {
     if (this.#told) return
     this.#told = true
-    this.#hooks.failed(failure, true, cause)
+    this.#parts.hooks.failed(failure, true, cause)
   }
 
   #expire(timeout: number, what: string): void {

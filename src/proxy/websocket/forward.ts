@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { ignoreError } from '../client-connection.js'
-import type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest } from '../transfer.js'
+import type { Transfer, TransferHooks, TransferParts, UpstreamFailure, UpstreamRequest } from '../transfer.js'
 import { WebSocketAttempt } from './attempt.js'
 
 /** How WebSockets are forwarded, whichever they are. Times in milliseconds. */
@@ -38,7 +38,7 @@ export function forwardWebSocket(
   hooks: TransferHooks,
   options: WebSocketOptions,
 ): WebSocketTransfer {
-  const transfer = new WebSocketFailover(upstream, isWebSocketUpgrade(req), socket, hooks, options)
+  const transfer = new WebSocketFailover({ upstream, socket, isWebSocket: isWebSocketUpgrade(req), hooks, options })
   transfer.start(head)
   return transfer
 }
@@ -56,41 +56,35 @@ export function isWebSocketUpgrade(req: IncomingMessage): boolean {
   )
 }
 
+/** What a WebSocket, or a request for one, is made of. */
+export interface WebSocketParts extends TransferParts<WebSocketOptions> {
+  /** The client's. */
+  readonly socket: Duplex
+  /** Whether the request asks for a WebSocket and nothing else. */
+  readonly isWebSocket: boolean
+}
+
 /** Tries one upstream after another until one answers. */
 class WebSocketFailover implements WebSocketTransfer, TransferHooks {
-  readonly #upstream: UpstreamRequest
-  readonly #isWebSocket: boolean
-  readonly #socket: Duplex
-  readonly #hooks: TransferHooks
-  readonly #options: WebSocketOptions
+  readonly #parts: WebSocketParts
   #attempt: WebSocketAttempt | undefined
   #target = 0
   #sent = false
   #tryNext = false
   #stopping = false
 
-  constructor(
-    upstream: UpstreamRequest,
-    isWebSocket: boolean,
-    socket: Duplex,
-    hooks: TransferHooks,
-    options: WebSocketOptions,
-  ) {
-    this.#upstream = upstream
-    this.#isWebSocket = isWebSocket
-    this.#socket = socket
-    this.#hooks = hooks
-    this.#options = options
-    socket.on('error', ignoreError)
+  constructor(parts: WebSocketParts) {
+    this.#parts = parts
+    parts.socket.on('error', ignoreError)
   }
 
   /** @param head what the client sent after its request */
   start(head: Buffer): void {
-    const { targets } = this.#upstream
+    const { targets } = this.#parts.upstream
     this.#sent = false
     const target = targets[this.#target] ?? targets[0]
-    this.#attempt = new WebSocketAttempt(target, this.#upstream, this.#socket, head, this, this.#options)
-    this.#attempt.start(this.#isWebSocket)
+    this.#attempt = new WebSocketAttempt({ ...this.#parts, target, head, hooks: this })
+    this.#attempt.start()
   }
 
   abort(reason: Error): void {
@@ -104,20 +98,20 @@ class WebSocketFailover implements WebSocketTransfer, TransferHooks {
 
   mayStart(): boolean {
     this.#sent = true
-    return this.#hooks.mayStart()
+    return this.#parts.hooks.mayStart()
   }
 
   mayGoOn(): boolean {
-    return this.#hooks.mayGoOn()
+    return this.#parts.hooks.mayGoOn()
   }
 
   failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
     this.#tryNext = !answered && this.#mayTryNext(failure)
-    if (!this.#tryNext) this.#hooks.failed(failure, answered, cause)
+    if (!this.#tryNext) this.#parts.hooks.failed(failure, answered, cause)
   }
 
   ended(): void {
-    if (!this.#tryNext) return this.#hooks.ended()
+    if (!this.#tryNext) return this.#parts.hooks.ended()
     this.#tryNext = false
     this.#target++
     this.start(Buffer.alloc(0)) // the last attempt put back on the socket what it had been given
@@ -125,7 +119,7 @@ class WebSocketFailover implements WebSocketTransfer, TransferHooks {
 
   /** As over HTTP: a GET may be repeated, but an upstream that took too long is not followed by another one. */
   #mayTryNext(failure: UpstreamFailure): boolean {
-    if (this.#stopping || this.#target + 1 >= this.#upstream.targets.length) return false
+    if (this.#stopping || this.#target + 1 >= this.#parts.upstream.targets.length) return false
     return failure === 'unreachable' || (failure === 'timeout' && !this.#sent)
   }
 }

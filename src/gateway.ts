@@ -2,7 +2,7 @@ import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
 import { expiringCertificates } from './gateway/expiring-certificates.js'
-import { type Inputs, readInputs, workerCount } from './gateway/inputs.js'
+import { hasSeveralIssuers, type Inputs, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
@@ -13,7 +13,7 @@ import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logger, type Logging, silent } from './logging/index.js'
 import type { Publisher } from './replication/index.js'
-import { type Revocable, type RevocationRecord, revocable } from './revocation/index.js'
+import { type Revocable, type RevocationRecord, type RuleRevocation, revocable } from './revocation/index.js'
 
 /** A running gateway: the ports that it listens on, and how to stop it. */
 export interface Gateway {
@@ -28,24 +28,43 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export { type Inputs, readInputs, rehearseStart }
+export { type Announcement, type Inputs, readInputs, rehearseStart }
 
-/** An announced revocation, with the outcome at store and topic. */
+/** An announced revocation of a token, with the outcome at store and topic. */
 export interface Revoked extends Revocable {
   readonly told: readonly Announcement[]
+}
+
+/** What {@link revokeToken} is told beside the token. */
+export interface RevokeTokenOptions {
+  /** When the token ends (epoch ms); by default a JWT's own `exp`. */
+  readonly expiresAt?: number | undefined
+  /** The issuer whose token is meant; by default that of a JWT, if several issuers are configured, and else any. */
+  readonly issuer?: string | undefined
 }
 
 /**
  * Revokes a token, given whole or by its `jti`, at the store and the topic that a configuration names; gateways learn it
  * from there. Verifies nothing: read access to the configuration is enough to revoke.
  * `undefined` for what is neither a token nor a `jti`. Throws the configuration's problems.
- *
- * @param expiresAt when the token ends (epoch ms); by default a JWT's own `exp`
  */
-export async function revokeToken(configFile: string, token: string, expiresAt?: number): Promise<Revoked | undefined> {
+export async function revokeToken(
+  configFile: string,
+  token: string,
+  { expiresAt, issuer }: RevokeTokenOptions = {},
+): Promise<Revoked | undefined> {
   const { config } = await loadConfig(configFile, process.env)
-  const named = revocable(token, Date.now(), expiresAt)
-  return named && { ...named, told: await announce(config, named.record, silent) }
+  const named = revocable(token, Date.now(), expiresAt, hasSeveralIssuers(config))
+  if (named === undefined) return undefined
+  const { by } = named
+  const record = issuer === undefined ? named.record : { ...named.record, iss: issuer }
+  return { by, record, told: await announce(config, record, silent) }
+}
+
+/** Puts a rule to the store that a configuration names. Throws the configuration's problems. */
+export async function revokeByRule(configFile: string, rule: RuleRevocation): Promise<readonly Announcement[]> {
+  const { config } = await loadConfig(configFile, process.env)
+  return announce(config, rule, silent)
 }
 
 /** Reads the journal of a configuration, even while a gateway writes it. Throws the configuration's problems. */
@@ -152,18 +171,25 @@ function workersOptions(
 }
 
 function openAdmin(
-  { admin }: Config,
+  config: Config,
   revocations: Revocations,
   revoke: (record: RevocationRecord) => Promise<void>,
   serving: { readonly workers?: Workers; readonly here?: boolean },
   logging: Logging,
 ): Promise<AdminServer> {
+  const { admin } = config
   const { host, port } = admin
   const start = () =>
     startAdmin({
       host,
       port,
-      revocations: { token: admin.token, now: () => revocations.notBefore, revoke, logger: logging('Admin') },
+      revocations: {
+        token: admin.token,
+        now: () => revocations.notBefore,
+        revoke,
+        ofItsIssuer: hasSeveralIssuers(config),
+        logger: logging('Admin'),
+      },
       logger: logging('Admin'),
       readiness: () => {
         const state = revocations.state()

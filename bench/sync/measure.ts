@@ -57,7 +57,7 @@ async function measure(store: PersistentStore, count: number): Promise<Measured>
   let last = ''
   for await (const { id } of store.list(new AbortController().signal)) {
     // Both stores answer in order, so a token that came twice would be noticed.
-    if (id <= last) throw new Error('a token came twice, or out of order')
+    if (id === undefined || id <= last) throw new Error('a token came twice, or out of order')
     last = id
     seen++
   }

@@ -23,7 +23,7 @@ const PUT = `
       if old[moment] and old[moment] > (record[moment] or 0) then record[moment] = old[moment] end
     end
   end
-  local value = cjson.encode({ expiresAt = record.expiresAt, revokedBefore = record.revokedBefore })
+  local value = cjson.encode(record)
   if known and left == -1 then
     redis.call('SET', KEYS[1], value)
   else
@@ -81,7 +81,7 @@ export function createStore(options) {
         await redis.connect()
         await redis.subscribe(channel, (message) => {
           const record = parsed(message)
-          if (typeof record.id === 'string') sink.revoked(record)
+          if (typeof record.kind === 'string') sink.revoked(record)
         })
         sink.state('live')
         sink.resync('subscribed: what was revoked before is in a listing that begins now')
@@ -99,7 +99,7 @@ export function createStore(options) {
   async function put(record) {
     const left = record.expiresAt === undefined ? RETENTION : record.expiresAt + KEEP_MARGIN - Date.now()
     if (left <= 0) return
-    const keys = [`${prefix}${record.kind}:${record.id}`, channel]
+    const keys = [`${prefix}${keyOf(record)}`, channel]
     const values = [JSON.stringify(record), String(Math.ceil(left))]
     const redis = client()
     try {
@@ -110,11 +110,18 @@ export function createStore(options) {
     }
   }
 
-  return { name: 'redis', list, watch, put }
+  return { name: 'redis', keepsIssuers: true, list, watch, put }
 }
 
-/** The record that a key below the prefix names: `token:<id>`, `subject:<id>`, ... */
+/** `token:<id>`, `subject:<id>`, ...; `record:<JSON>` for one that names an issuer, or claims. */
+function keyOf({ kind, id, iss, claims }) {
+  if (iss === undefined && claims === undefined) return `${kind}:${id}`
+  return `record:${JSON.stringify([kind, { id, iss, claims: claims && Object.entries(claims).sort() }])}`
+}
+
+/** The record that a key below the prefix names. An operator may set `token:<id>` to anything. */
 function recordOf(rest, value) {
+  if (rest.startsWith('record:')) return parsed(value)
   const colon = rest.indexOf(':')
   const kind = rest.slice(0, colon)
   const id = rest.slice(colon + 1)

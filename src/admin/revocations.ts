@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Secret } from '../config/index.js'
 import { describeError, type Logger } from '../logging/index.js'
-import { type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
+import { type RevocationRecord, TooManyClaimSets, UnconfirmedRevocation } from '../revocation/index.js'
 import { readSmallBody, type SmallBodyFailure } from '../server/index.js'
 import { readRevocationRequest } from './revocation-request.js'
 
@@ -13,6 +13,8 @@ export interface RevocationsOptions {
   readonly revoke: (record: RevocationRecord) => Promise<void>
   /** The current time or later (epoch ms): a rule without a time revokes all tokens issued so far. */
   readonly now: () => number
+  /** Whether a whole JWT's `jti` is that of its issuer alone: several issuers are trusted. */
+  readonly ofItsIssuer: boolean
   readonly logger: Logger
   /** Milliseconds until the whole request body must have arrived. Default 10 s. */
   readonly bodyTimeout?: number
@@ -43,8 +45,8 @@ const UNREAD: Readonly<Record<SmallBodyFailure, AdminAnswer>> = {
 }
 
 /**
- * `POST /revocations`: an operator revokes a token, or all tokens of a subject, a client or a session. 204 when that is
- * durable and enforced; 503 when that cannot be confirmed. Its credential can lock everybody out, so without one configured
+ * `POST /revocations`: an operator revokes a token, or all tokens of a subject, a client, a session or an issuer, or those
+ * with certain claims. 204 when that is durable and enforced; 503 when that cannot be confirmed. Its credential can lock everybody out, so without one configured
  * the path does not exist (404).
  */
 export async function answerRevocation(req: IncomingMessage, options: RevocationsOptions): Promise<AdminAnswer> {
@@ -62,12 +64,15 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   }
   const body = await readSmallBody(req, { maxBytes: MAX_BODY, timeout: options.bodyTimeout ?? BODY_TIMEOUT })
   if (!Buffer.isBuffer(body)) return UNREAD[body]
-  const read = readRevocationRequest(body.toString('utf8'), options.now())
+  const read = readRevocationRequest(body.toString('utf8'), options.now(), options.ofItsIssuer)
   if ('problem' in read) return badRequest(read.problem)
   try {
     await options.revoke(read)
     return { status: 204 }
   } catch (error) {
+    if (error instanceof TooManyClaimSets) {
+      return { status: 507, body: { error: 'Insufficient Storage', problem: error.message } }
+    }
     if (!(error instanceof UnconfirmedRevocation)) throw error
     const { code } = error
     options.logger.error('revocation not confirmed; answered 503', undefined, { code, reason: describeError(error) })

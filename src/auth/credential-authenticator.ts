@@ -47,7 +47,9 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
   identitiesOf(credential: Credential, now: number): TokenIdentity[] {
     const { token } = credential
     const own =
-      credential.kind === 'jwt' ? this.#jwt.unverified(credential) : [identify(credential, {}, this.#fingerprints)]
+      credential.kind === 'jwt'
+        ? this.#jwt.unverified(credential)
+        : [identify(credential, {}, this.#fingerprints, undefined, undefined, this.#jwt.issuerNames)]
     const introspected = this.#opaque?.known(token, now)
     return introspected === undefined ? own : [...own, introspected.identity]
   }

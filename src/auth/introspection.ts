@@ -86,6 +86,8 @@ export interface IntrospectedOptions {
   readonly cacheExpiryTime: number
   readonly acceptUntypedTokens?: boolean
   readonly fingerprints: Fingerprinter
+  /** The issuers that are configured. */
+  readonly issuers?: readonly string[]
 }
 
 /** An active token, and when (epoch ms) the question was asked that it is the answer to. */
@@ -124,12 +126,17 @@ export function introspected(
   // WSO2 calls the user `username`.
   const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
   const authenticated = {
-    identity: identify(credential, named, options.fingerprints, 'aud', written),
+    identity: identify(credential, named, options.fingerprints, 'aud', written, issuersOf(named, written, options)),
     scopes: scopesOf(claims),
     keyType: keyTypeOf(claims),
     usableUntil: Math.min(until, now + limit),
   }
   return { authenticated, askedAt: now }
+}
+
+/** Where neither names an issuer the token may be any one's: what revokes it for one of them revokes it. */
+function issuersOf(claims: Claims, written: Claims, { issuers = [] }: IntrospectedOptions): readonly string[] {
+  return claims.iss === undefined && written.iss === undefined ? issuers : []
 }
 
 /** Where the answer has no type, a JWT's own word still counts: Keycloak's refresh tokens say that they are. */

@@ -52,10 +52,18 @@ export class JwtAuthenticator implements CachingAuthenticator {
   unverified(jwt: CompactJwt): TokenIdentity[] {
     const { fingerprints } = this.#options
     const issuers = this.#issuers.get(String(jwt.claims.iss)) ?? []
-    if (issuers.length === 0) return [identify(jwt, jwt.claims, fingerprints)]
+    if (issuers.length === 0) {
+      const any = jwt.claims.iss === undefined ? this.issuerNames : []
+      return [identify(jwt, jwt.claims, fingerprints, undefined, undefined, any)]
+    }
     return issuers.map(({ claims = [], consumerKeyClaim }) =>
       identify(jwt, mapClaims(jwt.claims, claims), fingerprints, consumerKeyClaim, jwt.claims),
     )
+  }
+
+  /** The issuers that are configured: what nobody says the issuer of may be any one's. */
+  get issuerNames(): readonly string[] {
+    return [...this.#issuers.keys()]
   }
 
   /** Drops verified tokens from the cache, those being verified included: some of the keys are no longer valid. */

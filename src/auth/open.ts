@@ -65,6 +65,7 @@ export async function openAuthentication(
     client,
     credentials: keyManagerCredentials(keyManager.security, client),
     acceptUntypedTokens: keyManager.acceptUntypedTokens,
+    issuers: jwt.issuerNames,
     logger: logging('KeyManager'),
   })
   return {

@@ -47,9 +47,18 @@ function program(): Command {
     .action(check)
   mgw
     .command('revoke')
-    .description('revoke a token: write it to the configured store and publish it to the configured topic')
-    .argument('<token>', 'the token or its jti; - reads it from standard input, which keeps it out of the process list')
+    .description(
+      'revoke a token: write it to the configured store and publish it to the configured topic; or, with --claim or --all, a rule: write it to the store',
+    )
+    .argument('[token]', 'the token or its jti; - reads it from standard input, which keeps it out of the process list')
     .addOption(configOption())
+    .option('--issuer <iss>', 'revoke for the tokens of this issuer alone')
+    .option(
+      '--claim <name=value>',
+      'instead of a token: revoke the tokens issued so far that have this claim; up to four of them, which must all match; a name may be a path (act.sub)',
+      (claim: string, others: readonly string[] = []) => [...others, claim],
+    )
+    .option('--all', 'instead of a token: revoke all tokens that --issuer has issued so far')
     .option(
       '--expires-at <when>',
       "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
-import { type Revoked, revokeToken } from '../gateway.js'
+import { type Announcement, type Revoked, revokeByRule, revokeToken } from '../gateway.js'
+import { isIssuer, type RuleRevocation, readClaims } from '../revocation/index.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_NOT_STORED, EXIT_USAGE } from './exit.js'
 
 export interface RevokeCommandOptions {
   readonly config: string
   readonly expiresAt?: string
+  readonly issuer?: string
+  readonly claim?: readonly string[]
+  readonly all?: boolean
 }
 
 /** A moment below this is in seconds: as milliseconds it would be 1973. */
@@ -16,26 +20,59 @@ const SECONDS_BELOW = 1e11
  * 0 the store has it, and the topic too if there is one; 1 something did not take it; 2 the token cannot be read, or there
  * is nothing to tell; 3 it was published, and no store that takes revocations is configured.
  */
-export async function revoke(argument: string, options: RevokeCommandOptions): Promise<void> {
-  const token = (argument === '-' ? await text(process.stdin) : argument).trim()
+export async function revoke(argument: string | undefined, options: RevokeCommandOptions): Promise<void> {
   const expiresAt = options.expiresAt === undefined ? undefined : readMoment(options.expiresAt)
   if (expiresAt === 'unreadable') {
     return end(EXIT_USAGE, ['--expires-at: expected a time in the future: seconds or ms since 1970, or ISO 8601'])
   }
-  const revoked = await revokeToken(options.config, token, expiresAt)
+  const { issuer, claim, all } = options
+  if (issuer !== undefined && !isIssuer(issuer)) return end(EXIT_USAGE, ['--issuer: expected 1 to 2048 characters'])
+  if ([argument, claim, all].filter((given) => given !== undefined).length !== 1) {
+    return end(EXIT_USAGE, ['expected one of: a token or its jti, --claim, --all'])
+  }
+  if (argument === undefined) return revokeRule(options, expiresAt)
+  const token = (argument === '-' ? await text(process.stdin) : argument).trim()
+  const revoked = await revokeToken(options.config, token, { expiresAt, issuer })
   if (revoked === undefined) return end(EXIT_USAGE, ['expected a token or a jti: 1 to 65536 visible ASCII characters'])
-  const status = statusOf(revoked)
-  const lines = [describe(revoked, token), ...rows(revoked)]
+  endWith(describe(revoked, token), revoked.told)
+}
+
+async function revokeRule(options: RevokeCommandOptions, expiresAt: number | undefined): Promise<void> {
+  const rule = readRule(options, expiresAt)
+  if (typeof rule === 'string') return end(EXIT_USAGE, [rule])
+  const until = new Date(rule.revokedBefore).toISOString()
+  const whose = options.issuer === undefined ? 'of any issuer' : `of ${options.issuer}`
+  const which = rule.kind === 'claims' ? ` with the given ${Object.keys(rule.claims).join(', ')}` : ''
+  endWith(`tokens ${whose}${which}, issued before ${until}`, await revokeByRule(options.config, rule))
+}
+
+/** The rule that the options describe, or what is wrong with them. */
+function readRule({ issuer, claim }: RevokeCommandOptions, expiresAt: number | undefined): RuleRevocation | string {
+  const times = { revokedBefore: Date.now(), expiresAt }
+  if (claim === undefined) {
+    return issuer === undefined ? '--all requires --issuer' : { kind: 'issuer', iss: issuer, ...times }
+  }
+  const pairs = claim.map((text) => /^([^=]+)=(.*)$/s.exec(text)?.slice(1, 3))
+  const claims = pairs.includes(undefined) ? undefined : readClaims(Object.fromEntries(pairs as [string, string][]))
+  if (claims === undefined || Object.keys(claims).length < claim.length) {
+    return '--claim: expected name=value, up to four times, each name once'
+  }
+  return { kind: 'claims', claims, ...(issuer === undefined ? {} : { iss: issuer }), ...times }
+}
+
+function endWith(what: string, told: readonly Announcement[]): void {
+  const status = statusOf(told)
+  const lines = [what, ...rows(told)]
   if (status === EXIT_USAGE) {
-    lines.push('nothing was revoked: the configuration has neither a topic nor a store that accepts revocations')
+    lines.push('nothing was revoked: the configuration has neither a topic nor a store that accepts it')
   }
   if (status === EXIT_NOT_STORED) {
     lines.push('published, but not stored: only gateways that are subscribed to the topic now receive it')
   }
-  return end(status, lines)
+  end(status, lines)
 }
 
-function statusOf({ told }: Revoked): number {
+function statusOf(told: readonly Announcement[]): number {
   const able = told.filter(({ outcome }) => outcome !== 'cannot')
   if (able.length === 0) return EXIT_USAGE
   if (!able.every(({ outcome }) => outcome === 'taken')) return EXIT_FAILED
@@ -52,15 +89,18 @@ function describe({ by, record }: Revoked, token: string): string {
 
 const DONE = { store: 'written', topic: 'published' } as const
 
-function rows({ told }: Revoked): string[] {
+function rows(told: readonly Announcement[]): string[] {
   const width = Math.max(0, ...told.map(({ name }) => name.length))
   return told.map(({ target, name, outcome, reason }) => {
-    const what = outcome === 'taken' ? DONE[target] : outcome === 'failed' ? `FAILED: ${reason}` : CANNOT
+    const what = outcome === 'taken' ? DONE[target] : outcome === 'failed' ? `FAILED: ${reason}` : CANNOT[target]
     return `  ${target}  ${name.padEnd(width)}  ${what}`
   })
 }
 
-const CANNOT = 'not written: the store is read-only (an event hub gets revocations from its key manager)'
+const CANNOT = {
+  store: 'not written: the store is read-only (an event hub gets revocations from its key manager)',
+  topic: 'not published: its events name tokens only',
+} as const
 
 function readMoment(when: string): number | 'unreadable' {
   const number = /^\d{1,16}$/.test(when) ? Number(when) : undefined

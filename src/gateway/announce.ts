@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.js'
 import { describeError, type Logging } from '../logging/index.js'
-import type { TokenRevocation } from '../revocation/index.js'
+import { type RevocationRecord, redacted, type TokenRevocation } from '../revocation/index.js'
 import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRevocations } from '../sources/index.js'
 import { MAX_ID_LENGTH, revocationEvent } from '../sources/message/index.js'
 import { within } from '../time/index.js'
@@ -10,7 +10,7 @@ export interface Announcement {
   readonly target: 'store' | 'topic'
   /** Its name, for people. */
   readonly name: string
-  /** `cannot`: the store does not take revocations. */
+  /** `cannot`: the store does not take revocations, or none of this kind, or the topic's format has no rules. */
   readonly outcome: 'taken' | 'failed' | 'cannot'
   /** Why it failed. Holds no secret. */
   readonly reason?: string
@@ -23,7 +23,7 @@ const PUT_TIMEOUT = 20_000
  * Puts a revocation to the configured store and publishes it to the configured topic, in parallel; one may
  * fail without the other. Empty if neither is configured. Throws `SourceError` for a source that cannot be created.
  */
-export async function announce(config: Config, record: TokenRevocation, logging: Logging): Promise<Announcement[]> {
+export async function announce(config: Config, record: RevocationRecord, logging: Logging): Promise<Announcement[]> {
   const store = await openStore(config, logging)
   try {
     return await tell(store, await openPublisher(config), record)
@@ -35,18 +35,20 @@ export async function announce(config: Config, record: TokenRevocation, logging:
 function tell(
   store: OpenStore | undefined,
   topic: TopicPublisher | undefined,
-  record: TokenRevocation,
+  record: RevocationRecord,
 ): Promise<Announcement[]> {
   const told: Promise<Announcement>[] = []
   if (store !== undefined) {
     const target = { target: 'store', name: store.store.name } as const
     const { store: opened } = store
-    if (takesRevocations(opened))
+    if (takesRevocations(opened) && opened.takes?.(record) !== false)
       told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(record), tooLate)))
     else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
   }
   if (topic !== undefined) {
-    told.push(attempt({ target: 'topic', name: topic.name }, record, () => publish(topic, record)))
+    const target = { target: 'topic', name: topic.name } as const
+    if (record.kind === 'token') told.push(attempt(target, record, () => publish(topic, record)))
+    else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
   }
   return Promise.all(told)
 }
@@ -64,13 +66,13 @@ async function publish(topic: TopicPublisher, record: TokenRevocation): Promise<
 
 async function attempt(
   target: Pick<Announcement, 'target' | 'name'>,
-  { id }: TokenRevocation,
+  record: RevocationRecord,
   tell: () => Promise<void>,
 ): Promise<Announcement> {
   try {
     await tell()
     return { ...target, outcome: 'taken' }
   } catch (error) {
-    return { ...target, outcome: 'failed', reason: describeError(error).replaceAll(id, '[token]') }
+    return { ...target, outcome: 'failed', reason: redacted(describeError(error), record) }
   }
 }

@@ -46,6 +46,11 @@ function* doubts(config: Config, apis: readonly Api[]): Generator<string> {
     : 'no revocation source configured: revoked tokens are accepted'
 }
 
+/** Whether tokens of several issuers are accepted: then a token's `jti` alone does not name it. */
+export function hasSeveralIssuers({ jwtTokenConfig }: Config): boolean {
+  return new Set(jwtTokenConfig.map(({ issuer }) => issuer)).size > 1
+}
+
 /** Number of processes that serve: `[server] workers`. */
 export function workerCount(workers: number | 'auto'): number {
   return workers === 'auto' ? availableParallelism() : workers

@@ -2,7 +2,7 @@ import type { Config } from '../config/index.js'
 import { type Journal, openJournal } from '../journal/index.js'
 import type { Logger, Logging } from '../logging/index.js'
 import { OutboxDirectory } from '../outbox/index.js'
-import { RealtimeStatus, RevocationList } from '../revocation/index.js'
+import { RealtimeStatus, RevocationList, type RevocationRecord, TooManyClaimSets } from '../revocation/index.js'
 import { type OpenStore, openStore, openTopic, sourcesIdentity, takesRevocations } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
 import {
@@ -67,7 +67,7 @@ export async function openRevocations(config: Config, logging: Logging, sources?
     onRealtime: (isLive) => realtimeStatus.set(isLive),
     ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
-    target: targetOf(list, journal, sourcesIdentity(config)),
+    target: targetOf(list, journal, sourcesIdentity(config), logger),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
@@ -99,9 +99,14 @@ export async function openRevocations(config: Config, logging: Logging, sources?
 }
 
 /** The list, and what the journal is told of it. `sources` identifies the sources. */
-function targetOf(list: RevocationList, journal: Journal | undefined, sources: string): RevocationTarget {
+function targetOf(
+  list: RevocationList,
+  journal: Journal | undefined,
+  sources: string,
+  logger: Logger,
+): RevocationTarget {
   return {
-    apply: (record, source) => void list.add(record, source, Date.now()),
+    apply: (record, source) => take(list, record, source, logger),
     inSync(at, position) {
       journal?.inSync(at)
       if (position !== undefined) journal?.note(STORE_POSITION, position)
@@ -109,6 +114,16 @@ function targetOf(list: RevocationList, journal: Journal | undefined, sources: s
     // Written after the listing's entries, and only if all of them are in the file.
     listed: (last) => journal?.note(LAST_LISTING, lastListingNote(last, sources)),
     complete: () => journal?.damages.listed(),
+  }
+}
+
+/** Adds a source's record; one that cannot be taken is an error in the log, and nothing else is lost with it. */
+function take(list: RevocationList, record: RevocationRecord, source: string, logger: Logger): void {
+  try {
+    list.add(record, source, Date.now())
+  } catch (error) {
+    if (!(error instanceof TooManyClaimSets)) throw error
+    logger.error('a rule about claims is not enforced', error, { source })
   }
 }
 

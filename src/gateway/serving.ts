@@ -14,8 +14,8 @@ import type { Logging } from '../logging/index.js'
 import { type ForwardOptions, OpenRequests, type WebSocketOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { KeyManagerEndpoints, LIST_NOT_KNOWN, type Listener, RequestHandler, RevokeEndpoint } from '../server/index.js'
-import type { TokenIdentity } from '../token/index.js'
-import { type Inputs, workerCount } from './inputs.js'
+import type { IdentityNames, TokenIdentity } from '../token/index.js'
+import { hasSeveralIssuers, type Inputs, workerCount } from './inputs.js'
 import { openListeners, ownCertificate } from './listeners.js'
 
 /** The serving half of a process: listeners, pipeline, connections to upstreams. */
@@ -113,6 +113,7 @@ function requestHandler(
         client: http.client,
         authenticator,
         revocations: { revokeHere },
+        ofItsIssuer: hasSeveralIssuers(config),
         removedHeaders: new Set([assertionHeader]),
         logger: logging('KeyManager'),
       }),
@@ -140,15 +141,22 @@ function forwardOptions({ listenerConfig }: Config, client: HttpClient): Forward
 function endedByRevocations(revocations: LiveRevocations, logging: Logging): OpenRequests<TokenIdentity> {
   const log = logging('OpenRequests')
   const reason = new Error('the token was revoked')
-  const open = new OpenRequests<TokenIdentity>(({ ids, subjects, clients, sessions }) => [
+  const namesIn = ({ ids, subjects, clients, sessions }: IdentityNames) => [
     ...ids,
     ...subjects,
     ...clients,
     ...sessions,
+  ]
+  const open = new OpenRequests<TokenIdentity>((token) => [
+    ...namesIn(token),
+    ...namesIn(token.ofIssuer),
+    ...token.issuers,
   ])
+  const isRevoked = (identity: TokenIdentity) => revocations.find(identity) !== undefined
   let total = 0
   revocations.onChange((entry) => {
-    const ended = open.end(entry, (identity) => revocations.find(identity) !== undefined, reason)
+    // Which claims a rule will name is not known when a request begins.
+    const ended = entry.kind === 'claimsRule' ? open.endWhere(isRevoked, reason) : open.end(entry, isRevoked, reason)
     if (ended === 0) return
     total += ended
     log.info('open requests of a revoked token ended', { requests: ended, sinceStart: total })

@@ -98,7 +98,7 @@ export class Compaction {
     this.#file = file
     await old?.copyUnknown(file)
     for (const { kind, bytes } of list.export()) {
-      await file.append(Buffer.concat([...file.sourceBlocks(list.sources), encodeBlock(kind, bytes)]))
+      await file.append(Buffer.concat([...file.nameBlocks(list), encodeBlock(kind, bytes)]))
       await this.#writeAdded(file)
       await setImmediate()
       if (this.#isAbandoned) return
@@ -109,10 +109,9 @@ export class Compaction {
   }
 
   async #writeAdded(file: JournalFile): Promise<void> {
-    const { sources } = this.#parts.list
     const added = this.#added
     this.#added = []
-    if (added.length > 0) await file.append(Buffer.concat([...file.sourceBlocks(sources), ...added]))
+    if (added.length > 0) await file.append(Buffer.concat([...file.nameBlocks(this.#parts.list), ...added]))
   }
 }
 

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { type Entry, encodeEntries } from '../revocation/index.js'
+import { blocksOf, ENTRY_KINDS, type Entry, type EntryBlock } from '../revocation/index.js'
 import { SEED_BYTES } from '../token/index.js'
 
 /** The bytes of a journal's file, as docs/journal.md describes them. No I/O. */
 
 const NAME = Buffer.from('MGWJRNL', 'latin1')
-export const VERSION = 2
-/** The file's first bytes. */
-const MAGIC = Buffer.concat([NAME, Buffer.of(VERSION)])
-/** Magic, the fingerprints' seed, the checksum of both. */
-export const HEADER_BYTES = MAGIC.length + SEED_BYTES + 4
+export const VERSION = 3
+/** Version 2 knew no issuers and no rules about claims; what it has is as here. */
+export const OLDEST_VERSION = 2
+/** The name, the version, the fingerprints' seed, the checksum of all. */
+export const HEADER_BYTES = NAME.length + 1 + SEED_BYTES + 4
 /** Kind, length of the payload, checksum of both, checksum of the payload. */
 const BLOCK_HEADER_BYTES = 1 + 4 + 4 + 4
 const LENGTH = 1
@@ -26,7 +26,20 @@ const MARK_BYTES = 16
 const SOURCES_NAME_BYTES = 8
 
 /** What a block holds. The numbers are part of the format. */
-const BLOCK = { token: 1, rule: 2, inSync: 3, sources: 4, pending: 5, done: 6, note: 7, generation: 8 } as const
+const BLOCK = {
+  token: 1,
+  rule: 2,
+  inSync: 3,
+  sources: 4,
+  pending: 5,
+  done: 6,
+  note: 7,
+  generation: 8,
+  issuerToken: 9,
+  issuerRule: 10,
+  claimsRule: 11,
+  claimSets: 12,
+} as const
 export type BlockKind = keyof typeof BLOCK
 
 export interface Block {
@@ -37,41 +50,47 @@ export interface Block {
   readonly payload: Buffer
 }
 
+const ENTRIES: ReadonlySet<string> = new Set<EntryBlock['kind']>(ENTRY_KINDS)
 const KIND_OF = new Map(Object.entries(BLOCK).map(([kind, number]) => [number as number, kind as BlockKind]))
 
 export function encodeHeader(seed: Buffer): Buffer {
-  const head = Buffer.concat([MAGIC, seed])
+  const head = Buffer.concat([NAME, Buffer.of(VERSION), seed])
   return Buffer.concat([head, checksum(head)])
 }
 
 /** What a file's first bytes say. `repaired`: one bit had flipped. */
 export type Header =
-  | { readonly state: 'read'; readonly seed: Buffer; readonly repaired: boolean }
+  | { readonly state: 'read'; readonly seed: Buffer; readonly version: number; readonly repaired: boolean }
   | { readonly state: 'version'; readonly version: number }
   | { readonly state: 'damaged' }
 
 /** Reads a header; a single flipped bit is repaired, because the checksum leaves no doubt which one it is. */
 export function decodeHeader(header: Buffer): Header {
   if (header.length < HEADER_BYTES) return { state: 'damaged' }
-  const seed = seedOf(header)
-  if (seed !== undefined) return { state: 'read', seed, repaired: false }
+  const read = readHeader(header)
+  if (read !== undefined) return { state: 'read', ...read, repaired: false }
   const copy = Buffer.from(header.subarray(0, HEADER_BYTES))
   for (let bit = 0; bit < HEADER_BYTES * 8; bit++) {
     flip(copy, bit)
-    const repaired = seedOf(copy)
-    if (repaired !== undefined) return { state: 'read', seed: repaired, repaired: true }
+    const repaired = readHeader(copy)
+    if (repaired !== undefined) return { state: 'read', ...repaired, repaired: true }
     flip(copy, bit)
   }
   const version = header.readUInt8(NAME.length)
-  const isAnother = header.subarray(0, NAME.length).equals(NAME) && version !== VERSION
+  const isAnother = header.subarray(0, NAME.length).equals(NAME) && !isReadable(version)
   return isAnother ? { state: 'version', version } : { state: 'damaged' }
 }
 
-function seedOf(header: Buffer): Buffer | undefined {
+function readHeader(header: Buffer): { seed: Buffer; version: number } | undefined {
   const head = header.subarray(0, HEADER_BYTES - 4)
-  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  const version = head.readUInt8(NAME.length)
+  if (!head.subarray(0, NAME.length).equals(NAME) || !isReadable(version)) return undefined
   if (!checksum(head).equals(header.subarray(HEADER_BYTES - 4, HEADER_BYTES))) return undefined
-  return Buffer.from(head.subarray(MAGIC.length))
+  return { seed: Buffer.from(head.subarray(NAME.length + 1)), version }
+}
+
+function isReadable(version: number): boolean {
+  return version >= OLDEST_VERSION && version <= VERSION
 }
 
 function flip(bytes: Buffer, bit: number): void {
@@ -120,16 +139,14 @@ export function findBlock(bytes: Buffer, at: number): number {
   return from
 }
 
-/** The blocks of entries, in their order within tokens and within rules. */
+/** The blocks of entries, in their order within a kind. */
 export function entryBlocks(entries: readonly Entry[]): Buffer[] {
-  return (['token', 'rule'] as const).flatMap((kind) => {
-    const ofKind = entries.filter((entry) => entry.kind === kind)
-    const blocks: Buffer[] = []
-    for (let at = 0; at < ofKind.length; at += ENTRIES_PER_BLOCK) {
-      blocks.push(encodeBlock(kind, encodeEntries(kind, ofKind.slice(at, at + ENTRIES_PER_BLOCK)).bytes))
-    }
-    return blocks
-  })
+  return blocksOf(entries, ENTRIES_PER_BLOCK).map(({ kind, bytes }) => encodeBlock(kind, bytes))
+}
+
+/** Whether a block holds entries. */
+export function isEntries(kind: BlockKind): kind is EntryBlock['kind'] {
+  return ENTRIES.has(kind)
 }
 
 /** States that at `at` (epoch ms) the list held all that the sources of this name knew. */

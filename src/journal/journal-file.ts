@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import type { SourceNames } from '../revocation/index.js'
+import type { RevocationList } from '../revocation/index.js'
 import { BlockReader, type ByteRange } from './block-reader.js'
 import { encodeBlock, encodeHeader, encodeNumbered } from './format.js'
 import { fsync, writeAt } from './fsync.js'
@@ -15,8 +15,9 @@ export interface UnknownBlocks extends ByteRange {
 export class JournalFile {
   readonly #handle: FileHandle
   #bytes: number
-  /** How many names of sources it holds. */
+  /** How many names of sources, and sets of claims, it holds. */
   #sources = 0
+  #claimSets = 0
   /** A newer version's blocks: a compaction copies them. */
   #unknown: UnknownBlocks | undefined
   /** Tells this file from every other; an older version's has {@link NO_GENERATION}. */
@@ -55,11 +56,18 @@ export class JournalFile {
     return this.#unknown === undefined ? 0 : this.#unknown.to - this.#unknown.from
   }
 
-  /** The block of the sources' names, if there are new ones. It must precede the entries that refer to them by number. */
-  sourceBlocks({ all }: SourceNames): Buffer[] {
-    if (all.length === this.#sources) return []
-    this.#sources = all.length
-    return [encodeBlock('sources', Buffer.from(JSON.stringify(all)))]
+  /** The blocks of the sources' names, and of the claims that rules name, if there are new ones. They precede the entries. */
+  nameBlocks({ sources, claimSets }: Pick<RevocationList, 'sources' | 'claimSets'>): Buffer[] {
+    const blocks: Buffer[] = []
+    if (sources.all.length > this.#sources) {
+      this.#sources = sources.all.length
+      blocks.push(encodeBlock('sources', Buffer.from(JSON.stringify(sources.all))))
+    }
+    if (claimSets.all.length > this.#claimSets) {
+      this.#claimSets = claimSets.all.length
+      blocks.push(encodeBlock('claimSets', Buffer.from(JSON.stringify(claimSets.all))))
+    }
+    return blocks
   }
 
   /** Appends this file's blocks of unknown kinds to another one, unchanged and in their order. */

@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import type { JSONValue, RevocationList } from '../revocation/index.js'
-import { Fingerprinter } from '../token/index.js'
+import { type ClaimSet, Fingerprinter } from '../token/index.js'
 import { BlockReader, type LostBytes } from './block-reader.js'
-import { type Block, decodeHeader, HEADER_BYTES, type Header, readMark, sourcesName } from './format.js'
+import { type Block, decodeHeader, HEADER_BYTES, type Header, isEntries, readMark, sourcesName } from './format.js'
 import type { UnknownBlocks } from './journal-file.js'
 import { readNote } from './notes.js'
 import { PendingPuts } from './pending.js'
@@ -123,12 +123,14 @@ export class Loading {
   }
 
   #take({ kind, payload }: Block, afterLoss: boolean): void {
-    if (kind === 'token' || kind === 'rule') {
+    if (kind !== undefined && isEntries(kind)) {
       this.#isImporting = true
       this.into.list.import({ kind, bytes: payload }, this.#translation, this.#isInUse)
       this.#isImporting = false
     } else if (kind === 'sources') {
       this.#takeSources(payload)
+    } else if (kind === 'claimSets') {
+      this.#takeClaimSets(payload)
     } else if (kind === 'pending') {
       this.pending.load(payload)
     } else if (kind === 'done') {
@@ -153,6 +155,12 @@ export class Loading {
     } catch {
       // The checksum matches, so another version wrote it in another form. The entries count, whatever their source.
     }
+  }
+
+  /** Without them no rule about claims in the file would be looked up. */
+  #takeClaimSets(payload: Buffer): void {
+    const sets = JSON.parse(payload.toString('utf8')) as readonly ClaimSet[]
+    for (const set of sets) this.into.list.claimSets.add(set)
   }
 
   #takeMark(payload: Buffer): void {

@@ -7,6 +7,7 @@ import { describeError, type Logger } from '../logging/index.js'
 import { Backoff, type Clock, systemClock } from '../time/index.js'
 import { removeDraft } from './compaction.js'
 import type { Damage } from './damage.js'
+import { VERSION } from './format.js'
 import { JournalFile } from './journal-file.js'
 import { type Extent, GENERATION_BYTES, LengthRecord, NO_GENERATION } from './length-record.js'
 import type { Contents } from './loading.js'
@@ -132,9 +133,12 @@ function journalFile(handle: FileHandle, contents: Contents): JournalFile {
   return new JournalFile(handle, contents.validBytes, contents.generation ?? NO_GENERATION, contents.unknown)
 }
 
-/** Nothing is lost, but a crash left bytes in front of whole blocks, or a bit of the header has flipped. */
+/**
+ * Nothing is lost, but a crash left bytes in front of whole blocks, a bit of the header has flipped, or an older version wrote
+ * the file: that version must not find in it what it does not know.
+ */
 function needsRepair({ header, lost, validBytes }: Contents): boolean {
-  if (header.state !== 'read' || header.repaired) return true
+  if (header.state !== 'read' || header.repaired || header.version < VERSION) return true
   return lost !== undefined && lost.from < validBytes
 }
 

@@ -1,4 +1,4 @@
-import { MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../revocation/index.js'
+import { isIssuer, MAX_RECORD_ID_LENGTH, type RevocationRecord, readClaims, readScope } from '../revocation/index.js'
 import { encodeBlock } from './format.js'
 
 /** How many revocations an older version kept for their store. */
@@ -86,9 +86,12 @@ export function readPending(payload: Buffer): PendingPut | undefined {
 
 function isRecord(value: unknown): value is RevocationRecord {
   if (typeof value !== 'object' || value === null) return false
-  const { kind, id, revokedBefore, expiresAt } = value as Readonly<Record<string, unknown>>
-  if (typeof id !== 'string' || id === '' || id.length > MAX_RECORD_ID_LENGTH) return false
+  const { kind, id, iss, claims, revokedBefore, expiresAt } = value as Readonly<Record<string, unknown>>
   if (expiresAt !== undefined && typeof expiresAt !== 'number') return false
-  if (kind === 'token') return true
-  return ['subject', 'client', 'session'].includes(String(kind)) && typeof revokedBefore === 'number'
+  if (readScope(iss) === undefined) return false
+  if (kind !== 'token' && typeof revokedBefore !== 'number') return false
+  if (kind === 'issuer') return isIssuer(iss)
+  if (kind === 'claims') return readClaims(claims) !== undefined
+  if (!['token', 'subject', 'client', 'session'].includes(String(kind))) return false
+  return typeof id === 'string' && id !== '' && id.length <= MAX_RECORD_ID_LENGTH
 }

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { hasCode } from '../error-code.js'
 import { describeError } from '../logging/index.js'
 import { DAMAGE_NOTE, type Damage, damageId, readDamages } from './damage.js'
-import { VERSION } from './format.js'
+import { OLDEST_VERSION, VERSION } from './format.js'
 import { type Extent, type FoundExtents, NO_GENERATION, readExtents } from './length-record.js'
 import type { Contents, Loading } from './loading.js'
 
@@ -100,5 +100,5 @@ function lossIn({ lost }: Contents): string | undefined {
 
 function wrongVersion(version: number): string {
   const remedy = version > VERSION ? 'a newer mgw wrote it: start that one' : 'mgw before 0.1.0 wrote it'
-  return `unsupported journal format version ${version} (this mgw reads version ${VERSION}): ${remedy}, or accept the loss`
+  return `unsupported journal format version ${version} (this mgw reads versions ${OLDEST_VERSION} to ${VERSION}): ${remedy}, or accept the loss`
 }

@@ -121,8 +121,8 @@ export class JournalWriter {
    */
   async append(facts: Buffer, marks: Buffer): Promise<void> {
     this.#compaction?.file.add(facts)
-    const sources = this.#file?.sourceBlocks(this.#parts.list.sources) ?? []
-    await this.#append(Buffer.concat([...sources, facts, marks]))
+    const names = this.#file?.nameBlocks(this.#parts.list) ?? []
+    await this.#append(Buffer.concat([...names, facts, marks]))
   }
 
   /** Begins a compaction where one is due; puts a finished one in place. */

@@ -57,27 +57,17 @@ export class OpenRequests<Identity extends object> {
    * how many it ended.
    */
   end(key: OpenKey, isRevoked: (identity: Identity) => boolean, reason: Error): number {
-    let ended = 0
-    for (const group of [...(this.#byKey.get(indexOf(key)) ?? [])]) {
-      if (group.transfers.size === 0 || !isRevoked(group.identity)) continue
-      for (const transfer of [...group.transfers]) {
-        transfer.abort(reason)
-        ended++
-      }
-    }
-    return ended
+    return endEach([...(this.#byKey.get(indexOf(key)) ?? [])], isRevoked, reason)
+  }
+
+  /** Ends the open requests of each token that `isRevoked` confirms: the cost grows with the number of tokens. */
+  endWhere(isRevoked: (identity: Identity) => boolean, reason: Error): number {
+    return endEach([...this.#groups.values()], isRevoked, reason)
   }
 
   /** Ends all open requests. Returns how many it ended. */
   endAll(reason: Error): number {
-    let ended = 0
-    for (const { transfers } of [...this.#groups.values()]) {
-      for (const transfer of [...transfers]) {
-        transfer.abort(reason)
-        ended++
-      }
-    }
-    return ended
+    return this.endWhere(() => true, reason)
   }
 
   /** How many tokens are indexed. */
@@ -108,6 +98,22 @@ export class OpenRequests<Identity extends object> {
       if (others.size === 0) this.#byKey.delete(index)
     }
   }
+}
+
+function endEach<Identity>(
+  groups: readonly Group<Identity>[],
+  isRevoked: (identity: Identity) => boolean,
+  reason: Error,
+): number {
+  let ended = 0
+  for (const { identity, transfers } of groups) {
+    if (transfers.size === 0 || !isRevoked(identity)) continue
+    for (const transfer of [...transfers]) {
+      transfer.abort(reason)
+      ended++
+    }
+  }
+  return ended
 }
 
 /** 53 bits of a fingerprint, as many as a number holds exactly; `isRevoked` tells apart tokens that share them. */

@@ -1,4 +1,5 @@
 import type { EntryBlock } from '../revocation/index.js'
+import type { ClaimSet } from '../token/index.js'
 import { LEASE, type Lease, type PrimaryMessage, type PrimaryWord } from './messages.js'
 
 /** Unacknowledged blocks of a snapshot at a time: about half a megabyte. */
@@ -33,7 +34,8 @@ export interface FollowerStatus {
 export interface PrimaryList {
   readonly seed: Uint8Array
   readonly sequence: number
-  sources(): readonly string[]
+  /** The names that entries refer to. */
+  names(): { readonly sources: readonly string[]; readonly claimSets: readonly ClaimSet[] }
   export(): Iterator<EntryBlock>
   /** Sends pending changes now. */
   flush(): void
@@ -62,7 +64,8 @@ export class Follower {
   #entries = 0
   #blocks = 0
   #acknowledged = 0
-  #sources = 0
+  /** How many of the names it was told. */
+  #names = 0
   #offered: { n: number; lease: Lease } | undefined
   #accepted: Lease | undefined
   /** Until when the worker may serve by the leases sent so far; monotonic ms. */
@@ -87,7 +90,7 @@ export class Follower {
   prime(): void {
     this.#become('priming')
     this.#post({ type: 'begin', seed: this.#list.seed })
-    this.#sources = 0
+    this.#names = 0
     this.#snapshot = this.#list.export()
     this.#pump()
   }
@@ -108,7 +111,7 @@ export class Follower {
       this.#post({ type: 'stale' })
       return
     }
-    this.#tellSources()
+    this.#tellNames()
     this.#post({ type: 'delta', blocks, sequence }, entries)
   }
 
@@ -185,7 +188,7 @@ export class Follower {
         this.#end()
         return
       }
-      this.#tellSources()
+      this.#tellNames()
       this.#post({ type: 'block', block: next.value }, 0, true)
     }
   }
@@ -207,11 +210,11 @@ export class Follower {
     this.#leaseEnds = lease.saidAt + LEASE + PASSING
   }
 
-  #tellSources(): void {
-    const names = this.#list.sources()
-    if (names.length === this.#sources) return
-    this.#sources = names.length
-    this.#post({ type: 'sources', names: [...names] })
+  #tellNames(): void {
+    const { sources, claimSets } = this.#list.names()
+    if (sources.length + claimSets.length === this.#names) return
+    this.#names = sources.length + claimSets.length
+    this.#post({ type: 'names', sources: [...sources], claimSets: [...claimSets] })
   }
 
   #post(word: PrimaryWord, entries = 0, block = false): void {

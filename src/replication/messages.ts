@@ -1,6 +1,6 @@
 import type { EntryBlock } from '../revocation/index.js'
 import type { TimeBounds } from '../time/index.js'
-import type { TokenIdentity } from '../token/index.js'
+import type { ClaimSet, Fingerprint, TokenIdentity } from '../token/index.js'
 
 /**
  * A message of the primary to a worker, over a channel that keeps the order and loses nothing while both live.
@@ -14,8 +14,8 @@ export type PrimaryMessage = { readonly n: number } & PrimaryWord
 export type PrimaryWord =
   /** A snapshot begins. The replica keeps its entries: only time removes an entry. */
   | { readonly type: 'begin'; readonly seed: Uint8Array }
-  /** The names of the sources, in the order of their numbers in entries. */
-  | { readonly type: 'sources'; readonly names: readonly string[] }
+  /** The names of the sources, in the order of their numbers in entries, and the sets of claims that rules name. */
+  | { readonly type: 'names'; readonly sources: readonly string[]; readonly claimSets: readonly ClaimSet[] }
   | { readonly type: 'block'; readonly block: EntryBlock }
   | ({ readonly type: 'end'; readonly sequence: number } & Lease)
   | { readonly type: 'delta'; readonly sequence: number; readonly blocks: readonly EntryBlock[] }
@@ -36,12 +36,17 @@ export interface Lease {
   readonly bounds: TimeBounds
 }
 
+/** A token's identity without its claims: these are hashed. */
+export interface RefusedToken extends Omit<TokenIdentity, 'claims'> {
+  readonly claims: readonly Fingerprint[]
+}
+
 /** A message of a worker to the primary. */
 export type WorkerMessage =
   | { readonly type: 'hello' }
   | { readonly type: 'ack'; readonly n: number; readonly sequence: number }
   /** Refused tokens, so that their revocations are kept for as long as they are presented. */
-  | { readonly type: 'refused'; readonly tokens: readonly TokenIdentity[] }
+  | { readonly type: 'refused'; readonly tokens: readonly RefusedToken[] }
   /** A server's `Date`, as an offset (ms) from the monotonic clock. */
   | { readonly type: 'date'; readonly server: string; readonly ahead: number }
 

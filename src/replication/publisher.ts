@@ -1,15 +1,9 @@
 import type { Logger } from '../logging/index.js'
-import {
-  type Entry,
-  type EntryBlock,
-  encodeEntries,
-  type RealtimeStatus,
-  type RevocationList,
-} from '../revocation/index.js'
+import { blocksOf, type Entry, type RealtimeStatus, type RevocationList } from '../revocation/index.js'
 import type { TimeBounds } from '../time/index.js'
 import { PendingEnforcements } from './enforcements.js'
 import { Follower, type FollowerLimits, type FollowerStatus, LIMITS, type PrimaryList } from './follower.js'
-import { LEASE, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
+import { LEASE, monotonic, type PrimaryMessage, type RefusedToken, type WorkerMessage } from './messages.js'
 
 /** Interval of lease renewals (ms); also the delay with which workers learn of a new `knownUntil`. */
 const HEARTBEAT = 250
@@ -69,7 +63,7 @@ export class Publisher {
       get sequence() {
         return sequence()
       },
-      sources: () => options.list.sources.all,
+      names: () => ({ sources: options.list.sources.all, claimSets: options.list.claimSets.all }),
       export: () => options.list.export(),
       flush: () => this.flush(),
       lease: () => {
@@ -151,7 +145,7 @@ export class Publisher {
     const before = this.#sequence - pending.length
     for (let at = 0; at < pending.length; at += ENTRIES_A_MESSAGE) {
       const entries = pending.slice(at, at + ENTRIES_A_MESSAGE)
-      const blocks = blocksOf(entries)
+      const blocks = blocksOf(entries, ENTRIES_A_MESSAGE)
       for (const follower of this.#followers) follower.delta(blocks, entries.length, before + at + entries.length)
     }
   }
@@ -182,15 +176,10 @@ export class Publisher {
     this.#scheduled ??= setImmediate(() => this.flush())
   }
 
-  #refused(tokens: readonly Parameters<RevocationList['touch']>[0][]): void {
+  #refused(tokens: readonly RefusedToken[]): void {
     const now = Date.now()
-    for (const token of tokens.slice(0, MAX_REFUSED)) this.#options.list.touch(token, now)
+    for (const { claims, ...token } of tokens.slice(0, MAX_REFUSED)) {
+      this.#options.list.touch({ ...token, claims: { of: () => claims } }, now)
+    }
   }
-}
-
-function blocksOf(entries: readonly Entry[]): EntryBlock[] {
-  return (['token', 'rule'] as const).flatMap((kind) => {
-    const ofKind = entries.filter((entry) => entry.kind === kind)
-    return ofKind.length === 0 ? [] : [encodeEntries(kind, ofKind)]
-  })
 }

@@ -139,8 +139,9 @@ export class Replica implements LiveRevocations {
       case 'begin':
         this.#begin(message.seed)
         break
-      case 'sources':
-        this.#translation = this.list.sources.translation(message.names)
+      case 'names':
+        this.#translation = this.list.sources.translation(message.sources)
+        for (const set of message.claimSets) this.list.claimSets.add(set)
         break
       case 'block':
         this.#enter(message.block)
@@ -205,7 +206,8 @@ export class Replica implements LiveRevocations {
 
   #reportRefused(): void {
     this.#reporting = undefined
-    const tokens = this.#refused
+    const sets = this.list.claimSets.all
+    const tokens = this.#refused.map((token) => ({ ...token, claims: token.claims.of(sets) }))
     this.#refused = []
     this.#options.send({ type: 'refused', tokens })
   }

@@ -1,9 +1,18 @@
 import { endianness } from 'node:os'
 import type { Fingerprint } from '../token/index.js'
 
+/**
+ * The kinds of entries, each in a table of its own.
+ * - `token`, `rule`: of any issuer
+ * - `issuerToken`, `issuerRule`: of one issuer, which the fingerprint covers; a rule about a whole issuer is an `issuerRule`
+ * - `claimsRule`: about the values of claims
+ */
+export const ENTRY_KINDS = ['token', 'issuerToken', 'rule', 'issuerRule', 'claimsRule'] as const
+export type EntryKind = (typeof ENTRY_KINDS)[number]
+
 /** A revoked token, in the form that the list, the journal and the workers share. */
 export interface TokenEntry extends Fingerprint {
-  readonly kind: 'token'
+  readonly kind: 'token' | 'issuerToken'
   /** Epoch ms; exact to {@link KEPT_UNIT}, rounded up. */
   readonly keptUntil: number
   /** Epoch ms, exact to a second. */
@@ -12,18 +21,22 @@ export interface TokenEntry extends Fingerprint {
   readonly source: number
 }
 
-/** A revoked subject, client or session; the fingerprint covers which of the three it is. */
+/** A revoked subject, client, session, issuer or set of claims; the fingerprint covers which of them it is. */
 export interface RuleEntry extends Omit<TokenEntry, 'kind'> {
-  readonly kind: 'rule'
+  readonly kind: 'rule' | 'issuerRule' | 'claimsRule'
   /** Epoch ms: tokens issued before are revoked. */
   readonly revokedBefore: number
 }
 
 export type Entry = TokenEntry | RuleEntry
 
+function isTokenEntry(entry: Entry): entry is TokenEntry {
+  return entry.kind === 'token' || entry.kind === 'issuerToken'
+}
+
 /** Entries of one kind in binary form, back to back. */
 export interface EntryBlock {
-  readonly kind: Entry['kind']
+  readonly kind: EntryKind
   readonly bytes: Uint8Array
 }
 
@@ -32,7 +45,13 @@ export interface EntryBlock {
  * 0 and 1: fingerprint, high and low; 2: kept until (26 bits, in units of 64 s) and source (6 bits); 3: learnt at (s);
  * and of a rule 4 and 5: revoked before (ms), high and low.
  */
-export const ENTRY_WORDS: Readonly<Record<Entry['kind'], number>> = { token: 4, rule: 6 }
+export const ENTRY_WORDS: Readonly<Record<EntryKind, number>> = {
+  token: 4,
+  issuerToken: 4,
+  rule: 6,
+  issuerRule: 6,
+  claimsRule: 6,
+}
 /** Milliseconds. */
 export const KEPT_UNIT = 64_000
 export const SOURCE_BITS = 6
@@ -74,7 +93,7 @@ export function writeEntry(entry: Entry, words: Uint32Array, at: number): void {
   words[at + 1] = entry.lo
   words[at + 2] = packKept(entry.keptUntil, entry.source)
   words[at + 3] = packLearnt(entry.learntAt)
-  if (entry.kind === 'token') return
+  if (isTokenEntry(entry)) return
   const moment = Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Math.ceil(entry.revokedBefore) || 0))
   words[at + 4] = Math.floor(moment / WORD)
   words[at + 5] = moment % WORD
@@ -86,7 +105,7 @@ export function readRevokedBefore(words: Uint32Array, at: number): number {
 }
 
 /** Reads the entry whose words begin at `at`. */
-export function readEntry(kind: Entry['kind'], words: Uint32Array, at: number): Entry {
+export function readEntry(kind: EntryKind, words: Uint32Array, at: number): Entry {
   const word = (index: number) => words[at + index] as number
   const entry = {
     hi: word(0) | 0,
@@ -95,17 +114,28 @@ export function readEntry(kind: Entry['kind'], words: Uint32Array, at: number): 
     source: word(2) & SOURCE_MASK,
     learntAt: word(3) * 1000,
   }
-  return kind === 'token' ? { kind, ...entry } : { kind, ...entry, revokedBefore: readRevokedBefore(words, at) }
+  if (kind === 'token' || kind === 'issuerToken') return { kind, ...entry }
+  return { kind, ...entry, revokedBefore: readRevokedBefore(words, at) }
 }
 
 /** The binary form of entries of one kind. */
-export function encodeEntries(kind: Entry['kind'], entries: readonly Entry[]): EntryBlock {
+export function encodeEntries(kind: EntryKind, entries: readonly Entry[]): EntryBlock {
   const width = ENTRY_WORDS[kind]
   const words = new Uint32Array(entries.length * width)
   entries.forEach((entry, i) => {
     writeEntry(entry, words, i * width)
   })
   return { kind, bytes: toBytes(words) }
+}
+
+/** The blocks of entries, each of at most `most`, in their order within a kind. */
+export function blocksOf(entries: readonly Entry[], most: number): EntryBlock[] {
+  return ENTRY_KINDS.flatMap((kind) => {
+    const ofKind = entries.filter((entry) => entry.kind === kind)
+    const blocks: EntryBlock[] = []
+    for (let at = 0; at < ofKind.length; at += most) blocks.push(encodeEntries(kind, ofKind.slice(at, at + most)))
+    return blocks
+  })
 }
 
 /** The entries of a block. */

@@ -1,18 +1,23 @@
-export { decodeEntries, type Entry, type EntryBlock, encodeEntries } from './entry.js'
+export { TooManyClaimSets } from './claim-sets.js'
+export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock, encodeEntries } from './entry.js'
 export { type LiveRevocations, RealtimeStatus, type Revocation, type RevocationLookup } from './lookup.js'
 export {
   expiryInstant,
   instant,
+  isIssuer,
   type JSONValue,
   MAX_RECORD_ID_LENGTH,
+  type NameRevocation,
   type Revocable,
   type RevocationRecord,
   type RuleRevocation,
+  readClaims,
+  readScope,
+  redacted,
   revocable,
   type TokenRevocation,
 } from './record.js'
 export type { Retention } from './retention.js'
 export { RevocationList } from './revocation-list.js'
-export type { SourceNames } from './source-names.js'
 export { sweepExpired } from './sweeping.js'
 export { type UnconfirmedCode, UnconfirmedRevocation } from './unconfirmed.js'

@@ -3,8 +3,8 @@ import type { Entry } from './entry.js'
 
 /** Why a token is refused. */
 export interface Revocation {
-  /** What matched: one of the token's own ids, or a rule about its subject, client or session. */
-  readonly by: 'jti' | 'signature' | 'token' | 'subject' | 'client' | 'session'
+  /** What matched: one of the token's own ids, or a rule about its subject, client, session, issuer or claims. */
+  readonly by: 'jti' | 'signature' | 'token' | 'subject' | 'client' | 'session' | 'issuer' | 'claims'
   /** Name of the source that delivered it first. */
   readonly source: string
   /** Epoch ms when it was learnt. */

@@ -1,9 +1,21 @@
-import { canonicalIds, type Fingerprint, type Fingerprinter, type TokenIdentity } from '../token/index.js'
 import {
+  canonicalIds,
+  claimSetOf,
+  claimsFingerprint,
+  type Fingerprint,
+  type Fingerprinter,
+  type IdentityNames,
+  type TokenIdentity,
+} from '../token/index.js'
+import { ClaimSets } from './claim-sets.js'
+import {
+  ENTRY_KINDS,
   ENTRY_WORDS,
   type Entry,
   type EntryBlock,
+  type EntryKind,
   join,
+  type RuleEntry,
   readEntry,
   SOURCE_BITS,
   SOURCE_MASK,
@@ -13,7 +25,7 @@ import {
   writeEntry,
 } from './entry.js'
 import type { Revocation } from './lookup.js'
-import type { RevocationRecord } from './record.js'
+import type { RevocationRecord, RuleRevocation } from './record.js'
 import { believedExpiry, keptUntil, type Retention } from './retention.js'
 import { Rules } from './rules.js'
 import { SegmentedTable } from './segmented-table.js'
@@ -31,15 +43,21 @@ export interface RevocationListOptions extends Retention {
 }
 
 /**
- * Revoked tokens, and rules that revoke the tokens of subjects, clients and sessions. Records only add up: any order and
+ * Revoked tokens, and rules that revoke the tokens of subjects, clients, sessions, issuers and by claims. Records only add up: any order and
  * any repetition make the same list, and only time removes an entry. Kept in typed arrays outside the JavaScript heap:
- * 16 bytes and some free space a token, however long its id.
+ * 16 bytes and some free space a token, however long its id. A kind of which there is none costs a look-up one comparison.
  */
 export class RevocationList {
   readonly sources = new SourceNames()
   readonly #options: RevocationListOptions
-  readonly #tokens = new SegmentedTable(ENTRY_WORDS.token, TOKEN_SEGMENTS)
+  /** The sets of claims that rules name: another list must have them before it imports entries. */
+  readonly claimSets = new ClaimSets()
   readonly #rules = new Rules()
+  readonly #tables: Readonly<Record<EntryKind, SegmentedTable>> = {
+    token: new SegmentedTable(ENTRY_WORDS.token, TOKEN_SEGMENTS),
+    issuerToken: new SegmentedTable(ENTRY_WORDS.issuerToken, TOKEN_SEGMENTS),
+    ...this.#rules.tables,
+  }
   readonly #listeners = new Set<(entry: Entry) => void>()
   readonly #scratch = new Uint32Array(ENTRY_WORDS.rule)
   #swept = 0
@@ -52,12 +70,13 @@ export class RevocationList {
 
   /** Number of tokens and rules, including expired ones that are not swept yet. */
   get size(): { readonly tokens: number; readonly rules: number } {
-    return { tokens: this.#tokens.size, rules: this.#rules.table.size }
+    const { token, issuerToken, rule, issuerRule, claimsRule } = this.#tables
+    return { tokens: token.size + issuerToken.size, rules: rule.size + issuerRule.size + claimsRule.size }
   }
 
   /** Bytes of memory that the entries take. */
   get bytes(): number {
-    return this.#tokens.bytes + this.#rules.table.bytes
+    return ENTRY_KINDS.reduce((sum, kind) => sum + this.#tables[kind].bytes, 0)
   }
 
   /** Calls `listener`, synchronously, with each entry that {@link add}, {@link addEntry} or {@link touch} changed. */
@@ -67,7 +86,7 @@ export class RevocationList {
   }
 
   /**
-   * Adds a source's record.
+   * Adds a source's record. Throws `TooManyClaimSets` for a rule about claims that no token could be looked up for.
    *
    * @param source the source's name
    * @returns how many entries are new, or revoke more or for longer; 0 if nothing changed
@@ -77,13 +96,14 @@ export class RevocationList {
     const common = { keptUntil: until, learntAt: now, source: this.sources.index(source) }
     if (record.kind !== 'token') {
       const { revokedBefore } = record
-      const name = this.#options.fingerprints.of(record.kind, record.id)
-      return this.addEntry({ kind: 'rule', ...name, ...common, revokedBefore }) ? 1 : 0
+      return this.addEntry({ ...this.#nameOf(record), ...common, revokedBefore }) ? 1 : 0
     }
+    const { fingerprints } = this.#options
+    const iss = record.iss ?? undefined
     let changes = 0
     for (const id of canonicalIds(record.id)) {
-      const name = this.#options.fingerprints.of('token', id)
-      if (this.addEntry({ kind: 'token', ...name, ...common })) changes++
+      const name = iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id)
+      if (this.addEntry({ kind: iss === undefined ? 'token' : 'issuerToken', ...name, ...common })) changes++
     }
     return changes
   }
@@ -101,11 +121,22 @@ export class RevocationList {
    * revokes until {@link sweep} removes it.
    */
   find(token: TokenIdentity): Revocation | undefined {
-    for (const id of token.ids) {
-      if (this.#tokens.read(id.hi, id.lo, 2) !== 0) return this.#revocation(id.by, this.#tokens, id)
-    }
-    const rule = this.#rules.find(token)
-    return rule && this.#revocation(rule.by, this.#rules.table, rule)
+    return (
+      this.#findToken(this.#tables.token, token) ??
+      this.#findToken(this.#tables.issuerToken, token.ofIssuer) ??
+      this.#findRule(token)
+    )
+  }
+
+  #findToken(table: SegmentedTable, { ids }: IdentityNames): Revocation | undefined {
+    if (table.isEmpty) return undefined
+    for (const id of ids) if (table.read(id.hi, id.lo, 2) !== 0) return this.#revocation(id.by, table, id)
+    return undefined
+  }
+
+  #findRule(token: TokenIdentity): Revocation | undefined {
+    const rule = this.#rules.find(token, this.claimSets.all)
+    return rule && this.#revocation(rule.by, this.#tables[rule.kind], rule)
   }
 
   /**
@@ -115,9 +146,10 @@ export class RevocationList {
   touch(token: TokenIdentity, now: number): boolean {
     const until = keptUntil(token.expiresAt, this.#retained(now), this.#options)
     let changed = false
-    for (const id of token.ids) if (this.#prolong('token', this.#tokens, id, until)) changed = true
-    const rule = this.#rules.find(token)
-    if (rule !== undefined && this.#prolong('rule', this.#rules.table, rule, until)) changed = true
+    for (const id of token.ids) if (this.#prolong('token', id, until)) changed = true
+    for (const id of token.ofIssuer.ids) if (this.#prolong('issuerToken', id, until)) changed = true
+    const rule = this.#rules.find(token, this.claimSets.all)
+    if (rule !== undefined && this.#prolong(rule.kind, rule, until)) changed = true
     return changed
   }
 
@@ -131,7 +163,7 @@ export class RevocationList {
   sweep(now: number, budget: number, retained = now): { removed: number; finished: boolean } {
     const expired = { unit: unitOf(now), retainedUnit: unitOf(retained) }
     const started = performance.now()
-    const tables = [this.#tokens, this.#rules.table]
+    const tables = ENTRY_KINDS.map((kind) => this.#tables[kind])
     let removed = 0
     do {
       removed += inOneTable(tables, this.#swept, (table, index) => table.sweepSegment(index, expired)) ?? 0
@@ -145,10 +177,8 @@ export class RevocationList {
    * block, or was passed to {@link onChange}'s listeners, or both.
    */
   *export(): Generator<EntryBlock> {
-    for (const [kind, table] of [
-      ['token', this.#tokens],
-      ['rule', this.#rules.table],
-    ] as const) {
+    for (const kind of ENTRY_KINDS) {
+      const table = this.#tables[kind]
       for (let index = 0; index < table.segments; index++) {
         const words = table.packSegment(index)
         const step = BLOCK_ENTRIES * table.width
@@ -184,24 +214,37 @@ export class RevocationList {
     return this.#options.retained?.() ?? now
   }
 
-  #join(kind: Entry['kind'], from: Uint32Array, at: number): boolean {
-    const table = kind === 'token' ? this.#tokens : this.#rules.table
+  #nameOf(record: RuleRevocation): Fingerprint & { readonly kind: RuleEntry['kind'] } {
+    const { fingerprints } = this.#options
+    if (record.kind === 'issuer') return { kind: 'issuerRule', ...fingerprints.of('issuer', record.iss) }
+    const iss = record.iss ?? undefined
+    if (record.kind === 'claims') {
+      this.claimSets.add(claimSetOf(record.claims, iss))
+      return { kind: 'claimsRule', ...claimsFingerprint(record.claims, iss, fingerprints) }
+    }
+    return iss === undefined
+      ? { kind: 'rule', ...fingerprints.of(record.kind, record.id) }
+      : { kind: 'issuerRule', ...fingerprints.ofIssuer(iss, record.kind, record.id) }
+  }
+
+  #join(kind: EntryKind, from: Uint32Array, at: number): boolean {
+    const table = this.#tables[kind]
     const [hi, lo] = [from[at] as number, from[at + 1] as number]
     const segment = table.segmentOf(lo)
-    const slot = segment.place(hi, lo)
+    const slot = table.place(segment, hi, lo)
     return join(segment.words, slot, from, at, table.width)
   }
 
-  #prolong(kind: Entry['kind'], table: SegmentedTable, name: Fingerprint, until: number): boolean {
-    const segment = table.segmentOf(name.lo)
+  #prolong(kind: EntryKind, name: Fingerprint, until: number): boolean {
+    const segment = this.#tables[kind].segmentOf(name.lo)
     const at = segment.find(name.hi, name.lo)
     if (at < 0) return false
     return this.addEntry({ ...readEntry(kind, segment.words, at), keptUntil: until })
   }
 
-  #changed(kind: Entry['kind'], { hi, lo }: Fingerprint): void {
+  #changed(kind: EntryKind, { hi, lo }: Fingerprint): void {
     if (this.#listeners.size === 0) return
-    const segment = (kind === 'token' ? this.#tokens : this.#rules.table).segmentOf(lo)
+    const segment = this.#tables[kind].segmentOf(lo)
     const entry = readEntry(kind, segment.words, segment.find(hi, lo))
     for (const listener of this.#listeners) listener(entry)
   }

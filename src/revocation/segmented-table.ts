@@ -10,6 +10,7 @@ export class SegmentedTable {
   readonly width: number
   readonly #segments: readonly Segment[]
   readonly #mask: number
+  #count = 0
 
   /** @param segments a power of two */
   constructor(width: number, segments: number) {
@@ -21,6 +22,19 @@ export class SegmentedTable {
   /** The segment in which a fingerprint is, or would be. */
   segmentOf(lo: number): Segment {
     return this.#segments[lo & this.#mask] as Segment
+  }
+
+  /** Whether it holds nothing: then a look-up need not compute where to look. */
+  get isEmpty(): boolean {
+    return this.#count === 0
+  }
+
+  /** The index of a fingerprint's first word in its segment, where it is inserted if missing: see {@link Segment.place}. */
+  place(segment: Segment, hi: number, lo: number): number {
+    const before = segment.count
+    const at = segment.place(hi, lo)
+    this.#count += segment.count - before
+    return at
   }
 
   /** A word of a fingerprint's entry, counted from 0; 0 if it has none. Allocates nothing. */
@@ -36,7 +50,9 @@ export class SegmentedTable {
 
   /** Removes what has expired from one segment; returns how many. */
   sweepSegment(index: number, expired: Expired): number {
-    return this.#segments[index]?.removeExpired(expired) ?? 0
+    const removed = this.#segments[index]?.removeExpired(expired) ?? 0
+    this.#count -= removed
+    return removed
   }
 
   /** A copy of one segment's entries, packed. */
@@ -46,7 +62,7 @@ export class SegmentedTable {
 
   /** Number of entries, including expired ones that are not swept yet. */
   get size(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.count, 0)
+    return this.#count
   }
 
   /** Bytes of memory that the entries take, free slots included. */

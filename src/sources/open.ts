@@ -12,6 +12,7 @@ import {
 import { describeError, describeTarget, type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
 import { gatewayName, NameNotKept, savedName } from './gateway-name.js'
+import { storeOf, topicOf } from './issuer-scope.js'
 import { chooseStore, openPersistentStore, type StoreChoice } from './persistent/index.js'
 import {
   PROTOCOL_NAMES,
@@ -53,7 +54,11 @@ export function sourcesIdentity({ tokenRevocationConfig: { realtime, persistent 
   const topic = realtime.enableRealtimeMessageRetrieval ? [realtime.jmsConnectionTopic, ...brokersOf(realtime)] : []
   const { type, endpointURL, module } = persistent
   const store = persistent.enablePersistentStorageRetrieval ? [type, endpointURL ?? '', module ?? ''] : []
-  return JSON.stringify({ topic, store })
+  const issuers =
+    realtime.issuer === undefined && persistent.issuer === undefined
+      ? {}
+      : { issuers: [realtime.issuer ?? '', persistent.issuer ?? ''] }
+  return JSON.stringify({ topic, store, ...issuers })
 }
 
 /** Empty for an invalid URL: no revocation comes from it. */
@@ -78,15 +83,28 @@ export async function openTopic(
 ): Promise<RealtimeSource | undefined> {
   const { realtime } = config.tokenRevocationConfig
   return withTopic(config, logging, async (provider, publishing) =>
-    realtimeSource(
-      provider,
-      {
-        ...publishing,
-        ...(realtime.durableSubscription ? await durableAs(config, logging, options.mayWrite ?? true) : {}),
-      },
-      logging,
+    spokenFor(
+      realtime.issuer,
+      topicOf,
+      realtimeSource(
+        provider,
+        {
+          ...publishing,
+          ...(realtime.durableSubscription ? await durableAs(config, logging, options.mayWrite ?? true) : {}),
+        },
+        logging,
+      ),
     ),
   )
+}
+
+/** A source, of one issuer where its section names one. */
+function spokenFor<Source>(
+  issuer: string | undefined,
+  scope: (issuer: string, source: Source) => Source,
+  source: Source,
+): Source {
+  return issuer === undefined ? source : scope(issuer, source)
 }
 
 /** A durable subscription is one gateway's: its name outlives restarts with the rest of its state. */
@@ -165,7 +183,8 @@ export async function openStore(config: Config, logging: Logging, witness?: Witn
     const opened = createHttpClient({ ...tls, verifyHostname, disableSslVerification })
     client = opened
     const calls = witness === undefined ? opened : observeDates(opened, witness)
-    const store = await openPersistentStore(choice, { config, client: calls, tls, logging })
+    const found = await openPersistentStore(choice, { config, client: calls, tls, logging })
+    const store = spokenFor(persistent.issuer, storeOf, found)
     return { store, addresses: addressesOf(choice), close: () => Promise.all([store.close?.(), opened.destroy()]) }
   } catch (cause) {
     await client?.destroy()

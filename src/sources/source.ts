@@ -82,6 +82,8 @@ export interface PersistentStore {
   catchUp?(position: JSONValue, heard: () => void, signal: AbortSignal): AsyncIterable<RevocationRecord>
   /** Keeps a revocation so that other gateways learn of it. Resolves when the store has it. */
   put?(record: RevocationRecord): Promise<void>
+  /** Whether `put` can keep a record of this kind; absent: all. */
+  takes?(record: RevocationRecord): boolean
   /** The elements, of the last listing and of what a watch has delivered since, that could not be read. */
   malformed?(): MalformedReport | undefined
   /** Closes its connections. It is not used afterwards. */

@@ -1,7 +1,7 @@
 import type { PendingPut } from '../journal/index.js'
 import { describeError } from '../logging/index.js'
 import { type Outbox, StorePut } from '../outbox/index.js'
-import type { RevocationRecord } from '../revocation/index.js'
+import { type RevocationRecord, redacted } from '../revocation/index.js'
 import { StoreError } from '../sources/source.js'
 import { type Clock, systemClock, type TimeBounds, within } from '../time/index.js'
 import type { PutOutcome, WriteBackOptions, WriteBackState } from './options.js'
@@ -39,6 +39,7 @@ export class WriteBack {
   readonly #loose = new Set<StorePut>()
   #written = 0
   #failed = 0
+  #warnedOfKind = false
   #dropped = 0
   #lastUnanswered: StorePut | undefined
   #error: string | undefined
@@ -76,7 +77,19 @@ export class WriteBack {
     this.#queue.start()
   }
 
-  /** Puts a record to the store, now or later. */
+  /** Whether the store can keep a record of this kind. */
+  takes(record: RevocationRecord): boolean {
+    const { store, logger } = this.#options
+    if (store.takes?.(record) !== false) return true
+    if (!this.#warnedOfKind) {
+      const text = 'the store does not keep issuers and claims: revocations that name them are not written to it'
+      logger.warn(text, { store: store.name })
+    }
+    this.#warnedOfKind = true
+    return false
+  }
+
+  /** Puts a record that it {@link takes} to the store, now or later. */
   put(record: RevocationRecord): PutOutcome {
     return this.#add(record, this.#bounds().retained)
   }
@@ -189,7 +202,7 @@ export class WriteBack {
     const { put, failures } = waiting
     this.#failed++
     // A custom store's error may contain the id.
-    const reason = describeError(error).replaceAll(put.record.id, '[token]')
+    const reason = redacted(describeError(error), put.record)
     if (this.#error === undefined && failures === 0) {
       logger.warn('cannot write a revocation to the store; retrying', { store: store.name, reason })
     }

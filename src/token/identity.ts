@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { ClaimValues, type TokenClaims } from './claim-set.js'
 import { type Credential, type JsonObject, lenientSegment, readObject } from './credential.js'
 import type { Fingerprint, Fingerprinter, FingerprintKind } from './fingerprint.js'
 
@@ -7,11 +8,8 @@ export interface TokenId extends Fingerprint {
   readonly by: 'jti' | 'signature' | 'token'
 }
 
-/**
- * What the revocation list needs to know of a token: computed once, when it is verified. Holds no secret. A token with
- * two sets of claims has the ids of both.
- */
-export interface TokenIdentity {
+/** The names of a token by which records may name it. */
+export interface IdentityNames {
   readonly ids: readonly TokenId[]
   /** Its `sub`. */
   readonly subjects: readonly Fingerprint[]
@@ -19,6 +17,18 @@ export interface TokenIdentity {
   readonly clients: readonly Fingerprint[]
   /** Its `sid`. */
   readonly sessions: readonly Fingerprint[]
+}
+
+/**
+ * What the revocation list needs to know of a token: computed once, when it is verified. A token with two sets of claims
+ * has the names of both.
+ */
+export interface TokenIdentity extends IdentityNames {
+  /** Its names as records that say an issuer know them. */
+  readonly ofIssuer: IdentityNames
+  /** Its `iss`. */
+  readonly issuers: readonly Fingerprint[]
+  readonly claims: TokenClaims
   /** Epoch ms of its `iat`, the older of two; 0 without one: every rule then revokes it. */
   readonly issuedAt: number
   /** Epoch ms of its `exp`. */
@@ -70,6 +80,7 @@ export function isExpiry(value: number): boolean {
  * @param claims the verified payload of a JWT, or the introspection response (RFC 7662) of an opaque token
  * @param consumerKeyClaim the issuer's claim that names the client: a string or strings
  * @param alsoClaims a second set of claims of the token: what revokes either of the two revokes it
+ * @param otherIssuers issuers that the token counts as one of, whatever its `iss`
  */
 export function identify(
   credential: Credential,
@@ -77,21 +88,23 @@ export function identify(
   fingerprints: Fingerprinter,
   consumerKeyClaim = 'aud',
   alsoClaims = claims,
+  otherIssuers: readonly string[] = [],
 ): TokenIdentity {
   const sets = alsoClaims === claims ? [claims] : [claims, alsoClaims]
   const valuesOf = (claim: string) => sets.map((set) => set[claim])
-  const of = (kind: FingerprintKind, ids: string[]) =>
-    ids.length === 0 ? NONE : [...new Set(ids)].map((id) => fingerprints.of(kind, id))
-  const clientClaims = [consumerKeyClaim, 'azp', 'client_id', 'consumerKey']
+  const written: WrittenNames = {
+    ids: idsOf(credential, valuesOf('jti')),
+    subjects: [...new Set(valuesOf('sub').flatMap(nameIn))],
+    clients: [...new Set([consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap(valuesOf).flatMap(namesIn))],
+    sessions: [...new Set(valuesOf('sid').flatMap(nameIn))],
+  }
+  const issuers = [...new Set([...valuesOf('iss').flatMap(nameIn), ...otherIssuers])]
   const moments = valuesOf('iat').flatMap((iat) => moment(iat) ?? [])
   return {
-    ids: idsOf(credential, valuesOf('jti')).map(([by, id]) => {
-      const { hi, lo } = fingerprints.of('token', id)
-      return { by, hi, lo }
-    }),
-    subjects: of('subject', valuesOf('sub').flatMap(nameIn)),
-    clients: of('client', clientClaims.flatMap(valuesOf).flatMap(namesIn)),
-    sessions: of('session', valuesOf('sid').flatMap(nameIn)),
+    ...namesBy(written, (kind, id) => [fingerprints.of(kind, id)]),
+    ofIssuer: namesBy(written, (kind, id) => issuers.map((issuer) => fingerprints.ofIssuer(issuer, kind, id))),
+    issuers: issuers.map((issuer) => fingerprints.of('issuer', issuer)),
+    claims: new ClaimValues(sets, issuers, fingerprints),
     issuedAt: moments.length === 0 ? 0 : Math.min(...moments),
     expiresAt: moment(claims.exp),
     hash: createHash('sha256').update(credential.token).digest('hex').slice(0, 12),
@@ -109,6 +122,24 @@ export function canonicalIds(id: string): string[] {
   if (signature !== undefined) return [signature]
   const spellings = [id, trimmed, trimmed.length < SHORTEST_SIGNATURE ? trimmed : (lenientSegment(trimmed) ?? trimmed)]
   return [...new Set(spellings)].filter((spelling) => spelling !== '')
+}
+
+interface WrittenNames {
+  readonly ids: readonly (readonly [TokenId['by'], string])[]
+  readonly subjects: readonly string[]
+  readonly clients: readonly string[]
+  readonly sessions: readonly string[]
+}
+
+function namesBy(names: WrittenNames, of: (kind: FingerprintKind, id: string) => Fingerprint[]): IdentityNames {
+  const all = (kind: FingerprintKind, ids: readonly string[]) =>
+    ids.length === 0 ? NONE : ids.flatMap((id) => of(kind, id))
+  return {
+    ids: names.ids.flatMap(([by, id]) => of('token', id).map(({ hi, lo }) => ({ by, hi, lo }))),
+    subjects: all('subject', names.subjects),
+    clients: all('client', names.clients),
+    sessions: all('session', names.sessions),
+  }
 }
 
 function idsOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by'], string][] {

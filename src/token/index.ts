@@ -1,3 +1,12 @@
+export {
+  type ClaimSet,
+  type ClaimValue,
+  claimSetOf,
+  claimsFingerprint,
+  MAX_CLAIM_SETS,
+  MAX_CLAIMS,
+  type TokenClaims,
+} from './claim-set.js'
 export { type CompactJwt, type Credential, readCredential, readObject } from './credential.js'
 export { type Fingerprint, Fingerprinter, SEED_BYTES } from './fingerprint.js'
-export { canonicalIds, identify, isExpiry, isNumericDate, type TokenIdentity } from './identity.js'
+export { canonicalIds, type IdentityNames, identify, isExpiry, isNumericDate, type TokenIdentity } from './identity.js'

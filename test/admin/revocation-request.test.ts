@@ -35,6 +35,22 @@ t.test('each member selects what is revoked', async (t) => {
       { kind: 'subject', revokedBefore: Date.UTC(2026, 0, 2, 3, 4, 5), expiresAt: Date.UTC(2030, 0, 1) },
     ],
     [{ subject: '__proto__' }, { kind: 'subject', id: '__proto__' }],
+    [
+      { jti: 'j-1', iss: 'https://a.example' },
+      { kind: 'token', id: 'j-1', iss: 'https://a.example' },
+    ],
+    [
+      { session: 's', iss: 'https://a.example' },
+      { kind: 'session', id: 's', iss: 'https://a.example', revokedBefore: NOW },
+    ],
+    [
+      { issuer: 'https://a.example', revokedBefore: 1_700_000_000 },
+      { kind: 'issuer', iss: 'https://a.example', revokedBefore: 1_700_000_000_000 },
+    ],
+    [
+      { claims: { tenant: 'acme', 'act.sub': 7, admin: true }, iss: 'https://a.example' },
+      { kind: 'claims', claims: { tenant: 'acme', 'act.sub': 7, admin: true }, revokedBefore: NOW },
+    ],
   ]
   for (const [body, record] of cases) t.match(read(body), record, JSON.stringify(body))
 })
@@ -44,10 +60,18 @@ t.test('an invalid request is answered with the name of the member, never its va
     ['', /JSON object/],
     ['[]', /JSON object/],
     ['null', /JSON object/],
-    [{}, /exactly one of token, jti, subject, clientId, session/],
+    [{}, /exactly one of token, jti, subject, clientId, session, issuer, claims/],
     [{ jti: 'secret', subject: 'secret' }, /exactly one of/],
     [{ jti: 'secret', revokedbefore: 1 }, /unknown member; the members are token, jti/],
     [{ sub: 'secret' }, /unknown member; the members are token, jti/],
+    [{ jti: 'secret', iss: '' }, /^iss must be a string/],
+    [{ jti: 'secret', iss: 7 }, /^iss must be a string/],
+    [{ issuer: 'secret', iss: 'secret' }, /^issuer .* excludes iss/],
+    [{ claims: {} }, /^claims must be an object of 1 to 4/],
+    [{ claims: ['secret'] }, /^claims must be an object of 1 to 4/],
+    [{ claims: { a: ['secret'] } }, /^claims must be an object of 1 to 4/],
+    [{ claims: { a: null } }, /^claims must be an object of 1 to 4/],
+    [{ claims: { a: 1, b: 1, c: 1, d: 1, e: 1 } }, /^claims must be an object of 1 to 4/],
     [{ jti: 17 }, /^jti must be a non-empty string/],
     [{ token: ' ' }, /^token must be a non-empty string/],
     [{ token: 'secret secret' }, /^token must be visible ASCII/],
@@ -66,4 +90,14 @@ t.test('an invalid request is answered with the name of the member, never its va
     t.match(outcome, { problem }, JSON.stringify(body).slice(0, 80))
     t.notMatch(outcome, { problem: /secret/ })
   }
+})
+
+t.test('where several issuers are trusted, the jti of a whole JWT is that of its issuer', async (t) => {
+  const token = jwt({ jti: 'j', iss: 'https://a.example', exp: EXP })
+  const request = (body: object, ofItsIssuer: boolean) => readRevocationRequest(JSON.stringify(body), NOW, ofItsIssuer)
+  t.match(request({ token }, true), { id: 'j', iss: 'https://a.example' })
+  t.notOk('iss' in request({ token }, false))
+  t.match(request({ token, iss: 'https://b.example' }, true), { id: 'j', iss: 'https://b.example' })
+  t.notOk('iss' in request({ jti: 'j' }, true), 'a jti alone says no issuer')
+  t.notOk('iss' in request({ token: jwt({ iss: 'https://a.example', exp: EXP }) }, true), 'a signature is unique')
 })

@@ -21,6 +21,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
       revoke: async (record) => {
         revoked.push(record)
       },
+      ofItsIssuer: false,
       logger,
       now: Date.now,
       bodyTimeout,

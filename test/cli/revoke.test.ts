@@ -58,6 +58,26 @@ t.test('etcd and a topic', { skip: etcdMissing() }, async (t) => {
     t.match(await keys(2), `{"expiresAt":${exp * 1000}}`)
   })
 
+  t.test('of one issuer: a token, tokens with certain claims, or all', async (t) => {
+    const config = w.configFile('', { persistent: ETCD(`${etcd.url}/v3/keys/jti/`) })
+    const keys = () => etcd.ctl(3, 'get', '--prefix', 'jti-records/')
+    const of = ['--issuer', 'https://a.example', '-c', config]
+    t.match(await revoke(t, ['j-1', ...of]), { status: 0, output: /written/ })
+    t.match(await keys(), 'jti-records/of/https%3A%2F%2Fa.example/token/j-1\n')
+    const claims = await revoke(t, ['--claim', 'tenant=acme', '--claim', 'act.sub=b=c', ...of])
+    t.match(claims, { status: 0, output: /with the given tenant, act.sub, issued before 20/ })
+    t.match(claims.output, /topic .*not published: its events name tokens only/)
+    t.notMatch(claims.output, /acme/)
+    t.match(
+      await keys(),
+      `jti-records/of/https%3A%2F%2Fa.example/claims/${encodeURIComponent('{"act.sub":"b=c","tenant":"acme"}')}\n`,
+    )
+    t.match(await revoke(t, ['--claim', 'tenant=acme', '-c', config]), { status: 0, output: /of any issuer/ })
+    t.match(await keys(), `jti-records/claims/${encodeURIComponent('{"tenant":"acme"}')}\n`)
+    t.match(await revoke(t, ['--all', ...of]), { status: 0, output: /tokens of https:\/\/a.example, issued before/ })
+    t.match(await keys(), 'jti-records/issuer/https%3A%2F%2Fa.example\n')
+  })
+
   t.test('one that fails does not keep the other from it: 1, and it says which', async (t) => {
     const absent = `http://127.0.0.1:${await freePort()}`
     const config = w.configFile('', { persistent: ETCD(absent) })
@@ -91,4 +111,13 @@ t.test('invalid arguments: exit status 2, and nothing is revoked', async (t) => 
     output: /in the future/,
   })
   t.equal((await revoke(t, ['-c', w.configFile()])).status, 2)
+  for (const [args, output] of [
+    [['--issuer', 'i'], /expected one of: a token or its jti, --claim, --all/],
+    [['jti', '--all', '--issuer', 'i'], /expected one of/],
+    [['--all'], /--all requires --issuer/],
+    [['jti', '--issuer', ''], /--issuer: expected/],
+    [['--claim', 'tenant'], /--claim: expected name=value/],
+    [['--claim', 'a=1', '--claim', 'a=2'], /--claim: .* each name once/],
+  ] as const)
+    t.match(await revoke(t, [...args, '-c', nowhere]), { status: 2, output })
 })

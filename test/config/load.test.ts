@@ -231,6 +231,21 @@ t.test('risky settings are warned of', async (t) => {
     { path: 'tokenRevocationConfig.persistent.serveWhileListing', message: /revoked while the gateway was down/ },
   ])
   t.same(read(`${serving} false`).warnings, [], 'there is no store to wait for')
+  const issuer = (name: string) => `[[jwtTokenConfig]]\nissuer = "${name}"\njwksURL = "https://i.example/jwks"\n`
+  const topic = '[tokenRevocationConfig.realtime]\nenableRealtimeMessageRetrieval = true\n'
+  const persistent = '[tokenRevocationConfig.persistent]\nenablePersistentStorageRetrieval = true\n'
+  const several = `${issuer('https://a')}${issuer('https://b')}`
+  t.match(read(`${several}${topic}${persistent}`).warnings, [
+    {
+      path: 'tokenRevocationConfig.realtime.issuer',
+      message: /revoked for the tokens of all/,
+      remedy: /tokenRevocationConfig.realtime.issuer and tokenRevocationConfig.persistent.issuer/,
+    },
+  ])
+  const of = 'issuer = "https://a"\n'
+  t.match(read(`${several}${topic}${of}${persistent}`).warnings, [{ path: 'tokenRevocationConfig.persistent.issuer' }])
+  t.same(read(`${several}${topic}${of}${persistent}${of}`).warnings, [])
+  t.same(read(`${issuer('https://a')}${topic}${persistent}`).warnings, [], 'there is one issuer')
 })
 
 t.test('a time without a unit that is shorter than a second is warned of', async (t) => {

@@ -7,7 +7,7 @@ const src = join(process.cwd(), 'src')
 
 /** Which folders a folder may import from. The longest name that fits a file is its folder; a file that has a name here is one, too. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ['gateway', 'config', 'demo', 'logging'],
+  cli: ['gateway', 'config', 'demo', 'revocation', 'logging'],
   demo: ['gateway', 'certificates', 'config', 'logging'],
   gateway: [
     'apis',
@@ -40,6 +40,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'sources/source',
     'sources/realtime',
     'sources/persistent',
+    'revocation',
     'certificates',
     'http-client',
     'logging',

@@ -6,6 +6,7 @@ t.test('a new worker gets the whole list and acknowledges it', async (t) => {
   const p = pair(t)
   for (let n = 0; n < 20_000; n++) p.list.add(token(n), n % 2 === 0 ? 'topic' : 'hub', Date.now())
   p.list.add({ kind: 'subject', id: 'alice', revokedBefore: FAR, expiresAt: FAR }, 'admin', Date.now())
+  p.list.add({ kind: 'issuer', iss: 'https://a.example', revokedBefore: FAR, expiresAt: FAR }, 'admin', Date.now())
   const following = p.replica.follow()
   t.notOk(p.replica.isKnown)
   await p.settle()
@@ -13,7 +14,7 @@ t.test('a new worker gets the whole list and acknowledges it', async (t) => {
   t.strictSame(contents(p.replica.list), contents(p.list))
   t.ok(p.replica.isKnown)
   t.match(p.replica.find(identity(7)), { by: 'jti', source: 'hub' })
-  t.match(p.subscription.status(), { state: 'in sync', acknowledged: 20_001, lag: { entries: 0, ms: 0 } })
+  t.match(p.subscription.status(), { state: 'in sync', acknowledged: 20_002, lag: { entries: 0, ms: 0 } })
 })
 
 t.test('a snapshot is sent no faster than it is acknowledged', async (t) => {

@@ -22,7 +22,9 @@ export function token(n: number, expiresAt: number | undefined = FAR): Revocatio
 
 export function identity(n: number): TokenIdentity {
   const ids = [{ by: 'jti' as const, ...fingerprints.of('token', `token-${n}`) }]
-  return { ids, subjects: [], clients: [], sessions: [], issuedAt: 0, expiresAt: FAR, hash: '' }
+  const none = { ids: [], subjects: [], clients: [], sessions: [] }
+  const claims = { of: () => [] }
+  return { ...none, ids, ofIssuer: none, issuers: [], claims, issuedAt: 0, expiresAt: FAR, hash: '' }
 }
 
 /** All that a list holds, in an order of its own. */

@@ -3,7 +3,9 @@ import t from 'tap'
 import { LEASE, type PrimaryMessage, type WorkerMessage } from '../../src/replication/messages.js'
 import { Replica } from '../../src/replication/replica.js'
 import { decodeEntries } from '../../src/revocation/entry.js'
-import { contents, fingerprints, identity, pair, RETENTION, token } from './pair.js'
+import type { RevocationRecord } from '../../src/revocation/record.js'
+import { identify } from '../../src/token/identity.js'
+import { contents, FAR, fingerprints, identity, pair, RETENTION, token } from './pair.js'
 
 t.test('a replica is unknown while the primary’s list is, and when the primary is silent', async (t) => {
   let now = 1_000
@@ -154,4 +156,42 @@ t.test('a replica claims no sequence number before it has the whole list', async
   await claims({ n: 6, type: 'begin', seed: fingerprints.seed }, 9, 'a list begins')
   await claims({ n: 7, type: 'delta', blocks: [], sequence: 30 }, 9, 'what was left out is not here')
   await claims({ n: 8, type: 'end', sequence: 31, ...lease }, 31, 'now it is')
+})
+
+t.test('rules about claims reach a worker, those whose set of claims is new to it too', async (t) => {
+  const p = pair(t)
+  const rule = (name: string): RevocationRecord => ({
+    kind: 'claims',
+    claims: { [name]: 'x' },
+    iss: 'https://a.example',
+    revokedBefore: FAR,
+    expiresAt: FAR,
+  })
+  const of = (name: string) =>
+    identify({ kind: 'opaque', token: 'o' }, { iss: 'https://a.example', [name]: 'x' }, fingerprints)
+  p.list.add(rule('tenant'), 'admin', Date.now())
+  void p.replica.follow()
+  await p.settle()
+  t.match(p.replica.find(of('tenant')), { by: 'claims', source: 'admin' })
+  const held: string[] = []
+  p.replica.onChange(() => held.push(String(p.replica.find(of('device'))?.by)))
+  p.list.add(rule('device'), 'admin', Date.now())
+  await p.settle()
+  t.strictSame(held, ['claims'], 'open requests are ended by the rule that has just come')
+})
+
+t.test('a token that a worker refuses by its claims prolongs the primary’s rule', async (t) => {
+  const p = pair(t)
+  const soon = Date.now() + 60_000
+  p.list.add({ kind: 'claims', claims: { tenant: 'x' }, revokedBefore: FAR, expiresAt: soon }, 'admin', Date.now())
+  void p.replica.follow()
+  await p.settle()
+  const token = identify({ kind: 'opaque', token: 'o' }, { tenant: 'x', exp: Math.ceil(FAR / 1000) }, fingerprints)
+  const changed = new Promise<number>((resolve) => {
+    p.list.onChange(({ keptUntil }) => resolve(keptUntil))
+  })
+  p.replica.refused(token, Date.now())
+  while (p.up.length === 0) await setImmediate()
+  p.deliverUp()
+  t.ok((await changed) >= FAR)
 })

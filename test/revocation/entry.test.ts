@@ -55,6 +55,6 @@ function isSame(read: Entry, written: Entry): boolean {
     late >= 0 &&
     late < KEPT_UNIT &&
     read.learntAt === Math.floor(written.learntAt / 1000) * 1000 &&
-    (read.kind === 'token' || (written.kind === 'rule' && read.revokedBefore === written.revokedBefore))
+    (!('revokedBefore' in read) || ('revokedBefore' in written && read.revokedBefore === written.revokedBefore))
   )
 }

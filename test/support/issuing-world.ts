@@ -22,6 +22,8 @@ export interface IssuingWorldOptions {
   readonly workers?: number
   /** Lines at the configuration's end. */
   readonly more?: string
+  /** Further lines of `[tokenRevocationConfig.realtime]`. */
+  readonly realtime?: string
   /** The body of `[tokenRevocationConfig.persistent]`. */
   readonly persistent?: string
   /** Further lines of `[listenerConfig]`. */
@@ -38,6 +40,10 @@ export interface IssuingWorld extends Issuer {
   revoke(by: By, issued: Issued): Promise<void>
   /** `POST /revocations`. */
   post(body: object): Promise<void>
+  /** Publishes on the topic. */
+  publish(event: Record<string, string | number>): void
+  /** Ends the broker: nothing is heard of the topic any more. */
+  stopBroker(): Promise<void>
 }
 
 /** Starts a gateway, in a process of its own, whose one API has the base path `/things`, and waits until it knows its list. */
@@ -47,6 +53,7 @@ export async function issuingWorld(
     upstream = (_, res) => res.end('{"ok":true}'),
     workers = 1,
     more = '',
+    realtime = '',
     persistent = '',
     listener = '',
     env = {},
@@ -64,7 +71,7 @@ export async function issuingWorld(
   mkdirSync(join(directory, 'api_definitions'))
   writeFileSync(
     file,
-    config({ origin, issuer: issuer.name, broker: broker.port, workers, persistent, listener }) + more,
+    config({ origin, issuer: issuer.name, broker: broker.port, workers, realtime, persistent, listener }) + more,
   )
   const gateway = await startGateway(t, file, env)
   await gateway.known()
@@ -78,6 +85,8 @@ export async function issuingWorld(
     gateway,
     configFile: file,
     post,
+    publish: (event) => broker.publish(TOPIC, event),
+    stopBroker: () => broker.close(),
     async revoke(by, issued) {
       const event = eventOf(by, issued)
       if (event !== undefined) broker.publish(TOPIC, event)
@@ -86,7 +95,8 @@ export async function issuingWorld(
   }
 }
 
-function eventOf(by: By, issued: Issued): Record<string, string | number> | undefined {
+/** The event of WSO2's that revokes a token by one of its names; none for a session. */
+export function eventOf(by: By, issued: Issued): Record<string, string | number> | undefined {
   const rule = (type: string, entity: object) => ({
     type,
     revokedToken: Buffer.from(JSON.stringify({ ...entity, revocationTime: Date.now() + 1 })).toString('base64'),
@@ -139,6 +149,7 @@ ${at.listener}
   jmsConnectionProviderUrl = "amqp10://localhost:${at.broker}"
   jmsConnectionUsername = "admin"
   jmsConnectionPassword = "admin"
+${at.realtime}
 [tokenRevocationConfig.persistent]
 ${at.persistent}
 `

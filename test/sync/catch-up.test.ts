@@ -52,7 +52,7 @@ function setUp(
   const marks: (JSONValue | undefined)[] = []
   const { topicToo = false, without, ...rest } = options
   const synchronizer = new Synchronizer({
-    target: { apply: ({ id }) => applied.push(id), inSync: (_, position) => marks.push(position) },
+    target: { apply: ({ id }) => applied.push(id ?? ''), inSync: (_, position) => marks.push(position) },
     store,
     ...(topicToo ? { realtime } : {}),
     failurePolicy: 'closed',

@@ -78,7 +78,7 @@ export function setUp(
   const store = new ManualStore(watchToo)
   const synchronizer = new Synchronizer({
     target: {
-      apply: (record) => applied.push(record.id),
+      apply: (record) => applied.push(record.id ?? ''),
       inSync: () => {
         inSync++
       },

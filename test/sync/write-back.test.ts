@@ -42,8 +42,8 @@ class Store {
   async put({ id }: RevocationRecord): Promise<void> {
     this.attempts++
     if (this.isAway) throw new StoreError('ERR_STORE_UNREACHABLE', `cannot reach it with ${id}`)
-    if (this.refuses(id)) throw new Error(`cannot write ${id}`)
-    this.taken.push(id)
+    if (this.refuses(id ?? '')) throw new Error(`cannot write ${id}`)
+    this.taken.push(id ?? '')
   }
 }
 

@@ -51,6 +51,7 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
       remedy: 'set it to false, or accept that',
     }
   }
+  yield* ofUnscopedSources(config)
   if (!LOOPBACK.test(config.admin.host)) {
     yield {
       path: 'admin.host',
@@ -59,6 +60,24 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
         : 'the admin listener is reachable from other machines, and admin.token travels unencrypted',
       remedy: 'set admin.host to "127.0.0.1", or restrict access to that network',
     }
+  }
+}
+
+/** With several issuers, a source that says of none what it speaks for revokes what is named alike at each. */
+function* ofUnscopedSources({ jwtTokenConfig, tokenRevocationConfig }: Config): Generator<ConfigWarning> {
+  const { realtime, persistent } = tokenRevocationConfig
+  const unscoped = [
+    ...(realtime.enableRealtimeMessageRetrieval && realtime.issuer === undefined ? ['realtime'] : []),
+    ...(persistent.enablePersistentStorageRetrieval && persistent.issuer === undefined ? ['persistent'] : []),
+  ]
+  const [first] = unscoped
+  if (first === undefined || new Set(jwtTokenConfig.map(({ issuer }) => issuer)).size < 2) return
+  const keys = unscoped.map((name) => `tokenRevocationConfig.${name}.issuer`).join(' and ')
+  yield {
+    path: `tokenRevocationConfig.${first}.issuer`,
+    message:
+      'several issuers are configured, and no issuer for the revocations: a jti, sub, client or sid that one issuer revokes is revoked for the tokens of all',
+    remedy: `set ${keys} to the iss of the tokens that it is about, or accept that`,
   }
 }
 

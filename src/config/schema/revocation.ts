@@ -33,6 +33,10 @@ const realtime = table({
   ),
   certFile: key(optionalText, 'PEM file: the client certificate to present to the broker.', { kind: 'file' }),
   keyFile: key(optionalText, 'PEM file: the private key of certFile.', { kind: 'file' }),
+  issuer: key(
+    optionalText,
+    'The `iss` of the tokens that the topic is about. Absent: a revocation counts for tokens of every issuer.',
+  ),
   durableSubscription: key(
     bool.prefault(false),
     'AMQP 1.0 and OpenWire: whether the broker keeps messages for this gateway while it is away.',
@@ -60,6 +64,10 @@ const persistent = table({
   ),
   username: key(text.prefault(''), 'User name; empty: no authentication.'),
   password: key(secret.prefault(''), 'Password.', { kind: 'secret' }),
+  issuer: key(
+    optionalText,
+    'The `iss` of the tokens that the store is about. Absent: a revocation counts for tokens of every issuer.',
+  ),
   module: key(optionalText, 'The JavaScript file of a custom store; it exports createStore(options).', {
     kind: 'file',
   }),

@@ -14,6 +14,8 @@ export interface RevokeEndpointOptions {
   readonly authenticator: Authenticator
   /** Enters a revocation, and confirms it and all earlier ones; rejects with `UnconfirmedRevocation`. */
   readonly revocations: { revokeHere(record: TokenRevocation | undefined): Promise<void> }
+  /** Whether a JWT's `jti` is that of its issuer alone: several issuers are trusted. */
+  readonly ofItsIssuer: boolean
   /** Lower-case names of headers that the key manager must not see. */
   readonly removedHeaders: ReadonlySet<string>
   readonly logger: Logger
@@ -86,7 +88,7 @@ export class RevokeEndpoint {
     const now = Date.now()
     try {
       const outcome = await this.#options.authenticator.authenticate(token, now)
-      if (!isRefused(outcome)) return revocable(token, now, outcome.identity.expiresAt)
+      if (!isRefused(outcome)) return revocable(token, now, outcome.identity.expiresAt, this.#options.ofItsIssuer)
       return outcome.fault === faults.keyManagerUnavailable ? 'unknown' : undefined
     } catch (error) {
       this.#options.logger.warn('token to revoke could not be verified', { reason: describeError(error) })
@@ -115,9 +117,11 @@ export class RevokeEndpoint {
   }
 
   async #list(posted: Revocable | undefined, headers: Answer['headers']): Promise<void> {
-    const { revocations, logger } = this.#options
+    const { revocations, ofItsIssuer, logger } = this.#options
     const named = [headers[REVOKED_ACCESS_TOKEN]].flat()
-    const reported = named.map((token) => (token === undefined ? undefined : revocable(token.trim(), Date.now())))
+    const reported = named.map((token) =>
+      token === undefined ? undefined : revocable(token.trim(), Date.now(), undefined, ofItsIssuer),
+    )
     const records = new Map(
       [posted, ...reported].flatMap((token) => (token === undefined ? [] : [[token.record.id, token.record] as const])),
     )

@@ -1,4 +1,4 @@
-import { expiryInstant, instant, type RuleRevocation } from '../../revocation/index.js'
+import { expiryInstant, instant, isIssuer, type NameRevocation } from '../../revocation/index.js'
 import { type Fields, jsonFields, messageFields, momentOf, textOf, utf8 } from './fields.js'
 import { type MessageReading, malformed, type TopicMessage } from './message.js'
 
@@ -9,7 +9,8 @@ const BATCH = 'token_revocation_batch'
 
 /**
  * Reads what a message of the topic says, from whichever publisher it is. Pure: `now` is epoch ms. Never throws.
- * `expiryTime` is believed when it lies ahead; `ttl` never is (its unit differs between publishers).
+ * `expiryTime` is believed when it lies ahead; `ttl` never is (its unit differs between publishers). `iss`, which WSO2 never
+ * sends, is the issuer whose tokens alone are meant.
  */
 export function readMessage(message: TopicMessage, now: number): MessageReading {
   const fields = messageFields(message)
@@ -23,9 +24,12 @@ function readFields(fields: Fields, now: number): MessageReading {
   const id = textOf(fields.get('revokedToken'))
   if (id === undefined || id === '') return malformed('bad-token')
   if (id.length > MAX_ID_LENGTH) return malformed('too-long')
-  if (type !== undefined && isIndirect(type)) return readIndirect(type, id)
+  const iss = textOf(fields.get('iss'))
+  if (fields.has('iss') && !isIssuer(iss)) return malformed('bad-issuer')
+  const scope = iss === undefined ? {} : { iss }
+  if (type !== undefined && isIndirect(type)) return readIndirect(type, id, scope)
   const expiresAt = expiryInstant(momentOf(fields.get('expiryTime')), now)
-  return { kind: 'records', records: [{ kind: 'token', id, expiresAt }] }
+  return { kind: 'records', records: [{ kind: 'token', id, ...scope, expiresAt }] }
 }
 
 /** A consumer application's tokens end: WSO2's `type` of the event. */
@@ -41,18 +45,18 @@ function isIndirect(type: string | undefined): boolean {
 }
 
 /** Reads an indirect event, whose `revokedToken` is the base64 of a JSON object, into its rule. */
-function readIndirect(type: string, revokedToken: string): MessageReading {
+function readIndirect(type: string, revokedToken: string, scope: { readonly iss?: string }): MessageReading {
   const fields = decode(revokedToken)
   if (fields === undefined) return malformed('bad-event')
   const id = textOf(fields.get(type === CONSUMER_APP ? 'consumerKey' : 'entityId'))
   if (id === undefined || id === '') return malformed('bad-subject')
   const revokedBefore = instant(momentOf(fields.get('revocationTime')))
   if (revokedBefore === undefined) return malformed('bad-time')
-  const rule: RuleRevocation | undefined =
+  const rule: NameRevocation | undefined =
     type === CONSUMER_APP
       ? { kind: 'client', id, revokedBefore, expiresAt: undefined }
       : entityRule(textOf(fields.get('entityType')), id, revokedBefore)
-  return rule === undefined ? malformed('bad-subject') : { kind: 'records', records: [rule] }
+  return rule === undefined ? malformed('bad-subject') : { kind: 'records', records: [{ ...rule, ...scope }] }
 }
 
 function decode(base64: string): Fields | undefined {
@@ -66,7 +70,7 @@ function decode(base64: string): Fields | undefined {
  * The rule of a subject entity's revocation: WSO2's `USER_ID` is the token's `sub`, `CLIENT_ID` its client.
  * `undefined` for any other entity type.
  */
-export function entityRule(entityType: unknown, id: string, revokedBefore: number): RuleRevocation | undefined {
+export function entityRule(entityType: unknown, id: string, revokedBefore: number): NameRevocation | undefined {
   const kind = entityType === 'USER_ID' ? 'subject' : entityType === 'CLIENT_ID' ? 'client' : undefined
   return kind === undefined ? undefined : { kind, id, revokedBefore, expiresAt: undefined }
 }

@@ -326,6 +326,7 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
         if (record !== undefined) listed.push(record.id)
       },
     },
+    ofItsIssuer: false,
     removedHeaders: new Set(),
     logger: silent('test'),
     ...options,
@@ -370,6 +371,9 @@ t.test('a key manager that answers too late may have revoked the token: 504, and
     subjects: [],
     clients: [],
     sessions: [],
+    ofIssuer: { ids: [], subjects: [], clients: [], sessions: [] },
+    issuers: [],
+    claims: { of: () => [] },
     issuedAt: 0,
     expiresAt: undefined,
     hash: '',

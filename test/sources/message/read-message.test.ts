@@ -9,7 +9,10 @@ const NOW = 1_600_000_000_000
 const LATER = NOW + 3_600_000
 const LONG_MAX = 9223372036854775807n
 
-const token = (id: string, expiresAt?: number) => ({ kind: 'records', records: [{ kind: 'token', id, expiresAt }] })
+const token = (id: string, expiresAt?: number, scope: { iss?: string } = {}) => ({
+  kind: 'records',
+  records: [{ kind: 'token', id, ...scope, expiresAt }],
+})
 const map = (fields: object): TopicMessage => ({ map: new Map(Object.entries(fields)) })
 const json = (value: unknown): TopicMessage => ({ text: JSON.stringify(value) })
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64')
@@ -25,6 +28,12 @@ t.test('a token is read from every shape that publishers send', async (t) => {
     ['APIM 3.1: expiryTime as a long', map({ revokedToken: 'a', ttl: 5000, expiryTime: LATER }), token('a', LATER)],
     ['an opaque token has expiryTime 0', map({ revokedToken: 'a', expiryTime: 0 }), token('a')],
     ['a third party without ttl', map({ revokedToken: 'a' }), token('a')],
+    ['an issuer’s alone', map({ revokedToken: 'a', iss: 'https://i' }), token('a', undefined, { iss: 'https://i' })],
+    [
+      'an issuer’s alone, in JSON',
+      json({ revokedToken: 'a', iss: 'https://i' }),
+      token('a', undefined, { iss: 'https://i' }),
+    ],
     [
       'APIM 4: JSON under event.payloadData',
       json({ event: { payloadData: { revokedToken: 'a', ttl: '5000', expiryTime: LATER, type: 'Default' } } }),
@@ -99,6 +108,9 @@ t.test('a message that names no revocation is malformed, with a stable reason', 
     [map({ type: 'Default' }), 'no-token'],
     [map({ revokedToken: '  ' }), 'bad-token'],
     [map({ revokedToken: null }), 'bad-token'],
+    [map({ revokedToken: 'a', iss: '' }), 'bad-issuer'],
+    [map({ revokedToken: 'a', iss: null }), 'bad-issuer'],
+    [map({ revokedToken: 'a', iss: ['b'] }), 'bad-issuer'],
     [map({ revokedToken: true }), 'bad-token'],
     [map({ revokedToken: ['a'] }), 'bad-token'],
     [map({ revokedToken: new Map() }), 'bad-token'],
@@ -118,7 +130,7 @@ t.test('readMessage never throws, whatever the message', async () => {
     fc.uint8Array().map((b) => Buffer.from(b)),
   )
   const name = fc.oneof(
-    fc.constantFrom('revokedToken', 'type', 'expiryTime', 'event', '__proto__', 'toString'),
+    fc.constantFrom('revokedToken', 'type', 'iss', 'expiryTime', 'event', '__proto__', 'toString'),
     fc.string(),
   )
   const type = fc.constantFrom(
@@ -141,7 +153,10 @@ t.test('readMessage never throws, whatever the message', async () => {
     fc.property(message, fc.nat(), (message, now) => {
       const reading = readMessage(message as TopicMessage, now)
       if (reading.kind === 'malformed') return MALFORMED_REASONS.includes(reading.reason)
-      return reading.kind === 'resync' || reading.records.every((r) => r.id !== '' && r.id.length <= MAX_ID_LENGTH)
+      return (
+        reading.kind === 'resync' ||
+        reading.records.every((r) => (r.id ?? '') !== '' && (r.id ?? '').length <= MAX_ID_LENGTH)
+      )
     }),
     { numRuns: 1000 },
   )

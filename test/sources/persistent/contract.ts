@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { RevocationRecord } from '../../../src/revocation/record.js'
+import type { RevocationRecord, TokenRevocation } from '../../../src/revocation/record.js'
 import type { PersistentStore, RevocationSink, SourceStatus } from '../../../src/sources/source.js'
 
 /** A store, and the ways around it that the contract needs. */
@@ -53,6 +53,12 @@ export function testContract(t: Test, make: (t: Test) => Promise<StoreUnderTest>
       { kind: 'subject', id: 'alice@example.com', revokedBefore: 1_628_175_421_481, expiresAt: undefined },
       { kind: 'client', id: '../_x/é', revokedBefore: 1_628_175_421_481, expiresAt },
       { kind: 'session', id: '_s', revokedBefore: 1_628_175_421_481, expiresAt },
+      { kind: 'token', id: '_a/_b', iss: 'https://a.example/x', expiresAt },
+      { kind: 'token', id: '_a/_b', iss: null, expiresAt },
+      { kind: 'subject', id: 'alice@example.com', iss: '_a', revokedBefore: 1_628_175_421_481, expiresAt },
+      { kind: 'issuer', iss: 'https://a.example/x', revokedBefore: 1_628_175_421_481, expiresAt },
+      { kind: 'claims', claims: { 'act.sub': 7, tenant: 'a/b' }, revokedBefore: 1_628_175_421_481, expiresAt },
+      { kind: 'claims', claims: { tenant: '_' }, iss: '_a', revokedBefore: 1_628_175_421_481, expiresAt },
     ]
     for (const record of records) await store.put(record)
     for (const record of records) await store.put(record)
@@ -112,7 +118,7 @@ export function testContract(t: Test, make: (t: Test) => Promise<StoreUnderTest>
       }
     })()
     const list = async () => {
-      for (const record of await listed(store)) known.add(record.id)
+      for (const record of await listed(store)) known.add(record.id ?? '')
     }
     const watch = startWatch(t, store)
     await list()
@@ -160,7 +166,7 @@ export function startWatch(t: Test, store: PersistentStore): RunningWatch | unde
   const sink: RevocationSink = {
     revoked(record) {
       records.push(record)
-      ids.add(record.id)
+      ids.add(record.id ?? '')
       look()
     },
     state(status, detail = '') {
@@ -194,7 +200,7 @@ export function startWatch(t: Test, store: PersistentStore): RunningWatch | unde
   return { records, ids, states, details, resyncs, until, stop }
 }
 
-export function token(id: string, expiresAt: number | undefined): RevocationRecord {
+export function token(id: string, expiresAt: number | undefined): TokenRevocation {
   return { kind: 'token', id, expiresAt }
 }
 
@@ -203,7 +209,7 @@ export async function listed(store: PersistentStore): Promise<RevocationRecord[]
 }
 
 export async function idsOf(store: PersistentStore): Promise<string[]> {
-  return (await listed(store)).map(({ id }) => id).sort()
+  return (await listed(store)).map(({ id }) => id ?? '').sort()
 }
 
 /** What a promise is rejected with. */
@@ -223,5 +229,7 @@ async function collect(store: PersistentStore, signal: AbortSignal): Promise<Rev
 }
 
 function sorted(records: readonly RevocationRecord[]): RevocationRecord[] {
-  return [...records].sort((a, b) => `${a.kind} ${a.id}`.localeCompare(`${b.kind} ${b.id}`))
+  const key = ({ kind, id, iss, ...rest }: RevocationRecord) =>
+    `${kind} ${id} ${iss === undefined ? '' : JSON.stringify(iss)} ${'claims' in rest ? Object.keys(rest.claims).length : ''}`
+  return [...records].sort((a, b) => (key(a) < key(b) ? -1 : 1))
 }

@@ -25,7 +25,7 @@ export class RecordingSink implements RevocationSink {
   }
 
   get ids(): string[] {
-    return this.records.map((record) => record.id)
+    return this.records.map((record) => record.id ?? '')
   }
 
   /** Waits until `condition` holds of what was told. */

@@ -196,8 +196,8 @@ export class Shelf {
   }
 
   put(record: RevocationRecord): void {
-    this.records.set(record.id, record)
-    this.#modified.set(record.id, ++this.#revision)
+    this.records.set(record.id ?? '', record)
+    this.#modified.set(record.id ?? '', ++this.#revision)
     this.#announcing.announce(record)
   }
 
@@ -224,7 +224,7 @@ export class Shelf {
       const { history, revision } = Object(from) as { history?: number; revision?: number }
       if (history !== this.#history) throw new PositionLost('rewritten')
       heard()
-      const isNew = ({ id }: RevocationRecord) => (this.#modified.get(id) ?? 0) > Number(revision)
+      const isNew = ({ id }: RevocationRecord) => (this.#modified.get(id ?? '') ?? 0) > Number(revision)
       const found = this.#options.overlooks ? [] : [...this.records.values()].filter(isNew)
       return this.#list(signal, found)
     }

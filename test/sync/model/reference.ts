@@ -57,7 +57,10 @@ export class Reference {
 
   /** A source has said so. */
   told(record: RevocationRecord): void {
-    this.must.set(record.id, Math.max(this.must.get(record.id) ?? 0, record.expiresAt ?? Number.POSITIVE_INFINITY))
+    this.must.set(
+      record.id ?? '',
+      Math.max(this.must.get(record.id ?? '') ?? 0, record.expiresAt ?? Number.POSITIVE_INFINITY),
+    )
   }
 
   /** A source asked for a listing, or its status changed: that is what makes one begin before its time. */

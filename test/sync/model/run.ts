@@ -257,9 +257,9 @@ class Run {
     const now = this.#clock.now()
     const { must, knownUntil } = this.#reference
     for (const { id, expiresAt } of this.#reference.overdue(now)) {
-      const stored = this.#shelf.records.get(id) // it may have been put again, for a shorter time
+      const stored = this.#shelf.records.get(id ?? '') // it may have been put again, for a shorter time
       const until = Math.min(expiresAt ?? Number.POSITIVE_INFINITY, stored?.expiresAt ?? Number.POSITIVE_INFINITY)
-      if (until > now && !gateway.enforces(id)) {
+      if (until > now && !gateway.enforces(id ?? '')) {
         this.#note(`${id}, in the store for long enough, passes`)
       }
     }

@@ -1,6 +1,7 @@
 import type { RevocationRecord } from '../../../revocation/index.js'
 import { StoreError } from '../../source.js'
 import {
+  isPlainToken,
   readRecord,
   readToken,
   recordsPrefix,
@@ -29,7 +30,7 @@ export async function putRecord(
   retention: number,
 ): Promise<void> {
   const ttl = secondsToKeep(record, Date.now(), retention)
-  const plain = record.kind !== 'token' || canBeKey(record.id)
+  const plain = !isPlainToken(record) || canBeKey(record.id)
   const written = plain ? writeRecord(record) : writeEncodedToken(record)
   if ((await write(etcd, prefix, record, written, ttl)) === 'no key') {
     // A directory has that name, since somebody set a key below it.

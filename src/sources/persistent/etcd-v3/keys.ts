@@ -26,7 +26,7 @@ export function keyRanges(prefix: string): readonly KeyRange[] {
   return [range('tokens', prefix, readToken), range('records', recordsPrefix(prefix), readRecord)]
 }
 
-function range(name: KeyRange['name'], directory: string, read: typeof readToken): KeyRange {
+function range(name: KeyRange['name'], directory: string, read: typeof readRecord): KeyRange {
   const start = Buffer.from(directory)
   return {
     name,

@@ -1,4 +1,12 @@
-import { expiryInstant, instant, MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
+import {
+  expiryInstant,
+  instant,
+  isIssuer,
+  MAX_RECORD_ID_LENGTH,
+  type RevocationRecord,
+  readClaims,
+  type TokenRevocation,
+} from '../../../revocation/index.js'
 
 /*
  * What is where in etcd, in both of its APIs, for the prefix `jti/`:
@@ -6,11 +14,15 @@ import { expiryInstant, instant, MAX_RECORD_ID_LENGTH, type RevocationRecord } f
  *   jti/<id>                          a revoked token; any value. One that is written here is {"expiresAt":1628175421481}
  *   jti-records/subject/<id>          a rule: {"revokedBefore":1628175421481,"expiresAt":1628175421481}; also client and session
  *   jti-records/token/<id>            a token whose id the v2 API can't have as a key; value as above
+ *   jti-records/claims/<claims>       a rule about claims; <claims> is their JSON, with the names in ascending order
+ *   jti-records/issuer/<issuer>       a rule about all tokens of an issuer
+ *   jti-records/of/<issuer>/<...>     any of these but the last, for the tokens of that issuer alone
+ *   jti-records/any/<...>             the same for the tokens of any issuer, where the store speaks for one issuer
  *
  *   <id>                              v2 only, where it is looked at beside v3: what `etcdctl set <id> <ttl>` leaves in the root
  *
  * Everything after the prefix is a token's id, so rules can't be under it: no name is free there. In the directory
- * beside it ids are percent-encoded, so that the v2 API, which cleans paths and hides names that start with `_`,
+ * beside it ids, issuers and claims are percent-encoded, so that the v2 API, which cleans paths and hides names that start with `_`,
  * keeps them. `expiresAt` may be missing everywhere: unknown. Other members are ignored.
  */
 
@@ -20,8 +32,6 @@ export interface WrittenRecord {
   readonly rest: string
   readonly value: string
 }
-
-const KINDS = ['token', 'subject', 'client', 'session'] as const
 
 /** Longer values were not written here; they are not read. */
 const MAX_VALUE_LENGTH = 256
@@ -38,8 +48,13 @@ export function writeRecord(record: RevocationRecord): WrittenRecord {
       ? { expiresAt: record.expiresAt }
       : { revokedBefore: record.revokedBefore, expiresAt: record.expiresAt },
   )
-  if (record.kind === 'token') return { place: 'tokens', rest: record.id, value }
+  if (isPlainToken(record)) return { place: 'tokens', rest: record.id, value }
   return { place: 'records', rest: encodedKey(record), value }
+}
+
+/** Whether a record is written below the prefix: a token's that names no issuer. */
+export function isPlainToken(record: RevocationRecord): record is TokenRevocation {
+  return record.kind === 'token' && record.iss === undefined
 }
 
 /** A token below the directory of records, for an id that can't be a key below the prefix. */
@@ -48,7 +63,7 @@ export function writeEncodedToken(record: RevocationRecord): WrittenRecord {
 }
 
 /** The token that a key below the prefix names; `undefined` for one that names none. `value` may be anything. */
-export function readToken(id: string, value: string, now: number): RevocationRecord | undefined {
+export function readToken(id: string, value: string, now: number): TokenRevocation | undefined {
   if (id === '' || id.length > MAX_RECORD_ID_LENGTH) return undefined
   return { kind: 'token', id, expiresAt: expiryInstant(parseValue(value).expiresAt, now) }
 }
@@ -69,15 +84,42 @@ export function readRootToken(id: string, value: string, now: number): Revocatio
 
 /** The record that a key below the directory of records names; `undefined` for what was not written by the rules above. */
 export function readRecord(rest: string, value: string, now: number): RevocationRecord | undefined {
-  const slash = rest.indexOf('/')
-  const kind = KINDS.find((name) => name === rest.slice(0, slash))
-  const id = decodeId(rest.slice(slash + 1))
-  if (kind === undefined || id === undefined || id === '') return undefined
-  if (kind === 'token') return readToken(id, value, now)
+  const [first = '', ...others] = rest.split('/')
+  if (first === 'any') return readNamed(others, value, now, { iss: null })
+  if (first !== 'of') return readNamed([first, ...others], value, now, {})
+  const [issuer = '', ...named] = others
+  const iss = decodeId(issuer)
+  return isIssuer(iss) ? readNamed(named, value, now, { iss }) : undefined
+}
+
+function readNamed(
+  [kind, name = '', ...others]: readonly string[],
+  value: string,
+  now: number,
+  scope: { readonly iss?: string | null },
+): RevocationRecord | undefined {
+  const id = others.length > 0 ? undefined : decodeId(name)
+  if (id === undefined || id === '') return undefined
+  if (kind === 'token') {
+    const token = readToken(id, value, now)
+    return token && { kind: 'token', id, ...scope, expiresAt: token.expiresAt }
+  }
   const { revokedBefore, expiresAt } = parseValue(value)
   const before = instant(revokedBefore)
   if (before === undefined) return undefined
-  return { kind, id, revokedBefore: before, expiresAt: expiryInstant(expiresAt, now) }
+  const times = { revokedBefore: before, expiresAt: expiryInstant(expiresAt, now) }
+  if (kind === 'subject' || kind === 'client' || kind === 'session') return { kind, id, ...scope, ...times }
+  if (kind === 'issuer') return scope.iss === undefined && isIssuer(id) ? { kind, iss: id, ...times } : undefined
+  const claims = kind === 'claims' ? parsedClaims(id) : undefined
+  return claims && { kind: 'claims', claims, ...scope, ...times }
+}
+
+function parsedClaims(json: string) {
+  try {
+    return readClaims(JSON.parse(json))
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether what a key already says makes writing `record` needless: the later moments win, an unknown end is no later. */
@@ -101,10 +143,21 @@ export function secondsToKeep(record: RevocationRecord, now: number, retention: 
 /** Milliseconds beyond a token's end: skews of up to four minutes, and the minute that gateways add. */
 const KEEP_MARGIN = 5 * 60_000
 
-function encodedKey({ kind, id }: RevocationRecord): string {
+function encodedKey(record: RevocationRecord): string {
+  if (record.kind === 'issuer') return `issuer/${encoded(record.iss)}`
+  const { kind, iss } = record
+  const name = encoded(kind === 'claims' ? sortedJson(record.claims) : record.id)
+  if (iss === undefined) return `${kind}/${name}`
+  return iss === null ? `any/${kind}/${name}` : `of/${encoded(iss)}/${kind}/${name}`
+}
+
+function encoded(text: string): string {
   // A leading `_` would hide the key, and `.` or `..` would vanish, in the v2 API.
-  const encoded = encodeURIComponent(Buffer.from(id).toString()).replace(/^[_.]/, (c) => (c === '_' ? '%5F' : '%2E'))
-  return `${kind}/${encoded}`
+  return encodeURIComponent(Buffer.from(text).toString()).replace(/^[_.]/, (c) => (c === '_' ? '%5F' : '%2E'))
+}
+
+function sortedJson(claims: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(claims).sort(([a], [b]) => (a < b ? -1 : 1))))
 }
 
 function decodeId(encoded: string): string | undefined {

@@ -4,6 +4,7 @@ import { Backoff, pause, startTimeSlice, systemClock, within } from '../../../ti
 import { MalformedElements } from '../../message/index.js'
 import { type PersistentStore, type RevocationSink, type SourceStatus, StoreError } from '../../source.js'
 import { checkedRecord, type RecordProblem } from './record.js'
+import type { CustomStore } from './store.js'
 
 export interface GuardOptions {
   /** Names the store in errors. */
@@ -25,7 +26,7 @@ const CLOSE_TIMEOUT = 2_000
 type Malformed = MalformedElements<RecordProblem>
 
 /** Wraps a custom store: checks every record, bounds its listings in time, and restarts its watch. */
-export function guardStore(store: PersistentStore, options: GuardOptions): PersistentStore {
+export function guardStore(store: CustomStore, options: GuardOptions): PersistentStore {
   const { name } = store
   let wasListed = false
   const malformed: Malformed = new MalformedElements({
@@ -43,12 +44,17 @@ export function guardStore(store: PersistentStore, options: GuardOptions): Persi
       ? {}
       : { watch: (sink, signal) => guardedWatch(store, malformed, sink, signal, () => wasListed) }),
     ...(store.put === undefined ? {} : { put: (record) => guardedPut(store, options, record) }),
+    ...(store.keepsIssuers === true ? {} : { takes: namesNoIssuer }),
     ...(store.close === undefined ? {} : { close: () => guardedClose(store, options) }),
   }
 }
 
+function namesNoIssuer({ kind, iss }: RevocationRecord): boolean {
+  return kind !== 'claims' && iss === undefined
+}
+
 async function* guardedList(
-  store: PersistentStore,
+  store: CustomStore,
   options: GuardOptions,
   malformed: Malformed,
   signal: AbortSignal,
@@ -133,7 +139,7 @@ class Steps {
  * which its first call to the sink shows: a custom store need not say so.
  */
 async function guardedWatch(
-  store: PersistentStore,
+  store: CustomStore,
   malformed: Malformed,
   sink: RevocationSink,
   signal: AbortSignal,
@@ -180,7 +186,7 @@ function shortened(text: unknown): string {
   return scrub(String(text)).slice(0, MAX_TEXT)
 }
 
-async function guardedPut(store: PersistentStore, { file }: GuardOptions, record: RevocationRecord): Promise<void> {
+async function guardedPut(store: CustomStore, { file }: GuardOptions, record: RevocationRecord): Promise<void> {
   try {
     await store.put?.(record)
   } catch (cause) {
@@ -189,7 +195,7 @@ async function guardedPut(store: PersistentStore, { file }: GuardOptions, record
   }
 }
 
-async function guardedClose(store: PersistentStore, { file, log }: GuardOptions): Promise<void> {
+async function guardedClose(store: CustomStore, { file, log }: GuardOptions): Promise<void> {
   const closing = (async () => store.close?.())()
   try {
     await within(CLOSE_TIMEOUT, closing, () => new Error(`not within ${CLOSE_TIMEOUT} ms`))

@@ -1,4 +1,10 @@
-import { MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
+import {
+  isIssuer,
+  MAX_RECORD_ID_LENGTH,
+  type RevocationRecord,
+  readClaims,
+  readScope,
+} from '../../../revocation/index.js'
 
 const RULES = ['subject', 'client', 'session'] as const
 
@@ -6,11 +12,20 @@ const RULES = ['subject', 'client', 'session'] as const
  * What is wrong with a record of a custom store. The words are stable: metrics and logs carry them.
  * - `not-an-object`: null, a string, a number
  * - `no-id`: no `id` of 1 to 65,536 characters
- * - `bad-kind`: a `kind` that is none of `token`, `subject`, `client` and `session`
+ * - `bad-kind`: a `kind` that is none of `token`, `subject`, `client`, `session`, `issuer` and `claims`
+ * - `bad-issuer`: an `iss` that is neither a string, null nor absent; or none, of a rule about an issuer
+ * - `bad-claims`: a rule about claims without 1 to 4 `claims` that are strings, numbers or booleans
  * - `bad-expiry`: an `expiresAt` that is neither epoch milliseconds nor absent; the record is taken without it
  * - `bad-time`: a rule whose `revokedBefore` is not epoch milliseconds
  */
-export type RecordProblem = 'not-an-object' | 'no-id' | 'bad-kind' | 'bad-expiry' | 'bad-time'
+export type RecordProblem =
+  | 'not-an-object'
+  | 'no-id'
+  | 'bad-kind'
+  | 'bad-issuer'
+  | 'bad-claims'
+  | 'bad-expiry'
+  | 'bad-time'
 
 /** What a value is good for: a record, a problem that leaves it none, or both. */
 export interface CheckedRecord {
@@ -32,15 +47,27 @@ export function checkedRecord(value: unknown): CheckedRecord {
 }
 
 function readRecord(value: object): CheckedRecord {
-  const { kind, id, expiresAt: expiry, revokedBefore } = value as Readonly<Record<string, unknown>>
-  if (typeof id !== 'string' || id === '' || id.length > MAX_RECORD_ID_LENGTH) return { problem: 'no-id' }
+  const members = value as Readonly<Record<string, unknown>>
+  const { kind, id, expiresAt: expiry, revokedBefore } = members
+  const scope = readScope(members.iss)
+  if (scope === undefined) return { problem: 'bad-issuer' }
   const expiresAt = isInstant(expiry) ? expiry : undefined
   const doubt = expiry === undefined || expiry === null || isInstant(expiry) ? {} : ({ problem: 'bad-expiry' } as const)
-  if (kind === 'token') return { record: { kind, id, expiresAt }, ...doubt }
+  if (kind === 'issuer' || kind === 'claims') {
+    const claims = readClaims(members.claims)
+    const { iss } = scope
+    if (!isInstant(revokedBefore)) return { problem: 'bad-time' }
+    const times = { revokedBefore, expiresAt }
+    if (kind === 'issuer')
+      return isIssuer(iss) ? { record: { kind, iss, ...times }, ...doubt } : { problem: 'bad-issuer' }
+    return claims === undefined ? { problem: 'bad-claims' } : { record: { kind, claims, ...scope, ...times }, ...doubt }
+  }
+  if (typeof id !== 'string' || id === '' || id.length > MAX_RECORD_ID_LENGTH) return { problem: 'no-id' }
+  if (kind === 'token') return { record: { kind, id, ...scope, expiresAt }, ...doubt }
   const rule = RULES.find((name) => name === kind)
   if (rule === undefined) return { problem: 'bad-kind' }
   if (!isInstant(revokedBefore)) return { problem: 'bad-time' }
-  return { record: { kind: rule, id, revokedBefore, expiresAt }, ...doubt }
+  return { record: { kind: rule, id, ...scope, revokedBefore, expiresAt }, ...doubt }
 }
 
 function isInstant(value: unknown): value is number {

@@ -54,6 +54,15 @@ async function load(file: string): Promise<unknown> {
   }
 }
 
+/** A store as a module makes it. */
+export interface CustomStore extends Omit<PersistentStore, 'takes'> {
+  /**
+   * Whether `put` keeps a record's `iss`, and rules about issuers and claims. A store that was written before there were any
+   * would take one record for another.
+   */
+  readonly keepsIssuers?: boolean
+}
+
 /** ESM's export, CommonJS's `exports.createStore`, or that of `export default` and `module.exports`. */
 function exported(file: string, module: unknown): (section: unknown) => unknown {
   for (const holder of [module, member(module, 'default')]) {
@@ -63,17 +72,20 @@ function exported(file: string, module: unknown): (section: unknown) => unknown 
   throw wrong(file, 'must export a function createStore(options)')
 }
 
-function checkedStore(file: string, made: unknown): PersistentStore {
+function checkedStore(file: string, made: unknown): CustomStore {
   if (typeof made !== 'object' || made === null) throw wrong(file, 'createStore must return an object')
   if (typeof member(made, 'name') !== 'string')
     throw wrong(file, 'createStore returned a store without a name: expected a string')
   if (typeof member(made, 'list') !== 'function') throw wrong(file, 'createStore returned a store without list(signal)')
+  const keepsIssuers = member(made, 'keepsIssuers')
+  if (keepsIssuers !== undefined && typeof keepsIssuers !== 'boolean')
+    throw wrong(file, 'createStore returned a store whose keepsIssuers is not a boolean')
   for (const optional of ['watch', 'put', 'close']) {
     const found = member(made, optional)
     if (found !== undefined && typeof found !== 'function')
       throw wrong(file, `createStore returned a store whose ${optional} is not a function`)
   }
-  return made as PersistentStore
+  return made as CustomStore
 }
 
 function member(holder: unknown, name: string): unknown {

@@ -47,7 +47,7 @@ t.test("keys of the seed's commands are listed; what else is in the store is lef
       malformedAt: { 'bad-record': /^key \d of records$/ },
     })
     t.strictSame(
-      found.sort((a, b) => a.id.localeCompare(b.id)),
+      found.sort((a, b) => String(a.id).localeCompare(String(b.id))),
       [
         token('3ad5672a-afca-4387-9ec5-fcf28785f803', undefined),
         { kind: 'subject', id: 'alice', revokedBefore: 1_628_175_421_481, expiresAt: undefined },

@@ -190,7 +190,7 @@ async function collect(store: PersistentStore, position: JSONValue): Promise<str
   const ids: string[] = []
   let heard = 0
   const records = store.catchUp?.(position, () => heard++, new AbortController().signal) ?? []
-  for await (const { id } of records) ids.push(id)
+  for await (const { id } of records) ids.push(id ?? '')
   if (heard === 0) throw new Error('it did not say that the store answers')
   return ids
 }

@@ -244,7 +244,7 @@ t.test(
         await client.put('jti/zzz').value('true')
         await etcd.ctl(3, 'compact', String((await status(etcd)).revision))
       }
-      found.push(id)
+      found.push(id ?? '')
     }
     t.strictSame(found, [...ids.sort(), 'zzz'], 'each key once, a later one too')
 
@@ -268,7 +268,7 @@ t.test('what a listing that went on at a newer revision had passed by is asked f
       for (const id of ['behind', 'also behind']) await client.put(`jti/${id}`).value('true')
       await etcd.ctl(3, 'compact', String((await status(etcd)).revision))
     }
-    found.add(id)
+    found.add(id ?? '')
   }
   t.equal(found.size, ids.length)
   t.notOk(found.has('behind'))

@@ -156,7 +156,7 @@ async function listed(store: PersistentStore, since?: string) {
       mark = given
     },
   }
-  for await (const { id } of store.list(new AbortController().signal, context)) ids.push(id)
+  for await (const { id } of store.list(new AbortController().signal, context)) ids.push(id ?? '')
   return { ids, isUnchanged, mark }
 }
 

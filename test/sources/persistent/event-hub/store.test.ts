@@ -172,7 +172,7 @@ t.test('an answer that is broken somewhere is a failed listing, and what is good
     const seen: string[] = []
     const error = await failure(
       (async () => {
-        for await (const { id } of store.list(new AbortController().signal)) seen.push(id)
+        for await (const { id } of store.list(new AbortController().signal)) seen.push(id ?? '')
       })(),
     )
     t.match(error, { code: 'ERR_STORE_ANSWER' }, element)

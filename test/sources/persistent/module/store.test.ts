@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createLogging } from '../../../../src/logging/index.js'
+import type { RevocationRecord } from '../../../../src/revocation/record.js'
 import { type ModuleStoreOptions, moduleStore } from '../../../../src/sources/persistent/module/store.js'
 import type { PersistentStore, RevocationSink } from '../../../../src/sources/source.js'
 import { failure, listed, startWatch, testContract, token } from '../contract.js'
@@ -14,9 +15,10 @@ const MEMORY = `
   function createStore({ name }) {
     const memory = stores.get(name) ?? { records: new Map(), sinks: new Set() }
     stores.set(name, memory)
-    const key = (r) => r.kind + ' ' + r.id
+    const key = ({ kind, id, iss, claims }) => JSON.stringify([kind, id, iss === undefined ? '' : { iss }, claims])
     return {
       name: 'memory',
+      keepsIssuers: true,
       async *list() { yield* [...memory.records.values()] },
       async watch(sink, signal) {
         memory.sinks.add(sink)
@@ -109,6 +111,15 @@ t.test('an invalid record is left out and counted, and does not hide the others'
     ["{ id: 's3cret' }", 'bad-kind'],
     ["{ kind: 'subject', id: 's3cret' }", 'bad-time'],
     ["{ kind: 'subject', id: 's3cret', revokedBefore: Infinity }", 'bad-time'],
+    ["{ kind: 'token', id: 's3cret', iss: 7 }", 'bad-issuer'],
+    ["{ kind: 'token', id: 's3cret', iss: '' }", 'bad-issuer'],
+    ["{ kind: 'issuer', revokedBefore: 1 }", 'bad-issuer'],
+    ["{ kind: 'issuer', iss: null, revokedBefore: 1 }", 'bad-issuer'],
+    ["{ kind: 'issuer', iss: 's3cret' }", 'bad-time'],
+    ["{ kind: 'claims', revokedBefore: 1 }", 'bad-claims'],
+    ["{ kind: 'claims', claims: {}, revokedBefore: 1 }", 'bad-claims'],
+    ["{ kind: 'claims', claims: { a: ['s3cret'] }, revokedBefore: 1 }", 'bad-claims'],
+    ["{ kind: 'claims', claims: { a: 's3cret' } }", 'bad-time'],
   ]
   for (const [record, reason] of cases) {
     const lines: string[] = []
@@ -225,3 +236,37 @@ async function load(
 function listing(body: string): string {
   return `export const createStore = () => ({ name: 'x', async *list() { ${body} } })`
 }
+
+t.test('records say whose tokens they are about, and may be about claims or a whole issuer', async (t) => {
+  const A = 'https://a.example'
+  const records: RevocationRecord[] = [
+    { kind: 'token', id: 'x', iss: A, expiresAt: undefined },
+    { kind: 'token', id: 'x', iss: null, expiresAt: undefined },
+    { kind: 'session', id: 's', iss: A, revokedBefore: 5, expiresAt: undefined },
+    { kind: 'issuer', iss: A, revokedBefore: 5, expiresAt: undefined },
+    { kind: 'claims', claims: { tenant: 'x', level: 5, admin: true }, revokedBefore: 5, expiresAt: undefined },
+    { kind: 'claims', claims: { tenant: 'x' }, iss: A, revokedBefore: 5, expiresAt: undefined },
+  ]
+  const store = await load(t, listing(`yield* ${JSON.stringify(records)}`))
+  t.same(await listed(store), records)
+  t.equal(store.malformed?.(), undefined)
+})
+
+t.test('a store that does not say that it keeps issuers is given no record that names one', async (t) => {
+  const A = 'https://a.example'
+  const times = { revokedBefore: 5, expiresAt: undefined }
+  const scoped: RevocationRecord[] = [
+    { kind: 'token', id: 'x', iss: A, expiresAt: undefined },
+    { kind: 'subject', id: 'x', iss: null, ...times },
+    { kind: 'issuer', iss: A, ...times },
+    { kind: 'claims', claims: { tenant: 'x' }, ...times },
+  ]
+  const plain: RevocationRecord[] = [token('x', undefined), { kind: 'subject', id: 'x', ...times }]
+  const made = (more: string) =>
+    load(t, `export const createStore = () => ({ name: 'x', list() {}, async put() {}, ${more} })`)
+  const older = await made('')
+  for (const record of scoped) t.equal(older.takes?.(record), false, record.kind)
+  for (const record of plain) t.equal(older.takes?.(record), true, record.kind)
+  t.equal((await made('keepsIssuers: true')).takes, undefined)
+  await t.rejects(made("keepsIssuers: 'yes'"), { message: /keepsIssuers is not a boolean/ })
+})

@@ -1,0 +1,98 @@
+import type { JsonObject } from './credential.js'
+import type { Fingerprint, Fingerprinter } from './fingerprint.js'
+
+/** The value of a claim that a rule may name. It equals its text: `5` is `"5"`, `true` is `"true"`. */
+export type ClaimValue = string | number | boolean
+
+/**
+ * The names of the claims that rules of one form compare, in ascending order. A name is a claim's own, or a path to a nested
+ * one: `act.sub`. A claim whose own name is the whole path comes first.
+ */
+export interface ClaimSet {
+  readonly names: readonly string[]
+  /** Whether its rules name an issuer, too. */
+  readonly ofIssuer: boolean
+}
+
+/** A rule's claims at most. */
+export const MAX_CLAIMS = 4
+/** Different sets of names at most: a token is hashed once for each. */
+export const MAX_CLAIM_SETS = 64
+
+/** The fingerprints of a token's claims, for the sets of names that rules use. */
+export interface TokenClaims {
+  /** One or two for each set of which the token has all claims. The same array as long as `sets` has not grown. */
+  of(sets: readonly ClaimSet[]): readonly Fingerprint[]
+}
+
+/** The set of names that a rule's claims have. */
+export function claimSetOf(claims: Readonly<Record<string, ClaimValue>>, issuer: string | undefined): ClaimSet {
+  return { names: Object.keys(claims).sort(), ofIssuer: issuer !== undefined }
+}
+
+/** The fingerprint of a rule's claims. */
+export function claimsFingerprint(
+  claims: Readonly<Record<string, ClaimValue>>,
+  issuer: string | undefined,
+  fingerprints: Fingerprinter,
+): Fingerprint {
+  const pairs = claimSetOf(claims, issuer).names.map((name) => [name, written(claims[name])])
+  return hash(pairs, issuer, fingerprints)
+}
+
+/** A token's claims; hashed when they are first asked for. */
+export class ClaimValues implements TokenClaims {
+  readonly #claims: readonly JsonObject[]
+  readonly #issuers: readonly string[]
+  readonly #fingerprints: Fingerprinter
+  #found: readonly Fingerprint[] = []
+  #sets = 0
+
+  /** @param claims the token's sets of claims: a rule must match one of them whole */
+  constructor(claims: readonly JsonObject[], issuers: readonly string[], fingerprints: Fingerprinter) {
+    this.#claims = claims
+    this.#issuers = issuers
+    this.#fingerprints = fingerprints
+  }
+
+  of(sets: readonly ClaimSet[]): readonly Fingerprint[] {
+    if (sets.length === this.#sets) return this.#found
+    const more = sets.slice(this.#sets).flatMap((set) => this.#claims.flatMap((claims) => this.#matching(set, claims)))
+    this.#sets = sets.length
+    this.#found = [...this.#found, ...more]
+    return this.#found
+  }
+
+  #matching({ names, ofIssuer }: ClaimSet, claims: JsonObject): Fingerprint[] {
+    const pairs = names.flatMap((name) => {
+      const value = written(valueAt(claims, name))
+      return value === undefined ? [] : [[name, value]]
+    })
+    if (pairs.length < names.length) return []
+    const issuers = ofIssuer ? this.#issuers : [undefined]
+    return issuers.map((issuer) => hash(pairs, issuer, this.#fingerprints))
+  }
+}
+
+function hash(pairs: readonly unknown[], issuer: string | undefined, fingerprints: Fingerprinter): Fingerprint {
+  const text = JSON.stringify(pairs)
+  return issuer === undefined ? fingerprints.of('claims', text) : fingerprints.ofIssuer(issuer, 'claims', text)
+}
+
+/** How a value is hashed; `undefined` for what no rule can name. */
+function written(value: unknown): string | undefined {
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return String(value)
+  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined
+}
+
+function valueAt(claims: JsonObject, name: string): unknown {
+  if (Object.hasOwn(claims, name)) return claims[name]
+  let value: unknown = claims
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, part))
+      return undefined
+    value = (value as JsonObject)[part]
+  }
+  return value
+}

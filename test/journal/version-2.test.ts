@@ -1,0 +1,75 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { HEADER_BYTES } from '../../src/journal/format.js'
+import { identify } from '../../src/token/identity.js'
+import { NOW, open, openUntilEnd } from './opened-journal.js'
+
+/** A journal that version 2 wrote: the token `a-jti`, the subject `alice`, the client `app`, the session `s1`. */
+const JOURNAL =
+  'TUdXSlJOTAKu0/Z5LjSVE48ajVgICAAAADOU5jN93vRtRXpcISrL2WYEEQAAACdhB9s9sZDJWyJ0b3BpYyIsInN0b3JlIl0BEAAAADKJW6s8GdxHCtQZ4nwdl4YAJKXygApXaQJIAAAAr9RC4iDRy0cWvqB56ontU4ErQ3qACldpmwEAAAAEAXwyVWOP/+2gyIErQ3qACldpmwEAAAAEAXyEF5fEV+REk4ErQ3qACldpmwEAAAAEAXw='
+/** Its length record's two slots, and how far they are apart. */
+const SLOTS = [
+  'TUdXSkxFTgEAAAAAAAAAQK7T9nkuNJUTRXpcISrL2WYAAAAAAIBEQAAAAAAAAAAAAAAAAAAAAABRdP8F',
+  'TUdXSkxFTgEAAAAAAAAIQK7T9nkuNJUTRXpcISrL2WYAAAAAACBnQAAAAAAAAAAAAAAAAAAAAADwizEH',
+]
+const SLOT_DISTANCE = 4_096
+
+const HELD = [{ jti: 'a-jti' }, { sub: 'alice' }, { azp: 'app' }, { sid: 's1' }]
+const VERSION_BYTE = 7
+
+function oldJournal(t: Test): string {
+  const path = join(t.testdir(), 'journal')
+  writeFileSync(path, Buffer.from(JOURNAL, 'base64'))
+  const record = Buffer.alloc(SLOT_DISTANCE + 60)
+  for (const [index, slot] of SLOTS.entries()) Buffer.from(slot, 'base64').copy(record, index * SLOT_DISTANCE)
+  writeFileSync(`${path}.length`, record)
+  return path
+}
+
+t.test('what version 2 wrote is read whole, and the file is replaced by one of this version', async (t) => {
+  const path = oldJournal(t)
+  const seed = readFileSync(path).subarray(VERSION_BYTE + 1, HEADER_BYTES - 4)
+  const { journal, list, fingerprints } = await openUntilEnd(t, path)
+  const isRevoked = (claims: object) =>
+    list.find(identify({ kind: 'opaque', token: 'o' }, claims as Record<string, unknown>, fingerprints)) !== undefined
+  t.strictSame(journal.damages.all, [])
+  for (const claims of HELD) t.ok(isRevoked({ ...claims, iss: 'https://any.example' }), JSON.stringify(claims))
+  t.notOk(isRevoked({ sub: 'bob' }))
+  list.add({ kind: 'subject', id: 'bob', iss: 'https://a.example', revokedBefore: NOW, expiresAt: undefined }, 'x', NOW)
+  await journal.flush()
+  const bytes = readFileSync(path)
+  t.equal(bytes[VERSION_BYTE], 3, 'an older mgw, which ignores what it does not know, refuses to read it')
+  t.strictSame(bytes.subarray(VERSION_BYTE + 1, HEADER_BYTES - 4), seed)
+  await journal.close()
+  const again = await open(path)
+  t.teardown(() => again.journal.close())
+  t.strictSame(again.list.size, { tokens: 1, rules: 4 })
+})
+
+t.test('rules about issuers and claims are found after a restart, and after a compaction', async (t) => {
+  const path = oldJournal(t)
+  const A = 'https://a.example'
+  const rule = { revokedBefore: NOW, expiresAt: undefined }
+  const first = await openUntilEnd(t, path)
+  first.list.add({ kind: 'claims', claims: { tenant: 'acme', 'act.sub': 'bob' }, ...rule }, 'admin', NOW)
+  await first.journal.flush()
+  first.list.add({ kind: 'claims', claims: { device: 'd' }, iss: A, ...rule }, 'admin', NOW)
+  first.list.add({ kind: 'issuer', iss: 'https://gone.example', ...rule }, 'admin', NOW)
+  first.list.add({ kind: 'token', id: 'j', iss: A, expiresAt: undefined }, 'admin', NOW)
+  await first.journal.flush()
+  await first.journal.close()
+  for (const when of ['after a restart', 'after another']) {
+    const { journal, list, fingerprints } = await open(path)
+    const by = (claims: Record<string, unknown>) =>
+      list.find(identify({ kind: 'opaque', token: 'o' }, claims, fingerprints))?.by
+    t.equal(by({ tenant: 'acme', act: { sub: 'bob' } }), 'claims', when)
+    t.equal(by({ tenant: 'acme' }), undefined, when)
+    t.equal(by({ iss: A, device: 'd' }), 'claims', when)
+    t.equal(by({ iss: 'https://b.example', device: 'd' }), undefined, when)
+    t.equal(by({ iss: 'https://gone.example' }), 'issuer', when)
+    t.equal(by({ iss: A, jti: 'j' }), 'jti', when)
+    t.equal(by({ iss: 'https://b.example', jti: 'j' }), undefined, when)
+    await journal.close()
+  }
+})

@@ -96,7 +96,7 @@ t.test('the file that replaces a damaged one names the damage from its first mom
   await journal.close()
 })
 
-t.test('an operator accepts one file, by its hash, in the configuration; not the next', async (t) => {
+t.test('a damage that the configuration accepts by its hash is settled; the next one is not', async (t) => {
   const path = await damaged(t)
   const [damage] = (await read(path)).damages
   const accepted = { accepted: [damage?.id ?? ''] }
@@ -119,7 +119,7 @@ t.test('an operator accepts one file, by its hash, in the configuration; not the
   }
 })
 
-t.test('an operator accepts it by a command, while the gateway runs', async (t) => {
+t.test('acceptDamage settles the damage of a journal that is open', async (t) => {
   const path = await damaged(t)
   const { journal } = await open(path)
   const settled = new Promise((resolve) => journal.damages.onChange(resolve))

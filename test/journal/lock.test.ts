@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { lock } from '../../src/journal/lock.js'
 
-t.test('a second process, or a second opening, is refused; what a dead process left is taken over', async (t) => {
+t.test('a second lock is refused until the first is released; what a dead process left is taken over', async (t) => {
   const path = join(t.testdir(), 'journal')
   const release = await lock(path)
   await t.rejects(lock(path), { code: 'ERR_JOURNAL_LOCKED' })
@@ -14,14 +14,14 @@ t.test('a second process, or a second opening, is refused; what a dead process l
   t.notOk(existsSync(`${path}.lock`))
 })
 
-t.test('what a process with the same number left, before it was given to this one, is taken over', async (t) => {
+t.test('the lock of an earlier process with the id of this one is taken over', async (t) => {
   const path = join(t.testdir(), 'journal')
   writeFileSync(`${path}.lock`, `${process.pid} 1`)
   const release = await lock(path)
   await release()
 })
 
-t.test('of many that want it at once, over what a dead process left, one gets it', async (t) => {
+t.test('of many that lock at once, over what a dead process left, one succeeds', async (t) => {
   const path = join(t.testdir(), 'journal')
   for (let round = 0; round < 50; round++) {
     writeFileSync(`${path}.lock`, '999999999 1')

@@ -81,7 +81,7 @@ t.test('the notes of a damaged file are not used', async (t) => {
   await opened.journal.close()
 })
 
-t.test('what is too long for a note, or one name too many, is a RangeError', async (t) => {
+t.test('a note that is too long, or of one name too many, is a RangeError', async (t) => {
   const { journal } = await open(join(t.testdir(), 'journal'))
   t.teardown(() => journal.close())
   t.throws(() => journal.note('long', 'x'.repeat(70_000)), RangeError)

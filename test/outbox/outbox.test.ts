@@ -89,7 +89,7 @@ t.test('what was appended is read back in order, a part at a time, also after ki
   }
 })
 
-t.test('what somebody holds is not read back, until it is left behind', async (t) => {
+t.test('what the caller holds is not read back, until the next start', async (t) => {
   const path = join(t.testdir(), 'outbox')
   const { outbox } = await open(t, path)
   const [held, done] = [outbox.append(token('held'), 1, true), outbox.append(token('done'), 1, true)]
@@ -125,7 +125,7 @@ t.test('files go when all in them is done, and the last one is emptied', async (
   t.strictSame(readdirSync(path), [])
 })
 
-t.test('a tail that was cut short costs what was not promised, and nothing else', async (t) => {
+t.test('wherever a file is cut, what is before the cut is read, and the outbox goes on', async (t) => {
   const path = join(t.testdir(), 'outbox')
   const { outbox, close } = await open(t, path)
   await append(outbox, ['one', 'two', 'three'])
@@ -168,7 +168,7 @@ t.test('whichever bit flips, one revocation is lost and said to be, and those th
   t.pass('all of them')
 })
 
-t.test('it is one process’s alone: another gets it when the first has closed', async (t) => {
+t.test('an outbox directory is one process’s alone: another gets it when the first has closed', async (t) => {
   const path = join(t.testdir(), 'outbox')
   const first = await open(t, path)
   await append(first.outbox, ['one'])

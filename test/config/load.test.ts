@@ -1,22 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import t from 'tap'
-import { ConfigError, loadConfig, parseConfig } from '../../src/config/index.js'
-
-const FILE = '/etc/mgw/conf/micro-gw.conf'
-const read = (text: string, env: Record<string, string> = {}) => parseConfig(text, FILE, env)
-const config = (text: string, env: Record<string, string> = {}) => read(text, env).config
-
-/** The problems of a bad file, by key. */
-function problems(text: string, env: Record<string, string> = {}): Map<string, string> {
-  try {
-    read(text, env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return new Map(error.problems.map(({ path, message, remedy }) => [path, `${message}; ${remedy ?? ''}`]))
-  }
-  return new Map()
-}
+import { config, problems, read } from './files.js'
 
 t.test('an empty file gives the defaults', async (t) => {
   const { config, warnings } = read('')
@@ -157,46 +140,6 @@ t.test('a problem of several keys is not told when one of them could not be read
   t.same([...found.keys()], ['listenerConfig.httpPort'])
 })
 
-t.test('$env{NAME} stands for an environment variable', async (t) => {
-  const env = { PORT: '8443', HOST: 'gw', NESTED: '$env{HOST}', OFF: 'false' }
-  const { listenerConfig, jwtTokenConfig, httpClients } = config(
-    `
-[listenerConfig]
-httpsPort = "$env{PORT}"
-[httpClients]
-verifyHostname = "$env{OFF}"
-[[jwtTokenConfig]]
-issuer = "$env{NESTED}"
-jwksURL = "https://$env{HOST}:$env{PORT}/jwks"
-`,
-    env,
-  )
-  t.equal(listenerConfig.httpsPort, 8443)
-  t.equal(httpClients.verifyHostname, false)
-  t.equal(jwtTokenConfig[0]?.jwksURL, 'https://gw:8443/jwks')
-  t.equal(jwtTokenConfig[0]?.issuer, '$env{HOST}', 'what a variable holds is not looked into')
-  const missing = problems('[[jwtTokenConfig]]\nissuer = "a$env{MISSING}"\njwksURL = "$env{}"')
-  t.match(missing.get('jwtTokenConfig[0].issuer'), /environment variable MISSING is not set/)
-  t.match(missing.get('jwtTokenConfig[0].jwksURL'), /does not hold a variable name/)
-  t.equal(missing.size, 2)
-})
-
-t.test('paths stand beside the file that names them', async (t) => {
-  const { listenerConfig, server, tokenRevocationConfig } = config(`
-[listenerConfig]
-certFile = "tls/cert.pem"
-keyFile = "\${mgw-runtime.home}/tls/key.pem"
-[server]
-stateDirectory = "/var/lib/mgw"
-[tokenRevocationConfig.journal]
-path = "list.journal"
-`)
-  t.equal(listenerConfig.certFile, '/etc/mgw/conf/tls/cert.pem')
-  t.equal(listenerConfig.keyFile, '/etc/mgw/tls/key.pem')
-  t.equal(server.stateDirectory, '/var/lib/mgw')
-  t.equal(tokenRevocationConfig.journal.path, '/var/lib/mgw/list.journal')
-})
-
 t.test('the keys of a store of the user’s own are handed to it', async (t) => {
   const text = `
 [tokenRevocationConfig.persistent]
@@ -214,52 +157,6 @@ database = 3
     /unknown key/,
     'the gateway’s own stores have no such keys',
   )
-})
-
-t.test('risky settings are warned of', async (t) => {
-  const warned = read(
-    '[httpClients]\ndisableSslVerification = true\nverifyHostname = false\n[admin]\nhost = "0.0.0.0"',
-  ).warnings
-  t.same(
-    warned.map((each) => each.path),
-    ['httpClients.disableSslVerification', 'httpClients.verifyHostname', 'admin.host'],
-  )
-  t.match(read('[admin]\nhost = "0.0.0.0"\ntoken = "t"').warnings, [{ path: 'admin.host', message: /unencrypted/ }])
-  t.same(read('[admin]\nhost = "127.0.0.1"\ntoken = "t"').warnings, [])
-  const serving = '[tokenRevocationConfig.persistent]\nserveWhileListing = true\nenablePersistentStorageRetrieval ='
-  t.match(read(`${serving} true`).warnings, [
-    { path: 'tokenRevocationConfig.persistent.serveWhileListing', message: /revoked while the gateway was down/ },
-  ])
-  t.same(read(`${serving} false`).warnings, [], 'there is no store to wait for')
-  const issuer = (name: string) => `[[jwtTokenConfig]]\nissuer = "${name}"\njwksURL = "https://i.example/jwks"\n`
-  const topic = '[tokenRevocationConfig.realtime]\nenableRealtimeMessageRetrieval = true\n'
-  const persistent = '[tokenRevocationConfig.persistent]\nenablePersistentStorageRetrieval = true\n'
-  const several = `${issuer('https://a')}${issuer('https://b')}`
-  t.match(read(`${several}${topic}${persistent}`).warnings, [
-    {
-      path: 'tokenRevocationConfig.realtime.issuer',
-      message: /revoked for the tokens of all/,
-      remedy: /tokenRevocationConfig.realtime.issuer and tokenRevocationConfig.persistent.issuer/,
-    },
-  ])
-  const of = 'issuer = "https://a"\n'
-  t.match(read(`${several}${topic}${of}${persistent}`).warnings, [{ path: 'tokenRevocationConfig.persistent.issuer' }])
-  t.same(read(`${several}${topic}${of}${persistent}${of}`).warnings, [])
-  t.same(read(`${issuer('https://a')}${topic}${persistent}`).warnings, [], 'there is one issuer')
-})
-
-t.test('a time without a unit that is shorter than a second is warned of', async (t) => {
-  const warned = (text: string) => read(text).warnings.map(({ path, message, remedy }) => [path, message, remedy])
-  t.same(warned('[listenerConfig]\ntimeout = 30'), [
-    ['listenerConfig.timeout', 'is 30 milliseconds', 'write "30s" if seconds are meant, or "30ms"'],
-  ])
-  t.equal(warned('[listenerConfig]\ntimeout = "30"').length, 1)
-  t.equal(warned('[tokenRevocationConfig.journal]\nmaxAge = 24').length, 1)
-  t.equal(warned('[caching]\ntokenCache.expiryTime = 900').length, 1, 'by an old spelling')
-  for (const meant of ['0', '1000', '120000', '"30ms"', '"30s"']) {
-    t.same(warned(`[listenerConfig]\ntimeout = ${meant}`), [], meant)
-  }
-  t.same(warned('[listenerConfig]\nmaxUriLength = 30'), [], 'no time')
 })
 
 t.test('what WSO2’s page on revoked tokens shows is read unedited under its headers', async (t) => {
@@ -285,37 +182,4 @@ t.test('what WSO2’s page on revoked tokens shows is read unedited under its he
   )
   t.equal(realtime.jmsConnectionPassword.reveal(), 'admin')
   t.match(persistent, { enablePersistentStorageRetrieval: true, type: 'default', username: 'admin' })
-})
-
-t.test('a file that can’t be read is a configuration error', async (t) => {
-  const directory = t.testdir({ 'latin1.conf': Buffer.from([0x23, 0xe9, 0x0a]), 'large.conf': '#'.repeat(1_048_577) })
-  const bad: readonly [string, RegExp][] = [
-    ['none.conf', /file not found/],
-    ['', /is a directory/],
-    ['latin1.conf', /not UTF-8/],
-    ['large.conf', /larger than 1048576 bytes/],
-  ]
-  for (const [name, message] of bad) {
-    await t.rejects(loadConfig(join(directory, name), {}), { code: 'ERR_CONFIG', message }, name)
-  }
-})
-
-t.test('a byte order mark is no part of the file', async (t) => {
-  const file = join(t.testdir({ 'a.conf': '\ufeff[logging]\nlevel = "warn"\n' }), 'a.conf')
-  t.equal((await loadConfig(file, {})).config.logging.level, 'warn')
-})
-
-t.test('files that a configuration names must exist', async (t) => {
-  const directory = t.testdir({ conf: {} })
-  const file = join(directory, 'conf', 'a.conf')
-  await writeFile(file, `[listenerConfig]\ncertFile = "c.pem"\nkeyFile = "\${mgw-runtime.home}/keys"\n`)
-  await mkdir(join(directory, 'keys'))
-  const error = await loadConfig(file, {}).catch((each: unknown) => each)
-  t.match(error, {
-    code: 'ERR_CONFIG',
-    problems: [
-      { path: 'listenerConfig.certFile', message: `file not found: ${directory}/conf/c.pem` },
-      { path: 'listenerConfig.keyFile', message: `is not a file: ${directory}/keys` },
-    ],
-  })
 })

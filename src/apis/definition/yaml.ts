@@ -45,7 +45,7 @@ function parseLeniently(text: string, lineCounter: LineCounter): Document {
   if (indented === undefined) return document
   const indentedLines = new LineCounter()
   const second = parseDocument(indented, { ...options, lineCounter: indentedLines })
-  if (second.errors.length > 0) return document
+  if (second.errors.length >= document.errors.length) return document
   lineCounter.lineStarts = indentedLines.lineStarts
   return second
 }

@@ -43,7 +43,9 @@ t.test('flow collections that go on further left than their key are read, and li
 })
 
 t.test('what is wrong beside it is still an error, on its own line', async (t) => {
-  t.match(await problemsOf(t, PASTED.replace('/b:', '/b: [')), [{ message: /./ }])
+  const wrong = await problemsOf(t, PASTED.replace('  /b:', '  /b: "\\q"\n  /c:'))
+  t.equal(wrong.length, 1, 'and the only one')
+  t.match(wrong, [{ line: 22, message: /escape/ }])
   for (const text of ['a: {\nb: 1\n', 'a: [\n', 'a: {\n b: 1\n]\n', '}', '- {\n- a\n']) {
     t.ok(Array.isArray(parseYaml(text)), text)
   }

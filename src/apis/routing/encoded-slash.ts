@@ -1,8 +1,9 @@
-import { type Api, covers, type Resource } from '../api.js'
+import { type Api, covers, demandOf, type Resource } from '../api.js'
 import type { Report } from '../definition/problem.js'
 import { foldTemplate, mayMeet } from './folding.js'
-import { type PathTemplate, parseTemplate } from './path-template.js'
+import { parseTemplate } from './path-template.js'
 import { meetMethods } from './report-confusable.js'
+import { type ReachPattern, reachPattern, reaches } from './slash-reach.js'
 
 const ESCAPED = /%2f/gi
 /** One character that no template holds: only a parameter, or the rest of a path, matches it. */
@@ -27,9 +28,10 @@ export function withoutEncodedSlash(path: string): string {
  */
 export function checkEncodedSlashes(apis: readonly Api[], shadowed: ReadonlySet<Resource>, report: Report): void {
   const declared = apis.flatMap((api) => api.resources.filter((one) => !shadowed.has(one)).map((one) => read(api, one)))
+  const near = new Neighbours(declared)
   for (const one of declared) {
     if (!one.resource.encodedSlash || one.api.strictUpstream) continue
-    const other = declared.find((another) => isConfused(one, another))
+    const other = near.find(one, (another) => isConfused(one, another))
     if (other === undefined) continue
     const [path, taken] = [one.resource.fullTemplate, other.resource.fullTemplate]
     const message = `${path} must not allow encoded slashes: an upstream that decodes %2F may take it for ${taken}, which requires`
@@ -45,67 +47,59 @@ export function checkEncodedSlashes(apis: readonly Api[], shadowed: ReadonlySet<
 interface Declared {
   readonly api: Api
   readonly resource: Resource
-  readonly foldings: readonly PathTemplate[]
+  readonly demand: string
+  /** As upstreams fold it. */
+  readonly patterns: readonly ReachPattern[]
 }
 
 function read(api: Api, resource: Resource): Declared {
   const template = parseTemplate(resource.fullTemplate)
   if (typeof template === 'string') throw new TypeError(`${resource.fullTemplate}: ${template}`)
-  return { api, resource, foldings: [foldTemplate(template, 'case'), foldTemplate(template, 'suffixes')] }
+  const foldings = [foldTemplate(template, 'case'), foldTemplate(template, 'suffixes')]
+  return { api, resource, demand: demandOf(resource), patterns: foldings.map(reachPattern) }
 }
 
 function isConfused(one: Declared, other: Declared): boolean {
-  if (covers(one.resource, other.resource) && covers(other.resource, one.resource)) return false
-  if (!meetMethods(one.resource, other.resource) || !mayMeet(one.api, other.api)) return false
-  return one.foldings.some((folded, at) => reaches(folded, other.foldings[at] ?? folded))
+  if (one.demand === other.demand || !meetMethods(one.resource, other.resource)) return false
+  const isReached = one.patterns.some((pattern, at) => reaches(pattern, other.patterns[at] ?? pattern))
+  if (!isReached || !mayMeet(one.api, other.api)) return false
+  return !covers(one.resource, other.resource) || !covers(other.resource, one.resource)
 }
 
-/** What a path is matched by, in turn: a character, a parameter (`undefined`), or any rest (`null`). */
-type Pattern = readonly Part[]
-type Part = string | undefined | null
+/** What is declared, by the literal segments at the beginning of its path: of thousands, few have the same. */
+class Neighbours {
+  /** By each beginning of those segments. */
+  readonly #below = new Map<string, Declared[]>()
+  /** By all of them: a parameter or the rest follows. */
+  readonly #at = new Map<string, Declared[]>()
 
-function patternOf({ segments, wildcard }: PathTemplate): Pattern {
-  const pattern = segments.flatMap((segment) => [
-    '/',
-    ...segment.flatMap((part) => (part === undefined ? [part] : [...part])),
-  ])
-  return wildcard ? [...pattern, '/', null] : pattern
-}
-
-/**
- * Whether some path of the one template whose values hold a slash is a path of the other. Follows both templates at once,
- * character by character: a value of the first may hold slashes, one of the second may not.
- */
-function reaches(from: PathTemplate, to: PathTemplate): boolean {
-  const [ours, theirs] = [patternOf(from), patternOf(to)]
-  const seen = new Set<number>()
-  const open: [at: number, there: number, slash: boolean][] = [[0, 0, false]]
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [at, there, slash] = next
-    const key = (at * (theirs.length + 1) + there) * 2 + Number(slash)
-    if (seen.has(key)) continue
-    seen.add(key)
-    const [our, their] = [ours[at], theirs[there]]
-    if (slash && isOver(ours, at) && isOver(theirs, there)) return true
-    if (at === ours.length || there === theirs.length) continue
-    const takesSlash = their === '/' || their === null
-    if (isText(our) && !(isText(their) ? our === their : our !== '/' || takesSlash)) continue
-    const bySlash = slash || (!isText(our) && takesSlash)
-    for (const a of nexts(our, at)) for (const b of nexts(their, there)) open.push([a, b, bySlash])
+  constructor(declared: readonly Declared[]) {
+    for (const one of declared) {
+      const heads = headsOf(one)
+      for (const head of heads) append(this.#below, head, one)
+      append(this.#at, heads.at(-1) ?? '', one)
+    }
   }
-  return false
+
+  /** Looks through all whose paths may begin like those of `one`. */
+  find(one: Declared, isWanted: (other: Declared) => boolean): Declared | undefined {
+    const heads = headsOf(one)
+    const shorter = heads.slice(0, -1).flatMap((head) => this.#at.get(head) ?? [])
+    return shorter.find(isWanted) ?? this.#below.get(heads.at(-1) ?? '')?.find(isWanted)
+  }
 }
 
-/** Where a pattern may be after one more character. */
-function nexts(part: Part, at: number): number[] {
-  return isText(part) ? [at + 1] : part === null ? [at] : [at, at + 1]
+function headsOf({ patterns }: Declared): string[] {
+  const heads = ['']
+  for (const segment of patterns.at(-1)?.template.segments ?? []) {
+    if (segment.includes(undefined)) break
+    heads.push(`${heads.at(-1)}/${segment[0]}`)
+  }
+  return heads
 }
 
-function isText(part: Part): part is string {
-  return typeof part === 'string'
-}
-
-/** Whether nothing more must come. */
-function isOver(pattern: Pattern, at: number): boolean {
-  return at === pattern.length || pattern[at] === null
+function append(map: Map<string, Declared[]>, key: string, one: Declared): void {
+  const known = map.get(key)
+  if (known === undefined) map.set(key, [one])
+  else known.push(one)
 }

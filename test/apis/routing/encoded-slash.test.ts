@@ -166,3 +166,28 @@ t.test('a path leads where it would if its values were plain, and goes to the up
   t.comment(`${led} led to a resource, ${refused} were refused`)
   t.ok(led > 1_000)
 })
+
+t.test('whatever an upstream finds elsewhere by decoding a slash has been refused', async (t) => {
+  const values = ['a', 'a/b', 'b/a', 'a/x-y', 'a/b/a', 'x-y/b', 'a.json/b', 'b/a.json']
+  let found = 0
+  const property = fc.property(template, template, (one, two) => {
+    if (one.replaceAll(/\{.\}/g, '{}') === two.replaceAll(/\{.\}/g, '{}')) return true
+    const api = demandingApi('/v1', `open GET ${one}`, `GET ${two}`)
+    const alone = new RouteTable([demandingApi('/v1', `GET ${two}`)])
+    const isFound = values.some((first) =>
+      values.some((second) => {
+        let next = 0
+        const path = one.replaceAll(/\{.\}|\*$/g, () => [first, second][next++ % 2] ?? '')
+        return (
+          next > 0 &&
+          `${first}${next > 1 ? second : ''}`.includes('/') &&
+          alone.find('GET', `/v1${path}`).kind === 'match'
+        )
+      }),
+    )
+    if (isFound) found++
+    return !isFound || errors(slashed(api, one)).length > 0
+  })
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 1_000 }))
+  t.ok(found > 20, `${found} pairs`)
+})

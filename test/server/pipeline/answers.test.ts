@@ -26,6 +26,7 @@ paths:
   /posts: { post: { responses: {} } }
   /scoped: { get: { security: [{ oauth: [admin] }], responses: {} } }
   /either: { get: { security: [{ oauth: [] }, { key: [] }], responses: {} } }
+  /keyed: { get: { security: [{ key: [] }], responses: {} } }
   /sandbox:
     get: { x-wso2-sandbox-endpoints: { urls: ['${upstream}'] }, responses: {} }
   /dead:
@@ -120,6 +121,7 @@ t.test('every answer of the catalogue, to the letter, with and without a body', 
     ['noResource', { path: '/answers/1.0/other', token }],
     ['noResource', { path: '/answers/1.0', token }],
     ['noResource', { path: `${item}/`, token }],
+    ['notServed', { path: '/answers/1.0/keyed', token }],
     ['scopeNotAllowed', { path: '/answers/1.0/scoped', token }],
     ['noSandboxEndpoint', { path: item, token: sandbox }],
     ['upstreamUnreachable', { path: '/answers/1.0/dead' }],
@@ -143,7 +145,7 @@ t.test('every answer of the catalogue, to the letter, with and without a body', 
   t.match(await ask(unknowing.httpPort, 'GET', { path: '/answers/1.0/open' }), { status: 200, body: /ok/ })
 
   const tested = new Set<string>([...cases.map(([name]) => name), 'noProductionEndpoint', 'notSynchronised'])
-  const elsewhere = ['requestTimeout', 'revocationUnconfirmed'] // it takes its time: revoke-endpoint.test.ts
+  const elsewhere = ['requestTimeout', 'revocationUnconfirmed'] // slow-clients.test.ts, revoke-endpoint.test.ts
   const never = ['unclassified'] // what nobody foresaw
   t.strictSame([...tested, ...elsewhere, ...never].sort(), Object.keys(faults).sort(), 'that is the whole catalogue')
 })

@@ -1,3 +1,4 @@
+import { parseJson } from '../json.js'
 import { instant, isIssuer, type RevocationRecord, readClaims, revocable } from '../revocation/index.js'
 
 /** Why a request is invalid, for its sender. Names the member, never its value. */
@@ -75,7 +76,7 @@ function rule(
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = parseJson(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Readonly<Record<string, unknown>>)
       : undefined

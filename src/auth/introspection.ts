@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, call } from '../http-client/index.js'
 import { describeTarget } from '../logging/index.js'
-import { type Credential, type Fingerprinter, identify, isExpiry, readObject } from '../token/index.js'
+import { type Credential, type Fingerprinter, identify, isExpiry, isNumericDate, readObject } from '../token/index.js'
 import type { Authenticated, Refused } from './authenticator.js'
 import { type Claims, keyTypeOf, scopesOf } from './claims.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'
@@ -86,6 +86,8 @@ export interface IntrospectedOptions {
   readonly cacheExpiryTime: number
   readonly acceptUntypedTokens?: boolean
   readonly fingerprints: Fingerprinter
+  /** Epoch ms by the key manager's own clock, as far as known: ours may be behind. Default: ours. */
+  readonly issuersNow?: () => number
   /** The issuers that are configured. */
   readonly issuers?: readonly string[]
 }
@@ -122,6 +124,8 @@ export function introspected(
   const until = Math.min(time(claims.exp), ownExpiry) * 1000 + timestampSkew
   if (now >= until) return EXPIRED
   if (claims.nbf !== undefined && time(claims.nbf) * 1000 > now + timestampSkew) return CLAIMS
+  const latest = Math.max(now, options.issuersNow?.() ?? now) + timestampSkew
+  if (Math.max(issuedAt(claims.iat), issuedAt(written.iat)) > latest) return CLAIMS
   const limit = until === Number.POSITIVE_INFINITY ? Math.min(NO_EXPIRY_LIFETIME, cacheExpiryTime) : cacheExpiryTime
   // WSO2 calls the user `username`.
   const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
@@ -152,6 +156,12 @@ function typesIn(claims: Claims): unknown[] {
 
 function isAccessTokenType(type: unknown): boolean {
   return typeof type === 'string' && ACCESS_TOKEN_TYPES.has(type.toLowerCase())
+}
+
+/** Epoch ms of an `iat`, which some key managers write in milliseconds; 0 without one. */
+function issuedAt(value: unknown): number {
+  if (typeof value !== 'number') return 0
+  return isNumericDate(value) ? value * 1000 : value
 }
 
 /** Seconds since the epoch; infinite if absent. */

@@ -38,8 +38,15 @@ export function byIssuer(issuers: readonly JwtIssuer[]): ReadonlyMap<string, rea
  *
  * @param credential as it was sent: old WSO2 versions sign the padding of their segments too
  * @param skew milliseconds
+ * @param issuersNow epoch ms by the issuers' own clocks, as far as known: ours may be behind
  */
-export async function verifyFor(issuer: JwtIssuer, credential: string, skew: number, now: number): Promise<JWTPayload> {
+export async function verifyFor(
+  issuer: JwtIssuer,
+  credential: string,
+  skew: number,
+  now: number,
+  issuersNow: () => number,
+): Promise<JWTPayload> {
   const options: JWTVerifyOptions = {
     algorithms: [...(issuer.keys.algorithms ?? ASYMMETRIC_ALGORITHMS)],
     issuer: issuer.issuer,
@@ -49,22 +56,28 @@ export async function verifyFor(issuer: JwtIssuer, credential: string, skew: num
     clockTolerance: skew / 1000,
     currentDate: new Date(now),
   }
+  const latest = () => Math.max(now, issuersNow()) + skew
   try {
     const { payload } = await jwtVerify(credential, (header, token) => issuer.keys.key(header, token), options)
-    return inSeconds(payload)
+    return withGoodTimes(payload, latest())
   } catch (error) {
-    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, credential, options)
+    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, credential, options, latest())
     throw error
   }
 }
 
-/** Throws jose's error for an invalid claim if `exp`, `nbf` or `iat` is not in seconds. */
-function inSeconds(payload: JWTPayload): JWTPayload {
+/**
+ * Throws jose's error for an invalid claim if `exp`, `nbf` or `iat` is not in seconds, or the token was issued after `latest`
+ * (epoch ms): a rule about all that was issued so far would spare it.
+ */
+function withGoodTimes(payload: JWTPayload, latest: number): JWTPayload {
   for (const claim of ['exp', 'nbf', 'iat'] as const) {
     const moment = payload[claim]
     if (moment === undefined || (claim === 'exp' ? isExpiry : isNumericDate)(moment)) continue
     throw new errors.JWTClaimValidationFailed('not a moment in seconds', payload, claim, 'check_failed')
   }
+  if (payload.iat !== undefined && payload.iat * 1000 > latest)
+    throw new errors.JWTClaimValidationFailed('issued in the future', payload, 'iat', 'check_failed')
   return payload
 }
 
@@ -72,12 +85,13 @@ async function verifyWithAny(
   keys: errors.JWKSMultipleMatchingKeys,
   credential: string,
   options: JWTVerifyOptions,
+  latest: number,
 ): Promise<JWTPayload> {
   let tried = 0
   for await (const key of keys) {
     if (++tried > MAX_KEYS_TRIED) break
     try {
-      return inSeconds((await jwtVerify(credential, key, options)).payload)
+      return withGoodTimes((await jwtVerify(credential, key, options)).payload, latest)
     } catch (error) {
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
     }

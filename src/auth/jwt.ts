@@ -1,4 +1,3 @@
-import type { JWTPayload } from 'jose'
 import type { LRUCache } from 'lru-cache'
 import { type CompactJwt, type Fingerprinter, identify, readCredential, type TokenIdentity } from '../token/index.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
@@ -16,6 +15,8 @@ export interface JwtAuthenticatorOptions {
   /** Milliseconds for which a verified token is remembered at most. */
   readonly cacheExpiryTime: number
   readonly fingerprints: Fingerprinter
+  /** Epoch ms by the issuers' own clocks, as far as known: ours may be behind. Default: ours. */
+  readonly issuersNow?: () => number
 }
 
 /**
@@ -93,12 +94,13 @@ export class JwtAuthenticator implements CachingAuthenticator {
     jwt: CompactJwt,
     now: number,
   ): Promise<Authenticated | Refused> {
+    const { timestampSkew, issuersNow = () => now } = this.#options
     let refusal: Refused | undefined
     let failure: { readonly cause: unknown } | undefined
     for (const issuer of candidates) {
       try {
-        const payload = await verifyFor(issuer, credential, this.#options.timestampSkew, now)
-        return this.#authenticated(issuer, jwt, payload, now)
+        const { exp = 0 } = await verifyFor(issuer, credential, timestampSkew, now, issuersNow)
+        return this.#authenticated(issuer, jwt, exp, now)
       } catch (error) {
         try {
           const another = refusalOf(error)
@@ -112,14 +114,15 @@ export class JwtAuthenticator implements CachingAuthenticator {
     return refusal ?? UNKNOWN_ISSUER
   }
 
-  #authenticated(issuer: JwtIssuer, jwt: CompactJwt, payload: JWTPayload, now: number): Authenticated {
+  /** The claims are those that {@link readCredential} read, with all digits; `jose` verified the same text. */
+  #authenticated(issuer: JwtIssuer, jwt: CompactJwt, exp: number, now: number): Authenticated {
     const { timestampSkew, cacheExpiryTime, fingerprints } = this.#options
-    const claims = mapClaims(payload, issuer.claims ?? [])
+    const claims = mapClaims(jwt.claims, issuer.claims ?? [])
     return {
-      identity: identify(jwt, claims, fingerprints, issuer.consumerKeyClaim, payload),
+      identity: identify(jwt, claims, fingerprints, issuer.consumerKeyClaim, jwt.claims),
       scopes: scopesOf(claims),
       keyType: keyTypeOf(claims),
-      usableUntil: Math.min((payload.exp ?? 0) * 1000 + timestampSkew, now + cacheExpiryTime),
+      usableUntil: Math.min(exp * 1000 + timestampSkew, now + cacheExpiryTime),
     }
   }
 }

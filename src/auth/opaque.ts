@@ -24,6 +24,8 @@ export interface OpaqueAuthenticatorOptions extends Omit<IntrospectionOptions, '
    */
   readonly acceptUntypedTokens?: boolean
   readonly fingerprints: Fingerprinter
+  /** Epoch ms by the key manager's own clock, as far as known. Default: ours. */
+  readonly issuersNow?: () => number
   /** The issuers that are configured: a token of which nothing names the issuer counts as one of each. */
   readonly issuers?: readonly string[]
   readonly logger: Logger

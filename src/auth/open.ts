@@ -33,12 +33,17 @@ export async function openAuthentication(
   },
 ): Promise<OpenedAuthentication> {
   const { client, fingerprints, logging, witness } = parts
-  const keysClient = witness === undefined ? client : observeDates(client, witness)
+  let issuersAhead = Number.NEGATIVE_INFINITY // of the monotonic clock
+  const issuersClient = observeDates(client, (_, date) => {
+    issuersAhead = Math.max(issuersAhead, date - performance.now())
+  })
+  const keysClient = witness === undefined ? issuersClient : observeDates(issuersClient, witness)
   const limits = {
     timestampSkew: config.server.timestampSkew,
     cacheCapacity: config.caching.tokenCacheCapacity,
     cacheExpiryTime: config.caching.enabled ? config.caching.tokenCacheExpiryTime : 0,
     fingerprints,
+    issuersNow: () => issuersAhead + performance.now(),
   }
   const holder: { jwt?: JwtAuthenticator } = {}
   const jwks = (url: string) =>
@@ -62,7 +67,7 @@ export async function openAuthentication(
     ...limits,
     serverUrl: keyManager.serverUrl,
     tokenContext: keyManager.tokenContext,
-    client,
+    client: issuersClient,
     credentials: keyManagerCredentials(keyManager.security, client),
     acceptUntypedTokens: keyManager.acceptUntypedTokens,
     issuers: jwt.issuerNames,

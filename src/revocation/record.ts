@@ -1,3 +1,4 @@
+import { numberText } from '../json.js'
 import { type ClaimValue, isNumericDate, MAX_CLAIMS, readCredential } from '../token/index.js'
 
 /** Characters of the longest id that is taken from a store: WSO2 stores whole JWTs at times. */
@@ -124,7 +125,7 @@ export function revocable(token: string, now: number, expiresAt?: number, ofItsI
   const { jti, exp, iss } = credential.claims
   const scope = ofItsIssuer && isIssuer(iss) ? { iss } : {}
   const until = expiryInstant(expiresAt ?? exp, now)
-  const name = typeof jti === 'number' && Number.isSafeInteger(jti) ? String(jti) : jti
+  const name = typeof jti === 'number' ? numberText(jti) : jti
   if (typeof name === 'string' && name !== '') return named('jti', name, until, scope)
   return named('signature', credential.signature, until)
 }

@@ -1,3 +1,4 @@
+import { numberText } from '../json.js'
 import type { JsonObject } from './credential.js'
 import type { Fingerprint, Fingerprinter } from './fingerprint.js'
 
@@ -83,7 +84,7 @@ function hash(pairs: readonly unknown[], issuer: string | undefined, fingerprint
 function written(value: unknown): string | undefined {
   if (typeof value === 'string') return value
   if (typeof value === 'boolean') return String(value)
-  return typeof value === 'number' && Number.isFinite(value) ? String(value) : undefined
+  return typeof value === 'number' ? numberText(value) : undefined
 }
 
 function valueAt(claims: JsonObject, name: string): unknown {

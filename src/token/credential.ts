@@ -1,4 +1,6 @@
-/** The members of a JOSE header or of a claims set. */
+import { parseJson } from '../json.js'
+
+/** The members of a JOSE header or of a claims set. Integers beyond a double's precision are strings of their digits. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** A compact JWS (RFC 7515 §3.1) in its canonical spelling. Nothing of it is verified yet. */
@@ -87,12 +89,22 @@ export function lenientSegment(segment: string): string | undefined {
 export function readObject(segment: string): JsonObject | undefined {
   try {
     const text = UTF8.decode(Buffer.from(segment, 'base64url'))
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     if (!isObject(value) || writtenMembers(text) !== heldMembers(value)) return undefined
-    return value
+    return withTimes(value, text)
   } catch {
     return undefined
   }
+}
+
+/** Times are numbers, however large: WSO2 writes Java's Long.MAX_VALUE for never. */
+const TIMES = ['exp', 'nbf', 'iat'] as const
+
+function withTimes(value: JsonObject, text: string): JsonObject {
+  if (!TIMES.some((name) => typeof value[name] === 'string')) return value
+  const rounded = JSON.parse(text) as JsonObject
+  const times = TIMES.filter((name) => typeof rounded[name] === 'number').map((name) => [name, rounded[name]])
+  return { ...value, ...Object.fromEntries(times) }
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { numberText } from '../json.js'
 import { ClaimValues, type TokenClaims } from './claim-set.js'
 import { type Credential, type JsonObject, lenientSegment, readObject } from './credential.js'
 import type { Fingerprint, Fingerprinter, FingerprintKind } from './fingerprint.js'
@@ -160,8 +161,8 @@ function signatureOfJwt(id: string): string | undefined {
 
 /** Some issuers number their users and tokens; sources write those numbers in decimal. */
 function nameIn(value: unknown): string[] {
-  if (typeof value === 'string' && value !== '') return [value]
-  return typeof value === 'number' && Number.isSafeInteger(value) ? [String(value)] : []
+  const name = typeof value === 'number' ? numberText(value) : value
+  return typeof name === 'string' && name !== '' ? [name] : []
 }
 
 function namesIn(value: unknown): string[] {

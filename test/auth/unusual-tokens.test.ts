@@ -30,6 +30,8 @@ t.test('tokens out of the ordinary', async (t) => {
       ['an exp that means never', sign({ exp: Number(2n ** 63n / 1000n) }), 200],
       ['an exp in milliseconds', sign({ exp: EXP * 1000 }), 401],
       ['an iat in milliseconds', sign({ iat: (EXP - 3600) * 1000 }), 401],
+      ['an iat a minute ahead, beyond the skew', sign({ iat: Math.floor(Date.now() / 1000) + 60 }), 401],
+      ['an iat 2 s ahead', sign({ iat: Math.floor(Date.now() / 1000) + 2 }), 200],
       ['an exp that is text', sign({ exp: String(EXP) }), 401],
       ['no jti', sign({ jti: undefined }), 200],
       ['a numeric jti', sign({ jti: 4711 }), 200],
@@ -57,6 +59,16 @@ t.test('tokens out of the ordinary', async (t) => {
   t.test('whatever its jti, a token can be revoked', async (t) => {
     const cases: [title: string, token: string, revocation: object][] = [
       ['a numeric jti, in decimal', sign({ jti: 4712 }), { jti: '4712' }],
+      [
+        'a jti above 2^53, in decimal',
+        world.signRaw(HEADER, claims(world, { jti: 'BIG' }).replace('"BIG"', '1382971839182739456')),
+        { jti: '1382971839182739456' },
+      ],
+      [
+        'a sub above 2^53, in decimal',
+        world.signRaw(HEADER, claims(world, { sub: 'BIG', jti: 'x' }).replace('"BIG"', '1382971839182739456')),
+        { subject: '1382971839182739456' },
+      ],
       ['a numeric jti, as a whole', sign({ jti: 4713 }), { token: sign({ jti: 4713 }) }],
       ['no jti, by signature', sign({ jti: undefined, n: 1 }), {}],
       ['no jti, as a whole', sign({ jti: undefined, n: 2 }), { token: sign({ jti: undefined, n: 2 }) }],

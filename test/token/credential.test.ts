@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { parseJson } from '../../src/json.js'
 import { lenientSegment, MAX_CREDENTIAL_LENGTH, readCredential } from '../../src/token/credential.js'
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -76,11 +77,20 @@ t.test('20,000 nested arrays are read without overflowing the stack', async (t) 
   t.equal(readCredential(jwt(Buffer.from(claims).toString('base64url'))).kind, 'jwt')
 })
 
-t.test('any JSON object is read as JSON.parse reads it', async () => {
+t.test('any JSON object is read as parseJson reads it', async () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (claims) => {
       const read = readCredential(jwt(encode(claims)))
-      return read.kind === 'jwt' && JSON.stringify(read.claims) === JSON.stringify(JSON.parse(JSON.stringify(claims)))
+      return read.kind === 'jwt' && JSON.stringify(read.claims) === JSON.stringify(parseJson(JSON.stringify(claims)))
     }),
   )
+})
+
+t.test('a number that a double cannot hold is its digits; a time is a number, however large', async (t) => {
+  const segment = (json: string) => Buffer.from(json).toString('base64url')
+  const claims = '{"jti":1382971839182739456,"act":{"sub":1382971839182739457},"n":5,"exp":9223372036854775807}'
+  const read = readCredential(`${segment('{"alg":"RS256"}')}.${segment(claims)}.AAAA`)
+  t.match(read, {
+    claims: { jti: '1382971839182739456', act: { sub: '1382971839182739457' }, n: 5, exp: 2 ** 63 },
+  })
 })

@@ -66,7 +66,7 @@ t.test('a token is named by its jti, if it has one, and by its signature', async
   t.strictSame(by({}), ['signature'])
   t.strictSame(by({ jti: '' }), ['signature'])
   t.strictSame(by({ jti: { a: 1 } }), ['signature'])
-  t.strictSame(by({ jti: 1.5 }), ['signature'])
+  t.strictSame(by({ jti: true }), ['signature'])
   t.ok(identity(jwt(encode({ jti: 4711 }))).ids.some(same(fingerprints.of('token', '4711'))), 'a number, in decimal')
   const opaque = identify({ kind: 'opaque', token: 'abc' }, { jti: 'a' }, fingerprints)
   t.strictSame(
@@ -209,3 +209,11 @@ function respell(alg: string, signature: string): string[] {
   const tail = Buffer.from(negated.toString(16).padStart(bytes.length, '0'), 'hex')
   return [...spellings, Buffer.concat([bytes.subarray(0, half), tail]).toString('base64url')]
 }
+
+t.test('a number and the string of its digits are one name', async (t) => {
+  const named = (jti: unknown) => identify({ kind: 'opaque', token: 'o' }, { jti }, fingerprints).ids[0]
+  for (const number of [7, -7, 0, 1.5, 1e20, Number.MAX_SAFE_INTEGER]) {
+    t.strictSame(named(number), named(String(number)), String(number))
+  }
+  t.strictSame(named(1e21), named(`1${'0'.repeat(21)}`))
+})

@@ -1,3 +1,4 @@
+import { numberText, parseJson } from '../../json.js'
 import type { MalformedReason, TopicMessage } from './message.js'
 
 /** What is read of a body, in characters or bytes: the longest real event, a JWT in JSON, is far shorter. */
@@ -22,7 +23,7 @@ export function messageFields(message: TopicMessage): Fields | MalformedReason {
 export function jsonFields(text: string): Fields | MalformedReason {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     return 'not-json'
   }
@@ -70,11 +71,11 @@ export function utf8(bytes: Uint8Array): string | undefined {
 
 /**
  * A field that ought to be text, as publishers really send it: a string, a number, a bigint, or its UTF-8 bytes.
- * Surrounding white space is dropped. `undefined` for everything else, and for a number that JSON has rounded.
+ * Surrounding white space is dropped. `undefined` for everything else.
  */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value.trim()
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined
+  if (typeof value === 'number') return numberText(value)
   if (typeof value === 'bigint') return String(value)
   if (Buffer.isBuffer(value)) return utf8(value)?.trim()
   return undefined

@@ -1,3 +1,4 @@
+import { numberText } from '../../../json.js'
 import { expiryInstant, instant, MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
 import { entityRule } from '../../message/index.js'
 
@@ -53,8 +54,8 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** A number is read as its digits, as in a message of the topic, unless JSON has rounded it. */
+/** A number is read as its digits, as in a message of the topic. */
 function idOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value
-  return Number.isSafeInteger(value) ? String(value) : undefined
+  if (typeof value === 'number') return numberText(value)
+  return typeof value === 'string' ? value : undefined
 }

@@ -1,4 +1,5 @@
 import { isAscii } from 'node:buffer'
+import { parseJson } from '../../../json.js'
 
 /** What becomes of the values of a JSON text that arrives in pieces. */
 export interface ValueReader {
@@ -28,7 +29,7 @@ const SPACE = 0x20
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Finds where JSON values end, byte by byte, and leaves their reading to `JSON.parse`, many at a time: ten times as fast
+ * Finds where JSON values end, byte by byte, and leaves their reading to {@link parseJson}, many at a time: ten times as fast
  * as a parser in JavaScript, with a fraction of its garbage. Holds one value at most, and none that is too long.
  */
 export class JsonValues {
@@ -153,7 +154,7 @@ function scalarEnd(bytes: Buffer, from: number): number {
 function parsed(bytes: Buffer): readonly unknown[] | undefined {
   try {
     const text = isAscii(bytes) ? bytes.toString('latin1') : UTF8.decode(bytes)
-    return JSON.parse(`[${text}]`) as unknown[]
+    return parseJson(`[${text}]`) as unknown[]
   } catch {
     return undefined
   }

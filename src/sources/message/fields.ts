@@ -8,8 +8,8 @@ export const MAX_BODY_LENGTH = 64 * 1024
 export type Fields = ReadonlyMap<string, unknown>
 
 /**
- * Finds the fields of a message: those of its map body, else of its JSON text (flat, or under `event.payloadData`;
- * bytes that are UTF-8 count as text), else its properties, which is how ActiveMQ's REST interface passes a form on.
+ * Finds the fields of a message: those of its map body, else of its text (JSON, flat or under `event.payloadData`, or a
+ * form; bytes that are UTF-8 count as text), else its properties. ActiveMQ's REST interface passes a form on as either.
  * When none of them speaks of a token, the answer is the reason, by preference what is wrong with the body.
  */
 export function messageFields(message: TopicMessage): Fields | MalformedReason {
@@ -43,8 +43,14 @@ function textFields(text: string): Fields | MalformedReason {
   if (text.length > MAX_BODY_LENGTH) return 'too-long'
   if (text.trim() === '') return 'no-token'
   const fields = jsonFields(text)
-  if (typeof fields === 'string') return fields
+  if (typeof fields === 'string') return (fields === 'not-json' ? formFields(text) : undefined) ?? fields
   return toFields(toFields(fields.get('event'))?.get('payloadData')) ?? fields
+}
+
+/** The fields of an `application/x-www-form-urlencoded` text; `undefined` if it does not name a token. */
+function formFields(text: string): Fields | undefined {
+  const form = new URLSearchParams(text.trim())
+  return form.has('revokedToken') ? new Map(form) : undefined
 }
 
 /** Whether the fields are those of an event at all: a body without them leaves the word to the properties. */

@@ -46,15 +46,16 @@ export class MalformedElements<Reason extends string = string> {
     this.#now = options.now ?? Date.now
   }
 
-  /** Counts one that came by itself, in a message or a change. Logged once a minute a reason. */
+  /** Counts one that came by itself, in a message or a change. A warning once a minute a reason; the others at debug. */
   count(reason: Reason, at?: string): void {
     add(this.#since, reason, 1, at)
     const now = this.#now()
     const last = this.#warnedAt.get(reason)
     // A clock that was set back must not silence the warning for long.
-    if (last !== undefined && now >= last && now - last < WARN_EVERY) return
-    this.#warnedAt.set(reason, now)
-    this.#warn(reason, this.#sum().get(reason)?.count ?? 0, at)
+    const isRepeated = last !== undefined && now >= last && now - last < WARN_EVERY
+    if (isRepeated && !this.#options.logger.debugEnabled) return
+    if (!isRepeated) this.#warnedAt.set(reason, now)
+    this.#log(isRepeated ? 'debug' : 'warn', reason, this.#sum().get(reason)?.count ?? 0, at)
   }
 
   /**
@@ -75,7 +76,7 @@ export class MalformedElements<Reason extends string = string> {
         this.#listed = counts
         this.#before = new Map()
         for (const [reason, { count, at }] of counts) {
-          if (count > (last.get(reason)?.count ?? 0)) this.#warn(reason, count, at)
+          if (count > (last.get(reason)?.count ?? 0)) this.#log('warn', reason, count, at)
         }
       },
     }
@@ -100,8 +101,9 @@ export class MalformedElements<Reason extends string = string> {
     return sum
   }
 
-  #warn(reason: Reason, count: number, first: string | undefined): void {
-    this.#options.logger.warn(this.#options.warning, { reason, count, ...(first === undefined ? {} : { first }) })
+  #log(level: 'warn' | 'debug', reason: Reason, count: number, first: string | undefined): void {
+    const { logger, warning } = this.#options
+    logger[level](warning, { reason, count, ...(first === undefined ? {} : { first }) })
   }
 }
 

@@ -4,7 +4,7 @@ import type { RevocationRecord } from '../../revocation/index.js'
  * Why a message says nothing that can be believed. The words are stable: metrics and logs carry them.
  * - `undecodable-body`: the protocol's own encoding of the body is broken
  * - `too-long`: the body, or the id in it, is longer than any that is meant
- * - `not-json`, `not-an-object`: a text body that is no JSON, or JSON that is no object
+ * - `not-json`, `not-an-object`: a text body that is neither JSON nor a form, or JSON that is no object
  * - `no-token`: nothing names a token
  * - `bad-token`: the token's field is empty, or holds what can't be one
  * - `bad-issuer`: an `iss` that can name no issuer

@@ -2,10 +2,10 @@ import t from 'tap'
 import { createLogging } from '../../../src/logging/index.js'
 import { MalformedElements } from '../../../src/sources/message/malformed-elements.js'
 
-function setup() {
+function setup(level: 'warn' | 'debug' = 'warn') {
   const lines: Record<string, unknown>[] = []
   const stream = { write: (line: string) => lines.push(JSON.parse(line)) }
-  const logger = createLogging({ level: 'warn', format: 'json', stream })('Test')
+  const logger = createLogging({ level, format: 'json', stream })('Test')
   const clock = { now: 0 }
   return { lines, clock, elements: new MalformedElements({ logger, warning: 'unreadable', now: () => clock.now }) }
 }
@@ -25,6 +25,16 @@ t.test('an element of a stream is counted each time and logged once a minute a r
   elements.count('no-id')
   t.match(lines.slice(2), [{ count: 101 }, { count: 102 }], 'a clock that was set back silences nothing')
   t.strictSame(elements.report(), { malformed: { 'no-id': 102, 'bad-time': 1 }, malformedAt: { 'bad-time': 'key 7' } })
+})
+
+t.test('a second element of a reason is logged at debug', async (t) => {
+  const { lines, elements } = setup('debug')
+  elements.count('no-id', 'key 1')
+  elements.count('no-id', 'key 2')
+  t.match(lines, [
+    { level: 'warn', reason: 'no-id', count: 1 },
+    { level: 'debug', msg: 'unreadable', reason: 'no-id', count: 2, first: 'key 2' },
+  ])
 })
 
 t.test('a listing replaces the counts when it ends; one that does not end changes nothing', async (t) => {

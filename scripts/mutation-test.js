@@ -31,7 +31,7 @@ try {
       tap: { testFiles: [`dist/test/${folder}/**/*.test.js`], nodeArgs: [] },
       concurrency: 1,
       coverageAnalysis: 'perTest',
-      reporters: ['clear-text', 'json'],
+      reporters: ['progress-append-only', 'clear-text', 'json'],
       jsonReporter: { fileName: join(reports, `${folder}.json`) },
       tempDirName: join(home, 'sandbox'),
       tsconfigFile: 'none.json', // what is mutated is JavaScript

@@ -1,5 +1,5 @@
 /* One structure filled with one number of ids, in a process that does nothing else. Run by list-and-map.ts. */
-import { listOfRules, listOfTokens, mapOfExpiries, type Structure } from './structures.js'
+import { listOfEverything, listOfRules, listOfTokens, mapOfExpiries, type Structure } from './structures.js'
 
 /** Of one operation: by the clock, and of processor time, which is what it takes on a machine that does nothing else. */
 export interface Nanoseconds {
@@ -29,7 +29,7 @@ const WARM_UP = 200_000
 /** Probes are made this many at a time, so that they are in the processor's caches as a request's own token is. */
 const BATCH = 250
 
-const structures = { list: listOfTokens, rules: listOfRules, map: mapOfExpiries }
+const structures = { list: listOfTokens, rules: listOfRules, everything: listOfEverything, map: mapOfExpiries }
 
 const [, , kind = '', count = ''] = process.argv
 const create = structures[kind as keyof typeof structures] as () => Structure<unknown>

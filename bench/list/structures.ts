@@ -43,6 +43,31 @@ export function listOfRules(): Structure<TokenIdentity> {
   }
 }
 
+const ISSUER = 'https://issuer.example'
+
+/** Every kind of record, as many of each; what is timed is the whole check of a token that has all names and is not revoked. */
+export function listOfEverything(): Structure<TokenIdentity> {
+  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * 86_400_000 })
+  const rule = { revokedBefore: NOW, expiresAt: undefined }
+  let inserted = 0
+  const insert = (id: string) => {
+    const iss = inserted % 2 === 0 ? {} : { iss: ISSUER }
+    const kind = (['token', 'subject', 'client', 'session', 'claims'] as const)[(inserted++ >> 1) % 5]
+    if (kind === 'token') list.add({ kind, id, ...iss, expiresAt: EXPIRES_AT }, 'topic', NOW)
+    else if (kind === 'claims') list.add({ kind, claims: { tenant: id }, ...iss, ...rule }, 'topic', NOW)
+    else if (kind !== undefined) list.add({ kind, id, ...iss, ...rule }, 'topic', NOW)
+  }
+  const named = (id: string) => ({ iss: ISSUER, jti: id, sub: id, azp: id, client_id: `${id}-2`, sid: id, tenant: id })
+  return {
+    insert,
+    probe: (id) => identify({ kind: 'opaque', token: id }, { ...named(id), iat: NOW / 1000 - 1 }, fingerprints),
+    has: (identity) => list.find(identity) !== undefined,
+    get bytes() {
+      return list.bytes
+    },
+  }
+}
+
 export function mapOfExpiries(): Structure<string> {
   const map = new Map<string, number>()
   const hashed = new Map<string, number>()

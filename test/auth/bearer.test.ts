@@ -66,6 +66,22 @@ t.test('a token in the query is found as upstreams may read it: escaped, in any 
     '?b=c;access_token=a',
   ])
     t.ok(hasQueryToken(query), query)
+  for (const query of [
+    '?access_token[]=a',
+    '?access_token[0]=a',
+    '?access_token%5B%5D=a',
+    '?access_token[',
+    '?access.token=a',
+    '?access%2Etoken=a',
+    '?access+token=a',
+    '?access%20token=a',
+    '?access[token=a',
+    '?b&+access_token=a',
+    '?%20%20access_token=a',
+  ])
+    t.ok(hasQueryToken(query), `as PHP reads it: ${query}`)
+  for (const query of ['?access_token]=a', '?a[access_token]=a', '?access-token=a', '?access__token=a'])
+    t.notOk(hasQueryToken(query), query)
   for (const query of ['?access%255Ftoken=a', '?access%token=a', '?access%5Xtoken=a'])
     t.notOk(hasQueryToken(query), query)
 })

@@ -3,7 +3,7 @@ import type { Report } from '../definition/problem.js'
 import { foldTemplate, mayMeet } from './folding.js'
 import { parseTemplate } from './path-template.js'
 import { meetMethods } from './report-confusable.js'
-import { type ReachPattern, reachPattern, reaches } from './slash-reach.js'
+import { type ReachPattern, reaches, reachPattern } from './slash-reach.js'
 
 const ESCAPED = /%2f/gi
 /** One character that no template holds: only a parameter, or the rest of a path, matches it. */

@@ -407,4 +407,67 @@ export const MUTANTS: readonly Mutant[] = [
       title: 'what is confirmed as durable is synced: its bytes, its file’s name and its directory’s name',
     },
   },
+  {
+    name: 'an issuer’s token is everybody’s',
+    promise: 'issuers',
+    file: 'revocation/revocation-list.js',
+    find: "const name = iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id);",
+    replace: "const name = fingerprints.of('token', id);",
+    caughtBy: {
+      test: 'revocation/rules',
+      title: 'any records revoke the tokens that comparing each of them says, learnt directly or copied',
+    },
+  },
+  {
+    name: 'a worker is not told which claims rules name',
+    promise: 'issuers',
+    file: 'replication/replica.js',
+    find: 'this.list.claimSets.add(set);',
+    replace: '',
+    caughtBy: {
+      test: 'replication/replica',
+      title: 'rules about claims reach a worker, those whose set of claims is new to it too',
+    },
+  },
+  {
+    name: 'the journal does not say which claims rules name',
+    promise: 'issuers',
+    file: 'journal/journal-file.js',
+    find: 'if (claimSets.all.length > this.#claimSets) {',
+    replace: 'if (false) {',
+    caughtBy: {
+      test: 'journal/version-2',
+      title: 'rules about issuers and claims are found after a restart, and after a compaction',
+    },
+  },
+  {
+    name: 'an older version’s journal is appended to',
+    promise: 'issuers',
+    file: 'journal/ownership.js',
+    find: ' || header.version < VERSION',
+    replace: '',
+    caughtBy: {
+      test: 'journal/version-2',
+      title: 'what version 2 wrote is read whole, and the file is replaced by one of this version',
+    },
+  },
+  {
+    name: 'what is put to one issuer’s store is that issuer’s',
+    promise: 'issuers',
+    file: 'sources/issuer-scope.js',
+    find: 'return { ...record, iss: null };',
+    replace: 'return record;',
+    caughtBy: { test: 'sources/issuer-scope', title: 'what is put is read back as it was meant' },
+  },
+  {
+    name: 'open requests outlive a rule about claims',
+    promise: 'issuers',
+    file: 'replication/replica.js',
+    find: 'list.addEntry({ ...entry, source: this.#translation?.[entry.source] ?? entry.source });',
+    replace: 'list.import({ kind: entry.kind, bytes: block.bytes }, this.#translation);',
+    caughtBy: {
+      test: 'replication/replica',
+      title: 'rules about claims reach a worker, those whose set of claims is new to it too',
+    },
+  },
 ]

@@ -40,6 +40,7 @@ export const PROMISES = [
   'open beside secured',
   'keys',
   'memory',
+  'issuers',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

@@ -1,4 +1,4 @@
-import { describeError, type Logger } from '../logging/index.js'
+import { describeError, FailureLog, type Logger } from '../logging/index.js'
 import type { RevocationSink } from '../sources/source.js'
 import { Backoff, type Clock, pause } from '../time/index.js'
 
@@ -22,6 +22,7 @@ export async function keepRunning(
   options: KeepRunningOptions,
 ): Promise<void> {
   const { name, clock, logger, signal } = options
+  const failures = new FailureLog(logger, () => clock.elapsed())
   const backoff = new Backoff({ first: FIRST_DELAY, max: LAST_DELAY }, () => clock.random())
   while (!signal.aborted) {
     const ended = new AbortController() // stops whatever the source left running
@@ -32,7 +33,8 @@ export async function keepRunning(
       await run(once, AbortSignal.any([signal, ended.signal]))
     } catch (error) {
       reason = describeError(error)
-      if (!signal.aborted) logger.error('revocation source failed; restarting it', error, { source: name })
+      if (once.wasLive) failures.over()
+      if (!signal.aborted) failures.failed('error', 'revocation source failed; restarting it', reason, { source: name })
     }
     ended.abort()
     once.end()

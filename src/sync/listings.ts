@@ -169,9 +169,7 @@ export class Listings {
     } catch (error) {
       if (signal.aborted) return
       this.#pace.failed()
-      const reason = describeError(error)
-      tracker.set(this.#lastListedAt === undefined ? 'failed' : 'gap', reason)
-      logger.warn('cannot list the store; retrying', { store: store.name, attempt: this.#pace.failures, reason })
+      tracker.set(this.#lastListedAt === undefined ? 'failed' : 'gap', describeError(error))
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../logging/index.js'
+import { FailureLog, type Logger } from '../logging/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import type { MalformedReport, RevocationSink, SourceStatus } from '../sources/source.js'
 import type { Clock } from '../time/index.js'
@@ -21,12 +21,13 @@ export interface SourceListener {
   changed(status: SourceStatus): void
 }
 
-/** Follows one source's status, and logs its changes. */
+/** Follows one source's status, and logs its changes and failures. */
 export class SourceTracker {
   readonly name: string
   readonly role: SourceState['role']
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #failures: FailureLog
   #status: SourceStatus = 'connecting'
   #since: number
   #detail: string | undefined
@@ -36,6 +37,7 @@ export class SourceTracker {
     this.role = role
     this.#clock = clock
     this.#logger = logger
+    this.#failures = new FailureLog(logger, () => clock.elapsed())
     this.#since = clock.now()
   }
 
@@ -46,11 +48,11 @@ export class SourceTracker {
   /** Sets the status. Returns whether it changed. */
   set(status: SourceStatus, detail: string | undefined): boolean {
     this.#detail = detail
-    if (status === this.#status) return false
+    const changed = status !== this.#status
     this.#status = status
-    this.#since = this.#clock.now()
-    if (this.role !== 'realtime') this.#log() // realtime sources log it themselves
-    return true
+    if (changed) this.#since = this.#clock.now()
+    if (this.role !== 'realtime') this.#log(changed) // realtime sources log it themselves
+    return changed
   }
 
   /** Where the source delivers. */
@@ -75,11 +77,14 @@ export class SourceTracker {
     return this.#detail === undefined ? state : { ...state, detail: this.#detail }
   }
 
-  #log(): void {
+  #log(changed: boolean): void {
     const [source, status] = [this.name, this.#status]
-    if (status === 'live') this.#logger.info('revocation source live', { source })
-    else if (status !== 'connecting') {
-      this.#logger.warn('revocation source not live', { source, status, reason: this.#detail })
-    }
+    if (status === 'connecting') return
+    if (status === 'live') {
+      this.#failures.over()
+      if (changed) this.#logger.info('revocation source live', { source })
+    } else if (this.role === 'store') {
+      this.#failures.failed('warn', 'cannot list the store; retrying', this.#detail, { store: source })
+    } else this.#failures.failed('warn', 'revocation source not live', this.#detail, { source, status })
   }
 }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createLogging } from '../../src/logging/index.js'
 import { setUp, token } from './driven.js'
 
 t.test('a store that fails is retried with back-off, and the list stays unknown', async (t) => {
@@ -15,6 +16,30 @@ t.test('a store that fails is retried with back-off, and the list stays unknown'
   t.equal(s.synchronizer.state().sources[0]?.status, 'failed')
   ;(await s.store.next()).resolve([])
   await s.synchronizer.known()
+})
+
+t.test('a store that goes on failing is logged once a minute, and once when it is back', async (t) => {
+  const lines: { msg?: string; reason?: string; count?: number }[] = []
+  const stream = { write: (line: string) => lines.push(JSON.parse(line)) }
+  const s = setUp({ realtimeToo: false, logger: createLogging({ level: 'info', format: 'json', stream })('test') })
+  const end = s.clock.elapsed() + 65_000
+  const fail = async (reason: string) => {
+    ;(await s.store.next()).reject(new Error(reason))
+    await s.settle()
+    for (; s.store.pending.length === 0; await s.settle()) s.clock.advance(s.clock.untilNext() ?? 0)
+  }
+  while (s.clock.elapsed() < end) await fail('down')
+  await fail('another')
+  ;(await s.store.next()).resolve([])
+  await s.settle()
+  const said = lines.filter(({ msg }) => /store|source/.test(msg ?? ''))
+  t.match(said, [
+    { msg: 'cannot list the store; retrying', reason: 'down' },
+    { msg: 'cannot list the store; retrying', reason: 'down', count: Number },
+    { msg: 'cannot list the store; retrying', reason: 'another' },
+    { msg: 'revocation source live' },
+  ])
+  t.equal(said.length, 4)
 })
 
 t.test('listings requested during one make one more, and never two at a time', async (t) => {

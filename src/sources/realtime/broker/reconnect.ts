@@ -1,4 +1,4 @@
-import { describeError, type Logger, silent } from '../../../logging/index.js'
+import { describeError, FailureLog, type Logger, silent } from '../../../logging/index.js'
 import {
   type Clock,
   DEFAULT_RETRY_TIMING,
@@ -50,7 +50,9 @@ export async function runWithReconnect<Broker>(
   const clock = options.clock ?? systemClock
   const backoff = { ...DEFAULT_RETRY_TIMING, ...options.backoff }
   const schedule = new RetrySchedule(options.brokers.length, backoff, options.random ?? Math.random)
-  const report = reporter(sink, options.logger ?? silent('TokenRevocationJMS'), options.brokers.length)
+  const logger = options.logger ?? silent('TokenRevocationJMS')
+  const failures = new FailureLog(logger, () => clock.elapsed())
+  const report = reporter(sink, logger, failures, options.brokers.length)
   report.connecting()
   while (!signal.aborted) {
     const { index, at } = schedule.next(clock.elapsed())
@@ -123,9 +125,8 @@ function isSlow(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'slow' in error && error.slow === true
 }
 
-/** Tells the sink of every change; the log of each different failure once, the rest at debug. */
-function reporter(sink: RevocationSink, logger: Logger, brokers: number) {
-  let lastFailure: string | undefined
+/** Tells the sink of every change, and the log. */
+function reporter(sink: RevocationSink, logger: Logger, failures: FailureLog, brokers: number) {
   let everLive = false
   const name = (index: number) => (brokers > 1 ? `broker ${index + 1} of ${brokers}: ` : '')
   const guarded = (tell: () => void) => {
@@ -139,15 +140,13 @@ function reporter(sink: RevocationSink, logger: Logger, brokers: number) {
   const failure = (status: 'gap' | 'failed', text: string, index: number, error: unknown) => {
     const detail = name(index) + (describeError(error) || 'the connection ended')
     tell(status, detail)
-    const line = `${text}: ${detail}`
-    guarded(() => (line === lastFailure ? logger.debug(line) : logger.warn(line)))
-    lastFailure = line
+    guarded(() => failures.failed('warn', `${text}: ${detail}`, undefined))
   }
   return {
     connecting: () => tell('connecting'),
     live: (index: number) => {
       tell('live')
-      lastFailure = undefined
+      failures.over()
       const first = !everLive
       everLive = true
       guarded(() =>

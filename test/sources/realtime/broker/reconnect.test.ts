@@ -1,4 +1,5 @@
 import { type Test, test } from 'tap'
+import { createLogging } from '../../../../src/logging/index.js'
 import {
   type ReconnectOptions,
   runWithReconnect,
@@ -41,12 +42,15 @@ function start(t: Test, brokers: string[], subscribe: Subscribe, state?: Revocat
       state?.(status, detail)
     },
   }
-  const running = runWithReconnect({ brokers, subscribe, clock, random: () => 0 }, sink, stop.signal)
+  const lines: { msg?: string; count?: number }[] = []
+  const stream = { write: (line: string) => lines.push(JSON.parse(line)) }
+  const logger = createLogging({ level: 'info', format: 'json', stream })('test')
+  const running = runWithReconnect({ brokers, subscribe, clock, logger, random: () => 0 }, sink, stop.signal)
   t.teardown(async () => {
     stop.abort()
     await running
   })
-  return { clock, stop, states, details, running }
+  return { clock, stop, states, details, lines, running }
 }
 
 test('it is live when the broker has confirmed, and ends cleanly when told to', async (t) => {
@@ -89,6 +93,23 @@ test('failed attempts are reported and retried with growing waits', async (t) =>
   await clock.advance(3100)
   t.same(at, [0, 100, 300, 700, 1500, 3100])
   t.same(states, ['connecting', ...at.map(() => 'failed')])
+})
+
+test('two brokers that go on failing are a line each, again after a minute, and one when one is back', async (t) => {
+  let isDown = true
+  const { clock, lines } = start(t, ['a', 'b'], async (broker) => {
+    if (isDown) throw new Error(`${broker} refused`)
+    return endable()
+  })
+  await clock.advance(59_000)
+  t.match(lines, [{ msg: /broker 1 of 2: a refused$/ }, { msg: /broker 2 of 2: b refused$/ }])
+  t.equal(lines.length, 2)
+  await clock.advance(60_000)
+  t.equal(lines.length, 4)
+  t.ok(lines.slice(2).every(({ count = 0 }) => count > 1))
+  isDown = false
+  await clock.advance(31_000)
+  t.match(lines.slice(4), [{ msg: /started$/ }])
 })
 
 test('refused credentials are retried slowly', async (t) => {

@@ -3,8 +3,10 @@ import type { Secret } from '../../../config/index.js'
 import { type Answer, basicCredentials, type Call, openCall } from '../../../http-client/index.js'
 import { describeTarget } from '../../../logging/index.js'
 import type { AdaptiveTimeout } from '../../../time/index.js'
+import { STORE_KEYS } from '../../remedies.js'
 import { StoreError } from '../../source.js'
-import { isIdle, unreachable } from './error.js'
+import type { EtcdEndpoint } from '../etcd/endpoint.js'
+import { isIdle, notConnected, unreachable } from './error.js'
 
 export interface ConnectionOptions {
   readonly servers: readonly string[]
@@ -12,6 +14,8 @@ export interface ConnectionOptions {
   /** Basic authentication; none if empty or absent. */
   readonly username?: string
   readonly password?: Secret
+  /** Where revoked tokens are, for the URL that an error names. */
+  readonly prefix: EtcdEndpoint['prefix']
 }
 
 export type EtcdCall = Pick<Call, 'method' | 'body' | 'timeout' | 'maxBytes' | 'signal'> & {
@@ -62,7 +66,7 @@ export class EtcdV2Connection {
         this.leave(server) // also for a caller that gave up: it may have waited for a frozen server
         call.signal?.throwIfAborted()
         if (isIdle(cause)) idleTimeout?.timedOut()
-        if (tried >= servers.length) throw unreachable(server, cause)
+        if (tried >= servers.length) throw await notConnected(server, cause)
       }
     }
   }
@@ -76,23 +80,36 @@ export class EtcdV2Connection {
   /** As {@link open}, with the whole body as JSON. */
   async call(call: EtcdCall): Promise<{ status: number; index: number | undefined; server: string; json: unknown }> {
     const { status, index, body, server } = await this.open(call)
-    return { status, index, server, json: await readJson(body, server) }
+    return { status, index, server, json: await this.read({ status, body, server }) }
+  }
+
+  /** Reads a short answer. Throws {@link StoreError} for invalid JSON, which is how a server answers that has no v2 API. */
+  async read({ status, body, server }: Pick<EtcdAnswer, 'status' | 'body' | 'server'>): Promise<unknown> {
+    const text = await readText(body, server)
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      throw this.#noJson(server, status === 404 && text.startsWith('404 page not found'))
+    }
+  }
+
+  #noJson(server: string, lacksApi: boolean): StoreError {
+    const name = `etcd at ${describeTarget(server)}`
+    if (!lacksApi) return new StoreError('ERR_STORE_ANSWER', `${name} answered with invalid JSON`)
+    const { servers, prefix } = this.#options
+    const remedy = `write "${servers.join(',')}/v3/keys/${prefix}" in ${STORE_KEYS.url}`
+    return new StoreError('ERR_STORE_STATUS', `${name} has no v2 API (404 page not found): ${remedy}`)
   }
 }
 
-/** Reads a short answer. Throws {@link StoreError} for invalid JSON. */
-export async function readJson(body: AsyncIterable<Buffer>, server: string): Promise<unknown> {
+async function readText(body: AsyncIterable<Buffer>, server: string): Promise<string> {
   const chunks: Buffer[] = []
   try {
     for await (const chunk of body) chunks.push(chunk)
   } catch (cause) {
     throw unreachable(server, cause)
   }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString()) as unknown
-  } catch {
-    throw new StoreError('ERR_STORE_ANSWER', `etcd at ${describeTarget(server)} answered with invalid JSON`)
-  }
+  return Buffer.concat(chunks).toString()
 }
 
 function indexOf(headers: Answer['headers']): number | undefined {

@@ -1,5 +1,6 @@
 import { CallError } from '../../../http-client/index.js'
 import { describeTarget } from '../../../logging/index.js'
+import { connectionRemedy, loginRejected, peerAt, STORE_KEYS } from '../../remedies.js'
 import { StoreError } from '../../source.js'
 
 /** etcd's own errors, in the body of an answer. */
@@ -25,8 +26,19 @@ export function errorCode(json: unknown): number | undefined {
 
 /** The error for an unexpected status. Never quotes the answer: it may name a key. */
 export function statusError(server: string, status: number): StoreError {
-  const code = status === 401 || status === 403 ? 'ERR_STORE_CREDENTIALS' : 'ERR_STORE_STATUS'
-  return new StoreError(code, `etcd at ${describeTarget(server)} answered ${status}`)
+  const name = `etcd at ${describeTarget(server)}`
+  if (status === 401 || status === 403) {
+    // The v2 API answers both in the same way.
+    const text = `${loginRejected(name, 'persistent')}, or grant this user access to these keys`
+    return new StoreError('ERR_STORE_CREDENTIALS', text)
+  }
+  return new StoreError('ERR_STORE_STATUS', `${name} answered ${status}`)
+}
+
+/** As {@link unreachable}, for a call that brought no answer at all: with what to change, where that can be told. */
+export async function notConnected(server: string, cause: unknown): Promise<StoreError> {
+  const remedy = await connectionRemedy(cause, peerAt(server, `etcd at ${server}`), STORE_KEYS)
+  return remedy === undefined ? unreachable(server, cause) : new StoreError('ERR_STORE_UNREACHABLE', remedy, { cause })
 }
 
 export function unreachable(server: string, cause: unknown): StoreError {

@@ -6,7 +6,6 @@ import { countUnreadable, type EtcdProblem } from '../etcd/malformed.js'
 import { recordsPrefix } from '../etcd/records.js'
 import { noteListing } from '../etcd/revisions.js'
 import { readListing } from './answer.js'
-import { readJson } from './connection.js'
 import { ERROR, errorCode, isIdle, statusError, unreachable } from './error.js'
 import { type Directory, directory, keyPath } from './keys.js'
 import type { EtcdV2 } from './store.js'
@@ -60,7 +59,7 @@ export async function* listDirectory(
     })
     server = answer.server
     if (isFirst && answer.index !== undefined) noteListing(etcd.revisions, BigInt(answer.index))
-    if (answer.status === 404 && errorCode(await readJson(answer.body, server)) === ERROR.KEY_NOT_FOUND) {
+    if (answer.status === 404 && errorCode(await connection.read(answer)) === ERROR.KEY_NOT_FOUND) {
       if (directory.name === 'tokens') etcd.missing()
       return
     }

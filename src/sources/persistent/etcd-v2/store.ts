@@ -77,7 +77,7 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
   const log = (options.logging ?? silent)('TokenRevocation')
   const directories = [directory('tokens', endpoint.prefix), directory('records', recordsPrefix(endpoint.prefix))]
   const etcd: EtcdV2 = {
-    connection: new EtcdV2Connection({ ...options, servers: endpoint.servers }),
+    connection: new EtcdV2Connection({ ...options, ...endpoint }),
     // A watch goes on where the first of them was read.
     directories: options.root === true ? [directory('root', ''), ...directories] : directories,
     timeout,

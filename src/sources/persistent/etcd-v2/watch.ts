@@ -3,7 +3,7 @@ import { Backoff, pause, systemClock } from '../../../time/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
 import { noteGap, noteWatch } from '../etcd/revisions.js'
 import { leavesOf } from './answer.js'
-import { type EtcdAnswer, readJson } from './connection.js'
+import type { EtcdAnswer } from './connection.js'
 import { ERROR, errorCode, statusError } from './error.js'
 import { type Directory, keyPath } from './keys.js'
 import type { EtcdV2 } from './store.js'
@@ -163,7 +163,7 @@ class DirectoryWatch {
   async #wait(answer: EtcdAnswer, index: number, signal: AbortSignal): Promise<void> {
     let event: unknown
     try {
-      event = await readJson(answer.body, answer.server)
+      event = await this.#etcd.connection.read(answer)
     } catch (error) {
       if (!signal.aborted) throw error
       // No event in time. etcd had looked for one up to that index, and has waited for later ones since.
@@ -187,16 +187,15 @@ class DirectoryWatch {
     this.#from = index + 1
   }
 
-  async #refused({ status, server, body }: EtcdAnswer): Promise<'polled' | 'given up'> {
-    const json = await readJson(body, server)
-    if (errorCode(json) === ERROR.INDEX_CLEARED) {
+  async #refused(answer: EtcdAnswer): Promise<'polled' | 'given up'> {
+    if (errorCode(await this.#etcd.connection.read(answer)) === ERROR.INDEX_CLEARED) {
       this.#missed = 'etcd no longer has the events that the watch needs'
       this.#from = undefined
       if (this.#directory.name !== 'root' || ++this.#outrun < MAX_OUTRUN) return 'polled'
       this.#etcd.outrun()
       return 'given up'
     }
-    const error = statusError(server, status)
+    const error = statusError(answer.server, answer.status)
     if (this.#directory.name === 'tokens' || error.code !== 'ERR_STORE_CREDENTIALS') throw error
     this.#etcd.unreadable(this.#directory)
     if (this.#directory.name !== 'root') this.#live.up(this.#directory, 0)

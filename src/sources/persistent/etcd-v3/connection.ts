@@ -1,6 +1,6 @@
 import type { Etcd3 } from 'etcd3'
 import { type ClientOptions, openClient } from './client.js'
-import { etcdError, failureOf } from './error.js'
+import { callError, failureOf } from './error.js'
 import type { Login } from './login.js'
 
 export interface ConnectionOptions extends ClientOptions {
@@ -50,7 +50,7 @@ export class EtcdConnection {
           loggedIn = true
           continue
         }
-        throw etcdError(server, error)
+        throw await callError(server, error)
       }
     }
   }

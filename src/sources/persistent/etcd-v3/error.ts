@@ -1,3 +1,4 @@
+import { connectionRemedy, loginRejected, peerAt, STORE_KEYS } from '../../remedies.js'
 import { StoreError } from '../../source.js'
 
 /** What a failed call to etcd means for the next one. */
@@ -44,20 +45,37 @@ export function failureOf(error: unknown): Failure {
   return UNREACHABLE.test(message) ? 'unreachable' : 'refused'
 }
 
+/** The time in gRPC's messages, which would make each another one. */
+const TIME = / \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/
+
 /** The error that the store's caller sees. */
-export function etcdError(server: string, cause: unknown): StoreError {
-  if (cause instanceof StoreError) return cause
+export function etcdError(server: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  const cause = error instanceof Error && TIME.test(error.message) ? new Error(error.message.replace(TIME, '')) : error
   switch (failureOf(cause)) {
     case 'credentials':
     case 'login':
-      return new StoreError('ERR_STORE_CREDENTIALS', `etcd at ${server} rejected the user name or password`, {
-        cause,
-      })
+      return new StoreError('ERR_STORE_CREDENTIALS', loginRejected(`etcd at ${server}`, 'persistent'), { cause })
     case 'permission':
-      return new StoreError('ERR_STORE_CREDENTIALS', `etcd at ${server} denied access to these keys`, { cause })
+      return new StoreError(
+        'ERR_STORE_CREDENTIALS',
+        `etcd at ${server} denied access to these keys: grant it to this user`,
+        {
+          cause,
+        },
+      )
     case 'unreachable':
       return new StoreError('ERR_STORE_UNREACHABLE', `cannot reach etcd at ${server}`, { cause })
     default:
       return new StoreError('ERR_STORE_STATUS', `etcd at ${server} answered with an error`, { cause })
   }
+}
+
+/** As {@link etcdError}, of a call: with what to change in the configuration, where that can be told. */
+export async function callError(server: string, error: unknown): Promise<StoreError> {
+  const failed = etcdError(server, error)
+  if (failed.code !== 'ERR_STORE_UNREACHABLE') return failed
+  const { cause } = failed
+  const remedy = await connectionRemedy(cause, peerAt(server, `etcd at ${server}`), STORE_KEYS)
+  return remedy === undefined ? failed : new StoreError('ERR_STORE_UNREACHABLE', remedy, { cause })
 }

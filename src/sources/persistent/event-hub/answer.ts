@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { StoreError } from '../../source.js'
 import { HUB_LISTS, type HubList } from './entry.js'
 import { JsonValues } from './json-values.js'
@@ -27,6 +28,7 @@ const SLICE_BYTES = 64 * 1024
 const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
+const LESS_THAN = 0x3c
 const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const LETTER_N = 0x6e
@@ -38,11 +40,14 @@ const CLOSE_BRACE = 0x7d
  * hold them (later versions). Memory is bounded whatever comes.
  * Throws {@link StoreError} `ERR_STORE_ANSWER` for anything else, and for an answer that ends too early. One that is not
  * JSON somewhere is read to its end first, as far as it can be: what is good in it is valid.
+ *
+ * @param charset that it is declared to be in, in lower case: one that is not UTF-8 matters where it is not ASCII
  */
 export async function* readHubAnswer(
   body: AsyncIterable<Uint8Array>,
+  charset?: string,
 ): AsyncIterable<readonly (HubElements | SkippedElement)[]> {
-  const answer = new HubAnswer()
+  const answer = new HubAnswer(charset)
   for await (const chunk of body) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
     for (let at = 0; at < bytes.length; at += SLICE_BYTES) yield answer.read(bytes.subarray(at, at + SLICE_BYTES))
@@ -77,8 +82,11 @@ class HubAnswer {
   #index = 0
   #foundTokens = false
   #isBroken = false
+  readonly #charset: string | undefined
+  #isAscii = true
 
-  constructor() {
+  constructor(charset: string | undefined) {
+    this.#charset = charset === undefined || UTF8_NAMES.has(charset) ? undefined : charset
     const reader = {
       values: (values: readonly unknown[]) => this.#take(values),
       skipped: (problem: 'too-long' | 'too-deep') => this.#skip(problem),
@@ -92,6 +100,7 @@ class HubAnswer {
 
   read(bytes: Buffer): readonly (HubElements | SkippedElement)[] {
     this.#read = []
+    if (this.#isAscii) this.#isAscii = isAscii(bytes)
     for (let at = 0; at < bytes.length; ) {
       if (this.#within !== undefined) at = this.#goOn(bytes, at)
       else if (isWhiteSpace(bytes[at])) at++
@@ -103,7 +112,8 @@ class HubAnswer {
 
   end(): void {
     if (this.#place !== 'nothing') throw unexpected('ends too early')
-    if (this.#isBroken) throw unexpected('is not JSON')
+    if (!this.#isAscii && this.#charset !== undefined) throw unexpected(inCharset(this.#charset))
+    if (this.#isBroken) throw unexpected(this.#isAscii ? 'is not JSON' : 'is not JSON in UTF-8')
     if (!this.#foundTokens) throw unexpected(`has no ${HUB_LISTS[0]}`)
   }
 
@@ -112,7 +122,7 @@ class HubAnswer {
     const byte = bytes[at]
     switch (this.#place) {
       case 'document':
-        this.#openDocument(byte)
+        this.#openDocument(bytes, at)
         return at + 1
       case 'first name':
       case 'name':
@@ -147,8 +157,10 @@ class HubAnswer {
   }
 
   /** The first byte decides which shape the answer must have. */
-  #openDocument(byte: number | undefined): void {
-    if (byte !== OPEN_BRACE && byte !== OPEN_BRACKET) throw unexpected('is neither an array nor an object')
+  #openDocument(bytes: Buffer, at: number): void {
+    const byte = bytes[at]
+    if (byte !== OPEN_BRACE && byte !== OPEN_BRACKET) throw unexpected(foreign(bytes.subarray(at), this.#charset))
+    if (bytes[at + 1] === 0) throw unexpected(inCharset(this.#charset ?? 'UTF-16 or UTF-32'))
     this.#isObject = byte === OPEN_BRACE
     this.#place = this.#isObject ? 'first name' : 'first element'
     if (this.#isObject) return
@@ -218,6 +230,32 @@ function isWhiteSpace(byte: number | undefined): boolean {
   return byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-function unexpected(what: string): StoreError {
+const UTF8_NAMES: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
+
+/** What else than JSON begins so. */
+function foreign(start: Buffer, charset: string | undefined): string {
+  const [first, second, third] = start
+  if (first === LESS_THAN && second !== 0) {
+    return 'is an HTML page, such as a login page or that of a proxy: correct endpointURL, username or password in tokenRevocationConfig.persistent'
+  }
+  if (first === 0x1f && second === 0x8b) return compressedBy('gzip')
+  if (first === 0 || second === 0 || (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    return inCharset(charset ?? 'UTF-16 or UTF-32')
+  }
+  if (first === 0xef && second === 0xbb && third === 0xbf) return 'begins with a byte order mark, which JSON has not'
+  return 'is neither an array nor an object'
+}
+
+/** How an answer is told that is compressed; {@link unexpected} makes an error of it. */
+export function compressedBy(coding: string): string {
+  return `is compressed (${coding}), although none was asked for (accept-encoding: identity): turn compression off at the hub, or at the proxy before it`
+}
+
+function inCharset(charset: string): string {
+  return `is in the charset ${charset}: the hub must send UTF-8`
+}
+
+/** The error of an answer that can't be read. `what` completes the sentence. */
+export function unexpected(what: string): StoreError {
   return new StoreError('ERR_STORE_ANSWER', `the event hub's answer ${what}`)
 }

@@ -1,12 +1,13 @@
 import type { Dispatcher } from 'undici'
 import type { Secret } from '../../../config/index.js'
-import { basicCredentials, CallError, openCall } from '../../../http-client/index.js'
+import { type Answer, basicCredentials, CallError, openCall } from '../../../http-client/index.js'
 import { describeTarget, type Logging, silent } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
 import { AdaptiveTimeout, startTimeSlice } from '../../../time/index.js'
 import { MalformedElements, type MalformedListing } from '../../message/index.js'
+import { connectionRemedy, loginRejected, peerAt, STORE_KEYS } from '../../remedies.js'
 import { type ListingContext, type PersistentStore, StoreError } from '../../source.js'
-import { readHubAnswer } from './answer.js'
+import { compressedBy, readHubAnswer, unexpected } from './answer.js'
 import { type HubEntryProblem, hubRecord } from './entry.js'
 import { conditionOf, markOf } from './mark.js'
 
@@ -48,6 +49,7 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
   const { username = '' } = options
   const headers = {
     accept: 'application/json',
+    'accept-encoding': 'identity',
     ...(username === '' ? {} : { authorization: basicCredentials(username, options.password?.reveal() ?? '') }),
   }
   const markLife = Math.min(MARK_LIFE, (options.retention ?? RETENTION) / KEPT_BEYOND)
@@ -79,15 +81,20 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
         context?.unchanged()
         return
       }
-      requireSuccess(url, answer.status)
+      await requireSuccess(url, answer)
+      requireIdentity(answer.headers)
       const mark = markOf(answer.headers, asked, took)
       const unreadable = malformed.listing()
-      yield* records(answer.body, unreadable, mark === undefined ? 0 : KEPT_BEYOND * markLife)
+      yield* records(
+        readHubAnswer(answer.body, charsetOf(answer.headers)),
+        unreadable,
+        mark === undefined ? 0 : KEPT_BEYOND * markLife,
+      )
       if (mark !== undefined && unreadable.isEmpty) context?.mark(mark)
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof CallError && error.code === 'ERR_CALL_IDLE') idleTimeout.timedOut()
-      throw error instanceof StoreError ? error : unreachable(url, error)
+      throw error instanceof StoreError ? error : await unreachable(url, error)
     } finally {
       ended.abort()
     }
@@ -97,13 +104,13 @@ export function eventHubStore(options: EventHubOptions): PersistentStore {
 
 /** The records of an answer. What can't be read is counted, and hides nothing of what follows it. */
 async function* records(
-  body: AsyncIterable<Uint8Array>,
+  answer: ReturnType<typeof readHubAnswer>,
   malformed: MalformedListing<HubEntryProblem>,
   keepBeyond: number,
 ): AsyncIterable<RevocationRecord> {
   const now = Date.now()
   const slice = startTimeSlice()
-  for await (const read of readHubAnswer(body)) {
+  for await (const read of answer) {
     for (const elements of read) {
       const { list, from } = elements
       if ('problem' in elements) {
@@ -131,12 +138,52 @@ function listUrl(endpointUrl: string): string {
   return url.href
 }
 
-function requireSuccess(url: string, status: number): void {
+async function requireSuccess(url: string, { status, headers }: Pick<Answer, 'status' | 'headers'>): Promise<void> {
   if (status >= 200 && status < 300) return
-  const code = status === 401 || status === 403 ? 'ERR_STORE_CREDENTIALS' : 'ERR_STORE_STATUS'
-  throw new StoreError(code, `${describeTarget(url)} answered ${status}`)
+  const where = describeTarget(url)
+  if (status === 401) throw new StoreError('ERR_STORE_CREDENTIALS', loginRejected(where, 'persistent'))
+  if (status === 403) throw new StoreError('ERR_STORE_CREDENTIALS', `${where} answered 403: this user may not read it`)
+  if (REDIRECTS.has(status)) {
+    const target = redirectTarget(url, headers.location)
+    throw new StoreError(
+      'ERR_STORE_STATUS',
+      `${where} answered ${status}, a redirect${target}, which is not followed: write the final URL in ${STORE_KEYS.url}`,
+    )
+  }
+  // Some servers say so in HTTP when they are spoken to without TLS.
+  const remedy =
+    status === 400 ? await connectionRemedy(undefined, peerAt(url, describeTarget(url)), STORE_KEYS) : undefined
+  throw new StoreError('ERR_STORE_STATUS', remedy ?? `${where} answered ${status}`)
 }
 
-function unreachable(url: string, cause: unknown): StoreError {
-  return new StoreError('ERR_STORE_UNREACHABLE', `cannot list ${describeTarget(url)}`, { cause })
+const REDIRECTS: ReadonlySet<number> = new Set([300, 301, 302, 303, 305, 307, 308])
+const HOST = /^(?:[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,9}|\[[0-9a-f:.]+\])(?::\d{1,5})?$/
+
+/** Scheme and host of a redirect, if they are no more than that; its path and query may hold a session or a token. */
+function redirectTarget(url: string, location: string | string[] | undefined): string {
+  if (typeof location !== 'string' || !URL.canParse(location, url)) return ''
+  const { protocol, host } = new URL(location, url)
+  return /^https?:$/.test(protocol) && HOST.test(host) ? ` to ${protocol}//${host}` : ''
+}
+
+/** Codings whose names are told; another one may be anything. */
+const CODINGS: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br', 'zstd', 'compress', 'x-compress'])
+
+function requireIdentity(headers: Answer['headers']): void {
+  const coding = String(headers['content-encoding'] ?? 'identity')
+    .trim()
+    .toLowerCase()
+  if (coding === 'identity' || coding === '') return
+  throw unexpected(compressedBy(CODINGS.has(coding) ? coding : 'an unknown coding'))
+}
+
+/** The charset that the answer is declared to be in, in lower case. */
+function charsetOf(headers: Answer['headers']): string | undefined {
+  const type = headers['content-type']
+  return typeof type === 'string' ? /;\s*charset\s*=\s*"?([\w.:-]{1,40})/i.exec(type)?.[1]?.toLowerCase() : undefined
+}
+
+async function unreachable(url: string, cause: unknown): Promise<StoreError> {
+  const remedy = await connectionRemedy(cause, peerAt(url, describeTarget(url)), STORE_KEYS)
+  return new StoreError('ERR_STORE_UNREACHABLE', remedy ?? `cannot list ${describeTarget(url)}`, { cause })
 }

@@ -114,7 +114,10 @@ t.test('Basic authentication: needed, refused, and for some of the keys only', {
   await watch?.until(() => watch.ids.has('two'))
   t.match(lines, [/may not read jti-records\//], 'rules are out of reach: said once')
 
-  const refused = { code: 'ERR_STORE_CREDENTIALS' }
+  const refused = {
+    code: 'ERR_STORE_CREDENTIALS',
+    message: /rejected the user name or password: correct tokenRevocationConfig\.persistent\.username and password/,
+  }
   t.match(await failure(listed(storeOf(t, url))), refused)
   t.match(await failure(listed(storeOf(t, url, { ...login, password: new Secret('wr0ng') }))), refused)
   t.match(await failure(listed(storeOf(t, `${etcd.url}/v2/keys/other`, login))), refused)
@@ -129,12 +132,38 @@ t.test('TLS by a private authority, and several servers of which one is there', 
   const etcd = await startEtcd(t, { tls: { cert, key } })
   await etcd.ctl(2, 'set', 'jti/one', 'true')
   const url = `https://127.0.0.1:1,${etcd.url}/v2/keys/jti`
-  t.match(await failure(listed(storeOf(t, url))), { code: 'ERR_STORE_UNREACHABLE' })
+  const code = 'ERR_STORE_UNREACHABLE'
+  const message = /not from a trusted authority: name .* in tokenRevocationConfig\.persistent\.caFile$/
+  t.match(await failure(listed(storeOf(t, `${etcd.url}/v2/keys/jti`))), { code, message })
   const store = storeOf(t, url, {}, { ca: [cert] })
   t.strictSame(await idsOf(store), ['one'])
   const watch = startWatch(t, store)
   await watch?.until(() => watch.states.includes('live'))
 })
+
+t.test(
+  'a URL of the wrong scheme, and one of an API that is not there, are answered by the right one',
+  { skip },
+  async (t) => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: 'etcd' }], {
+      extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+    })
+    const secure = await startEtcd(t, { tls: { cert, key } })
+    const plain = await startEtcd(t, { args: ['--enable-v2=false'] })
+    const wrong: [url: string, message: RegExp][] = [
+      [secure.url.replace('https', 'http'), /speaks TLS at this port: write https:\/\/ in .*persistent\.endpointURL/],
+      [plain.url.replace('http', 'https'), /does not speak TLS, write http:\/\/ in .*persistent\.endpointURL/],
+      [plain.url, new RegExp(`no v2 API \\(404 page not found\\): write "${plain.url}/v3/keys/jti/"`)],
+    ]
+    for (const [url, message] of wrong) {
+      const store = storeOf(t, `${url}/v2/keys/jti`)
+      t.match(await failure(listed(store)), { message })
+      t.match(await failure(store.put?.(token('one', undefined)) ?? Promise.resolve()), { message }, 'a write')
+    }
+    const watch = startWatch(t, storeOf(t, `${plain.url}/v2/keys/jti`))
+    await watch?.until(() => watch.states.includes('failed'))
+  },
+)
 
 t.test('SIGKILL and SIGSTOP: the watch says that there is a gap, and then that it is live', { skip }, async (t) => {
   const etcd = await startEtcd(t)

@@ -93,9 +93,13 @@ t.test('a login: needed, refused, for some of the keys only, and lost with a res
   await watch?.until(() => watch.states.includes('live'))
 
   const refused = { code: 'ERR_STORE_CREDENTIALS' }
+  const rejected = {
+    ...refused,
+    message: /rejected the user name or password: correct tokenRevocationConfig\.persistent\.username and password/,
+  }
   t.match(await failure(listed(storeOf(etcd.url))), refused)
-  t.match(await failure(listed(storeOf(etcd.url, { ...login, password: new Secret('wr0ng') }))), refused)
-  t.match(await failure(listed(storeOf(etcd.url, { ...login, username: 'nobody' }))), refused)
+  t.match(await failure(listed(storeOf(etcd.url, { ...login, password: new Secret('wr0ng') }))), rejected)
+  t.match(await failure(listed(storeOf(etcd.url, { ...login, username: 'nobody' }))), rejected)
   t.match(await failure(listed(storeOf(`${etcd.url}/v3/keys/other`, login))), refused)
   const rule = { kind: 'subject', id: 'alice', revokedBefore: Date.now(), expiresAt: undefined } as const
   t.match(await failure(store.put?.(rule) ?? Promise.resolve()), refused)
@@ -152,7 +156,14 @@ t.test('TLS: a private authority, the name, and a client certificate', { skip },
   const etcd = await startEtcd(t, { tls: { cert: server.cert, key: server.private } })
   await etcd.ctl(3, 'put', 'jti/one', 'true')
   t.strictSame(await idsOf(storeOf(etcd.url, { ca: [server.cert] })), ['one'])
-  t.match(await failure(listed(storeOf(etcd.url))), { code: 'ERR_STORE_UNREACHABLE' }, 'an unknown authority')
+  const wrong: [url: string, message: RegExp][] = [
+    [etcd.url, /not from a trusted authority: name .* in tokenRevocationConfig\.persistent\.caFile$/],
+    [etcd.url.replace('https', 'http'), /speaks TLS at this port: write https:\/\/ in .*persistent\.endpointURL/],
+    [(await startEtcd(t)).url.replace('http', 'https'), /does not speak TLS, write http:\/\/ in .*endpointURL/],
+  ]
+  for (const [url, message] of wrong) {
+    t.match(await failure(listed(storeOf(url))), { code: 'ERR_STORE_UNREACHABLE', message })
+  }
   const byName = etcd.url.replace('127.0.0.1', 'localhost')
   t.match(
     await failure(listed(storeOf(byName, { ca: [server.cert] }))),

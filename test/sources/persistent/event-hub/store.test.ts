@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { generate } from 'selfsigned'
 import t, { type Test } from 'tap'
@@ -377,6 +378,15 @@ t.test('TLS: the certificate must be of a known authority and of the host', asyn
     if (reached) t.strictSame(await listed(store), [])
     else t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' })
   }
+  const [plain, secure] = [(await startHub(t)).url.replace('http', 'https'), hub.url.replace('https', 'http')]
+  const wrong: [url: string, message: RegExp][] = [
+    [hub.url, /not from a trusted authority: name .* in tokenRevocationConfig\.persistent\.caFile$/],
+    [plain, /does not speak TLS at this port: write http:\/\/ in tokenRevocationConfig\.persistent\.endpointURL/],
+    [secure, /speaks TLS at this port: write https:\/\/ in tokenRevocationConfig\.persistent\.endpointURL/],
+  ]
+  for (const [url, message] of wrong) {
+    t.match(await failure(listed(storeOf(t, { ...hub, url }))), { code: 'ERR_STORE_UNREACHABLE', message })
+  }
 })
 
 t.test('a large list comes whole and in order, and other work gets its turns meanwhile', async (t) => {
@@ -405,6 +415,65 @@ t.test('a large list comes whole and in order, and other work gets its turns mea
   t.equal(seen, count)
   t.comment(`at most ${slowest} records without a turn`)
   t.ok(slowest < count / 4, 'no long stretch without a turn')
+})
+
+t.test('an answer that is no list says what it is, and nothing secret', async (t) => {
+  const list = JSON.stringify([{ jwt_signature: 'm\u00fcller' }])
+  const answer =
+    (status: number, headers: Record<string, string>, body: string | Buffer = ''): HubAnswer =>
+    (response) => {
+      response.writeHead(status, headers)
+      response.end(body)
+    }
+  const cases: [answer: HubAnswer, code: string, message: RegExp][] = [
+    [
+      answer(200, { 'content-type': 'text/html' }, '<!DOCTYPE html><title>Sign in</title>'),
+      'ERR_STORE_ANSWER',
+      /is an HTML page, such as a login page .* correct endpointURL, username or password/,
+    ],
+    [
+      answer(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }, gzipSync(list)),
+      'ERR_STORE_ANSWER',
+      /is compressed \(gzip\)/,
+    ],
+    [answer(200, {}, gzipSync(list)), 'ERR_STORE_ANSWER', /is compressed \(gzip\)/],
+    [answer(200, { 'content-encoding': 's3cret' }, 'x'), 'ERR_STORE_ANSWER', /is compressed \(an unknown coding\)/],
+    [
+      answer(302, { location: 'https://u:s3cret@sso.example/login?state=s3cret' }),
+      'ERR_STORE_STATUS',
+      /answered 302, a redirect to https:\/\/sso\.example, .*write the final URL in .*persistent\.endpointURL/,
+    ],
+    [answer(307, { location: '/moved?s3cret' }), 'ERR_STORE_STATUS', /a redirect to http:\/\/127\.0\.0\.1:\d+, /],
+    [answer(301, { location: 's3cret:opaque' }), 'ERR_STORE_STATUS', /answered 301, a redirect, /],
+    [answer(301, { location: 'http://s3cret_!(x)/' }), 'ERR_STORE_STATUS', /answered 301, a redirect, /],
+    [
+      answer(200, { 'content-type': 'application/json; charset=ISO-8859-1' }, Buffer.from(list, 'latin1')),
+      'ERR_STORE_ANSWER',
+      /is in the charset iso-8859-1: the hub must send UTF-8/,
+    ],
+    [answer(200, {}, Buffer.from(list, 'latin1')), 'ERR_STORE_ANSWER', /is not JSON in UTF-8/],
+    [answer(200, {}, Buffer.from(list, 'utf16le')), 'ERR_STORE_ANSWER', /is in the charset UTF-16 or UTF-32/],
+    [answer(200, {}, Buffer.from(`\ufeff${list}`, 'utf16le')), 'ERR_STORE_ANSWER', /is in the charset UTF-16/],
+    [
+      answer(401, {}),
+      'ERR_STORE_CREDENTIALS',
+      /rejected the user name or password: correct tokenRevocationConfig\.persistent\.username and password/,
+    ],
+    [answer(403, {}), 'ERR_STORE_CREDENTIALS', /this user may not read it/],
+  ]
+  const hub = await startHub(t)
+  for (const [given, code, message] of cases) {
+    hub.answer(given)
+    const error = await failure(listed(storeOf(t, hub)))
+    t.match(error, { code, message })
+    t.notMatch(messages(error), /s3cret/)
+  }
+  hub.answer((response, { headers }) => {
+    t.equal(headers['accept-encoding'], 'identity')
+    response.writeHead(200, { 'content-type': 'application/json; charset=ISO-8859-1' })
+    response.end('[{"jwt_signature":"ascii"}]')
+  })
+  t.strictSame(await listed(storeOf(t, hub)), [token('ascii', undefined)], 'ASCII is the same in both')
 })
 
 t.test('an invalid endpointURL is refused at once', async (t) => {

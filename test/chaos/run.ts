@@ -53,6 +53,7 @@ const UPCOMING = 12
 /** Revoked when nothing is done to anybody any more: what is lost then was lost for no reason. */
 const AFTERWARDS = 3
 const POLL = 25
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/
 /** How long a fault may wait for what makes it worth while. */
 const STAKE_LIMIT = 20_000
 /** A command is a process: one run has a few. */
@@ -255,8 +256,8 @@ class Run {
   /** Resolves to how many keys etcd has. */
   async #seeWhatIsHeld(): Promise<number> {
     const { writer, ledger } = this.#world
-    const held = await writer.held('jti/')
-    for (const token of held) ledger.acknowledged(token, performance.now())
+    const held = [...(await writer.held('jti/')), ...(await writer.held('jti-records/'))]
+    for (const key of held) ledger.acknowledged(UUID.exec(key)?.[0] ?? key, performance.now())
     return held.length
   }
 

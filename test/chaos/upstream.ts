@@ -53,7 +53,7 @@ export async function startUpstream(t: Pick<Teardowns, 'teardown'>): Promise<Ups
     origin,
     async token() {
       const jti = randomUUID()
-      const jwt = await new SignJWT({ sub: 'somebody' })
+      const jwt = await new SignJWT({ sub: 'somebody', device: jti })
         .setProtectedHeader({ alg: 'ES256', kid: 'one' })
         .setIssuer(origin)
         .setJti(jti)

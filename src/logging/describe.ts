@@ -18,11 +18,13 @@ export function describeError(error: unknown): string {
   return scrub(parts.join(': caused by ')).slice(0, MAX_LENGTH)
 }
 
+/** The names of the configuration's keys look like one. */
+const JWT_LIKE =
+  /(?<![A-Za-z0-9_-])(?!tokenRevocationConfig\.(?:realtime|persistent)\.)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_+/=-]*/g
+
 /** Replaces user information in URLs, and whatever looks like a JWT, by a mark. */
 export function scrub(text: string): string {
-  return text
-    .replace(/:\/\/[^\s/@]*@/g, '://[redacted]@')
-    .replace(/[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_+/=-]*/g, '[token]')
+  return text.replace(/:\/\/[^\s/@]*@/g, '://[redacted]@').replace(JWT_LIKE, '[token]')
 }
 
 /** A URL as people may see it: no user information, no query. */

@@ -43,8 +43,14 @@ export function brokerKeys(tlsUrl: string, plainUrl: string): SourceKeys {
   return { caFile: `${REALTIME}.caFile`, url: `${REALTIME}.jmsConnectionProviderUrl`, tlsUrl, plainUrl }
 }
 
-/** What to do about a topic that a broker does not have. */
+/** What to do about a topic that a broker does not have, or denies. */
 export const CORRECT_TOPIC = `correct ${REALTIME}.jmsConnectionTopic`
+export const ALLOW_TOPIC = `allow this user to read the topic, or ${CORRECT_TOPIC}`
+
+/** What to do about a part of the broker's URL. */
+export function correctInUrl(part: string): string {
+  return `correct ${part} in ${REALTIME}.jmsConnectionProviderUrl`
+}
 
 /** The one wording of a login that a source refuses. `name` is that of the broker or store. */
 export function loginRejected(name: string, source: 'realtime' | 'persistent'): string {

@@ -2,6 +2,7 @@ import { publish091 } from './amqp-0-9-1/publish.js'
 import { DEFAULT_EXCHANGE, DEFAULT_HEARTBEAT } from './amqp-0-9-1/source.js'
 import { publish10 } from './amqp-1-0/publish.js'
 import { type Broker, type BrokerTls, verification } from './broker/broker.js'
+import { withRemedy } from './broker/remedy.js'
 import { publishOpenWire } from './openwire/publish.js'
 import type { Protocol, Provider } from './provider-url/provider.js'
 import { providerTls } from './provider-url/tls.js'
@@ -32,12 +33,9 @@ export async function publish(provider: Provider, options: PublishOptions, text:
   let last: unknown
   for (const broker of provider.brokers) {
     try {
-      await publishTo(
-        broker,
-        provider,
-        { topic: options.topic, tls },
-        text,
-        AbortSignal.timeout(options.timeout ?? TIMEOUT),
+      const signal = AbortSignal.timeout(options.timeout ?? TIMEOUT)
+      await withRemedy(provider.protocol, broker, signal, () =>
+        publishTo(broker, provider, { topic: options.topic, tls }, text, signal),
       )
       return
     } catch (error) {

@@ -10,9 +10,14 @@ import { type Amqp091Options, amqp091Source } from '../../../src/sources/realtim
 import { subscribe } from '../../../src/sources/realtime/amqp-0-9-1/subscribe.js'
 import { type Amqp10Options, amqp10Source } from '../../../src/sources/realtime/amqp-1-0/source.js'
 import { readProvider, realtimeSource } from '../../../src/sources/realtime/index.js'
+import type { RealtimeSource } from '../../../src/sources/source.js'
 import { rabbitmqMissing, startRabbitMQ } from '../../services/rabbitmq.js'
 import { run } from './recording-sink.js'
 
+const REJECTED =
+  /the broker rejected the user name or password: correct tokenRevocationConfig\.realtime\.jmsConnectionUsername and jmsConnectionPassword/
+const AUTHORITY =
+  /the certificate of the broker is not from a trusted authority: name .* in tokenRevocationConfig\.realtime\.caFile/
 const TOPIC = 'tokenRevocation'
 const BURST = 20_000
 const missing = rabbitmqMissing()
@@ -89,10 +94,23 @@ async function main() {
 
   t.test('what the broker refuses is named, and is not live', async (t) => {
     const refusals: [string, Partial<Amqp091Options>, RegExp][] = [
-      ['a wrong password', { password: new Secret('s3cr3t') }, /answered 403 ACCESS_REFUSED/],
-      ['no rights', { username: 'nobody', password: new Secret('nobody') }, /answered 403 ACCESS_REFUSED/],
-      ['a denied topic', { username: 'limited', password: new Secret('limited') }, /answered 403 ACCESS_REFUSED/],
-      ['no such virtual host', { vhost: 'nowhere' }, /refused the virtual host/],
+      ['a wrong password', { password: new Secret('s3cr3t') }, REJECTED],
+      [
+        'no rights',
+        { username: 'nobody', password: new Secret('nobody') },
+        /answered 403 ACCESS_REFUSED: allow this user/,
+      ],
+      [
+        'a denied topic',
+        { username: 'limited', password: new Secret('limited') },
+        /answered 403 ACCESS_REFUSED: allow this user to read the topic, or correct .*realtime\.jmsConnectionTopic/,
+      ],
+      ['an exchange of another type', { exchange: 'amq.direct' }, /answered 406 .*: correct defaultTopicExchange/],
+      [
+        'no such virtual host',
+        { vhost: 'nowhere' },
+        /refused the virtual host: correct it in .*realtime\.jmsConnectionProviderUrl/,
+      ],
     ]
     const sinks = refusals.map(([, options]) => run(t, source(options)))
     for (const [i, [title, , detail]] of refusals.entries()) {
@@ -114,6 +132,29 @@ async function main() {
     const stranger = run(t, source({ brokers }))
     await stranger.status('failed')
     t.match(stranger.detail('failed'), /self-signed/)
+  })
+
+  t.test('what is wrong with the way of the connection is said with its remedy', async (t) => {
+    const at = (port: number, tls: boolean) => ({ brokers: [{ host: 'localhost', port, tls }] })
+    const wrong: [RealtimeSource, RegExp][] = [
+      [source(at(broker.tlsPort, true)), AUTHORITY],
+      [source10(at(broker.tlsPort, true)), AUTHORITY],
+      [
+        source(at(broker.tlsPort, false)),
+        /speaks TLS at this port: write amqps:\/\/ \(.*ssl='true'\) in .*ProviderUrl/,
+      ],
+      [source10(at(broker.tlsPort, false)), /speaks TLS at this port: write amqp10s:\/\/ /],
+      [
+        source(at(broker.port, true)),
+        /does not speak TLS.* write amqp:\/\/ .* in .*realtime\.jmsConnectionProviderUrl/,
+      ],
+      [source10(at(broker.port, true)), /does not speak TLS.* write amqp10:\/\/ /],
+    ]
+    for (const [source, detail] of wrong) {
+      const sink = run(t, source)
+      await sink.status('failed')
+      t.match(sink.detail('failed'), detail)
+    }
   })
 
   t.test('a body that is too long is never gathered, and the next message is whole', async (t) => {
@@ -161,9 +202,9 @@ async function main() {
     const wrong = run(t, source10({ password: new Secret('s3cr3t') }))
     const nobody = run(t, source10({ username: 'nobody', password: new Secret('nobody') }))
     await wrong.status('failed')
-    t.match(wrong.detail('failed'), /amqp:unauthorized-access/)
+    t.match(wrong.detail('failed'), REJECTED)
     await nobody.status('failed')
-    t.match(nobody.detail('failed'), /session refused: amqp:unauthorized-access/)
+    t.match(nobody.detail('failed'), /session refused: amqp:unauthorized-access: allow this user/)
   })
 
   t.test('a broker that is frozen, killed and started again is found again each time', async (t) => {

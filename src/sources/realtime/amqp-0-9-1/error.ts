@@ -1,3 +1,4 @@
+import { ALLOW_TOPIC, CORRECT_TOPIC, correctInUrl, loginRejected } from '../../remedies.js'
 import { BrokerProtocolError, BrokerRefusal } from '../broker/broker.js'
 
 /** Reply codes of AMQP 0-9-1 (1.1, constants) that a broker ends a connection or a channel with. */
@@ -22,6 +23,16 @@ const REPLIES: Readonly<Record<string, string>> = {
 /** Those that only an operator can end, by another password, right, virtual host or topic. */
 const REFUSALS = new Set(['402', '403', '404', '406', '530', '540'])
 
+/** What to do about refusals that come once the login has succeeded. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  403: ALLOW_TOPIC,
+  404: `${CORRECT_TOPIC}, or ${correctInUrl('defaultTopicExchange')}`,
+  406: correctInUrl('defaultTopicExchange, which names an exchange of another type,'),
+  530: correctInUrl('the virtual host'),
+}
+
+/** The login is what the opening is about; amqplib passes the code on in its text. */
+const LOGIN_REFUSED = /^Handshake terminated by server: 403\b/
 /** amqplib's ways to say that a broker ended the conversation; only some of its errors carry the code. */
 const REPLY_IN_TEXT = /\b(?:replyCode: ?|by server: |Operation failed: \S+ )(\d{3})\b/
 const FRAME_TOO_LONG = /^Frame size (\d+) exceeds/
@@ -34,12 +45,21 @@ export function toBrokerError(error: unknown): Error {
   if (!(error instanceof Error)) return new BrokerProtocolError('the connection was lost')
   const reply = replyCode(error)
   if (reply !== undefined) {
-    const text = `the broker answered ${reply} ${REPLIES[reply] ?? ''}`.trim()
-    return REFUSALS.has(reply) ? new BrokerRefusal(text) : new BrokerProtocolError(text)
+    const answered = `answered ${reply} ${REPLIES[reply] ?? ''}`.trim()
+    if (LOGIN_REFUSED.test(error.message)) {
+      return new BrokerRefusal(`${loginRejected('the broker', 'realtime')} (it ${answered})`)
+    }
+    const remedy = REMEDIES[reply]
+    const text = `the broker ${answered}`
+    if (!REFUSALS.has(reply)) return new BrokerProtocolError(text)
+    return new BrokerRefusal(remedy === undefined ? text : `${text}: ${remedy}`)
   }
   const size = FRAME_TOO_LONG.exec(error.message)?.[1]
   if (size !== undefined) return new BrokerProtocolError(`expected AMQP 0-9-1, found ${foreignProtocol(Number(size))}`)
-  if (HOST_REFUSED.test(error.message)) return new BrokerRefusal('the broker refused the virtual host')
+  if (HOST_REFUSED.test(error.message))
+    return new BrokerRefusal(
+      `the broker refused the virtual host: ${correctInUrl('it')}, or give this user access to it`,
+    )
   if (MECHANISM_MISSING.test(error.message)) return new BrokerRefusal('the broker does not offer SASL PLAIN')
   return error
 }

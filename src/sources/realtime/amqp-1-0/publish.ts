@@ -4,7 +4,7 @@ import rhea, { type Connection, type ConnectionOptions, type EventContext } from
 import type { Secret } from '../../../config/index.js'
 import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker/broker.js'
 import { plain, topicAddress } from './connection.js'
-import { toBrokerError } from './error.js'
+import { CONNECTION_REFUSED, toBrokerError } from './error.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
 
 export interface Amqp10Target {
@@ -65,7 +65,7 @@ export async function publish10(
 function onFailure(connection: Connection, fail: (error: Error) => void): void {
   const fails = (event: string, where: string, error: (context: EventContext) => unknown) =>
     connection.on(event, (context: EventContext) => fail(toBrokerError(where, error(context))))
-  fails('connection_error', 'connection refused', ({ error }) => error)
+  fails('connection_error', CONNECTION_REFUSED, ({ error }) => error)
   fails('session_error', 'session refused', ({ session }) => session?.error)
   fails('sender_error', 'publishing refused', ({ sender }) => sender?.error)
   fails('protocol_error', 'not AMQP 1.0', (error) => error)

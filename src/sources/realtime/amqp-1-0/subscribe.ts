@@ -6,7 +6,7 @@ import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSo
 import { DurableAcks } from '../broker/durable-acks.js'
 import type { Subscription } from '../broker/reconnect.js'
 import { plain, topicAddress } from './connection.js'
-import { toBrokerError } from './error.js'
+import { CONNECTION_REFUSED, toBrokerError } from './error.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
 
 /** Messages that the broker may have under way to us: with rhea's 1,000, ActiveMQ drops those of a burst. */
@@ -143,9 +143,7 @@ class Attempt implements Subscription {
   #listen(): void {
     const connection = this.#connection
     connection.on('connection_open', (context: EventContext) => this.#attach(context))
-    connection.on('connection_error', ({ error }: EventContext) =>
-      this.fail(toBrokerError('connection refused', error)),
-    )
+    connection.on('connection_error', ({ error }: EventContext) => this.fail(toBrokerError(CONNECTION_REFUSED, error)))
     connection.on('connection_close', () => this.fail(new BrokerProtocolError('the broker closed the connection')))
     connection.on('session_error', ({ session }: EventContext) =>
       this.fail(toBrokerError('session refused', session?.error)),

@@ -4,6 +4,7 @@ import { LOG_COMPONENT, TopicListener, type TopicMessage } from '../../message/i
 import type { RealtimeSource } from '../../source.js'
 import type { Broker, BrokerTls } from '../broker/broker.js'
 import { type ReconnectOptions, runWithReconnect, type Subscription } from '../broker/reconnect.js'
+import { withRemedy } from '../broker/remedy.js'
 
 /** What both versions of AMQP are told. */
 export interface AmqpOptions {
@@ -21,7 +22,7 @@ export interface AmqpOptions {
 
 /** What differs between them. */
 export interface AmqpProtocol<Delivery> {
-  readonly name: string
+  readonly name: 'amqp-0-9-1' | 'amqp-1-0'
   /** A message as it was delivered, read. Throws if it can't be. */
   decode(delivery: Delivery): TopicMessage
   subscribe(broker: Broker, to: AmqpDelivery<Delivery>, attempt: AbortSignal): Promise<Subscription>
@@ -63,7 +64,8 @@ export function amqpSource<Delivery>(options: AmqpOptions, protocol: AmqpProtoco
       return runWithReconnect(
         {
           brokers: options.brokers,
-          subscribe: (broker, attempt) => protocol.subscribe(broker, to, attempt),
+          subscribe: (broker, attempt) =>
+            withRemedy(protocol.name, broker, attempt, () => protocol.subscribe(broker, to, attempt)),
           logger: options.logging(LOG_COMPONENT),
           ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
         },

@@ -240,6 +240,7 @@ export class OpenWireConnection {
 }
 
 function refused(exception: string, refusal: OpenWireErrorCode): OpenWireError {
+  if (exception.includes('InvalidDestinationException')) return new OpenWireError('ERR_OPENWIRE_NO_TOPIC')
   return new OpenWireError(SECURITY_EXCEPTION.test(exception) ? refusal : 'ERR_OPENWIRE_REFUSED', exception)
 }
 

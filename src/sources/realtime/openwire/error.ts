@@ -1,3 +1,5 @@
+import { ALLOW_TOPIC, CORRECT_TOPIC, loginRejected } from '../../remedies.js'
+
 const MESSAGES = {
   ERR_OPENWIRE_TRUNCATED: 'the bytes end before the value that they announce',
   ERR_OPENWIRE_MALFORMED: 'the bytes are not OpenWire',
@@ -9,9 +11,10 @@ const MESSAGES = {
   ERR_OPENWIRE_VERSION: "the broker's OpenWire version is not supported",
   ERR_OPENWIRE_CONNECT_FAILED: 'the broker cannot be reached',
   ERR_OPENWIRE_CONNECT_TIMEOUT: 'the broker did not answer in time',
-  ERR_OPENWIRE_CREDENTIALS_REFUSED: 'the broker refuses the credentials',
-  ERR_OPENWIRE_ACCESS_DENIED: 'the broker denies the subscription to this user',
+  ERR_OPENWIRE_CREDENTIALS_REFUSED: loginRejected('the broker', 'realtime'),
+  ERR_OPENWIRE_ACCESS_DENIED: `the broker denies the subscription to this user: ${ALLOW_TOPIC}`,
   ERR_OPENWIRE_PUBLISHING_DENIED: 'the broker denies publishing to this user',
+  ERR_OPENWIRE_NO_TOPIC: `the broker does not have the topic: ${CORRECT_TOPIC}`,
   ERR_OPENWIRE_REFUSED: 'the broker refuses the request',
   ERR_OPENWIRE_INACTIVE: 'the broker has been silent for too long',
   ERR_OPENWIRE_CLOSED: 'the broker closed the connection',
@@ -21,7 +24,11 @@ const MESSAGES = {
 /** What an {@link OpenWireError} is about. Stable: tests, logs and metrics go by it. */
 export type OpenWireErrorCode = keyof typeof MESSAGES
 
-const SLOW: ReadonlySet<OpenWireErrorCode> = new Set(['ERR_OPENWIRE_CREDENTIALS_REFUSED', 'ERR_OPENWIRE_ACCESS_DENIED'])
+const SLOW: ReadonlySet<OpenWireErrorCode> = new Set([
+  'ERR_OPENWIRE_CREDENTIALS_REFUSED',
+  'ERR_OPENWIRE_ACCESS_DENIED',
+  'ERR_OPENWIRE_NO_TOPIC',
+])
 
 /**
  * The only error that the OpenWire consumer makes. `message` and `detail` never hold what a message or a broker's

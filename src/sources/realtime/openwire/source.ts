@@ -5,6 +5,7 @@ import type { RetryTiming } from '../../../time/index.js'
 import type { TopicMessage } from '../../message/index.js'
 import type { RealtimeSource, RevocationSink } from '../../source.js'
 import { runWithReconnect } from '../broker/reconnect.js'
+import { withRemedy } from '../broker/remedy.js'
 import type { OpenWireError } from './error.js'
 import { type DurableSubscription, subscribeTopic } from './subscribe.js'
 
@@ -75,24 +76,26 @@ export function openWireSource(options: OpenWireSourceOptions): RealtimeSource {
           attemptTimeout: connectTimeout * 2,
           ...(options.backoff === undefined ? {} : { backoff: options.backoff }),
           subscribe: (broker, attempt) =>
-            subscribeTopic(
-              {
-                host: broker.host,
-                port: broker.port,
-                tls: broker.tls ? (options.tls ?? {}) : undefined,
-                maxInactivity: heartbeat,
-                maxFrameSize,
-                connectTimeout,
-                topic: options.topic,
-                username: options.username,
-                password: options.password,
-                durable: options.durable,
-                onMessage: (message) => guarded(() => options.onMessage(message, sink)),
-                onMalformed: (error) => guarded(() => options.onMalformed?.(error)),
-                stored: async () => sink.stored?.(),
-                logger,
-              },
-              attempt,
+            withRemedy('openwire', broker, attempt, () =>
+              subscribeTopic(
+                {
+                  host: broker.host,
+                  port: broker.port,
+                  tls: broker.tls ? (options.tls ?? {}) : undefined,
+                  maxInactivity: heartbeat,
+                  maxFrameSize,
+                  connectTimeout,
+                  topic: options.topic,
+                  username: options.username,
+                  password: options.password,
+                  durable: options.durable,
+                  onMessage: (message) => guarded(() => options.onMessage(message, sink)),
+                  onMalformed: (error) => guarded(() => options.onMalformed?.(error)),
+                  stored: async () => sink.stored?.(),
+                  logger,
+                },
+                attempt,
+              ),
             ),
         },
         sink,

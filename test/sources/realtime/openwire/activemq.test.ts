@@ -77,6 +77,10 @@ test('against ActiveMQ', { skip: activemqMissing() }, async (t) => {
     const { states, details, until } = listen(t, broker.port, { password: new Secret('wrong-password') })
     await until(() => states.includes('failed'))
     t.match(details[0], 'ERR_OPENWIRE_CREDENTIALS_REFUSED')
+    t.match(
+      details[0],
+      /the broker rejected the user name or password: correct tokenRevocationConfig\.realtime\.jmsConnectionUsername and jmsConnectionPassword/,
+    )
     t.notMatch(details[0], /wrong-password|admin/)
     t.same(states, ['connecting', 'failed'])
   })
@@ -91,6 +95,7 @@ test('against ActiveMQ', { skip: activemqMissing() }, async (t) => {
     const { states, details, until } = listen(t, broker.port, { username: 'ro', password: new Secret('ro') })
     await until(() => states.includes('failed'))
     t.match(details[0], 'ERR_OPENWIRE_ACCESS_DENIED')
+    t.match(details[0], /correct tokenRevocationConfig\.realtime\.jmsConnectionTopic/)
     t.notOk(states.includes('live'))
   })
 
@@ -193,17 +198,19 @@ test('against ActiveMQ', { skip: activemqMissing() }, async (t) => {
   t.test('over TLS an unknown CA and plain text are failures that say so', async (t) => {
     const unknown = listen(t, 0, { brokers: [{ host: '127.0.0.1', port: broker.tlsPort, tls: true }] })
     await unknown.until(() => unknown.states.includes('failed'))
+    t.match(unknown.details[0], /not from a trusted authority: name .* in tokenRevocationConfig\.realtime\.caFile/)
     t.match(unknown.details[0], /ERR_OPENWIRE_CONNECT_FAILED.*SELF_SIGNED|self.signed/)
     const plain = listen(t, broker.tlsPort)
     await plain.until(() => plain.states.includes('failed'))
     t.match(plain.details[0], /ERR_OPENWIRE_FOREIGN_PROTOCOL/)
-    t.match(plain.details[0], /TLS/)
+    t.match(plain.details[0], /speaks TLS at this port: write ssl:\/\/ in .*realtime\.jmsConnectionProviderUrl/)
     const inverse = listen(t, 0, {
       brokers: [{ host: '127.0.0.1', port: broker.port, tls: true }],
       tls: { ca: broker.ca },
     })
     await inverse.until(() => inverse.states.includes('failed'))
     t.match(inverse.details[0], 'ERR_OPENWIRE_CONNECT_FAILED')
+    t.match(inverse.details[0], /does not speak TLS.* write tcp:\/\/ in .*realtime\.jmsConnectionProviderUrl/)
   })
 
   t.test('of several brokers one that is there is found', async (t) => {

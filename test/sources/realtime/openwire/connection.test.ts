@@ -145,6 +145,32 @@ test('requests that are under way when the connection ends are rejected with the
   })
 })
 
+test('a topic that the broker does not have names the key of the topic', async (t) => {
+  const [name, other] = [
+    Buffer.from('java.lang.SecurityException'),
+    Buffer.from('javax.jms.InvalidDestinationException'),
+  ]
+  const recorded = FRAMES.exceptionResponse
+  const at = recorded.indexOf(name)
+  const answer = Buffer.concat([
+    recorded.subarray(0, at - 2),
+    Buffer.of(0, other.length),
+    other,
+    recorded.subarray(at + name.length),
+  ])
+  const port = await fakeBroker(
+    t,
+    negotiated((socket) => socket.once('data', () => socket.on('data', () => socket.write(sized(answer))))),
+  )
+  const connection = connect(t, port)
+  await connection.opened
+  await t.rejects(connection.request({ type: 4, fields: Buffer.alloc(0) }, 'ERR_OPENWIRE_ACCESS_DENIED'), {
+    code: 'ERR_OPENWIRE_NO_TOPIC',
+    slow: true,
+    message: /correct tokenRevocationConfig\.realtime\.jmsConnectionTopic/,
+  })
+})
+
 test('an ended connection has no reason; ending twice, or before it opened, does no harm', async (t) => {
   const port = await fakeBroker(
     t,

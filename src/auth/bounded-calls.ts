@@ -16,6 +16,11 @@ export class BoundedCalls {
     this.#waiting = waiting
   }
 
+  /** Whether another call would be turned away. */
+  get isFull(): boolean {
+    return this.#count >= this.#running && this.#queue.length >= this.#waiting
+  }
+
   /** Rejects with {@link TooManyCalls} if the queue is full, or with the signal's reason if that aborts first. */
   async run<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
     if (this.#count >= this.#running) await this.#turn(signal)

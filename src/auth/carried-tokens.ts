@@ -1,4 +1,4 @@
-import { type Credential, readCredential } from '../token/index.js'
+import { type Credential, isJoseHeader, readCredential } from '../token/index.js'
 import { bearerCredential, hasQueryToken, isBearerScheme, queryTokens } from './bearer.js'
 
 /** Tokens that a request carries and nobody authenticates. `malformed`: one that can be read in more than one way. */
@@ -102,8 +102,8 @@ function standsAlone(value: string, start: number, end: number): boolean {
   return value.slice(end).trim() === '' || (value[start - 1] === '"' && value[end] === '"')
 }
 
-/** Whether the first of three parts may be a JOSE header, however it is spelt: `www.example.com` is none. */
+/** Whether the first of three or five parts may be a JOSE header, however it is spelt: `www.example.com` is none. */
 function looksLikeJwt(text: string): boolean {
-  const [header = '', ...others] = text.split('.', 4)
-  return others.length === 2 && Buffer.from(header, 'base64url').toString('latin1').trimStart().startsWith('{')
+  const [header = '', ...others] = text.split('.', 6)
+  return (others.length === 2 || others.length === 4) && isJoseHeader(header)
 }

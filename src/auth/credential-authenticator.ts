@@ -50,8 +50,8 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
       credential.kind === 'jwt'
         ? this.#jwt.unverified(credential)
         : [identify(credential, {}, this.#fingerprints, undefined, undefined, this.#jwt.issuerNames)]
-    const introspected = this.#opaque?.known(token, now)
-    return introspected === undefined ? own : [...own, introspected.identity]
+    const introspected = this.#opaque?.nameOf(token, now)
+    return introspected === undefined ? own : [...own, introspected]
   }
 
   async #verifyOrIntrospect(

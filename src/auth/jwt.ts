@@ -4,7 +4,7 @@ import type { Authenticated, CachingAuthenticator, Refused } from './authenticat
 import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
 import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './refusals.js'
-import { TokenFlights, tokenCache } from './token-cache.js'
+import { type CacheObserver, TokenFlights, tokenCache } from './token-cache.js'
 
 export interface JwtAuthenticatorOptions {
   readonly issuers: readonly JwtIssuer[]
@@ -17,6 +17,8 @@ export interface JwtAuthenticatorOptions {
   readonly fingerprints: Fingerprinter
   /** Epoch ms by the issuers' own clocks, as far as known: ours may be behind. Default: ours. */
   readonly issuersNow?: () => number
+  /** Told which tokens are remembered. */
+  readonly observer?: CacheObserver<Authenticated>
 }
 
 /**
@@ -33,7 +35,7 @@ export class JwtAuthenticator implements CachingAuthenticator {
   constructor(options: JwtAuthenticatorOptions) {
     this.#options = options
     this.#issuers = byIssuer(options.issuers)
-    this.#verified = tokenCache(options.cacheCapacity)
+    this.#verified = tokenCache(options.cacheCapacity, options.observer)
   }
 
   known(credential: string, now: number): Authenticated | undefined {

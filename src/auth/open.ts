@@ -3,8 +3,9 @@ import { findCertificate, readPublicKey, readTrustStore } from '../certificates/
 import type { Config } from '../config/index.js'
 import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
-import type { Fingerprinter } from '../token/index.js'
+import type { Fingerprint, Fingerprinter } from '../token/index.js'
 import type { Authenticator, TokenNames } from './authenticator.js'
+import { CachedIds } from './cached-ids.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
@@ -12,11 +13,13 @@ import { keyManagerCredentials } from './key-manager-credentials.js'
 import { OpaqueAuthenticator } from './opaque.js'
 import { FixedKey, FixedKeyError, SharedSecret, type VerificationKeys } from './verification-keys.js'
 
-/** The authenticator, and what it must be told about the realtime source. */
+/** The authenticator, and what it must be told about revocations. */
 export interface OpenedAuthentication {
   readonly authenticator: Authenticator & TokenNames
   /** Whether a realtime source is live: while none is, introspection answers are cached for a shorter time. */
   realtime(isLive: boolean): void
+  /** To be told of each new id of a revoked token in the list. */
+  tokenRevoked(id: Fingerprint): void
 }
 
 type IssuerConfig = Config['jwtTokenConfig'][number]
@@ -56,12 +59,13 @@ export async function openAuthentication(
   const issuers = await Promise.all(
     config.jwtTokenConfig.map(async (issuer) => ({ ...issuer, keys: await keysOf(issuer, config, jwks) })),
   )
-  const jwt = new JwtAuthenticator({ ...limits, issuers })
-  holder.jwt = jwt
   const { keyManager } = config
+  const jwtIds = new CachedIds()
+  const jwt = new JwtAuthenticator({ ...limits, issuers, ...(keyManager && { observer: jwtIds }) })
+  holder.jwt = jwt
   if (keyManager === undefined) {
     const authenticator = new CredentialAuthenticator({ jwt, introspectFailedJwt: false, ...limits })
-    return { authenticator, realtime: () => undefined }
+    return { authenticator, realtime: () => undefined, tokenRevoked: () => undefined }
   }
   const opaque = new OpaqueAuthenticator({
     ...limits,
@@ -70,6 +74,8 @@ export async function openAuthentication(
     client: issuersClient,
     credentials: keyManagerCredentials(keyManager.security, client),
     acceptUntypedTokens: keyManager.acceptUntypedTokens,
+    acceptPaddedTokens: keyManager.acceptPaddedTokens,
+    recheck: keyManager.opaqueRecheck,
     issuers: jwt.issuerNames,
     logger: logging('KeyManager'),
   })
@@ -84,6 +90,9 @@ export async function openAuthentication(
       opaque.setRealtimeDown(!isLive)
       // Neither answers cached before a gap nor those asked for during it know what was revoked in the gap.
       opaque.flush()
+    },
+    tokenRevoked(id) {
+      if (!jwtIds.has(id)) opaque.tokenRevoked()
     },
   }
 }

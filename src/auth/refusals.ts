@@ -8,6 +8,8 @@ const refused = (reason: string): Refused => ({ fault: faults.invalidCredentials
 
 /** Unreadable, readable in two ways, or not an access token whatever its signature. */
 export const MALFORMED = refused('malformed')
+/** An opaque token that ends in `=`. */
+export const PADDED = refused('malformed')
 export const EXPIRED = refused('expired')
 export const UNKNOWN_ISSUER = refused('issuer')
 /** Not a JWT, and no key manager is configured to introspect it. */

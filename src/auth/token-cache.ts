@@ -4,13 +4,28 @@ import type { Authenticated, Refused } from './authenticator.js'
 /** Average length of a cached credential, in characters, that the cache is sized for: most have 1,000 to 2,000, some 64 KB. */
 const AVERAGE_LENGTH = 4_096
 
+/** What is told which values enter and leave a cache. */
+export interface CacheObserver<Value> {
+  add(value: Value): void
+  remove(value: Value): void
+}
+
 /** A cache keyed by the exact credential, bounded by the number of credentials and by the memory that long ones take. */
-export function tokenCache<Value extends object | number>(capacity: number): LRUCache<string, Value> {
+export function tokenCache<Value extends object | number>(
+  capacity: number,
+  observer?: CacheObserver<Value>,
+): LRUCache<string, Value> {
   return new LRUCache<string, Value>({
     max: capacity,
     maxSize: capacity * AVERAGE_LENGTH,
     // A credential longer than the whole cache is not cached.
     sizeCalculation: (_, credential) => credential.length,
+    ...(observer && {
+      onInsert: (value, _, reason) => {
+        if (reason !== 'update') observer.add(value)
+      },
+      dispose: (value) => observer.remove(value),
+    }),
   })
 }
 
@@ -37,10 +52,10 @@ export class TokenFlights {
     this.#generation++
   }
 
-  /** The check of this credential that is under way in this generation. */
-  find(credential: string): Promise<Authenticated | Refused> | undefined {
+  /** The check of this credential that is under way, if it began in this generation or in one since `oldest`. */
+  find(credential: string, oldest = this.#generation): Promise<Authenticated | Refused> | undefined {
     const flight = this.#flights.get(credential)
-    return flight?.generation === this.#generation ? flight.outcome : undefined
+    return flight !== undefined && flight.generation >= oldest ? flight.outcome : undefined
   }
 
   /** Starts a check. `check` is told the generation that it starts in. */

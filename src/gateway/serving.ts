@@ -64,13 +64,16 @@ export async function prepareServing(
   }
   try {
     const { fingerprints } = revocations
-    const { authenticator, realtime } = await openAuthentication(config, {
+    const { authenticator, realtime, tokenRevoked } = await openAuthentication(config, {
       client,
       fingerprints,
       logging,
       witness: (server, date) => revocations.witness(server, date),
     })
     revocations.onRealtime(realtime)
+    revocations.onChange((entry) => {
+      if (entry.kind === 'token' || entry.kind === 'issuerToken') tokenRevoked(entry)
+    })
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
     const made = requestHandler(inputs, forwarding, revocations, authenticator, revokeHere, logging)
     handler = made

@@ -14,7 +14,7 @@ export interface CompactJwt {
   readonly signature: string
 }
 
-/** A credential without exactly three parts: only its issuer can read it. */
+/** A credential without exactly three parts: only its issuer can read it, an encrypted JWT (JWE) included. */
 export interface OpaqueToken {
   readonly kind: 'opaque'
   readonly token: string
@@ -39,12 +39,14 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /**
  * Reads what follows `Bearer`. Three dot-separated parts are a JWT and are held to one spelling: base64url that encodes
  * back to itself (right `=` padding is accepted and stripped), a header and claims that are JSON objects without
- * duplicate members, a signature that is not empty. Anything else of visible ASCII is opaque.
+ * duplicate members, a signature that is not empty. Anything else of visible ASCII is opaque; a JWE (RFC 7516 §3.1) is
+ * held to one spelling, too, without padding.
  */
 export function readCredential(credential: string): Credential | UnreadableCredential {
   if (credential.length === 0 || credential.length > MAX_CREDENTIAL_LENGTH) return refused('length')
   if (!/^[\x21-\x7e]+$/.test(credential)) return refused('charset')
-  const parts = credential.split('.', 4)
+  const parts = credential.split('.', 6)
+  if (parts.length === 5 && isJoseHeader(parts[0] ?? '') && !parts.every(isCanonical)) return refused('base64url')
   if (parts.length !== 3) return { kind: 'opaque', token: credential }
   const [protectedHeader, payload, signature] = parts.map(strictSegment)
   if (protectedHeader === undefined || payload === undefined || signature === undefined) return refused('base64url')
@@ -71,6 +73,16 @@ function strictSegment(segment: string): string | undefined {
   const spare = SPARE_BITS[bare.length & 3]
   if (spare === undefined || (ALPHABET.indexOf(bare.charAt(bare.length - 1)) & spare) !== 0) return undefined
   return bare
+}
+
+/** Whether a segment of a JWE is spelt as it must be. That of the key is empty where keys are agreed on directly. */
+function isCanonical(segment: string): boolean {
+  return segment === '' || strictSegment(segment) === segment
+}
+
+/** Whether a segment may be a JOSE header, however it is spelt: `www` is none. */
+export function isJoseHeader(segment: string): boolean {
+  return Buffer.from(segment, 'base64url').toString('latin1').trimStart().startsWith('{')
 }
 
 /**

@@ -28,8 +28,8 @@ const OF_AN_ISSUER = '\u0010'
  * Names ids by keyed 64-bit hashes (HalfSipHash-2-4 over the id's UTF-8 bytes). Each installation has its own random
  * seed: without it nobody can find two ids that collide, nor one that collides with a victim's.
  *
- * An id that is not listed matches an entry by chance with odds of n / 2^64 a look-up. A request looks up at most 3 ids of
- * its token among n = 20 million (3.3e-12) and, typically, 6 names among a million rules (3.3e-13): 1 in 270 billion. Where
+ * An id that is not listed matches an entry by chance with odds of n / 2^64 a look-up. A request looks up at most 4 ids of
+ * its token among n = 20 million (4.3e-12) and, typically, 6 names among a million rules (3.3e-13): 1 in 210 billion. Where
  * records name issuers, it looks up as many again among those.
  */
 export class Fingerprinter {

@@ -115,13 +115,15 @@ export function identify(
 /**
  * The ids under which an id from a *source* is listed. A whole JWT: its canonical signature, never its unverified `jti`.
  * A lone signature: as written, and in its canonical spelling if that differs. Anything else (a `jti`, an opaque token):
- * as written.
+ * as written. What may be an opaque token is also listed by its {@link looseName}.
  */
 export function canonicalIds(id: string): string[] {
   const trimmed = id.trim()
   const signature = signatureOfJwt(trimmed)
   if (signature !== undefined) return [signature]
-  const spellings = [id, trimmed, trimmed.length < SHORTEST_SIGNATURE ? trimmed : (lenientSegment(trimmed) ?? trimmed)]
+  const canonical = trimmed.length < SHORTEST_SIGNATURE ? trimmed : (lenientSegment(trimmed) ?? trimmed)
+  const loose = unpaddedLowerCase(trimmed)
+  const spellings = [id, trimmed, canonical, loose === trimmed ? trimmed : looseName(loose)]
   return [...new Set(spellings)].filter((spelling) => spelling !== '')
 }
 
@@ -145,10 +147,34 @@ function namesBy(names: WrittenNames, of: (kind: FingerprintKind, id: string) =>
 
 function idsOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by'], string][] {
   const ids = [...new Set(jtis.flatMap(nameIn))].map((jti): [TokenId['by'], string] => ['jti', jti])
-  if (credential.kind === 'opaque') return [...ids, ['token', credential.token]]
+  if (credential.kind === 'opaque') return [...ids, ...opaqueIds(credential.token).map(asToken)]
   for (const signature of equivalentSignatures(credential.header.alg, credential.signature))
     ids.push(['signature', signature])
   return ids
+}
+
+/**
+ * The ids of an opaque token. Its key manager may take `ABC` and `abc=` for `abc`: so it has the id of each that, once
+ * revoked, revokes all of them.
+ */
+function opaqueIds(token: string): string[] {
+  const loose = unpaddedLowerCase(token)
+  return [...new Set([token, loose, looseName(loose)])].filter((id) => id !== '')
+}
+
+function asToken(id: string): [TokenId['by'], string] {
+  return ['token', id]
+}
+
+/** Stands for every spelling that differs in letter case and padding alone. Begins as no `jti` and no token does. */
+function looseName(loose: string): string {
+  return `\u0000${loose}`
+}
+
+function unpaddedLowerCase(token: string): string {
+  let end = token.length
+  while (token[end - 1] === '=') end--
+  return token.slice(0, end).toLowerCase()
 }
 
 /** A `jti` may have two dots too (`urn.example.4711`): only a first part that is a JSON object makes a JWT of it. */

@@ -20,8 +20,10 @@ t.test('so many run, so many wait in order, the rest fail at once', async (t) =>
     { code: 'ERR_TOO_MANY_CALLS' },
   )
   t.strictSame(begun, [0, 1])
+  t.ok(calls.isFull)
   gates[1]?.open()
   t.equal(await running[1], 1)
+  t.notOk(calls.isFull)
   for (const { open } of gates) open()
   t.strictSame(await Promise.all(running), [0, 1, 2, 3])
   t.strictSame(begun, [0, 1, 2, 3])

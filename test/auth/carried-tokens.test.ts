@@ -58,6 +58,9 @@ t.test('a token that can be read in more than one way, and more than a request n
       `a signature with ${skipped} in it`,
     )
   t.equal(found([], `?access_token=${head}!${rest}`), 'malformed')
+  const jwe = `${jwt.slice(0, jwt.indexOf('.'))}..AAAA.AAAA.AA`
+  t.same(found(['Authorization', `Token ${jwe}`]), ['Token', jwe])
+  t.equal(found(['Authorization', `Token ${jwe.slice(0, -1)}B`]), 'malformed', 'an encrypted JWT, spelt otherwise')
   const many = Array.from({ length: 100_000 }, (_, at) => at).join(' ')
   t.equal(found(['Authorization', many]), 'malformed')
   t.equal(

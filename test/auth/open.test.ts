@@ -8,19 +8,24 @@ import { silent } from '../../src/logging/index.js'
 import { keytool, missing, PASSWORD } from '../certificates/stores.js'
 import { httpClient } from '../support/servers.js'
 import { keyManager } from './key-manager.js'
-import { fingerprints, rsa } from './tokens.js'
+import { fingerprints, ISSUER, rsa, signed } from './tokens.js'
 
-async function opened(t: Test, { keys = '', answer = { token_type: 'Bearer' } as object } = {}) {
+/** An issuer whose key is in `issuer.pem`. */
+const ISSUING = `[[jwtTokenConfig]]\nissuer = "${ISSUER}"\ncertFile = "issuer.pem"\n`
+
+async function opened(t: Test, { keys = '', answer = { token_type: 'Bearer' } as object, more = '' } = {}) {
+  const directory = t.testdir({ 'issuer.pem': rsa.publicKey.export({ format: 'pem', type: 'spki' }).toString() })
+  const file = join(directory, 'micro-gw.conf')
   const state = { active: true }
   const manager = await keyManager(t, () => ({ body: { active: state.active, ...answer } }))
-  const { config } = parseConfig(`[keyManager]\nserverUrl = "${manager.origin}"\n${keys}`, 'micro-gw.conf', {})
+  const { config } = parseConfig(`[keyManager]\nserverUrl = "${manager.origin}"\n${keys}\n${more}`, file, {})
   const parts = { client: httpClient(t), fingerprints, logging: silent }
-  const { authenticator, realtime } = await openAuthentication(config, parts)
+  const { authenticator, realtime, tokenRevoked } = await openAuthentication(config, parts)
   const reason = async (token: string) => {
     const outcome = await authenticator.authenticate(token, Date.now())
     return isRefused(outcome) ? outcome.reason : 'accepted'
   }
-  return { state, asked: manager.asked, realtime, reason }
+  return { state, asked: manager.asked, realtime, tokenRevoked, reason }
 }
 
 t.test('a token introspected before or during a gap of the topic is introspected again after it', async (t) => {
@@ -37,6 +42,28 @@ t.test('a token introspected before or during a gap of the topic is introspected
   realtime(true)
   t.equal(await reason('before'), 'inactive')
   t.equal(await reason('during'), 'inactive')
+})
+
+t.test('revocations, but for those of a verified JWT, have introspected tokens asked for again', async (t) => {
+  const { state, asked, realtime, reason, tokenRevoked } = await opened(t, { keys: 'opaqueRecheck = 0', more: ISSUING })
+  realtime(true)
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { iss: ISSUER, exp: now + 60, jti: 'jti-1' }
+  const jwt = await signed(claims)
+  for (const token of [jwt, 'opaque']) t.equal(await reason(token), 'accepted')
+  state.active = false
+  const signature = jwt.slice(jwt.lastIndexOf('.') + 1)
+  for (const name of [fingerprints.of('token', 'jti-1'), fingerprints.of('token', signature)]) tokenRevoked(name)
+  tokenRevoked(fingerprints.ofIssuer(ISSUER, 'token', 'jti-1'))
+  t.equal(await reason('opaque'), 'accepted')
+  t.equal(asked.length, 1)
+  tokenRevoked(fingerprints.of('token', 'of-nobody-knows-what'))
+  t.equal(await reason('opaque'), 'inactive')
+})
+
+t.test('acceptPaddedTokens: a key manager whose tokens end in =', async (t) => {
+  t.equal(await (await opened(t)).reason('padded='), 'malformed', 'off, unless the configuration says so')
+  t.equal(await (await opened(t, { keys: 'acceptPaddedTokens = true' })).reason('padded='), 'accepted')
 })
 
 t.test('acceptUntypedTokens: a key manager that never says what a token is', async (t) => {

@@ -14,6 +14,24 @@ t.test('a credential of three parts is a JWT, any other is opaque', async (t) =>
     t.strictSame(readCredential(opaque), { kind: 'opaque', token: opaque })
 })
 
+t.test('an encrypted JWT has one spelling, without padding', async (t) => {
+  const parts = [encode({ alg: 'dir', enc: 'A256GCM' }), '', 'AAAAAAAAAAAAAAAA', 'c2VjcmV0', 'AAAAAAAAAAAAAAAAAAAAAA']
+  const jwe = parts.join('.')
+  t.strictSame(readCredential(jwe), { kind: 'opaque', token: jwe })
+  const wrapped = parts.with(1, 'AAAA').join('.')
+  t.strictSame(readCredential(wrapped), { kind: 'opaque', token: wrapped })
+  for (const [title, other] of [
+    ['spare bits of the tag', `${jwe.slice(0, -1)}B`],
+    ['padding', `${jwe}==`],
+    ['padding within', parts.with(3, 'c2VjcmU=').join('.')],
+    ['plain base64', parts.with(3, 'c2V/').join('.')],
+    ['a character that base64 has not', parts.with(2, 'AAAA~AAAAAAAAAAAA').join('.')],
+    ['the same in the header', `~${jwe}`],
+    ['an impossible length', parts.with(3, 'c2Vjc').join('.')],
+  ] as const)
+    t.strictSame(readCredential(other), { kind: 'refused', reason: 'base64url' }, title)
+})
+
 t.test('the longest credential has 65,536 characters', async (t) => {
   t.match(readCredential('a'.repeat(65_536)), { kind: 'opaque' })
 })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import fc from 'fast-check'
 import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import t from 'tap'
 import { type Credential, readCredential } from '../../src/token/credential.js'
@@ -34,7 +35,7 @@ t.test('every spelling of a token that verifies names the same token or is refus
     let verified = 0
     const token = await sign(privateKey, alg, alg === 'PS256' ? 0 : undefined)
     const [header = '', payload = '', signature = ''] = token.split('.')
-    const listed = [...canonicalIds(token), ...canonicalIds(signature)].map((id) => fingerprints.of('token', id))
+    const listed = [...canonicalIds(token), signature].map((id) => fingerprints.of('token', id))
     for (const spelling of respell(alg, signature)) {
       const credential = `${header}.${payload}.${spelling}`
       const verifies = await jwtVerify(credential, publicKey).then(
@@ -71,7 +72,8 @@ t.test('a token is named by its jti, if it has one, and by its signature', async
   const opaque = identify({ kind: 'opaque', token: 'abc' }, { jti: 'a' }, fingerprints)
   t.strictSame(
     opaque.ids.map((id) => id.by),
-    ['jti', 'token'],
+    ['jti', 'token', 'token'],
+    'and by what its other spellings have in common',
   )
 })
 
@@ -142,8 +144,45 @@ t.test('a signature that its algorithm cannot have has no equivalent', async (t)
   t.strictSame(equivalentSignatures('RS256', SIGNATURE), [SIGNATURE])
 })
 
+t.test('an opaque token has the names that its revocation by another letter case or padding lists', async () => {
+  const character = fc.constantFrom(...'aAbBzZ019-._~+/')
+  const letter = fc.tuple(character, fc.boolean())
+  fc.assert(
+    fc.property(fc.array(letter, { minLength: 1 }), fc.nat(3), fc.nat(3), (letters, pad, otherPad) => {
+      const token = letters.map(([c]) => c).join('') + '='.repeat(pad)
+      const spelt = letters.map(([c, other]) => (other ? swapped(c) : c)).join('') + '='.repeat(otherPad)
+      const { ids } = identify({ kind: 'opaque', token: spelt }, {}, fingerprints)
+      return canonicalIds(token).some((id) => ids.some(same(fingerprints.of('token', id))))
+    }),
+  )
+})
+
+t.test('another letter case or padding of a jti is another jti, and of an opaque token’s jti, too', async (t) => {
+  const spellings = ['Abc', 'aBC', 'abc', 'abc=']
+  for (const revoked of spellings) {
+    const listed = canonicalIds(revoked).map((id) => fingerprints.of('token', id))
+    for (const jti of spellings) {
+      for (const credential of [jwt(encode({ jti })), 'opaque']) {
+        const read = readCredential(credential) as Credential
+        const { ids } = identify(read, { jti }, fingerprints)
+        t.equal(
+          ids.some((id) => listed.some(same(id))),
+          jti === revoked,
+          `${revoked}, ${jti}`,
+        )
+      }
+    }
+  }
+})
+
+function swapped(letter: string): string {
+  return letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase()
+}
+
 t.test('an id from a source is listed under the names that its token has', async (t) => {
   const signature = Buffer.from(Array.from({ length: 256 }, (_, i) => 255 - i)).toString('base64url')
+  const loose = (text: string) => `\u0000${text.toLowerCase()}`
+  const unsigned = `${HEADER}.${encode({ jti: 'victim' })}.`
   const plainBase64 = Buffer.from(signature, 'base64url').toString('base64')
   const cases: [string, string, string[]][] = [
     ['a jti', '2f7c1a52-6a51-4a31-9d0e-3a0d3c1b7f55', ['2f7c1a52-6a51-4a31-9d0e-3a0d3c1b7f55']],
@@ -151,14 +190,22 @@ t.test('an id from a source is listed under the names that its token has', async
     ['a short jti that looks like base64 with spare bits', 'user-abd', ['user-abd']],
     ['a whole JWT', jwt(encode({ jti: 'victim' }), HEADER, signature), [signature]],
     ['a whole JWT, padded and with a line end', `${jwt(encode({}), HEADER, plainBase64)}\n`, [signature]],
-    ['a signature', signature, [signature]],
-    ['a signature, padded', `${signature}==`, [`${signature}==`, signature]],
-    ['a signature in plain base64', plainBase64, [plainBase64, signature]],
+    ['a signature', signature, [signature, loose(signature)]],
+    ['a signature, padded', `${signature}==`, [`${signature}==`, signature, loose(signature)]],
+    ['a signature in plain base64', plainBase64, [plainBase64, signature, loose(plainBase64.replaceAll('=', ''))]],
     ['an id with white space', ' abc\n', [' abc\n', 'abc']],
-    ['an unsigned JWT', `${HEADER}.${encode({ jti: 'victim' })}.`, [`${HEADER}.${encode({ jti: 'victim' })}.`]],
-    ['a lone signature with a character that base64 has not', `${signature}!`, [`${signature}!`]],
-    ['a jti of three parts, the first of them base64', 'YWJj.b.c', ['YWJj.b.c']],
-    ['a jti of four parts', `${HEADER}.a.b.c`, [`${HEADER}.a.b.c`]],
+    ['an unsigned JWT', unsigned, [unsigned, loose(unsigned)]],
+    [
+      'a lone signature with a character that base64 has not',
+      `${signature}!`,
+      [`${signature}!`, loose(`${signature}!`)],
+    ],
+    ['a jti of three parts, the first of them base64', 'YWJj.b.c', ['YWJj.b.c', loose('YWJj.b.c')]],
+    ['a jti of four parts', `${HEADER}.a.b.c`, [`${HEADER}.a.b.c`, loose(`${HEADER}.a.b.c`)]],
+    ['an opaque token in lower case', '8c1f-a', ['8c1f-a']],
+    ['one with capital letters', '8C1f-A', ['8C1f-A', loose('8c1f-a')]],
+    ['one that is padded', 'abc=', ['abc=', loose('abc')]],
+    ['padding alone', '==', ['==', loose('')]],
     ['nothing', ' ', [' ']],
   ]
   for (const [title, id, names] of cases) t.strictSame(canonicalIds(id), names, title)

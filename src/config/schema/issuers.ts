@@ -63,6 +63,14 @@ export const keyManager = table({
     bool.prefault(false),
     'Whether an active token is accepted of which introspection does not say what it is. Off where refresh tokens are active, too.',
   ),
+  acceptPaddedTokens: key(
+    bool.prefault(false),
+    'Whether an opaque token is accepted that ends in `=`. Off: a key manager may take it for the token without.',
+  ),
+  opaqueRecheck: key(
+    duration(0, 60_000).prefault(1_000),
+    'How long after a revocation an introspection from before it is used, at most, unless a known JWT was revoked.',
+  ),
   enableLegacyMode: key(
     bool.prefault(false),
     'Whether tokens are validated by the key validation service of old API Managers.',

@@ -7,6 +7,7 @@ import {
   validities,
 } from '../certificates/index.js'
 import { type Config, Secret } from '../config/index.js'
+import { brokerCertificates } from '../sources/index.js'
 
 const DAY = 86_400_000
 /** Certificates that end sooner are warned of. */
@@ -50,7 +51,8 @@ function dayOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10)
 }
 
-function* places({ listenerConfig, httpClients, jwtTokenConfig, tokenRevocationConfig }: Config): Generator<Place> {
+function* places(config: Config): Generator<Place> {
+  const { listenerConfig, httpClients, jwtTokenConfig, tokenRevocationConfig } = config
   const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
   yield* ofKeyPair('listenerConfig', certFile, keyFile, keyStorePassword)
   yield* ofKeyStore('listenerConfig', keyStorePath, keyStorePassword)
@@ -67,6 +69,9 @@ function* places({ listenerConfig, httpClients, jwtTokenConfig, tokenRevocationC
     const { certFile, keyFile, caFile } = tokenRevocationConfig[section]
     yield* ofKeyPair(name, certFile, keyFile, NO_PASSWORD)
     yield* ofTrust(`${name}.caFile`, caFile, NO_PASSWORD)
+  }
+  for (const { option, read } of brokerCertificates(config)) {
+    yield { key: `tokenRevocationConfig.realtime.jmsConnectionProviderUrl (${option})`, read }
   }
 }
 

@@ -1,4 +1,5 @@
 export {
+  brokerCertificates,
   type OpenStore,
   openPublisher,
   openStore,

@@ -11,6 +11,7 @@ import {
 } from '../http-client/index.js'
 import { describeError, describeTarget, type Logging, silent } from '../logging/index.js'
 import { readAuthorities } from './authorities.js'
+import { urlCertificates, urlMaterial } from './broker-stores.js'
 import { gatewayName, NameNotKept, savedName } from './gateway-name.js'
 import { storeOf, topicOf } from './issuer-scope.js'
 import { chooseStore, openPersistentStore, type StoreChoice } from './persistent/index.js'
@@ -146,7 +147,8 @@ async function withTopic<Made>(
   if (!realtime.enableRealtimeMessageRetrieval) return undefined
   try {
     const provider = providerOf(realtime)
-    const tls = await material(realtime, logging)
+    const own = await material(realtime, logging)
+    const tls = { ...(await urlMaterial(provider, own)), ...own }
     const { verifyHostname } = config.httpClients
     return await make(provider, {
       topic: realtime.jmsConnectionTopic,
@@ -156,6 +158,15 @@ async function withTopic<Made>(
   } catch (cause) {
     const where = cause instanceof ProviderUrlError ? '.jmsConnectionProviderUrl' : ''
     throw new SourceError(`tokenRevocationConfig.realtime${where}`, cause)
+  }
+}
+
+/** The certificates in the stores that the broker's URL names, by the URL's option; none for an invalid URL. */
+export function brokerCertificates({ tokenRevocationConfig: { realtime } }: Config) {
+  try {
+    return urlCertificates(providerOf(realtime), { ca: realtime.caFile, cert: realtime.certFile })
+  } catch {
+    return []
   }
 }
 

@@ -1,4 +1,5 @@
-export { type Provider, ProviderUrlError } from './provider-url/provider.js'
+export { type Provider, ProviderUrlError, type StoreReference } from './provider-url/provider.js'
 export { readProvider } from './provider-url/read-provider.js'
+export { storesOf } from './provider-url/tls.js'
 export { PROTOCOL_NAMES, type PublishOptions, publish } from './publish.js'
 export { realtimeSource } from './source.js'

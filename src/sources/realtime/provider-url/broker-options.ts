@@ -15,10 +15,11 @@ const SPELLINGS = {
   tls: ['ssl'],
   verifyHostname: ['ssl_verify_hostname', 'socket.verifyhostname', 'transport.verifyhost'],
   heartbeat: ['heartbeat'],
-  trustStore: ['trust_store', 'transport.truststorelocation'],
+  trustStore: ['trust_store', 'transport.truststorelocation', 'transport.truststore'],
   trustStorePassword: ['trust_store_password', 'transport.truststorepassword'],
-  keyStore: ['key_store', 'transport.keystorelocation'],
+  keyStore: ['key_store', 'transport.keystorelocation', 'transport.keystore'],
   keyStorePassword: ['key_store_password', 'transport.keystorepassword'],
+  keyAlias: ['ssl_cert_alias', 'transport.keyalias'],
 } as const
 
 /** Options that brokers and clients know and that have no meaning here: reconnection, for one, is our own. */
@@ -35,7 +36,7 @@ export function readBrokerOptions(options: Options, where: string): BrokerOption
     verifyHostname: flag(SPELLINGS.verifyHostname) ?? true,
     heartbeat: toHeartbeat(find(SPELLINGS.heartbeat), where),
     trustStore: toStore(find(SPELLINGS.trustStore), find(SPELLINGS.trustStorePassword)),
-    keyStore: toStore(find(SPELLINGS.keyStore), find(SPELLINGS.keyStorePassword)),
+    keyStore: toStore(find(SPELLINGS.keyStore), find(SPELLINGS.keyStorePassword), find(SPELLINGS.keyAlias)),
   }
 }
 
@@ -62,6 +63,7 @@ function toHeartbeat(value: string | undefined, where: string): number | undefin
   return Number(value) === 0 ? undefined : Number(value)
 }
 
-function toStore(path: string | undefined, password: string | undefined): StoreReference | undefined {
-  return path === undefined || path === '' ? undefined : { path, password: new Secret(password ?? '') }
+function toStore(path: string | undefined, password?: string, alias?: string): StoreReference | undefined {
+  if (path === undefined || path === '') return undefined
+  return { path, password: new Secret(password ?? ''), ...(alias === undefined ? {} : { alias }) }
 }

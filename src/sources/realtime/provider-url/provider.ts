@@ -7,6 +7,8 @@ export type Protocol = 'amqp-0-9-1' | 'amqp-1-0' | 'openwire'
 export interface StoreReference {
   readonly path: string
   readonly password: Secret
+  /** The entry of a key store; the first if absent. */
+  readonly alias?: string
 }
 
 /** A broker as the URL describes it. What the URL does not say is `undefined`. */

@@ -241,6 +241,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a custom watch that is restarted is believed to have missed nothing',
+    promise: 'listing pace',
+    file: 'sources/persistent/module/guard.js',
+    find: "sink.resync('custom store watch is begun again');",
+    replace: '{}',
+    caughtBy: {
+      test: 'sources/persistent/module/guard',
+      title: 'a custom watch restarted without a word is followed by a listing',
+    },
+  },
+  {
     name: 'a silent broker is believed for minutes',
     promise: 'listing pace',
     file: 'sources/realtime/amqp-0-9-1/source.js',

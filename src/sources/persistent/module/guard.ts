@@ -135,8 +135,8 @@ class Steps {
 }
 
 /**
- * Restarts the watch when it ends by itself: that is a gap. Asks for a listing if one was begun before the watch is live,
- * which its first call to the sink shows: a custom store need not say so.
+ * Restarts the watch when it ends by itself: that is a gap. Asks for a listing as it restarts, and for another if one was
+ * begun before the watch is live, which its first call to the sink shows: a custom store need not say so.
  */
 async function guardedWatch(
   store: CustomStore,
@@ -161,6 +161,8 @@ async function guardedWatch(
     if (signal.aborted) return
     sink.state('gap', cause === undefined ? 'its watch ended' : describeError(cause))
     await pause(backoff.next(), systemClock, signal)
+    // The gap's listing has not what was revoked since; and a second gap in a row asks for none.
+    if (!signal.aborted) sink.resync('custom store watch is begun again')
   }
 }
 

@@ -1,11 +1,10 @@
-import { EventEmitter, once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createLogging } from '../../../../src/logging/index.js'
 import type { RevocationRecord } from '../../../../src/revocation/record.js'
 import { type ModuleStoreOptions, moduleStore } from '../../../../src/sources/persistent/module/store.js'
-import type { PersistentStore, RevocationSink } from '../../../../src/sources/source.js'
-import { failure, listed, startWatch, testContract, token } from '../contract.js'
+import type { PersistentStore } from '../../../../src/sources/source.js'
+import { failure, listed, testContract, token } from '../contract.js'
 
 let modules = 0
 
@@ -143,82 +142,6 @@ t.test('an invalid record is left out and counted, and does not hide the others'
   )
   t.strictSame(await listed(store), [token('x', undefined)], 'nothing but what is known passes')
   t.equal(store.malformed?.(), undefined)
-})
-
-t.test('a listing that fails, hangs or never ends does so in bounded time', async (t) => {
-  const limits = { recordTimeout: 100, listTimeout: 300 }
-  const cases: [string, string][] = [
-    ['fails', "throw new Error('table is gone')"],
-    ['hangs', 'await new Promise(() => {})'],
-    ['never ends', "for (;;) { await new Promise((go) => setTimeout(go, 1)); yield { kind: 'token', id: 'x' } }"],
-  ]
-  for (const [title, body] of cases) {
-    const store = await load(t, listing(body), limits)
-    t.match(await failure(listed(store)), { code: 'ERR_STORE_UNREACHABLE' }, title)
-  }
-  const none = await load(t, "export const createStore = () => ({ name: 'x', list() { return [] } })")
-  t.match(await failure(listed(none)), { code: 'ERR_STORE_MODULE', message: /must return an async iterable/ })
-
-  const store = await load(t, listing('await new Promise(() => {})'))
-  const caller = new AbortController()
-  const next = store.list(caller.signal)[Symbol.asyncIterator]().next()
-  caller.abort(new Error('shutting down'))
-  t.match(await failure(next), { message: 'shutting down' })
-})
-
-t.test('a watch that delivers invalid records or ends is restarted', async (t) => {
-  const lines: string[] = []
-  const logging = createLogging({ level: 'warn', format: 'json', stream: { write: (line) => lines.push(line) } })
-  const source = `export const createStore = () => ({ name: 'x', async *list() {}, async watch(sink) {
-    sink.state('sunny'); sink.state('live', 5)
-    sink.revoked({ kind: 'token', id: 7 }); sink.revoked(null); sink.revoked({ kind: 'token', id: 'good' })
-    sink.resync({})
-    throw new Error('connection lost')
-  } })`
-  const store = await load(t, source, { logging })
-  const watch = startWatch(t, store)
-  await watch?.until(() => watch.states.length === 2)
-  t.strictSame(watch?.states, ['live', 'gap'])
-  t.match(watch?.details[1], /connection lost/)
-  t.strictSame(watch?.records, [token('good', undefined)])
-  t.equal(lines.length, 2, 'one line a reason')
-  t.strictSame(store.malformed?.(), { malformed: { 'no-id': 1, 'not-an-object': 1 } })
-  await watch?.until(() => watch.states.length === 4)
-  t.equal(watch?.records.length, 2, 'the second run delivers, too')
-  t.strictSame(watch?.states, ['live', 'gap', 'live', 'gap'])
-  t.strictSame(watch?.resyncs, ['[object Object]', '[object Object]'])
-})
-
-t.test('a watch that goes live after a listing asks for another, a restarted one too', async (t) => {
-  const source = `export const createStore = ({ watches, begun }) => ({ name: 'x', async *list() {}, watch(sink, signal) {
-    return new Promise((resolve, reject) => {
-      signal.addEventListener('abort', resolve)
-      watches.push({ sink, reject })
-      begun.emit('begun')
-    })
-  } })`
-  const watches: { sink: RevocationSink; reject: (error: Error) => void }[] = []
-  const begun = new EventEmitter()
-  const store = await load(t, source, { section: { watches, begun } })
-  const watch = startWatch(t, store)
-  watches[0]?.sink.state('live')
-  t.strictSame(watch?.resyncs, [], 'nothing was listed: the first listing has it all')
-  await listed(store)
-  const second = once(begun, 'begun')
-  watches[0]?.reject(new Error('connection lost'))
-  await watch?.until(() => watch.states.at(-1) === 'gap')
-  await second
-  await listed(store) // what is revoked from here on is known to the watch only, once it is live
-  watches[1]?.sink.state('connecting')
-  t.strictSame(watch?.resyncs, [])
-  watches[1]?.sink.state('live')
-  watches[1]?.sink.state('live')
-  t.match(watch?.resyncs, [/started after a listing/])
-  t.strictSame(watch?.states, ['live', 'gap', 'connecting', 'live'])
-
-  const late = startWatch(t, store)
-  watches[2]?.sink.revoked(token('of a watch that never says that it is live', undefined))
-  t.match(late?.resyncs, [/started after a listing/])
 })
 
 /** Loads a module of that source. */

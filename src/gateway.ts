@@ -2,7 +2,7 @@ import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
 import { expiringCertificates } from './gateway/expiring-certificates.js'
-import { hasSeveralIssuers, type Inputs, readInputs, workerCount } from './gateway/inputs.js'
+import { type Inputs, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
@@ -54,7 +54,7 @@ export async function revokeToken(
   { expiresAt, issuer }: RevokeTokenOptions = {},
 ): Promise<Revoked | undefined> {
   const { config } = await loadConfig(configFile, process.env)
-  const named = revocable(token, Date.now(), expiresAt, hasSeveralIssuers(config))
+  const named = revocable(token, Date.now(), expiresAt, namesIssuers(config))
   if (named === undefined) return undefined
   const { by } = named
   const record = issuer === undefined ? named.record : { ...named.record, iss: issuer }
@@ -187,7 +187,7 @@ function openAdmin(
         token: admin.token,
         now: () => revocations.notBefore,
         revoke,
-        ofItsIssuer: hasSeveralIssuers(config),
+        ofItsIssuer: namesIssuers(config),
         logger: logging('Admin'),
       },
       logger: logging('Admin'),

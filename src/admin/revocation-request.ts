@@ -56,9 +56,10 @@ export function readRevocationRequest(text: string, now: number, ofItsIssuer = f
     return bad('revokedBefore requires subject, clientId, session, issuer or claims')
   if (name === 'jti') return { kind: 'token', id, ...scope, expiresAt }
   const token = revocable(id.trim(), now, expiresAt, ofItsIssuer)
-  return token === undefined
-    ? bad('token must be visible ASCII, at most 65536 characters')
-    : { ...token.record, ...scope }
+  if (token === undefined) return bad('token must be visible ASCII, at most 65536 characters')
+  const own = revocable(id.trim(), now, expiresAt, true)?.record.iss
+  if (iss !== undefined && own !== undefined && own !== iss) return bad('iss must be that of the token')
+  return { ...token.record, ...scope }
 }
 
 function rule(

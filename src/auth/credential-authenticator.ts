@@ -49,7 +49,7 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     const own =
       credential.kind === 'jwt'
         ? this.#jwt.unverified(credential)
-        : [identify(credential, {}, this.#fingerprints, undefined, undefined, this.#jwt.issuerNames)]
+        : [identify(credential, {}, this.#fingerprints, undefined, undefined, this.#jwt.knownIssuers)]
     const introspected = this.#opaque?.nameOf(token, now)
     return introspected === undefined ? own : [...own, introspected]
   }

@@ -88,7 +88,7 @@ export interface IntrospectedOptions {
   readonly fingerprints: Fingerprinter
   /** Epoch ms by the key manager's own clock, as far as known: ours may be behind. Default: ours. */
   readonly issuersNow?: () => number
-  /** The issuers that are configured. */
+  /** The issuers that tokens and revocations may be of: a token of which nothing names the issuer counts as one of each. */
   readonly issuers?: readonly string[]
 }
 
@@ -130,17 +130,12 @@ export function introspected(
   // WSO2 calls the user `username`.
   const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
   const authenticated = {
-    identity: identify(credential, named, options.fingerprints, 'aud', written, issuersOf(named, written, options)),
+    identity: identify(credential, named, options.fingerprints, 'aud', written, options.issuers),
     scopes: scopesOf(claims),
     keyType: keyTypeOf(claims),
     usableUntil: Math.min(until, now + limit),
   }
   return { authenticated, askedAt: now }
-}
-
-/** Where neither names an issuer the token may be any one's: what revokes it for one of them revokes it. */
-function issuersOf(claims: Claims, written: Claims, { issuers = [] }: IntrospectedOptions): readonly string[] {
-  return claims.iss === undefined && written.iss === undefined ? issuers : []
 }
 
 /** Where the answer has no type, a JWT's own word still counts: Keycloak's refresh tokens say that they are. */

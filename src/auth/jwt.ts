@@ -8,6 +8,8 @@ import { type CacheObserver, TokenFlights, tokenCache } from './token-cache.js'
 
 export interface JwtAuthenticatorOptions {
   readonly issuers: readonly JwtIssuer[]
+  /** See {@link JwtAuthenticator.knownIssuers}. Default: these issuers. */
+  readonly knownIssuers?: readonly string[]
   /** Milliseconds by which clocks may differ: applied to `exp` and `nbf`. */
   readonly timestampSkew: number
   /** How many verified tokens are remembered. */
@@ -55,18 +57,15 @@ export class JwtAuthenticator implements CachingAuthenticator {
   unverified(jwt: CompactJwt): TokenIdentity[] {
     const { fingerprints } = this.#options
     const issuers = this.#issuers.get(String(jwt.claims.iss)) ?? []
-    if (issuers.length === 0) {
-      const any = jwt.claims.iss === undefined ? this.issuerNames : []
-      return [identify(jwt, jwt.claims, fingerprints, undefined, undefined, any)]
-    }
+    if (issuers.length === 0) return [identify(jwt, jwt.claims, fingerprints, undefined, undefined, this.knownIssuers)]
     return issuers.map(({ claims = [], consumerKeyClaim }) =>
       identify(jwt, mapClaims(jwt.claims, claims), fingerprints, consumerKeyClaim, jwt.claims),
     )
   }
 
-  /** The issuers that are configured: what nobody says the issuer of may be any one's. */
-  get issuerNames(): readonly string[] {
-    return [...this.#issuers.keys()]
+  /** The issuers that tokens and revocations may be of: what nobody says the issuer of may be any one's. */
+  get knownIssuers(): readonly string[] {
+    return this.#options.knownIssuers ?? [...this.#issuers.keys()]
   }
 
   /** Drops verified tokens from the cache, those being verified included: some of the keys are no longer valid. */

@@ -36,17 +36,15 @@ export async function openAuthentication(
   },
 ): Promise<OpenedAuthentication> {
   const { client, fingerprints, logging, witness } = parts
-  let issuersAhead = Number.NEGATIVE_INFINITY // of the monotonic clock
-  const issuersClient = observeDates(client, (_, date) => {
-    issuersAhead = Math.max(issuersAhead, date - performance.now())
-  })
+  const ahead = new Map<string, number>() // of the monotonic clock, by server
+  const issuersClient = observeDates(client, (server, date) => void ahead.set(server, date - performance.now()))
   const keysClient = witness === undefined ? issuersClient : observeDates(issuersClient, witness)
   const limits = {
     timestampSkew: config.server.timestampSkew,
     cacheCapacity: config.caching.tokenCacheCapacity,
     cacheExpiryTime: config.caching.enabled ? config.caching.tokenCacheExpiryTime : 0,
     fingerprints,
-    issuersNow: () => issuersAhead + performance.now(),
+    issuersNow: () => Math.max(...ahead.values()) + performance.now(),
   }
   const holder: { jwt?: JwtAuthenticator } = {}
   const jwks = (url: string) =>
@@ -61,7 +59,12 @@ export async function openAuthentication(
   )
   const { keyManager } = config
   const jwtIds = new CachedIds()
-  const jwt = new JwtAuthenticator({ ...limits, issuers, ...(keyManager && { observer: jwtIds }) })
+  const jwt = new JwtAuthenticator({
+    ...limits,
+    issuers,
+    knownIssuers: knownIssuers(config),
+    ...(keyManager && { observer: jwtIds }),
+  })
   holder.jwt = jwt
   if (keyManager === undefined) {
     const authenticator = new CredentialAuthenticator({ jwt, introspectFailedJwt: false, ...limits })
@@ -76,7 +79,7 @@ export async function openAuthentication(
     acceptUntypedTokens: keyManager.acceptUntypedTokens,
     acceptPaddedTokens: keyManager.acceptPaddedTokens,
     recheck: keyManager.opaqueRecheck,
-    issuers: jwt.issuerNames,
+    issuers: jwt.knownIssuers,
     logger: logging('KeyManager'),
   })
   return {
@@ -95,6 +98,12 @@ export async function openAuthentication(
       if (!jwtIds.has(id)) opaque.tokenRevoked()
     },
   }
+}
+
+/** Every issuer that the configuration names: of tokens, and of revocations. */
+function knownIssuers({ jwtTokenConfig, tokenRevocationConfig: { realtime, persistent } }: Config): string[] {
+  const named = [...jwtTokenConfig.map(({ issuer }) => issuer), realtime.issuer, persistent.issuer]
+  return [...new Set(named.filter((issuer) => issuer !== undefined))]
 }
 
 async function keysOf(issuer: IssuerConfig, config: Config, jwks: (url: string) => Jwks): Promise<VerificationKeys> {

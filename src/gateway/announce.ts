@@ -3,6 +3,7 @@ import { describeError, type Logging } from '../logging/index.js'
 import { type RevocationRecord, redacted, type TokenRevocation } from '../revocation/index.js'
 import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRevocations } from '../sources/index.js'
 import { MAX_ID_LENGTH, revocationEvent } from '../sources/message/index.js'
+import { storable } from '../sync/index.js'
 import { within } from '../time/index.js'
 
 /** The outcome of a revocation at the store or the topic. */
@@ -26,7 +27,7 @@ const PUT_TIMEOUT = 20_000
 export async function announce(config: Config, record: RevocationRecord, logging: Logging): Promise<Announcement[]> {
   const store = await openStore(config, logging)
   try {
-    return await tell(store, await openPublisher(config), record)
+    return await tell(store, await openPublisher(config), record, config.tokenRevocationConfig.realtime.issuer)
   } finally {
     await store?.close()
   }
@@ -36,18 +37,20 @@ function tell(
   store: OpenStore | undefined,
   topic: TopicPublisher | undefined,
   record: RevocationRecord,
+  topicsIssuer: string | undefined,
 ): Promise<Announcement[]> {
   const told: Promise<Announcement>[] = []
   if (store !== undefined) {
     const target = { target: 'store', name: store.store.name } as const
     const { store: opened } = store
-    if (takesRevocations(opened) && opened.takes?.(record) !== false)
-      told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(record), tooLate)))
+    const kept = takesRevocations(opened) ? storable(opened, record) : undefined
+    if (takesRevocations(opened) && kept !== undefined)
+      told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(kept), tooLate)))
     else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
   }
   if (topic !== undefined) {
     const target = { target: 'topic', name: topic.name } as const
-    if (record.kind === 'token') told.push(attempt(target, record, () => publish(topic, record)))
+    if (record.kind === 'token') told.push(attempt(target, record, () => publish(topic, record, topicsIssuer)))
     else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
   }
   return Promise.all(told)
@@ -57,11 +60,11 @@ function tooLate(): Error {
   return new Error(`no answer within ${PUT_TIMEOUT} ms`)
 }
 
-async function publish(topic: TopicPublisher, record: TokenRevocation): Promise<void> {
+async function publish(topic: TopicPublisher, record: TokenRevocation, issuer: string | undefined): Promise<void> {
   // Gateways would silently drop it.
   if (record.id.length > MAX_ID_LENGTH)
     throw new Error(`an id on a topic must have at most ${MAX_ID_LENGTH} characters`)
-  await topic.publish(revocationEvent(record))
+  await topic.publish(revocationEvent(record, issuer))
 }
 
 async function attempt(

@@ -46,9 +46,13 @@ function* doubts(config: Config, apis: readonly Api[]): Generator<string> {
     : 'no revocation source configured: revoked tokens are accepted'
 }
 
-/** Whether tokens of several issuers are accepted: then a token's `jti` alone does not name it. */
-export function hasSeveralIssuers({ jwtTokenConfig }: Config): boolean {
-  return new Set(jwtTokenConfig.map(({ issuer }) => issuer)).size > 1
+/**
+ * Whether a `jti` is to be named with its issuer: tokens of several issuers are accepted, or a source speaks for one, so that
+ * what names none is written to it as being about any.
+ */
+export function namesIssuers({ jwtTokenConfig, tokenRevocationConfig: { realtime, persistent } }: Config): boolean {
+  const isScoped = realtime.issuer !== undefined || persistent.issuer !== undefined
+  return isScoped || new Set(jwtTokenConfig.map(({ issuer }) => issuer)).size > 1
 }
 
 /** Number of processes that serve: `[server] workers`. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/index.js'
 import { type Journal, openJournal } from '../journal/index.js'
 import type { Logger, Logging } from '../logging/index.js'
 import { OutboxDirectory } from '../outbox/index.js'
-import { RealtimeStatus, RevocationList, type RevocationRecord, TooManyClaimSets } from '../revocation/index.js'
+import { RealtimeStatus, RevocationList, TooManyClaimSets } from '../revocation/index.js'
 import { type OpenStore, openStore, openTopic, sourcesIdentity, takesRevocations } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
 import {
@@ -17,6 +17,8 @@ import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
 import { CLOCK_NOTE, Revocations } from './revocations.js'
 
+/** A rule that cannot be taken is logged once in this time, ms. */
+const ERROR_EVERY = 60_000
 /** Name of the journal's note of how far the store was read. */
 const STORE_POSITION = 'store position'
 
@@ -106,7 +108,7 @@ function targetOf(
   logger: Logger,
 ): RevocationTarget {
   return {
-    apply: (record, source) => take(list, record, source, logger),
+    apply: taking(list, logger),
     inSync(at, position) {
       journal?.inSync(at)
       if (position !== undefined) journal?.note(STORE_POSITION, position)
@@ -117,13 +119,19 @@ function targetOf(
   }
 }
 
-/** Adds a source's record; one that cannot be taken is an error in the log, and nothing else is lost with it. */
-function take(list: RevocationList, record: RevocationRecord, source: string, logger: Logger): void {
-  try {
-    list.add(record, source, Date.now())
-  } catch (error) {
-    if (!(error instanceof TooManyClaimSets)) throw error
-    logger.error('a rule about claims is not enforced', error, { source })
+/** Adds sources' records; that one cannot be taken is an error in the log, once a minute, and nothing else is lost with it. */
+function taking(list: RevocationList, logger: Logger): RevocationTarget['apply'] {
+  let errorAt = Number.NEGATIVE_INFINITY
+  return (record, source) => {
+    try {
+      list.add(record, source, Date.now())
+    } catch (error) {
+      if (!(error instanceof TooManyClaimSets)) throw error
+      const now = performance.now()
+      if (now < errorAt + ERROR_EVERY) return
+      errorAt = now
+      logger.error('a rule about claims is not enforced', error, { source })
+    }
   }
 }
 

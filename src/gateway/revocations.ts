@@ -11,7 +11,7 @@ import {
   sweepExpired,
   UnconfirmedRevocation,
 } from '../revocation/index.js'
-import type { PutOutcome, Synchronizer, SynchronizerState, WriteBack, WriteBackState } from '../sync/index.js'
+import type { Synchronizer, SynchronizerState, WriteBack, WriteBackState } from '../sync/index.js'
 import { ClockCheckpoint, systemClock, type TrustedClock, within } from '../time/index.js'
 import type { Fingerprinter, TokenIdentity } from '../token/index.js'
 
@@ -113,10 +113,14 @@ export class Revocations implements LiveRevocations {
    */
   async revokeHere(record: RevocationRecord | undefined): Promise<void> {
     if (record !== undefined) this.#list.add(record, HERE, Date.now())
-    const put = record === undefined ? this.#writeBack?.all() : this.#put(record)
+    const storable = record && this.#writeBack?.storable(record)
+    const put = record === undefined ? this.#writeBack?.all() : storable && this.#writeBack?.put(storable)
     const disk = this.#journal && Promise.all([this.#journal.flush(), put?.kept])
     const ways = [disk, put?.taken].filter((way) => way !== undefined)
-    if (ways.length === 0) return
+    if (ways.length === 0) {
+      if (record === undefined || this.#writeBack === undefined) return
+      throw notDurable(new Error('the store cannot keep it, and the journal is off'))
+    }
     const late = () => new Error(`not durable within ${CONFIRMED_WITHIN} ms`)
     try {
       await within<unknown>(CONFIRMED_WITHIN, Promise.any(ways), late)
@@ -162,11 +166,6 @@ export class Revocations implements LiveRevocations {
       journal: this.#journal?.status() ?? { enabled: false },
       ...(this.#writeBack === undefined ? {} : { writeBack: this.#writeBack.state() }),
     }
-  }
-
-  /** Absent: no store takes it, and the journal is all there is. */
-  #put(record: RevocationRecord): PutOutcome | undefined {
-    return this.#writeBack?.takes(record) === true ? this.#writeBack.put(record) : undefined
   }
 
   /** Stops the sources and writes what the journal has not written yet. */

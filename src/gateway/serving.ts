@@ -15,7 +15,7 @@ import { type ForwardOptions, OpenRequests, type WebSocketOptions } from '../pro
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { KeyManagerEndpoints, LIST_NOT_KNOWN, type Listener, RequestHandler, RevokeEndpoint } from '../server/index.js'
 import type { IdentityNames, TokenIdentity } from '../token/index.js'
-import { hasSeveralIssuers, type Inputs, workerCount } from './inputs.js'
+import { type Inputs, namesIssuers, workerCount } from './inputs.js'
 import { openListeners, ownCertificate } from './listeners.js'
 
 /** The serving half of a process: listeners, pipeline, connections to upstreams. */
@@ -116,7 +116,7 @@ function requestHandler(
         client: http.client,
         authenticator,
         revocations: { revokeHere },
-        ofItsIssuer: hasSeveralIssuers(config),
+        ofItsIssuer: namesIssuers(config),
         removedHeaders: new Set([assertionHeader]),
         logger: logging('KeyManager'),
       }),
@@ -157,12 +157,21 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
   ])
   const isRevoked = (identity: TokenIdentity) => revocations.find(identity) !== undefined
   let total = 0
+  let isDue = false
+  const ended = (requests: number) => {
+    if (requests === 0) return
+    total += requests
+    log.info('open requests of a revoked token ended', { requests, sinceStart: total })
+  }
   revocations.onChange((entry) => {
-    // Which claims a rule will name is not known when a request begins.
-    const ended = entry.kind === 'claimsRule' ? open.endWhere(isRevoked, reason) : open.end(entry, isRevoked, reason)
-    if (ended === 0) return
-    total += ended
-    log.info('open requests of a revoked token ended', { requests: ended, sinceStart: total })
+    if (entry.kind !== 'claimsRule') return ended(open.end(entry, isRevoked, reason))
+    // Which claims a rule will name is not known when a request begins: all are looked at, once for all rules that come together.
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      ended(open.endWhere(isRevoked, reason))
+    })
   })
   revocations.onUnknown(() => {
     const requests = open.endAll(LIST_NOT_KNOWN)

@@ -35,6 +35,7 @@ export class Compaction {
   readonly #draft: string
   #file: JournalFile | undefined
   #added: Uint8Array[] = []
+  #addedClaims = false
   #isAbandoned = false
   #isWritten = false
   #isInPlace = false
@@ -60,8 +61,9 @@ export class Compaction {
   }
 
   /** Takes blocks that were appended to the old file, or should have been, since this began. */
-  add(blocks: Uint8Array): void {
+  add(blocks: Uint8Array, hasClaims: boolean): void {
     this.#added.push(blocks)
+    this.#addedClaims ||= hasClaims
   }
 
   /**
@@ -98,7 +100,7 @@ export class Compaction {
     this.#file = file
     await old?.copyUnknown(file)
     for (const { kind, bytes } of list.export()) {
-      await file.append(Buffer.concat([...file.nameBlocks(list), encodeBlock(kind, bytes)]))
+      await file.append(Buffer.concat([...file.nameBlocks(list, kind === 'claimsRule'), encodeBlock(kind, bytes)]))
       await this.#writeAdded(file)
       await setImmediate()
       if (this.#isAbandoned) return
@@ -111,7 +113,8 @@ export class Compaction {
   async #writeAdded(file: JournalFile): Promise<void> {
     const added = this.#added
     this.#added = []
-    if (added.length > 0) await file.append(Buffer.concat([...file.nameBlocks(this.#parts.list), ...added]))
+    if (added.length > 0)
+      await file.append(Buffer.concat([...file.nameBlocks(this.#parts.list, this.#addedClaims), ...added]))
   }
 }
 

@@ -15,9 +15,8 @@ export interface UnknownBlocks extends ByteRange {
 export class JournalFile {
   readonly #handle: FileHandle
   #bytes: number
-  /** How many names of sources, and sets of claims, it holds. */
+  /** How many names of sources it holds. */
   #sources = 0
-  #claimSets = 0
   /** A newer version's blocks: a compaction copies them. */
   #unknown: UnknownBlocks | undefined
   /** Tells this file from every other; an older version's has {@link NO_GENERATION}. */
@@ -56,15 +55,15 @@ export class JournalFile {
     return this.#unknown === undefined ? 0 : this.#unknown.to - this.#unknown.from
   }
 
-  /** The blocks of the sources' names, and of the claims that rules name, if there are new ones. They precede the entries. */
-  nameBlocks({ sources, claimSets }: Pick<RevocationList, 'sources' | 'claimSets'>): Buffer[] {
+  /** The blocks of the sources' names, if there are new ones, and of the claims that rules name. They precede the entries. */
+  nameBlocks({ sources, claimSets }: Pick<RevocationList, 'sources' | 'claimSets'>, hasClaims: boolean): Buffer[] {
     const blocks: Buffer[] = []
     if (sources.all.length > this.#sources) {
       this.#sources = sources.all.length
       blocks.push(encodeBlock('sources', Buffer.from(JSON.stringify(sources.all))))
     }
-    if (claimSets.all.length > this.#claimSets) {
-      this.#claimSets = claimSets.all.length
+    // In front of each batch: without it none of the rules behind it would be looked up.
+    if (hasClaims) {
       blocks.push(encodeBlock('claimSets', Buffer.from(JSON.stringify(claimSets.all))))
     }
     return blocks

@@ -223,7 +223,8 @@ export class Journal {
       const entries = this.#waiting
       this.#waiting = []
       const facts = Buffer.concat([...entryBlocks(entries), ...this.#pending.takeUnwritten()])
-      await this.#writer.append(facts, Buffer.concat(this.#takeMarks()))
+      const hasClaims = entries.some(({ kind }) => kind === 'claimsRule')
+      await this.#writer.append(facts, Buffer.concat(this.#takeMarks()), hasClaims)
     }
     await this.#writer.compactIfDue()
   }

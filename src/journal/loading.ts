@@ -160,7 +160,7 @@ export class Loading {
   /** Without them no rule about claims in the file would be looked up. */
   #takeClaimSets(payload: Buffer): void {
     const sets = JSON.parse(payload.toString('utf8')) as readonly ClaimSet[]
-    for (const set of sets) this.into.list.claimSets.add(set)
+    for (const set of sets) this.into.list.claimSets.restore(set)
   }
 
   #takeMark(payload: Buffer): void {

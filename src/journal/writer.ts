@@ -117,11 +117,12 @@ export class JournalWriter {
   /**
    * Appends a batch. Resolves when it is durable.
    *
+   * @param hasClaims whether rules about claims are among the facts
    * @param marks what is true only of a file that holds the facts, and all before them
    */
-  async append(facts: Buffer, marks: Buffer): Promise<void> {
-    this.#compaction?.file.add(facts)
-    const names = this.#file?.nameBlocks(this.#parts.list) ?? []
+  async append(facts: Buffer, marks: Buffer, hasClaims = false): Promise<void> {
+    this.#compaction?.file.add(facts, hasClaims)
+    const names = this.#file?.nameBlocks(this.#parts.list, hasClaims) ?? []
     await this.#append(Buffer.concat([...names, facts, marks]))
   }
 

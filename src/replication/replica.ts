@@ -141,7 +141,7 @@ export class Replica implements LiveRevocations {
         break
       case 'names':
         this.#translation = this.list.sources.translation(message.sources)
-        for (const set of message.claimSets) this.list.claimSets.add(set)
+        for (const set of message.claimSets) this.list.claimSets.restore(set)
         break
       case 'block':
         this.#enter(message.block)

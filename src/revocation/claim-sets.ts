@@ -20,12 +20,22 @@ export class ClaimSets {
     return this.#sets
   }
 
-  /** Adds a set unless it is there. Throws {@link TooManyClaimSets}. */
-  add({ names, ofIssuer }: ClaimSet): void {
-    const key = JSON.stringify([ofIssuer, names])
-    if (this.#known.has(key)) return
-    if (this.#sets.length >= MAX_CLAIM_SETS) throw new TooManyClaimSets()
+  /** Adds a set. Returns whether it is new. Throws {@link TooManyClaimSets}. */
+  add(set: ClaimSet): boolean {
+    if (!this.#known.has(keyOf(set)) && this.#sets.length >= MAX_CLAIM_SETS) throw new TooManyClaimSets()
+    return this.restore(set)
+  }
+
+  /** Adds a set of entries that exist: of a journal, or of the primary. Returns whether it is new. */
+  restore({ names, ofIssuer }: ClaimSet): boolean {
+    const key = keyOf({ names, ofIssuer })
+    if (this.#known.has(key)) return false
     this.#known.add(key)
     this.#sets.push({ names: [...names], ofIssuer })
+    return true
   }
+}
+
+function keyOf({ names, ofIssuer }: ClaimSet): string {
+  return JSON.stringify([ofIssuer, names])
 }

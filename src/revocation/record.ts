@@ -68,12 +68,13 @@ export function isIssuer(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= MAX_ISSUER_LENGTH
 }
 
-/** The claims that a record's member `claims` names: an object of 1 to 4 strings, numbers and booleans. */
-export function readClaims(value: unknown): Readonly<Record<string, ClaimValue>> | undefined {
+/** The claims that a record's member `claims` names, as text: an object of 1 to 4 strings, numbers and booleans. */
+export function readClaims(value: unknown): Readonly<Record<string, string>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const members = Object.entries(value)
   if (members.length === 0 || members.length > MAX_CLAIMS || !members.every(isClaim)) return undefined
-  return Object.fromEntries(members) as Record<string, ClaimValue>
+  const text = (of: unknown) => (typeof of === 'number' ? numberText(of) : String(of))
+  return Object.fromEntries(members.map(([name, of]) => [name, text(of) ?? '']))
 }
 
 function isClaim([name, value]: [string, unknown]): boolean {

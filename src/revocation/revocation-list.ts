@@ -95,8 +95,13 @@ export class RevocationList {
     const until = keptUntil(believedExpiry(record.expiresAt, now), this.#retained(now), this.#options)
     const common = { keptUntil: until, learntAt: now, source: this.sources.index(source) }
     if (record.kind !== 'token') {
-      const { revokedBefore } = record
-      return this.addEntry({ ...this.#nameOf(record), ...common, revokedBefore }) ? 1 : 0
+      const isNewSet =
+        record.kind === 'claims' && this.claimSets.add(claimSetOf(record.claims, record.iss ?? undefined))
+      const entry = { ...this.#nameOf(record), ...common, revokedBefore: record.revokedBefore }
+      if (this.addEntry(entry)) return 1
+      // The entry was there and its set was not, which a damaged journal had lost: it revokes from now on.
+      if (isNewSet) this.#changed(entry.kind, entry)
+      return isNewSet ? 1 : 0
     }
     const { fingerprints } = this.#options
     const iss = record.iss ?? undefined
@@ -218,10 +223,7 @@ export class RevocationList {
     const { fingerprints } = this.#options
     if (record.kind === 'issuer') return { kind: 'issuerRule', ...fingerprints.of('issuer', record.iss) }
     const iss = record.iss ?? undefined
-    if (record.kind === 'claims') {
-      this.claimSets.add(claimSetOf(record.claims, iss))
-      return { kind: 'claimsRule', ...claimsFingerprint(record.claims, iss, fingerprints) }
-    }
+    if (record.kind === 'claims') return { kind: 'claimsRule', ...claimsFingerprint(record.claims, iss, fingerprints) }
     return iss === undefined
       ? { kind: 'rule', ...fingerprints.of(record.kind, record.id) }
       : { kind: 'issuerRule', ...fingerprints.ofIssuer(iss, record.kind, record.id) }

@@ -2,7 +2,7 @@ import type { PendingPut } from '../journal/index.js'
 import { describeError } from '../logging/index.js'
 import { type Outbox, StorePut } from '../outbox/index.js'
 import { type RevocationRecord, redacted } from '../revocation/index.js'
-import { StoreError } from '../sources/source.js'
+import { type PersistentStore, StoreError } from '../sources/source.js'
 import { type Clock, systemClock, type TimeBounds, within } from '../time/index.js'
 import type { PutOutcome, WriteBackOptions, WriteBackState } from './options.js'
 import { PutOutboxes } from './put-outboxes.js'
@@ -77,19 +77,20 @@ export class WriteBack {
     this.#queue.start()
   }
 
-  /** Whether the store can keep a record of this kind. */
-  takes(record: RevocationRecord): boolean {
+  /** A record as the store can keep it; `undefined` if it cannot. */
+  storable(record: RevocationRecord): RevocationRecord | undefined {
     const { store, logger } = this.#options
-    if (store.takes?.(record) !== false) return true
-    if (!this.#warnedOfKind) {
-      const text = 'the store does not keep issuers and claims: revocations that name them are not written to it'
+    const kept = storable(store, record)
+    if (kept !== record && !this.#warnedOfKind) {
+      this.#warnedOfKind = true
+      const text =
+        'the store keeps no issuers and claims: names are written to it without their issuer, rules not at all'
       logger.warn(text, { store: store.name })
     }
-    this.#warnedOfKind = true
-    return false
+    return kept
   }
 
-  /** Puts a record that it {@link takes} to the store, now or later. */
+  /** Puts a {@link storable} record to the store, now or later. */
   put(record: RevocationRecord): PutOutcome {
     return this.#add(record, this.#bounds().retained)
   }
@@ -262,4 +263,15 @@ function rejected(): Promise<void> {
 
 function tooLate(): StoreError {
   return new StoreError('ERR_STORE_UNREACHABLE', `the store did not answer within ${PUT_TIMEOUT} ms`)
+}
+
+/**
+ * A record as a store can keep it. One that keeps no issuers gets a name without its issuer: other gateways then refuse
+ * more than was meant, and none less.
+ */
+export function storable(store: PersistentStore, record: RevocationRecord): RevocationRecord | undefined {
+  if (store.takes?.(record) !== false) return record
+  if (record.kind === 'issuer' || record.kind === 'claims') return undefined
+  const { iss: _, ...anyIssuers } = record
+  return store.takes(anyIssuers) ? anyIssuers : undefined
 }

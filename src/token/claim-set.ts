@@ -7,7 +7,7 @@ export type ClaimValue = string | number | boolean
 
 /**
  * The names of the claims that rules of one form compare, in ascending order. A name is a claim's own, or a path to a nested
- * one: `act.sub`. A claim whose own name is the whole path comes first.
+ * one: `act.sub`. Names with dots may be part of a path: all readings of it count.
  */
 export interface ClaimSet {
   readonly names: readonly string[]
@@ -17,12 +17,14 @@ export interface ClaimSet {
 
 /** A rule's claims at most. */
 export const MAX_CLAIMS = 4
+/** Readings of a token's claims by one set: two sets of claims, and a few names with dots. */
+const MAX_READINGS = 64
 /** Different sets of names at most: a token is hashed once for each. */
 export const MAX_CLAIM_SETS = 64
 
 /** The fingerprints of a token's claims, for the sets of names that rules use. */
 export interface TokenClaims {
-  /** One or two for each set of which the token has all claims. The same array as long as `sets` has not grown. */
+  /** Those for each set of which the token has all claims, mostly one. The same array as long as `sets` has not grown. */
   of(sets: readonly ClaimSet[]): readonly Fingerprint[]
 }
 
@@ -49,7 +51,7 @@ export class ClaimValues implements TokenClaims {
   #found: readonly Fingerprint[] = []
   #sets = 0
 
-  /** @param claims the token's sets of claims: a rule must match one of them whole */
+  /** @param claims the token's sets of claims: a rule compares each claim with those of all */
   constructor(claims: readonly JsonObject[], issuers: readonly string[], fingerprints: Fingerprinter) {
     this.#claims = claims
     this.#issuers = issuers
@@ -58,20 +60,20 @@ export class ClaimValues implements TokenClaims {
 
   of(sets: readonly ClaimSet[]): readonly Fingerprint[] {
     if (sets.length === this.#sets) return this.#found
-    const more = sets.slice(this.#sets).flatMap((set) => this.#claims.flatMap((claims) => this.#matching(set, claims)))
+    const more = sets.slice(this.#sets).flatMap((set) => this.#matching(set))
     this.#sets = sets.length
     this.#found = [...this.#found, ...more]
     return this.#found
   }
 
-  #matching({ names, ofIssuer }: ClaimSet, claims: JsonObject): Fingerprint[] {
-    const pairs = names.flatMap((name) => {
-      const value = written(valueAt(claims, name))
-      return value === undefined ? [] : [[name, value]]
-    })
-    if (pairs.length < names.length) return []
+  #matching({ names, ofIssuer }: ClaimSet): Fingerprint[] {
+    let rows: [name: string, value: string][][] = [[]]
+    for (const name of names) {
+      const values = new Set(this.#claims.flatMap((claims) => valuesAt(claims, name)))
+      rows = rows.flatMap((row) => [...values].map((value) => [...row, [name, value] as [string, string]]))
+    }
     const issuers = ofIssuer ? this.#issuers : [undefined]
-    return issuers.map((issuer) => hash(pairs, issuer, this.#fingerprints))
+    return rows.slice(0, MAX_READINGS).flatMap((row) => issuers.map((issuer) => hash(row, issuer, this.#fingerprints)))
   }
 }
 
@@ -87,13 +89,15 @@ function written(value: unknown): string | undefined {
   return typeof value === 'number' ? numberText(value) : undefined
 }
 
-function valueAt(claims: JsonObject, name: string): unknown {
-  if (Object.hasOwn(claims, name)) return claims[name]
-  let value: unknown = claims
-  for (const part of name.split('.')) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, part))
-      return undefined
-    value = (value as JsonObject)[part]
+/** The values that a path may mean, as text: `a.b.c` is `a.b.c`, `c` of `a.b`, or what `b.c` means in `a`. */
+function valuesAt(claims: JsonObject, path: string): string[] {
+  const own = Object.hasOwn(claims, path) ? written(claims[path]) : undefined
+  const found = own === undefined ? [] : [own]
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const outer = path.slice(0, dot)
+    const inner = Object.hasOwn(claims, outer) ? claims[outer] : undefined
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) continue
+    found.push(...valuesAt(inner as JsonObject, path.slice(dot + 1)))
   }
-  return value
+  return found
 }

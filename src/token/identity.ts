@@ -81,7 +81,7 @@ export function isExpiry(value: number): boolean {
  * @param claims the verified payload of a JWT, or the introspection response (RFC 7662) of an opaque token
  * @param consumerKeyClaim the issuer's claim that names the client: a string or strings
  * @param alsoClaims a second set of claims of the token: what revokes either of the two revokes it
- * @param otherIssuers issuers that the token counts as one of, whatever its `iss`
+ * @param knownIssuers of a token that no `iss` names the issuer of: it may be any one's
  */
 export function identify(
   credential: Credential,
@@ -89,7 +89,7 @@ export function identify(
   fingerprints: Fingerprinter,
   consumerKeyClaim = 'aud',
   alsoClaims = claims,
-  otherIssuers: readonly string[] = [],
+  knownIssuers: readonly string[] = [],
 ): TokenIdentity {
   const sets = alsoClaims === claims ? [claims] : [claims, alsoClaims]
   const valuesOf = (claim: string) => sets.map((set) => set[claim])
@@ -99,7 +99,8 @@ export function identify(
     clients: [...new Set([consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap(valuesOf).flatMap(namesIn))],
     sessions: [...new Set(valuesOf('sid').flatMap(nameIn))],
   }
-  const issuers = [...new Set([...valuesOf('iss').flatMap(nameIn), ...otherIssuers])]
+  const named = valuesOf('iss').flatMap(nameIn)
+  const issuers = [...new Set(named.length > 0 ? named : knownIssuers)]
   const moments = valuesOf('iat').flatMap((iat) => moment(iat) ?? [])
   return {
     ...namesBy(written, (kind, id) => [fingerprints.of(kind, id)]),

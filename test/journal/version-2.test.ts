@@ -73,3 +73,29 @@ t.test('rules about issuers and claims are found after a restart, and after a co
     await journal.close()
   }
 })
+
+t.test('a damaged block of claim sets costs no rule that was written later', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const rule = (device: string) => ({
+    kind: 'claims' as const,
+    claims: { device },
+    revokedBefore: NOW,
+    expiresAt: undefined,
+  })
+  const first = await open(path)
+  for (const device of ['a', 'b']) {
+    first.list.add(rule(device), 'admin', NOW)
+    await first.journal.flush()
+  }
+  await first.journal.close()
+  const bytes = readFileSync(path)
+  const at = bytes.indexOf('"device"')
+  t.ok(bytes.indexOf('"device"', at + 1) > at, 'it is there twice')
+  bytes[at] = (bytes[at] ?? 0) ^ 1
+  writeFileSync(path, bytes)
+  const { journal, list, fingerprints } = await open(path)
+  t.teardown(() => journal.close())
+  t.equal(journal.damages.all.length, 1)
+  for (const device of ['a', 'b'])
+    t.match(list.find(identify({ kind: 'opaque', token: 'o' }, { device }, fingerprints)), { by: 'claims' }, device)
+})

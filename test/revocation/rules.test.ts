@@ -66,7 +66,7 @@ t.test('any records revoke the tokens that comparing each of them says, learnt d
         list.add(each, 'topic', NOW)
       }
       const copy = makeList()
-      for (const set of list.claimSets.all) copy.claimSets.add(set)
+      for (const set of list.claimSets.all) copy.claimSets.restore(set)
       for (const block of list.export()) copy.import(block)
       const expected = isRevoked(claims, records)
       return (list.find(identity) !== undefined) === expected && (copy.find(identity) !== undefined) === expected
@@ -101,6 +101,16 @@ t.test('a token of which nobody knows the issuer counts as one of each that is g
   const of = (issuers: string[]) =>
     identify({ kind: 'opaque', token: 'o' }, { sub: 'alice' }, fingerprints, undefined, undefined, issuers)
   t.match(list.find(of([A, B])), { by: 'subject' })
+  for (const iss of [null, '', [], {}]) {
+    const claims = { sub: 'alice', iss }
+    const identity = identify({ kind: 'opaque', token: 'o' }, claims, fingerprints, undefined, undefined, [A, B])
+    t.match(list.find(identity), { by: 'subject' }, `iss: ${JSON.stringify(iss)}`)
+  }
+  const named = { sub: 'alice', iss: A }
+  t.equal(
+    list.find(identify({ kind: 'opaque', token: 'o' }, named, fingerprints, undefined, undefined, [A, B])),
+    undefined,
+  )
   t.equal(list.find(of([A])), undefined)
 })
 
@@ -135,6 +145,21 @@ t.test('rules about too many different sets of claims are refused, and those tha
   t.equal(list.add(rule(3), 'topic', NOW), 0, 'a set that is known')
   t.equal(list.size.rules, MAX_CLAIM_SETS)
   t.match(list.find(identify({ kind: 'opaque', token: 'o' }, { c3: 'x' }, fingerprints)), { by: 'claims' })
+})
+
+t.test('an entry whose set of claims was lost revokes, and is told of, when its rule comes again', async (t) => {
+  const rule: RevocationRecord = { kind: 'claims', claims: { a: 'x' }, revokedBefore: NOW, expiresAt: undefined }
+  const [first, damaged] = [makeList(), makeList()]
+  first.add(rule, 'topic', NOW)
+  for (const block of first.export()) damaged.import(block)
+  const of = identify({ kind: 'opaque', token: 'o' }, { a: 'x' }, fingerprints)
+  t.equal(damaged.find(of), undefined, 'nobody knows that it is about a')
+  const told: unknown[] = []
+  damaged.onChange(({ kind }) => told.push(kind))
+  t.equal(damaged.add(rule, 'topic', NOW), 1)
+  t.match(damaged.find(of), { by: 'claims' })
+  t.strictSame(told, ['claimsRule'], 'workers and the journal learn of it')
+  t.equal(damaged.add(rule, 'topic', NOW), 0)
 })
 
 t.test('an empty kind is not looked up: names are hashed for nobody', async (t) => {

@@ -14,7 +14,7 @@ import { etcdEndpoint } from '../../src/sources/persistent/etcd/endpoint.js'
 import { etcdV3Store } from '../../src/sources/persistent/etcd-v3/store.js'
 import { StoreError } from '../../src/sources/source.js'
 import type { WriteBackOptions } from '../../src/sync/options.js'
-import { WriteBack } from '../../src/sync/write-back.js'
+import { storable, WriteBack } from '../../src/sync/write-back.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { fileSizeLimitMissing, limitFileSize } from '../support/file-size-limit.js'
 import { FakeClock } from '../time/fake-clock.js'
@@ -384,4 +384,27 @@ t.test('revocations that came while etcd was away reach it when it is back', { s
   await until(() => back.state().waiting === 0)
   const keys = (await etcd.ctl(3, 'get', '--prefix', 'jti/', '--keys-only')).split('\n').filter((key) => key !== '')
   t.equal(new Set(keys).size, 1_500)
+})
+
+t.test('a store that keeps no issuers gets names without them, and no rules about issuers and claims', async (t) => {
+  const A = 'https://a.example'
+  const times = { revokedBefore: 1, expiresAt: undefined }
+  const takes = ({ kind, iss }: RevocationRecord) => kind !== 'claims' && iss === undefined
+  const store = Object.assign(new Store(), { takes })
+  t.strictSame(storable(store, { kind: 'token', id: 'j', iss: A, expiresAt: 5 }), {
+    kind: 'token',
+    id: 'j',
+    expiresAt: 5,
+  })
+  t.strictSame(storable(store, { kind: 'subject', id: 's', iss: null, ...times }), {
+    kind: 'subject',
+    id: 's',
+    ...times,
+  })
+  t.equal(storable(store, { kind: 'issuer', iss: A, ...times }), undefined)
+  t.equal(storable(store, { kind: 'claims', claims: { a: 'b' }, ...times }), undefined)
+  const plain: RevocationRecord = { kind: 'token', id: 'j', expiresAt: 5 }
+  t.equal(storable(store, plain), plain)
+  const never = Object.assign(new Store(), { takes: () => false })
+  t.equal(storable(never, plain), undefined, 'one issuer’s store cannot keep what is about any')
 })

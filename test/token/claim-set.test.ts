@@ -30,11 +30,14 @@ t.test('a value equals its text', async (t) => {
   t.notOk(matches({ admin: false }, { admin: true }))
 })
 
-t.test('a path names a nested claim, unless a claim has the whole path as its own name', async (t) => {
+t.test('a path names a nested claim, also one below or of a name with dots; all readings count', async (t) => {
   t.ok(matches({ act: { sub: 'bob' } }, { 'act.sub': 'bob' }))
   t.ok(matches({ a: { b: { c: 1 } } }, { 'a.b.c': 1 }))
   t.ok(matches({ 'https://x.example/tenant': 't' }, { 'https://x.example/tenant': 't' }))
-  t.notOk(matches({ 'act.sub': 'alice', act: { sub: 'bob' } }, { 'act.sub': 'bob' }))
+  t.ok(matches({ 'act.sub': 'alice', act: { sub: 'bob' } }, { 'act.sub': 'bob' }))
+  t.ok(matches({ 'act.sub': 'alice', act: { sub: 'bob' } }, { 'act.sub': 'alice' }))
+  t.ok(matches({ 'https://x.example/app': { role: 'r' } }, { 'https://x.example/app.role': 'r' }))
+  t.ok(matches({ a: { 'b.c': { d: 1 } } }, { 'a.b.c.d': 1 }))
   t.notOk(matches({ act: 'bob' }, { 'act.sub': 'bob' }))
   t.notOk(matches({ act: { sub: 'bob' } }, { 'act.toString': 'bob' }))
 })
@@ -63,4 +66,16 @@ t.test('a token is hashed again for the sets that have come since, and only for 
   t.equal(values.of(sets), first, 'the same array')
   sets.push(claimSetOf({ c: '3' }, undefined), claimSetOf({ b: '2' }, undefined))
   t.equal(values.of(sets).length, 2)
+})
+
+t.test('of a token with two sets of claims, each claim may be in either', async (t) => {
+  const rule = { tenant: 'acme', user: 'bob' }
+  const values = (...claims: Record<string, unknown>[]) =>
+    new ClaimValues(claims, [], fingerprints).of([claimSetOf(rule, undefined)])
+  const { hi, lo } = claimsFingerprint(rule, undefined, fingerprints)
+  const has = (...claims: Record<string, unknown>[]) =>
+    values(...claims).some((each) => each.hi === hi && each.lo === lo)
+  t.ok(has({ tenant: 'acme' }, { user: 'bob' }))
+  t.ok(has({ tenant: 'other', user: 'bob' }, { tenant: 'acme' }))
+  t.notOk(has({ tenant: 'acme' }, { user: 'alice' }))
 })

@@ -52,6 +52,7 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
     }
   }
   yield* ofUnscopedSources(config)
+  yield* ofUnknownIssuers(config)
   if (!LOOPBACK.test(config.admin.host)) {
     yield {
       path: 'admin.host',
@@ -78,6 +79,20 @@ function* ofUnscopedSources({ jwtTokenConfig, tokenRevocationConfig }: Config): 
     message:
       'several issuers are configured, and no issuer for the revocations: a jti, sub, client or sid that one issuer revokes is revoked for the tokens of all',
     remedy: `set ${keys} to the iss of the tokens that it is about, or accept that`,
+  }
+}
+
+/** A source's issuer that no token is of: a letter wrong, and nothing that the source says has an effect. */
+function* ofUnknownIssuers({ jwtTokenConfig, tokenRevocationConfig, keyManager }: Config): Generator<ConfigWarning> {
+  const known = new Set(jwtTokenConfig.map(({ issuer }) => issuer))
+  for (const name of ['realtime', 'persistent'] as const) {
+    const { issuer } = tokenRevocationConfig[name]
+    if (issuer === undefined || known.has(issuer) || (known.size === 0 && keyManager !== undefined)) continue
+    yield {
+      path: `tokenRevocationConfig.${name}.issuer`,
+      message: 'no [[jwtTokenConfig]] has this issuer: the revocations of this source are about nobody’s JWTs',
+      remedy: 'write it as the tokens’ iss has it, to the letter',
+    }
   }
 }
 

@@ -123,7 +123,9 @@ export class RevokeEndpoint {
       token === undefined ? undefined : revocable(token.trim(), Date.now(), undefined, ofItsIssuer),
     )
     const records = new Map(
-      [posted, ...reported].flatMap((token) => (token === undefined ? [] : [[token.record.id, token.record] as const])),
+      [posted, ...reported].flatMap((token) =>
+        token === undefined ? [] : [[JSON.stringify([token.record.iss, token.record.id]), token.record] as const],
+      ),
     )
     // On the retry after a 503 the key manager names no token: confirms what it named before.
     const confirmed = records.size === 0 ? [undefined] : [...records.values()]

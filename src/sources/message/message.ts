@@ -7,7 +7,6 @@ import type { RevocationRecord } from '../../revocation/index.js'
  * - `not-json`, `not-an-object`: a text body that is neither JSON nor a form, or JSON that is no object
  * - `no-token`: nothing names a token
  * - `bad-token`: the token's field is empty, or holds what can't be one
- * - `bad-issuer`: an `iss` that can name no issuer
  * - `bad-event`: an indirect event whose content is not the base64 of a JSON object
  * - `bad-subject`: an indirect event that names nobody, or a kind of entity that no rule is for
  * - `bad-time`: an indirect event that names no moment
@@ -19,7 +18,6 @@ export const MALFORMED_REASONS = [
   'not-an-object',
   'no-token',
   'bad-token',
-  'bad-issuer',
   'bad-event',
   'bad-subject',
   'bad-time',

@@ -24,9 +24,7 @@ function readFields(fields: Fields, now: number): MessageReading {
   const id = textOf(fields.get('revokedToken'))
   if (id === undefined || id === '') return malformed('bad-token')
   if (id.length > MAX_ID_LENGTH) return malformed('too-long')
-  const iss = textOf(fields.get('iss'))
-  if (fields.has('iss') && !isIssuer(iss)) return malformed('bad-issuer')
-  const scope = iss === undefined ? {} : { iss }
+  const scope = fields.has('iss') ? { iss: issuerOf(fields.get('iss')) } : {}
   if (type !== undefined && isIndirect(type)) return readIndirect(type, id, scope)
   const expiresAt = expiryInstant(momentOf(fields.get('expiryTime')), now)
   return { kind: 'records', records: [{ kind: 'token', id, ...scope, expiresAt }] }
@@ -39,13 +37,19 @@ const SUBJECT_ENTITY = 'subject_entity_revocation_event'
 
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/
 
+/** Who an event means; with what can name no issuer it means any: it revokes in any case. */
+function issuerOf(value: unknown): string | null {
+  const iss = textOf(value)
+  return isIssuer(iss) ? iss : null
+}
+
 /** Whether an event of this `type` names, in place of a token, whose tokens end. */
 function isIndirect(type: string | undefined): boolean {
   return type === CONSUMER_APP || type === SUBJECT_ENTITY
 }
 
 /** Reads an indirect event, whose `revokedToken` is the base64 of a JSON object, into its rule. */
-function readIndirect(type: string, revokedToken: string, scope: { readonly iss?: string }): MessageReading {
+function readIndirect(type: string, revokedToken: string, scope: { readonly iss?: string | null }): MessageReading {
   const fields = decode(revokedToken)
   if (fields === undefined) return malformed('bad-event')
   const id = textOf(fields.get(type === CONSUMER_APP ? 'consumerKey' : 'entityId'))

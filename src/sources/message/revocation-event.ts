@@ -7,13 +7,14 @@ const WSO2_SUPER_TENANT = -1234
 
 /**
  * A revocation as JSON text, in the layout of WSO2 API Manager 4.2 and later, which its 3.2 gateways read too.
- * An issuer is `iss`, which WSO2's gateways do not read: there the id counts for every issuer. ASCII only. An expiry that is not known is 0.
+ * An issuer other than that which the topic speaks for is `iss`, null for any, which WSO2's gateways do not read: there the id counts for every issuer. ASCII only. An expiry that is not known is 0.
  */
-export function revocationEvent(record: TokenRevocation): string {
+export function revocationEvent(record: TokenRevocation, topicsIssuer?: string): string {
+  const iss = record.iss ?? undefined
   const payloadData = {
     eventId: randomUUID(),
     revokedToken: record.id,
-    ...(typeof record.iss === 'string' ? { iss: record.iss } : {}),
+    ...(iss === topicsIssuer ? {} : { iss: iss ?? null }),
     ttl: WSO2_TTL,
     expiryTime: record.expiresAt ?? 0,
     type: 'Default',

@@ -433,7 +433,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a worker is not told which claims rules name',
     promise: 'issuers',
     file: 'replication/replica.js',
-    find: 'this.list.claimSets.add(set);',
+    find: 'this.list.claimSets.restore(set);',
     replace: '',
     caughtBy: {
       test: 'replication/replica',
@@ -444,7 +444,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the journal does not say which claims rules name',
     promise: 'issuers',
     file: 'journal/journal-file.js',
-    find: 'if (claimSets.all.length > this.#claimSets) {',
+    find: 'if (hasClaims) {',
     replace: 'if (false) {',
     caughtBy: {
       test: 'journal/version-2',

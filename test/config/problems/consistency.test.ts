@@ -31,6 +31,11 @@ t.test('risky settings are warned of', async (t) => {
   t.match(read(`${several}${topic}${of}${persistent}`).warnings, [{ path: 'tokenRevocationConfig.persistent.issuer' }])
   t.same(read(`${several}${topic}${of}${persistent}${of}`).warnings, [])
   t.same(read(`${issuer('https://a')}${topic}${persistent}`).warnings, [], 'there is one issuer')
+  t.match(read(`${issuer('https://a/')}${topic}${of}${persistent}`).warnings, [
+    { path: 'tokenRevocationConfig.realtime.issuer', message: /no \[\[jwtTokenConfig\]\] has this issuer/ },
+  ])
+  const keyManager = '[keyManager]\nserverUrl = "https://km.example"\n'
+  t.same(read(`${keyManager}${topic}${of}`).warnings, [], 'tokens are introspected')
 })
 
 const ISSUER = '[[jwtTokenConfig]]\nissuer = "i"\n'

@@ -4,12 +4,13 @@ import { MAX_BODY_LENGTH } from '../../../src/sources/message/fields.js'
 import type { TopicMessage } from '../../../src/sources/message/message.js'
 import { MALFORMED_REASONS } from '../../../src/sources/message/message.js'
 import { MAX_ID_LENGTH, readMessage } from '../../../src/sources/message/read-message.js'
+import { revocationEvent } from '../../../src/sources/message/revocation-event.js'
 
 const NOW = 1_600_000_000_000
 const LATER = NOW + 3_600_000
 const LONG_MAX = 9223372036854775807n
 
-const token = (id: string, expiresAt?: number, scope: { iss?: string } = {}) => ({
+const token = (id: string, expiresAt?: number, scope: { iss?: string | null } = {}) => ({
   kind: 'records',
   records: [{ kind: 'token', id, ...scope, expiresAt }],
 })
@@ -29,6 +30,9 @@ t.test('a token is read from every shape that publishers send', async (t) => {
     ['an opaque token has expiryTime 0', map({ revokedToken: 'a', expiryTime: 0 }), token('a')],
     ['a number', { text: '{"revokedToken":12345678901234567890}' }, token('12345678901234567890')],
     ['a third party without ttl', map({ revokedToken: 'a' }), token('a')],
+    ['any issuer’s', map({ revokedToken: 'a', iss: null }), token('a', undefined, { iss: null })],
+    ['an issuer that is none', map({ revokedToken: 'a', iss: '' }), token('a', undefined, { iss: null })],
+    ['issuers', map({ revokedToken: 'a', iss: ['b'] }), token('a', undefined, { iss: null })],
     ['an issuer’s alone', map({ revokedToken: 'a', iss: 'https://i' }), token('a', undefined, { iss: 'https://i' })],
     [
       'an issuer’s alone, in JSON',
@@ -113,9 +117,6 @@ t.test('a message that names no revocation is malformed, with a stable reason', 
     [map({ type: 'Default' }), 'no-token'],
     [map({ revokedToken: '  ' }), 'bad-token'],
     [map({ revokedToken: null }), 'bad-token'],
-    [map({ revokedToken: 'a', iss: '' }), 'bad-issuer'],
-    [map({ revokedToken: 'a', iss: null }), 'bad-issuer'],
-    [map({ revokedToken: 'a', iss: ['b'] }), 'bad-issuer'],
     [map({ revokedToken: true }), 'bad-token'],
     [map({ revokedToken: ['a'] }), 'bad-token'],
     [map({ revokedToken: new Map() }), 'bad-token'],
@@ -164,4 +165,17 @@ t.test('readMessage never throws, whatever the message', async () => {
     }),
     { numRuns: 1000 },
   )
+})
+
+t.test('an event of ours is read as what was revoked, also where the topic speaks for an issuer', async (t) => {
+  const A = 'https://a.example'
+  for (const iss of [undefined, null, A, 'https://b.example']) {
+    for (const topics of [undefined, A]) {
+      const record = { kind: 'token' as const, id: 'j', ...(iss === undefined ? {} : { iss }), expiresAt: undefined }
+      const reading = readMessage({ text: revocationEvent(record, topics) }, NOW)
+      const read = reading.kind === 'records' ? (reading.records[0]?.iss ?? undefined) : 'nothing'
+      const own = reading.kind === 'records' && reading.records[0] !== undefined && 'iss' in reading.records[0]
+      t.equal(own ? read : topics, iss ?? undefined, `${iss} on the topic of ${topics}`)
+    }
+  }
 })

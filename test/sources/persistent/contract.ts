@@ -57,7 +57,7 @@ export function testContract(t: Test, make: (t: Test) => Promise<StoreUnderTest>
       { kind: 'token', id: '_a/_b', iss: null, expiresAt },
       { kind: 'subject', id: 'alice@example.com', iss: '_a', revokedBefore: 1_628_175_421_481, expiresAt },
       { kind: 'issuer', iss: 'https://a.example/x', revokedBefore: 1_628_175_421_481, expiresAt },
-      { kind: 'claims', claims: { 'act.sub': 7, tenant: 'a/b' }, revokedBefore: 1_628_175_421_481, expiresAt },
+      { kind: 'claims', claims: { 'act.sub': '7', tenant: 'a/b' }, revokedBefore: 1_628_175_421_481, expiresAt },
       { kind: 'claims', claims: { tenant: '_' }, iss: '_a', revokedBefore: 1_628_175_421_481, expiresAt },
     ]
     for (const record of records) await store.put(record)

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../json.js'
 import {
   expiryInstant,
   instant,
@@ -116,7 +117,7 @@ function readNamed(
 
 function parsedClaims(json: string) {
   try {
-    return readClaims(JSON.parse(json))
+    return readClaims(parseJson(json))
   } catch {
     return undefined
   }

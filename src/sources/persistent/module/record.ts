@@ -13,7 +13,8 @@ const RULES = ['subject', 'client', 'session'] as const
  * - `not-an-object`: null, a string, a number
  * - `no-id`: no `id` of 1 to 65,536 characters
  * - `bad-kind`: a `kind` that is none of `token`, `subject`, `client`, `session`, `issuer` and `claims`
- * - `bad-issuer`: an `iss` that is neither a string, null nor absent; or none, of a rule about an issuer
+ * - `bad-issuer`: an `iss` that is neither a string, null nor absent: the record is taken, for any issuer; or none, of a rule about
+ *   an issuer: that is not
  * - `bad-claims`: a rule about claims without 1 to 4 `claims` that are strings, numbers or booleans
  * - `bad-expiry`: an `expiresAt` that is neither epoch milliseconds nor absent; the record is taken without it
  * - `bad-time`: a rule whose `revokedBefore` is not epoch milliseconds
@@ -49,10 +50,12 @@ export function checkedRecord(value: unknown): CheckedRecord {
 function readRecord(value: object): CheckedRecord {
   const members = value as Readonly<Record<string, unknown>>
   const { kind, id, expiresAt: expiry, revokedBefore } = members
-  const scope = readScope(members.iss)
-  if (scope === undefined) return { problem: 'bad-issuer' }
+  const named = readScope(members.iss)
+  const scope = named ?? { iss: null }
   const expiresAt = isInstant(expiry) ? expiry : undefined
-  const doubt = expiry === undefined || expiry === null || isInstant(expiry) ? {} : ({ problem: 'bad-expiry' } as const)
+  const isClear = expiry === undefined || expiry === null || isInstant(expiry)
+  const doubt: { problem?: RecordProblem } =
+    named === undefined ? { problem: 'bad-issuer' } : isClear ? {} : { problem: 'bad-expiry' }
   if (kind === 'issuer' || kind === 'claims') {
     const claims = readClaims(members.claims)
     const { iss } = scope

@@ -13,16 +13,25 @@ export function upstreamPath(resource: Resource, endpoint: Endpoint, path: strin
 }
 
 function merge(own: string, query: string): string {
-  const names = new Set(own.split('&').map(nameOf))
-  const parameters = query.slice(1).split('&')
+  const names = new Set(own.split(/[&;]/).flatMap(namesOf))
+  const isOwn = (parameter: string) => namesOf(parameter).some((name) => names.has(name))
   // Some servers separate parameters by semicolons, too.
-  const others = parameters.filter((one) => one !== '' && !one.split(';').some((part) => names.has(nameOf(part))))
+  const others = query
+    .slice(1)
+    .split('&')
+    .filter((one) => one !== '' && !one.split(';').some(isOwn))
   return `?${[own, ...others].join('&')}`
 }
 
-/** Equal for parameters that some server takes for one: of another letter case, an array (`a[]`), with blanks or dots. */
-function nameOf(parameter: string): string {
-  const text = (parameter.split('=', 1)[0] ?? '').replaceAll('+', ' ')
-  const [name = ''] = (tryDecode(text) ?? text).trim().toLowerCase().split('[', 1)
-  return name.replaceAll(/[. ]/g, '_')
+/**
+ * One is equal for parameters that some server takes for one: of another letter case, with blanks or dots, an array (`a[]`).
+ * PHP ends a name at NUL, and makes `_` of a `[` that nothing closes.
+ */
+function namesOf(parameter: string): string[] {
+  const [name = ''] = parameter.split(/=|%00/, 1)
+  const [array = ''] = name.split(/\[|%5b/i, 1)
+  return [array, name].map((written) => {
+    const text = written.replaceAll('+', ' ')
+    return (tryDecode(text) ?? text).trim().toLowerCase().replaceAll(/[. []/g, '_')
+  })
 }

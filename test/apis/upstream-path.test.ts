@@ -34,9 +34,14 @@ t.test('the query of an endpoint comes first, and a client cannot set what it se
     ),
     ['?x=1;tenant=b', '/v2/pet?tenant=a&max.size=3'],
     ['?max_size=b', '/v2/pet?tenant=a&max.size=3'],
+    ...['tenant%00=b', 'tenant%00x=b', 'ten%61nt%00%ff=b', 'ten%61nt[%ff]=b', 'max%5Bsize=b', 'max[size'].map(
+      (one): [string, string] => [`?${one}&c`, '/v2/pet?tenant=a&max.size=3&c'],
+    ),
     ['?%ff=%zz&tenant=%zz', '/v2/pet?tenant=a&max.size=3&%ff=%zz'],
   ]
   for (const [query, upstream] of cases) {
     t.equal(upstreamPath(resource as Resource, endpoint, '/petstore/pet', query), upstream, query)
   }
+  const semicolons = { ...endpoint, query: 'a=1;b=2' }
+  t.equal(upstreamPath(resource as Resource, semicolons, '/petstore/pet', '?b=3&c'), '/v2/pet?a=1;b=2&c')
 })

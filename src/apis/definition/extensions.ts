@@ -49,8 +49,10 @@ export function checkExtensions(node: DefinitionNode, level: Level): DefinitionP
   let unserved: DefinitionProblem | undefined
   for (const [name, extension] of node.entries()) {
     const known = EXTENSIONS.get(name)
-    if (known !== undefined) unserved ??= checkKnown(extension, known, level)
-    else if (/^x-(?:wso2|mgw)-/i.test(name)) warnUnknown(extension)
+    if (known !== undefined) {
+      const problem = checkKnown(extension, known, level)
+      unserved ??= problem
+    } else if (/^x-(?:wso2|mgw)-/i.test(name)) warnUnknown(extension)
   }
   return unserved
 }

@@ -133,9 +133,15 @@ function uncheckedScheme(api: DefinitionNode, name: string): string | undefined 
 function isBearerOfSwagger(name: string, scheme: DefinitionNode): boolean {
   if (scheme.get('type').value !== 'apiKey' || scheme.get('in').value !== 'header') return false
   if (String(scheme.get('name').value).toLowerCase() !== 'authorization') return false
-  const isSaid = /bearer|jwt/i.test(`${name} ${scheme.get('description').text() ?? ''}`)
+  const isSaid = /bearer|jwt/i.test(name) || saysBearer(scheme.get('description').text() ?? '')
   if (isSaid) scheme.warnOnce(`${name}, an API key in the header Authorization, is read as an access token`)
   return isSaid
+}
+
+/** A description that denies anything may deny this. */
+function saysBearer(description: string): boolean {
+  const denies = /\b(?:no|not|non|cannot|without|never|instead|rather|unlike)\b|n['’]t\b/i
+  return /\b(?:bearer|jwt)\b/i.test(description) && !denies.test(description)
 }
 
 /** Any scope of a scheme will do (WSO2), and every scheme of a requirement has its say. */

@@ -165,6 +165,9 @@ paths: { /pet: { get: {} } }
       ['BearerToken', 'in: header, name: authorization', true],
       ['token', 'in: header, name: Authorization, description: Bearer Token authentication', true],
       ['JWT', 'in: header, name: Authorization', true],
+      ['key', 'in: header, name: Authorization, description: This is not a JWT and takes no Bearer prefix', false],
+      ['key', "in: header, name: Authorization, description: 'A key, it isn''t a JWT'", false],
+      ['key', 'in: header, name: Authorization, description: Of the standard-bearers', false],
       ['key', 'in: header, name: Authorization', false],
       ['Bearer', 'in: header, name: X-Key', false],
       ['Bearer', 'in: query, name: authorization', false],
@@ -177,6 +180,11 @@ paths: { /pet: { get: {} } }
     }
   },
 )
+
+t.test('an extension that makes an operation unserved does not hide what is wrong with later ones', async (t) => {
+  const problems = await problemsOf(t, definition('x-wso2-request-interceptor: x\nx-wso2-mutual-ssl: mandatory'))
+  t.match(problems, [{ message: /x-wso2-mutual-ssl has no effect on an operation/ }])
+})
 
 t.test('Swagger 2 declares its schemes elsewhere', async (t) => {
   const swagger = (security: string) => `swagger: '2.0'

@@ -36,6 +36,8 @@ export interface UpgradeProxyOptions {
   /** PEM: clients come over TLS. */
   readonly listener?: { readonly cert: string; readonly key: string }
   readonly removed?: ReadonlySet<string>
+  /** Told what came with a handshake. */
+  readonly onHead?: (head: Buffer) => void
 }
 
 /** A server that joins every upgrade with one upstream, the first that can be reached, and answers a failure with 599. */
@@ -59,6 +61,7 @@ export async function upgradeProxy(
   const { listener } = options
   const server = listener === undefined ? createServer() : createTlsServer(listener)
   server.on('upgrade', (req, socket, head) => {
+    options.onHead?.(head)
     const headers = requestHeaders(req.rawHeaders, options.removed ?? new Set())
     const path = options.path ?? req.url ?? '/'
     const [first, ...others] = [origin].flat()

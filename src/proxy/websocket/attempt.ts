@@ -15,8 +15,6 @@ const POLICY_VIOLATION = 1008
 
 interface AttemptParts extends WebSocketParts {
   readonly target: UpstreamTarget
-  /** What the client sent after its request. */
-  readonly head: Buffer
 }
 
 /** One WebSocket at one upstream, from the handshake until both connections are closed; see `forwardWebSocket`. */
@@ -30,9 +28,10 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #over = false
   #deadline: NodeJS.Timeout | undefined
 
-  constructor(parts: AttemptParts) {
+  /** @param head what the client sent after its request */
+  constructor(parts: AttemptParts, head: Buffer) {
     this.#parts = parts
-    this.#client = new ClientSide(parts.socket, parts.head, () => this.#mayGoOn())
+    this.#client = new ClientSide(parts.socket, head, () => this.#mayGoOn())
     this.#client.on('close', () => this.#clientClosed())
     parts.socket.once('end', this.#clientEnded)
   }

@@ -83,7 +83,7 @@ class WebSocketFailover implements WebSocketTransfer, TransferHooks {
     const { targets } = this.#parts.upstream
     this.#sent = false
     const target = targets[this.#target] ?? targets[0]
-    this.#attempt = new WebSocketAttempt({ ...this.#parts, target, head, hooks: this })
+    this.#attempt = new WebSocketAttempt({ ...this.#parts, target, hooks: this }, head)
     this.#attempt.start()
   }
 

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { ensureSelfSigned } from '../../../src/certificates/index.js'
@@ -117,6 +120,30 @@ t.test('bytes that come with the handshake are not lost, on either side', async 
   client.write(`${handshake()}eager`)
   await once(client, 'end')
   t.match(seen, /early$/)
+})
+
+t.test('bytes that came with the handshake are not kept while the WebSocket is open', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { port } = await tcpServer(t, (socket) => {
+    socket.once('data', () => socket.write(SWITCHED))
+    socket.on('data', (chunk) => String(chunk).endsWith('eager') && socket.write('received'))
+  })
+  let head: WeakRef<Buffer> | undefined
+  const via = await upgradeProxy(t, `http://127.0.0.1:${port}`, {
+    onHead: (bytes) => {
+      head = new WeakRef(bytes)
+    },
+  })
+  const client = connect(via.port, '127.0.0.1')
+  t.teardown(() => client.destroy())
+  client.write(`${handshake()}eager`)
+  for await (const chunk of client.iterator({ destroyOnReturn: false })) if (/received$/.test(String(chunk))) break
+  for (let turn = 0; turn < 10 && head?.deref() !== undefined; turn++) {
+    await setImmediate()
+    collect()
+  }
+  t.equal(head?.deref(), undefined)
 })
 
 t.test('a reset of either side resets the other, and nothing else', async (t) => {

@@ -52,21 +52,21 @@ export function bearerCredential(value: string): string | undefined {
 /**
  * Whether a query holds an `access_token` (RFC 6750 §2.3), which an upstream may read instead of the header's. Upstreams
  * decode names before comparing them, some ignore case, some separate parameters by `;`, and PHP takes `access.token`,
- * ` access_token` and `access_token[]` for the same name.
+ * ` access_token`, `access_token[]` and `access_token%00x` for the same name.
  */
 export function hasQueryToken(query: string): boolean {
   if (query.length < QUERY_TOKEN_LENGTH) return false
   return QUERY_TOKEN.test(query.includes('%') ? query.replace(ESCAPE, unescaped) : query)
 }
 
-const QUERY_TOKEN = /[?&;][ +]*access[_. +[]token(?:\[[^=&;]*)?(?:[=&;]|$)/i
+const QUERY_TOKEN = /[?&;][ +]*access[_. +[]token(?:\[[^=&;]*)?(?:[=&;\0]|$)/i
 const QUERY_TOKEN_LENGTH = '?access_token'.length
-const ESCAPE = /%([2-7][0-9a-f])/gi
+const ESCAPE = /%(00|[2-7][0-9a-f])/gi
 
 /** Separators stay as they are: an escaped one separates nothing. */
 function unescaped(written: string, hex: string): string {
   const c = String.fromCharCode(Number.parseInt(hex, 16))
-  return /[\w .[\]]/.test(c) ? c : written
+  return /[\w .[\]\0]/.test(c) ? c : written
 }
 
 /** The values of `access_token` in a query, as upstreams may decode them: as it stands in a URI, in a form, or twice. */

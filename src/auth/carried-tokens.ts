@@ -10,8 +10,10 @@ const SUBPROTOCOLS = 'sec-websocket-protocol'
 const SUBPROTOCOL = /[^\s,]+/g
 /** Names of subprotocols are shorter, tokens longer. */
 const SHORTEST_TOKEN_IN_SUBPROTOCOLS = 32
-/** More than one request needs. Looking up any number would not be cheap. */
-const MAX_TOKENS = 16
+/** Of Kubernetes: in front of a token in base64url. */
+const KUBERNETES = /^base64url\.bearer\.authorization\.k8s\.io\./i
+/** More than one request needs: Digest and OAuth 1 have up to 30. Looking at any number would not be cheap. */
+const MAX_RUNS = 64
 /** RFC 7617: holds no token. */
 const BASIC = /^basic +[A-Za-z0-9+/]*={0,2} *$/i
 /** What may be a token in `Token token="a"`, `Basic b, Bearer a`, `Bearer:a` or `a`. */
@@ -19,6 +21,8 @@ const RUN = /[A-Za-z0-9\-._~+/=]+/g
 /** A name in front of a value: `access_token=a`, `Bearer=a`; but not a padded segment, `aa=.bb`. */
 const NAME = /^[^=]*=(?=[^=.])/
 const GLUED_SCHEME = /^(?:bearer|token|jwt)(?=.)/i
+/** How a JOSE header begins: `{"`, `{ `, or a line break in place of the blank. */
+const JOSE_HEADER = /ey[AIJ]|ewo[gJ]|ew0K/
 const NONE: readonly Credential[] = []
 
 /**
@@ -55,6 +59,8 @@ export function carriedTokens(
 
 class Found {
   readonly #tokens = new Map<string, Credential>()
+  readonly #seen = new Set<string>()
+  #runs = 0
   #malformed = false
 
   tokens(): CarriedTokens {
@@ -62,36 +68,53 @@ class Found {
   }
 
   addCredentials(value: string): void {
-    if (BASIC.test(value)) return
+    if (this.#malformed || BASIC.test(value)) return
     if (isBearerScheme(value)) {
       const token = bearerCredential(value)
       if (token === undefined) this.#malformed = true
-      else this.#add(token, true)
+      else if (this.#mayLook()) this.#add(token, true)
       return
     }
     for (const { 0: run, index } of value.matchAll(RUN)) {
+      if (!this.#mayLook()) return
       const named = run.replace(NAME, '')
-      const tokens = [run, named, named.replace(GLUED_SCHEME, '')]
+      const tokens = [run, named, named.replace(GLUED_SCHEME, ''), fromHeader(run)]
       if (tokens.some(looksLikeJwt) && !standsAlone(value, index, index + run.length)) this.#malformed = true
       for (const token of tokens) this.#add(token, false)
-      if (this.#malformed) return
     }
   }
 
   addSubprotocols(value: string): void {
     for (const [name] of value.matchAll(SUBPROTOCOL)) {
-      if (name.length >= SHORTEST_TOKEN_IN_SUBPROTOCOLS) this.#add(name, false)
-      if (this.#malformed) return
+      if (name.length < SHORTEST_TOKEN_IN_SUBPROTOCOLS) continue
+      if (!this.#mayLook()) return
+      this.#add(name, false)
+      this.#add(fromHeader(name), false)
+      const encoded = name.replace(KUBERNETES, '')
+      if (encoded !== name) this.addCredentials(`Bearer ${Buffer.from(encoded, 'base64url').toString('latin1')}`)
     }
+  }
+
+  #mayLook(): boolean {
+    if (++this.#runs > MAX_RUNS) this.#malformed = true
+    return !this.#malformed
   }
 
   /** @param isToken whether it is one for sure: what only may be one, and reads like none, is left out */
   #add(text: string, isToken: boolean): void {
+    if (this.#seen.has(text) && !isToken) return
+    this.#seen.add(text)
     const credential = readCredential(text)
     if (credential.kind !== 'refused') this.#tokens.set(text, credential)
     else if (isToken || looksLikeJwt(text)) this.#malformed = true
-    if (this.#tokens.size > MAX_TOKENS) this.#malformed = true
   }
+}
+
+/** The JWT in `Bearer-h.p.s`, `auth.h.p.s` or `a=b=h.p.s`; the text itself if there is none. */
+function fromHeader(text: string): string {
+  const parts = text.split('.').slice(-3)
+  const start = (parts[0] as string).search(JOSE_HEADER)
+  return parts.length < 3 || start < 0 ? text : parts.join('.').slice(start)
 }
 
 /**

@@ -78,9 +78,18 @@ t.test('a token in the query is found as upstreams may read it: escaped, in any 
     '?access[token=a',
     '?b&+access_token=a',
     '?%20%20access_token=a',
+    '?access_token%00=a',
+    '?b;access%5Ftoken%00x=a',
+    '?access_token%00',
   ])
     t.ok(hasQueryToken(query), `as PHP reads it: ${query}`)
-  for (const query of ['?access_token]=a', '?a[access_token]=a', '?access-token=a', '?access__token=a'])
+  for (const query of [
+    '?access_token]=a',
+    '?a[access_token]=a',
+    '?access-token=a',
+    '?access__token=a',
+    '?access%00_token=a',
+  ])
     t.notOk(hasQueryToken(query), query)
   for (const query of ['?access%255Ftoken=a', '?access%token=a', '?access%5Xtoken=a'])
     t.notOk(hasQueryToken(query), query)

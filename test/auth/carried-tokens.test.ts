@@ -32,6 +32,37 @@ t.test('the token in an Authorization header is found whatever stands before it'
   ])
 })
 
+t.test('a JWT is found in Authorization and among subprotocols whatever is glued to its front', async (t) => {
+  const pretty = Buffer.from('{ "alg": "none" }').toString('base64url')
+  for (const jwt of [await signed(), `${pretty}.e30.c2ln`]) {
+    for (const front of ['Bearer-', 'JWT_', 'bearer.', 'Token/', 'a=b=', 'auth-', 'access_token.', 'a.b.c.']) {
+      t.ok(found(['Authorization', front + jwt]).includes(jwt), front)
+      t.ok(found(['Sec-WebSocket-Protocol', `chat, ${front}${jwt}`]).includes(jwt), `${front} as a subprotocol`)
+    }
+    t.equal(found(['Authorization', `Bearer-${jwt}=`]), 'malformed')
+    t.equal(found(['Sec-WebSocket-Protocol', `auth-${jwt}=`]), 'malformed')
+  }
+})
+
+t.test('a token among subprotocols is found as Kubernetes spells it', async (t) => {
+  const spelt = (text: string) => `base64url.bearer.authorization.k8s.io.${Buffer.from(text).toString('base64url')}`
+  for (const token of ['opaque', await signed()])
+    t.ok(found(['Sec-WebSocket-Protocol', `base64.channel.k8s.io, ${spelt(token)}`]).includes(token))
+  t.equal(found(['Sec-WebSocket-Protocol', spelt('a b')]), 'malformed')
+})
+
+t.test('credentials of Digest and OAuth 1 are not too many', async (t) => {
+  const digest = ['username', 'realm', 'uri', 'nonce', 'cnonce', 'response', 'opaque', 'userhash', 'domain']
+  const oauth = ['realm', 'oauth_consumer_key', 'oauth_token', 'oauth_signature_method', 'oauth_timestamp']
+  for (const [scheme, names] of [
+    ['Digest', digest],
+    ['OAuth', [...oauth, 'oauth_nonce', 'oauth_version', 'oauth_signature', 'oauth_callback', 'oauth_verifier']],
+  ] as const) {
+    const value = `${scheme} ${names.map((name, at) => `${name}="/x${at}%2F="`).join(', ')}, qop=auth, nc=00000001`
+    t.not(found(['Authorization', value]), 'malformed', value)
+  }
+})
+
 t.test('the header whose token is authenticated is left out, and only that', async (t) => {
   const headers = ['X-Token', 'Bearer a', 'Authorization', 'Bearer b', 'Other', 'Bearer c']
   t.same(found(headers), ['b'])
@@ -63,6 +94,9 @@ t.test('a token that can be read in more than one way, and more than a request n
   t.equal(found(['Authorization', `Token ${jwe.slice(0, -1)}B`]), 'malformed', 'an encrypted JWT, spelt otherwise')
   const many = Array.from({ length: 100_000 }, (_, at) => at).join(' ')
   t.equal(found(['Authorization', many]), 'malformed')
+  t.equal(found(['Authorization', `x ${'a,'.repeat(99)}`]), 'malformed', 'the same text many times')
+  t.equal(found(['Authorization', `x ${`"${jwt}" `.repeat(99)}`]), 'malformed', 'the same JWT many times')
+  t.equal(found(['Sec-WebSocket-Protocol', Array(99).fill('a'.repeat(32)).join()]), 'malformed')
   t.equal(
     found([], `?${'access_token=a&'.repeat(2)}${Array.from({ length: 99 }, (_, i) => `access_token=${i}`).join('&')}`),
     'malformed',

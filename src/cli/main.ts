@@ -10,12 +10,14 @@ import { start } from './start.js'
 const EPILOGUE = `
 Exit status: 0 success; 1 failure; 2 invalid command line or configuration.`
 
-/** Runs a command line (`process.argv`). Sets the exit status; never rejects. */
+/** Runs a command line (`process.argv`). Sets the exit status; never rejects. A command that fails ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program().parseAsync([...argv])
   } catch (error) {
     exitWith(error)
+    // A store module may have left open what keeps the process.
+    process.stdout.write('', () => process.stderr.write('', () => process.exit()))
   }
 }
 

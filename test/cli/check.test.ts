@@ -35,13 +35,23 @@ t.test('a source that cannot be made: status 2, and nothing secret is printed', 
 })
 
 t.test('a store module that keeps the process busy does not keep the command from ending', async (t) => {
-  const directory = t.testdir({
-    'store.mjs': `export function createStore() {
-  setInterval(() => undefined, 1_000)
-  return { name: 'busy', async *list() {} }
-}`,
-  })
-  const file = join(directory, 'micro-gw.conf')
-  writeFileSync(file, `apiDefinitions = "."\n${STORE}type = "busy"\nmodule = "store.mjs"`)
-  t.equal(await mgw(t, ['check', '-c', file]).ended(), 0)
+  const store = `${STORE}type = "busy"\nmodule = "store.mjs"\n`
+  const jwt = '[[jwtTokenConfig]]\nissuer = "https://issuer.example"\ncertFile = "bad.pem"\n'
+  const good = "{ name: 'busy', async *list() {} }"
+  const cases = [
+    { command: 'check', returns: good, more: '', status: 0, says: /: ok/ },
+    { command: 'check', returns: good, more: jwt, status: 2, says: /mgw: .*bad\.pem: / },
+    { command: 'start', returns: good, more: jwt, status: 2, says: /mgw: .*bad\.pem: / },
+    { command: 'check', returns: "{ name: 'busy' }", more: '', status: 2, says: /without list\(signal\)/ },
+  ]
+  for (const { command, returns, more, status, says } of cases) {
+    const directory = t.testdir({
+      'store.mjs': `export function createStore() { setInterval(() => undefined, 1_000); return ${returns} }`,
+      'bad.pem': 'nothing that is a certificate',
+      'micro-gw.conf': `apiDefinitions = "."\n${store}${more}`,
+    })
+    const run = mgw(t, [command, '-c', join(directory, 'micro-gw.conf')])
+    t.equal(await run.ended(), status, `${command}: ${run.output()}`)
+    t.match(run.output(), says)
+  }
 })

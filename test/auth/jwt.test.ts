@@ -149,7 +149,8 @@ t.test('a token that is malformed or forged is refused', async (t) => {
       'malformed',
     ],
     ['four parts', `${good}.x`, 'opaque'],
-    ['an encrypted token', `${good}.x.y`, 'opaque'],
+    ['an encrypted token', `${good}.AAAA.AAAA`, 'opaque'],
+    ['an encrypted token with a segment that no encoder writes', `${good}.AAAA.x`, 'malformed'],
     ['a random string', '8c1f0d7e-0000', 'opaque'],
   ]
   for (const [title, token, reason] of cases) {

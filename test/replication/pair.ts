@@ -10,6 +10,7 @@ import { RevocationList } from '../../src/revocation/revocation-list.js'
 import type { TimeBounds } from '../../src/time/trusted-clock.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import type { TokenIdentity } from '../../src/token/identity.js'
+import { NOBODY } from '../token/nobody.js'
 
 export const fingerprints = new Fingerprinter(Buffer.from('01234567'))
 export const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
@@ -21,10 +22,7 @@ export function token(n: number, expiresAt: number | undefined = FAR): Revocatio
 }
 
 export function identity(n: number): TokenIdentity {
-  const ids = [{ by: 'jti' as const, ...fingerprints.of('token', `token-${n}`) }]
-  const none = { ids: [], subjects: [], clients: [], sessions: [] }
-  const claims = { of: () => [] }
-  return { ...none, ids, ofIssuer: none, issuers: [], claims, issuedAt: 0, expiresAt: FAR, hash: '' }
+  return { ...NOBODY, ids: [{ by: 'jti', ...fingerprints.of('token', `token-${n}`) }], expiresAt: FAR }
 }
 
 /** All that a list holds, in an order of its own. */

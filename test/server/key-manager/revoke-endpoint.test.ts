@@ -16,6 +16,7 @@ import { type RunningGateway, startGateway, type World, world } from '../../supp
 import { hostGateway } from '../../support/gateway-in-process.js'
 import { form, type HttpsAnswer } from '../../support/https-client.js'
 import { httpClient, httpServer } from '../../support/servers.js'
+import { NOBODY } from '../../token/nobody.js'
 
 const OFF = { realtime: 'enableRealtimeMessageRetrieval = false', persistent: '' }
 
@@ -366,22 +367,10 @@ t.test('the log says why a token could not be verified, with the cause and witho
 t.test('a key manager that answers too late may have revoked the token: 504, and it is listed', async (t) => {
   const keyManager = await gullible(t)
   keyManager.instead.revocation = () => undefined
-  const identity = {
-    ids: [],
-    subjects: [],
-    clients: [],
-    sessions: [],
-    ofIssuer: { ids: [], subjects: [], clients: [], sessions: [] },
-    issuers: [],
-    claims: { of: () => [] },
-    issuedAt: 0,
-    expiresAt: undefined,
-    hash: '',
-  }
   const { post, listed } = await endpointOf(t, keyManager.origin, {
     timeout: 200,
     authenticator: {
-      authenticate: () => ({ identity, scopes: new Set(), keyType: 'PRODUCTION', usableUntil: 0 }),
+      authenticate: () => ({ identity: NOBODY, scopes: new Set(), keyType: 'PRODUCTION', usableUntil: 0 }),
     },
   })
   t.equal((await post('opaque')).status, 504)

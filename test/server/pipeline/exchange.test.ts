@@ -8,20 +8,14 @@ import { RequestLog } from '../../../src/server/log/request-log.js'
 import { Exchange, type ExchangeContext } from '../../../src/server/pipeline/exchange.js'
 import { LIST_NOT_KNOWN, RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
+import { NOBODY } from '../../token/nobody.js'
 
 const UPSTREAM: UpstreamRequest = { targets: [{ origin: 'http://up.example', path: '/' }], headers: [] }
 
 /** A token that one name leads to. */
 const tokenOf = (lo: number): TokenIdentity => ({
+  ...NOBODY,
   ids: [{ by: 'jti', hi: 1, lo: lo << 11 }],
-  subjects: [],
-  clients: [],
-  sessions: [],
-  ofIssuer: { ids: [], subjects: [], clients: [], sessions: [] },
-  issuers: [],
-  claims: { of: () => [] },
-  issuedAt: 0,
-  expiresAt: undefined,
   hash: String(lo),
 })
 

@@ -5,19 +5,8 @@ import type { Revocation } from '../../../src/revocation/lookup.js'
 import { RequestLog } from '../../../src/server/log/request-log.js'
 import { RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
+import { NOBODY } from '../../token/nobody.js'
 
-const identity: TokenIdentity = {
-  ids: [],
-  subjects: [],
-  clients: [],
-  sessions: [],
-  ofIssuer: { ids: [], subjects: [], clients: [], sessions: [] },
-  issuers: [],
-  claims: { of: () => [] },
-  issuedAt: 0,
-  expiresAt: undefined,
-  hash: '',
-}
 const request = { number: 1 }
 
 t.test('a list that has become unknown while a token was judged lets nothing leave', (t) => {
@@ -30,13 +19,13 @@ t.test('a list that has become unknown while a token was judged lets nothing lea
     refused: (token: TokenIdentity) => refused.push(token),
   }
   const gate = new RevocationGate(list, new RequestLog(silent))
-  t.equal(gate.refusal(request, identity, 'things'), undefined)
+  t.equal(gate.refusal(request, NOBODY, 'things'), undefined)
   list.isKnown = false
-  t.match(gate.refusal(request, identity, 'things'), { fault: faults.notSynchronised, reason: 'not-synchronised' })
+  t.match(gate.refusal(request, NOBODY, 'things'), { fault: faults.notSynchronised, reason: 'not-synchronised' })
   list.isKnown = true
-  t.equal(gate.refusal(request, identity, 'things'), undefined)
+  t.equal(gate.refusal(request, NOBODY, 'things'), undefined)
   list.revocation = { by: 'jti', source: 'topic', learntAt: 0 } as Revocation
-  t.match(gate.refusal(request, identity, 'things'), { fault: faults.invalidCredentials, reason: 'revoked' })
-  t.strictSame(refused, [identity])
+  t.match(gate.refusal(request, NOBODY, 'things'), { fault: faults.invalidCredentials, reason: 'revoked' })
+  t.strictSame(refused, [NOBODY])
   t.end()
 })

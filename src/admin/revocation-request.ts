@@ -55,11 +55,11 @@ export function readRevocationRequest(text: string, now: number, ofItsIssuer = f
   if (body.revokedBefore !== undefined)
     return bad('revokedBefore requires subject, clientId, session, issuer or claims')
   if (name === 'jti') return { kind: 'token', id, ...scope, expiresAt }
-  const token = revocable(id.trim(), now, expiresAt, ofItsIssuer)
+  const token = revocable(id.trim(), now, expiresAt, true)
   if (token === undefined) return bad('token must be visible ASCII, at most 65536 characters')
-  const own = revocable(id.trim(), now, expiresAt, true)?.record.iss
+  const { iss: own, ...anyIssuers } = token.record
   if (iss !== undefined && own !== undefined && own !== iss) return bad('iss must be that of the token')
-  return { ...token.record, ...scope }
+  return ofItsIssuer ? { ...token.record, ...scope } : { ...anyIssuers, ...scope }
 }
 
 function rule(

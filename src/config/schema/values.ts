@@ -98,6 +98,7 @@ export function word<const Words extends readonly [string, ...string[]]>(words: 
   return z
     .string({ error })
     .refine((value) => find(value) !== undefined, error)
+    .meta({ examples: [...words] })
     .transform((value): Words[number] => find(value) ?? words[0])
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Cors } from '../../config/index.js'
 import { hasHeader } from '../../proxy/index.js'
+import type { Exchange } from './exchange.js'
 
 /**
  * The CORS headers (Fetch standard) of an answer, by an API's `x-wso2-cors` or `[keyManager.cors]`. Name, value, name, value ...; empty for a
@@ -39,4 +40,10 @@ export function preflightHeaders(req: IncomingMessage, cors: Cors): string[] {
     'access-control-allow-headers',
     cors.allowHeaders.join(', '),
   ]
+}
+
+/** Has every answer say what pages of other origins may do with it. */
+export function allowOrigin(exchange: Exchange, cors: Cors | undefined): void {
+  exchange.responseHeaders = corsHeaders(exchange.req, cors)
+  exchange.ownCors = cors !== undefined
 }

@@ -1,37 +1,21 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import type { Match, RouteTable } from '../../apis/index.js'
-import {
-  type Authenticated,
-  type Authenticator,
-  carriedTokens,
-  hasQueryToken,
-  isRefused,
-  JwksUnavailable,
-  type Refused,
-  readBearer,
-  type TokenNames,
-} from '../../auth/index.js'
-import type { Cors } from '../../config/index.js'
+import { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
-import {
-  type ForwardOptions,
-  isWebSocketUpgrade,
-  type OpenRequests,
-  requestHeaders,
-  responseHeaders,
-  type WebSocketOptions,
-} from '../../proxy/index.js'
+import { type ForwardOptions, isWebSocketUpgrade, type OpenRequests, type WebSocketOptions } from '../../proxy/index.js'
 import type { RevocationLookup } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
 import type { KeyManagerEndpoint, KeyManagerEndpoints } from '../key-manager/endpoints.js'
 import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
 import type { UpgradeListener } from '../listeners/upgrades.js'
 import { RequestLog } from '../log/request-log.js'
-import { corsHeaders, isPreflight, preflightHeaders } from './cors.js'
+import { allowOrigin, isPreflight, preflightHeaders } from './cors.js'
+import { Credentials } from './credentials.js'
 import type { Exchange, ExchangeContext, ListenerRole } from './exchange.js'
 import { HttpExchange } from './http-exchange.js'
-import { readTarget } from './path.js'
+import { forwardToKeyManager, revokeAtKeyManager } from './key-manager-calls.js'
+import { readRequest } from './read-request.js'
 import { RevocationGate } from './revocation-gate.js'
 import { type HeaderRules, UpstreamPlans, upstreamRequest } from './upstream-plans.js'
 import { OpenWebSockets, WebSocketExchange } from './websocket-exchange.js'
@@ -60,16 +44,20 @@ export interface RequestHandlerOptions extends HeaderRules {
 export class RequestHandler {
   readonly #options: RequestHandlerOptions
   readonly #context: ExchangeContext
+  readonly #credentials: Credentials
   readonly #plans: UpstreamPlans
   #exchanges = 0
 
   constructor(options: RequestHandlerOptions) {
-    const { revocations, openRequests, http, webSocket, serverHeader } = options
+    const { authenticator, revocations, openRequests, http, webSocket, serverHeader } = options
     const log = new RequestLog(options.logging)
     const gate = new RevocationGate(revocations, log)
     const openWebSockets = new OpenWebSockets()
     this.#options = options
     this.#context = { log, gate, openRequests, http, webSocket, openWebSockets, serverHeader }
+    this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
+      this.#authenticated(exchange, outcome),
+    )
     this.#plans = new UpstreamPlans(options)
   }
 
@@ -104,14 +92,8 @@ export class RequestHandler {
   #receive(exchange: Exchange): void {
     const { maxUriLength, http, keyManager } = this.#options
     const { req, role } = exchange
-    const url = req.url ?? ''
-    if (url.length > maxUriLength) return exchange.refuse(faults.uriTooLong, 'uri-too-long')
-    if (Number(req.headers['content-length'] ?? 0) > http.maxBodyBytes) {
-      return exchange.refuse(faults.entityTooLarge, 'body-too-large')
-    }
-    if (!isPlainlyFramed(req)) return exchange.refuse(faults.badRequest, 'transfer-encoding')
-    const target = readTarget(url)
-    if (target.kind === 'refusal') return exchange.refuse(faults.badRequest, target.reason)
+    const target = readRequest(req, maxUriLength, http.maxBodyBytes)
+    if ('fault' in target) return exchange.refuse(target.fault, target.reason)
     exchange.target = target
     const method = req.method ?? ''
     const isHealth = target.path === '/health' && (method === 'GET' || method === 'HEAD')
@@ -130,25 +112,10 @@ export class RequestHandler {
   #callKeyManager(exchange: Exchange, endpoint: KeyManagerEndpoint): void {
     exchange.endpoint = endpoint
     allowOrigin(exchange, endpoint.cors)
-    if (endpoint.action === 'forward') this.#toKeyManager(exchange, endpoint, NONE)
+    if (endpoint.action === 'forward') forwardToKeyManager(exchange, endpoint, NONE)
     // Its token is for the key manager itself: forwarded, and always in the standard header.
-    else if (endpoint.action === 'authenticate') this.#authenticate(exchange, 'authorization')
-    else this.#revoke(exchange, endpoint)
-  }
-
-  #revoke(exchange: Exchange, { origin, path }: KeyManagerEndpoint): void {
-    const { req, target } = exchange
-    this.#options.keyManager?.revoke.answer(req, origin + path, target.query).then(
-      (outcome) =>
-        exchange.guard(() => {
-          if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
-          else {
-            const { responseHeaders: own, ownCors } = exchange
-            exchange.respond(outcome.status, responseHeaders(outcome.headers, own, ownCors), outcome.body)
-          }
-        }),
-      (error) => exchange.fail(error),
-    )
+    else if (endpoint.action === 'authenticate') this.#credentials.authenticate(exchange, 'authorization')
+    else revokeAtKeyManager(exchange, endpoint, this.#options.keyManager?.revoke)
   }
 
   #route(exchange: Exchange): void {
@@ -167,59 +134,15 @@ export class RequestHandler {
     exchange.match = route
     if (route.resource.unserved !== undefined) return this.#refuseUnserved(exchange, route)
     const header = this.#headerOf(route)
-    if (route.resource.secured) this.#authenticate(exchange, header)
-    else this.#identify(exchange, route, header)
+    if (route.resource.secured) return this.#credentials.authenticate(exchange, header)
+    const carried = this.#credentials.carriedBy(exchange, header)
+    if (carried !== undefined) this.#toApi(exchange, route, 'PRODUCTION', carried)
   }
 
   /** No credential opens it: what its definition asks for is not checked here. */
   #refuseUnserved(exchange: Exchange, { api, resource }: Match): void {
     this.#context.log.notServed(exchange, api.name, resource)
     exchange.refuse(faults.notServed, 'not-served')
-  }
-
-  /** For a resource that requires no token: what it carries is forwarded, and so must not be revoked. */
-  #identify(exchange: Exchange, match: Match, header: string): void {
-    if (readBearer(exchange.req.rawHeaders, header).kind === 'ambiguous') {
-      return exchange.refuse(faults.badRequest, 'two-credentials')
-    }
-    const carried = this.#carried(exchange, header, false)
-    if (carried === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
-    if (carried.length > 0 && !this.#options.revocations.isKnown) {
-      return exchange.refuse(faults.notSynchronised, 'not-synchronised')
-    }
-    this.#toApi(exchange, match, 'PRODUCTION', carried)
-  }
-
-  /** The identities of the tokens that an upstream may find in a request, the one in `header` left out if it is checked. */
-  #carried(exchange: Exchange, header: string, isChecked: boolean): readonly TokenIdentity[] | 'malformed' {
-    const credentials = carriedTokens(exchange.req.rawHeaders, header, isChecked, exchange.target.query)
-    if (credentials === 'malformed') return credentials
-    if (credentials.length === 0) return NONE
-    const now = Date.now()
-    return credentials.flatMap((credential) => this.#options.authenticator.identitiesOf(credential, now))
-  }
-
-  /** Requires a token in `header` (lower-case name). */
-  #authenticate(exchange: Exchange, header: string): void {
-    const { authenticator, revocations } = this.#options
-    if (!revocations.isKnown) return exchange.refuse(faults.notSynchronised, 'not-synchronised')
-    const bearer = readBearer(exchange.req.rawHeaders, header)
-    if (bearer.kind === 'ambiguous' || hasQueryToken(exchange.target.query)) {
-      return exchange.refuse(faults.badRequest, 'two-credentials')
-    }
-    if (bearer.kind === 'missing') return exchange.refuse(faults.missingCredentials, 'missing')
-    if (bearer.kind === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
-    this.#context.log.authentication(exchange, 'Processing request with the Authentication handler chain')
-    const outcome = authenticator.authenticate(bearer.credential, Math.max(Date.now(), revocations.endedBefore))
-    if (!(outcome instanceof Promise)) return this.#authenticated(exchange, outcome)
-    outcome.then(
-      (late) => exchange.guard(() => this.#authenticated(exchange, late)),
-      (error) => {
-        // The issuer's keys are unavailable: logged where they are fetched.
-        if (error instanceof JwksUnavailable) exchange.refuse(faults.keyManagerUnavailable, 'no-keys')
-        else exchange.fail(error)
-      },
-    )
   }
 
   #authenticated(exchange: Exchange, outcome: Authenticated | Refused): void {
@@ -229,7 +152,7 @@ export class RequestHandler {
     }
     const { match, endpoint } = exchange
     if (match !== undefined) this.#authorize(exchange, match, outcome)
-    else if (endpoint !== undefined) this.#toKeyManager(exchange, endpoint, [outcome.identity])
+    else if (endpoint !== undefined) forwardToKeyManager(exchange, endpoint, [outcome.identity])
   }
 
   #authorize(exchange: Exchange, match: Match, caller: Authenticated): void {
@@ -237,9 +160,8 @@ export class RequestHandler {
     const allowed =
       allows(resource.scopes, caller.scopes) && furtherScopes.every((scopes) => allows(scopes, caller.scopes))
     if (!allowed) return exchange.refuse(faults.scopeNotAllowed, 'scope')
-    const carried = this.#carried(exchange, this.#headerOf(match), true)
-    if (carried === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
-    this.#toApi(exchange, match, caller.keyType, [caller.identity, ...carried])
+    const others = this.#credentials.othersIn(exchange, this.#headerOf(match))
+    if (others !== undefined) this.#toApi(exchange, match, caller.keyType, [caller.identity, ...others])
   }
 
   /** The lower-case name of the header that carries an API's tokens. */
@@ -264,19 +186,9 @@ export class RequestHandler {
     }
     exchange.forward(upstreamRequest(plan, resource, exchange), identities, api.name)
   }
-
-  /** Forwards the request as it came. `identities` has the token's, where one is required. */
-  #toKeyManager(exchange: Exchange, { origin, path }: KeyManagerEndpoint, identities: readonly TokenIdentity[]): void {
-    const { req, target } = exchange
-    const headers = requestHeaders(req.rawHeaders, NOTHING)
-    const { responseHeaders, ownCors } = exchange
-    const upstream = { targets: [{ origin, path: path + target.query }] as const, headers, responseHeaders, ownCors }
-    exchange.forward(upstream, identities, target.path)
-  }
 }
 
 const NONE: readonly TokenIdentity[] = []
-const NOTHING: ReadonlySet<string> = new Set()
 const HEALTHY = '{"status":"healthy"}'
 const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
 const ROUTE_FAULTS = {
@@ -286,18 +198,6 @@ const ROUTE_FAULTS = {
   ambiguous: faults.badRequest,
   'encoded-slash': faults.badRequest,
 } as const
-
-/** Has every answer say what pages of other origins may do with it. */
-function allowOrigin(exchange: Exchange, cors: Cors | undefined): void {
-  exchange.responseHeaders = corsHeaders(exchange.req, cors)
-  exchange.ownCors = cors !== undefined
-}
-
-/** Whether a body has no other coding than `chunked`, which nobody would undo; HTTP/1.0 has none (RFC 9112 §6.1). */
-function isPlainlyFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
-  const coding = headers['transfer-encoding']
-  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersionMinor > 0)
-}
 
 /** An operation's scopes: any of its alternatives must be held whole (OpenAPI's security requirements). */
 function allows(required: readonly (readonly string[])[], held: ReadonlySet<string>): boolean {

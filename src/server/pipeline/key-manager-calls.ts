@@ -1,0 +1,39 @@
+import { requestHeaders, responseHeaders } from '../../proxy/index.js'
+import type { TokenIdentity } from '../../token/index.js'
+import type { KeyManagerEndpoint } from '../key-manager/endpoints.js'
+import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
+import type { Exchange } from './exchange.js'
+
+/** Forwards a request to the key manager as it came. `identities` has the token's, where one is required. */
+export function forwardToKeyManager(
+  exchange: Exchange,
+  { origin, path }: KeyManagerEndpoint,
+  identities: readonly TokenIdentity[],
+): void {
+  const { req, target, responseHeaders, ownCors } = exchange
+  const headers = requestHeaders(req.rawHeaders, NOTHING)
+  const upstream = { targets: [{ origin, path: path + target.query }] as const, headers, responseHeaders, ownCors }
+  exchange.forward(upstream, identities, target.path)
+}
+
+/** Has the key manager revoke a token, and answers once the gateway has entered it into its list. */
+export function revokeAtKeyManager(
+  exchange: Exchange,
+  { origin, path }: KeyManagerEndpoint,
+  revoke: RevokeEndpoint | undefined,
+): void {
+  const { req, target } = exchange
+  revoke?.answer(req, origin + path, target.query).then(
+    (outcome) =>
+      exchange.guard(() => {
+        if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
+        else {
+          const { responseHeaders: own, ownCors } = exchange
+          exchange.respond(outcome.status, responseHeaders(outcome.headers, own, ownCors), outcome.body)
+        }
+      }),
+    (error) => exchange.fail(error),
+  )
+}
+
+const NOTHING: ReadonlySet<string> = new Set()

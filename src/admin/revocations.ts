@@ -62,7 +62,7 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   if (req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() !== 'application/json') {
     return badRequest('the content type must be application/json')
   }
-  const body = await readSmallBody(req, { maxBytes: MAX_BODY, timeout: options.bodyTimeout ?? BODY_TIMEOUT })
+  const body = await readSmallBody(req, req, { maxBytes: MAX_BODY, timeout: options.bodyTimeout ?? BODY_TIMEOUT })
   if (!Buffer.isBuffer(body)) return UNREAD[body]
   const read = readRevocationRequest(body.toString('utf8'), options.now(), options.ofItsIssuer)
   if ('problem' in read) return badRequest(read.problem)

@@ -126,17 +126,17 @@ function requestHandler(
     removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
     serverHeader: server.header,
     maxUriLength: listenerConfig.maxUriLength,
+    clientTimeout: listenerConfig.timeout,
     logging,
   })
 }
 
 function forwardOptions({ listenerConfig }: Config, client: HttpClient): ForwardOptions {
-  const { maxEntityBodySize, minBodyRate, bodyGracePeriod, timeout } = listenerConfig
+  const { maxEntityBodySize, minBodyRate, bodyGracePeriod } = listenerConfig
   return {
     client,
     maxBodyBytes: maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : maxEntityBodySize,
     bodyPace: minBodyRate === 0 ? undefined : { bytesPerSecond: minBodyRate, grace: bodyGracePeriod },
-    clientTimeout: timeout,
   }
 }
 

@@ -7,8 +7,10 @@ export {
   markLastRequest,
   writeResponse,
 } from './client-connection.js'
+export { ClientStream, type RequestHead } from './client-stream.js'
 export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
 export { type ForwardOptions, forward } from './http/forward.js'
+export { Http1Stream } from './http/http1-stream.js'
 export { OpenRequests } from './open-requests.js'
 export { RoundRobin } from './round-robin.js'
 export type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from './transfer.js'
@@ -18,3 +20,4 @@ export {
   type WebSocketOptions,
   type WebSocketTransfer,
 } from './websocket/forward.js'
+export { answerWhole } from './whole-answer.js'

@@ -1,3 +1,4 @@
+export { answerWhole } from '../proxy/index.js'
 export { KeyManagerEndpoints } from './key-manager/endpoints.js'
 export { RevokeEndpoint } from './key-manager/revoke-endpoint.js'
 export {
@@ -7,7 +8,6 @@ export {
   listen,
 } from './listeners/listener.js'
 export { readSmallBody, type SmallBodyFailure } from './listeners/small-body.js'
-export { answerWhole } from './listeners/whole-answer.js'
 export type { ListenerRole } from './pipeline/exchange.js'
 export { RequestHandler } from './pipeline/request-handler.js'
 export { LIST_NOT_KNOWN } from './pipeline/revocation-gate.js'

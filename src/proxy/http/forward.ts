@@ -1,9 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Dispatcher } from 'undici'
-import { hasBody } from '../client-connection.js'
+import type { ClientStream } from '../client-stream.js'
 import { responseHeaders, withoutLength } from '../headers.js'
 import type { Transfer, TransferHooks, TransferParts, UpstreamFailure, UpstreamRequest } from '../transfer.js'
-import { ClientResponse } from './client-response.js'
 import { type BodyPace, RequestBody } from './request-body.js'
 import { isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
 
@@ -14,8 +12,6 @@ export interface ForwardOptions {
   readonly maxBodyBytes: number
   /** How fast a request's body must arrive; absent: no limit. */
   readonly bodyPace?: BodyPace | undefined
-  /** Milliseconds for which a client may read nothing of a response; 0 or absent: no limit. */
-  readonly clientTimeout?: number | undefined
 }
 
 /**
@@ -24,29 +20,25 @@ export interface ForwardOptions {
  */
 export function forward(
   upstream: UpstreamRequest,
-  req: IncomingMessage,
-  res: ServerResponse,
+  client: ClientStream,
   hooks: TransferHooks,
   options: ForwardOptions,
 ): Transfer {
-  const transfer = new HttpTransfer({ upstream, req, res, hooks, options })
+  const transfer = new HttpTransfer({ upstream, client, hooks, options })
   transfer.send()
   return transfer
 }
 
 interface HttpTransferParts extends TransferParts<ForwardOptions> {
-  readonly req: IncomingMessage
-  readonly res: ServerResponse
+  readonly client: ClientStream
 }
 
 class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   readonly #upstream: UpstreamRequest
-  readonly #req: IncomingMessage
-  readonly #res: ServerResponse
+  readonly #client: ClientStream
   readonly #hooks: TransferHooks
   readonly #options: ForwardOptions
   readonly #hasBody: boolean
-  readonly #response: ClientResponse
   #controller: Dispatcher.DispatchController | undefined
   #body: RequestBody | undefined
   #aborted: { reason: Error; failure: UpstreamFailure } | undefined
@@ -55,15 +47,13 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #retried = false
   #over = false
 
-  constructor({ upstream, req, res, hooks, options }: HttpTransferParts) {
+  constructor({ upstream, client, hooks, options }: HttpTransferParts) {
     this.#upstream = upstream
-    this.#req = req
-    this.#res = res
+    this.#client = client
     this.#hooks = hooks
     this.#options = options
-    this.#hasBody = hasBody(req)
-    this.#response = new ClientResponse(req, res, options.clientTimeout ?? 0)
-    res.on('close', () => this.#clientLeft())
+    this.#hasBody = client.hasBody
+    client.onLeft(() => this.#stop('client-left', new Error('the client closed its connection')))
   }
 
   send(): void {
@@ -74,7 +64,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
         {
           origin,
           path,
-          method: this.#req.method as Dispatcher.HttpMethod,
+          method: this.#client.req.method as Dispatcher.HttpMethod,
           headers,
           body: this.#hasBody ? this.#requestBody() : null,
           headersTimeout: timeout, // null: the client's own
@@ -106,12 +96,12 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#isBodiless = status === 204 || status === 304
     const headers = Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : []
     // A 204 must not have a length (RFC 9110 §8.6): a client that trusts it waits for bytes of the next response.
-    this.#response.begin(status, message, status === 204 ? withoutLength(headers) : headers)
+    this.#client.begin(status, message, status === 204 ? withoutLength(headers) : headers)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (!this.#mayGoOn()) return
-    const isTaken = this.#response.write(
+    const isTaken = this.#client.write(
       chunk,
       () => controller.resume(),
       () => this.#stop('client-left', new Error('the client does not read the response')),
@@ -120,12 +110,12 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#response.isHeld && !this.#hooks.mayGoOn()) {
+    if (this.#client.isHeld && !this.#hooks.mayGoOn()) {
       return this.#fail('refused', new Error('refused in transit')) // too late to abort the upstream's request
     }
     // An upstream that answers before it has the whole body does not want the rest of it.
     this.#body?.destroy()
-    this.#response.end()
+    this.#client.end()
     this.#end()
   }
 
@@ -159,9 +149,9 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
 
   /** An upstream that cannot be reached has not seen the request: it may go to the next one, whatever its method. */
   #nextTarget(error: Error): boolean {
-    if (this.#target + 1 >= this.#upstream.targets.length || this.#response.isBegun) return false
+    if (this.#target + 1 >= this.#upstream.targets.length || this.#client.isBegun) return false
     const unsent = this.#controller === undefined
-    const untouched = !this.#hasBody || (!this.#req.readableDidRead && !this.#req.destroyed)
+    const untouched = !this.#hasBody || (!this.#client.body.readableDidRead && !this.#client.body.destroyed)
     if (!untouched || !(unsent || (this.#isRepeatable() && !isTimeout(error)))) return false
     this.#target++
     this.#retried = false
@@ -169,11 +159,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   }
 
   #isRepeatable(): boolean {
-    return !this.#response.isBegun && isIdempotent(this.#req.method)
-  }
-
-  #clientLeft(): void {
-    if (!this.#res.writableFinished) this.#stop('client-left', new Error('the client closed its connection'))
+    return !this.#client.isBegun && isIdempotent(this.#client.req.method)
   }
 
   /** One for each attempt: the last one may have been destroyed with the connection that failed. */
@@ -181,7 +167,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     const { maxBodyBytes: maxBytes, bodyPace: pace } = this.#options
     this.#body?.destroy()
     this.#body = new RequestBody(
-      this.#req,
+      this.#client,
       { maxBytes, pace },
       {
         mayGoOn: () => this.#mayGoOn(),
@@ -208,15 +194,14 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #fail(failure: UpstreamFailure, cause: unknown): void {
     if (this.#over) return
     this.#body?.destroy()
-    const answered = this.#res.headersSent
-    if (!answered) this.#res.statusMessage = '' // the upstream's may be what could not be written
+    const answered = this.#client.headersSent
     try {
       this.#hooks.failed(failure, answered, cause)
     } catch (error) {
-      this.#res.destroy()
+      this.#client.reset()
       throw error
     } finally {
-      if (answered) this.#res.destroy()
+      if (answered) this.#client.reset()
       this.#end()
     }
   }
@@ -224,7 +209,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    this.#response.release()
+    this.#client.release()
     this.#hooks.ended()
   }
 }

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { ignoreError } from '../client-connection.js'
+import type { ClientBody } from '../client-stream.js'
 import type { BodyFailure } from '../transfer.js'
 
 /** How fast a body must arrive. */
@@ -34,7 +34,7 @@ const HIGH_WATER_MARK = 65_536
  * pace: while the upstream applies backpressure, the client is not slow.
  */
 export class RequestBody extends Readable {
-  readonly #req: IncomingMessage
+  readonly #client: ClientBody
   readonly #limits: BodyLimits
   readonly #hooks: BodyHooks
   readonly #detach: () => void
@@ -44,17 +44,18 @@ export class RequestBody extends Readable {
   #waitingSince: number | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(req: IncomingMessage, limits: BodyLimits, hooks: BodyHooks) {
+  constructor(client: ClientBody, limits: BodyLimits, hooks: BodyHooks) {
     super({ highWaterMark: HIGH_WATER_MARK })
-    this.#req = req
+    this.#client = client
     this.#limits = limits
     this.#hooks = hooks
     const data = (chunk: Buffer) => this.#take(chunk)
     const end = () => this.#end()
     const close = () => this.#fail('client-left', 'the client closed its connection')
-    req.pause() // a `data` listener would make it flow
-    req.on('data', data).on('end', end).on('close', close)
-    this.#detach = () => void req.off('data', data).off('end', end).off('close', close).pause()
+    const { body } = client
+    body.pause() // a `data` listener would make it flow
+    body.on('data', data).on('end', end).on('close', close)
+    this.#detach = () => void body.off('data', data).off('end', end).off('close', close).pause()
     this.on('error', ignoreError)
   }
 
@@ -68,7 +69,7 @@ export class RequestBody extends Readable {
       this.#waitingSince = performance.now()
       if (this.#timer === undefined) this.#watch(this.#limits.pace.grace)
     }
-    this.#req.resume()
+    this.#client.body.resume()
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
@@ -82,7 +83,7 @@ export class RequestBody extends Readable {
     this.#received += chunk.length
     if (this.#received > this.#limits.maxBytes) return this.#fail('body-too-large', 'the request body is too large')
     if (this.push(chunk)) return
-    this.#req.pause()
+    this.#client.body.pause()
     if (this.#waitingSince === undefined) return
     this.#waited += performance.now() - this.#waitingSince
     this.#waitingSince = undefined
@@ -102,7 +103,7 @@ export class RequestBody extends Readable {
 
   #look(): void {
     const { pace } = this.#limits
-    if (this.destroyed || this.readableEnded || this.#req.complete || pace === undefined) return
+    if (this.destroyed || this.readableEnded || this.#client.isComplete || pace === undefined) return
     const now = performance.now()
     const waited = this.#waited + (this.#waitingSince === undefined ? 0 : now - this.#waitingSince)
     const left = pace.grace + (this.#received * 1_000) / pace.bytesPerSecond - waited

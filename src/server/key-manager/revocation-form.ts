@@ -1,5 +1,6 @@
-import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import { type Fault, faults } from '../../faults/index.js'
+import type { RequestHead } from '../../proxy/index.js'
 import { readSmallBody } from '../listeners/small-body.js'
 
 /** The form of a revocation request (RFC 7009 §2.1): as it arrived, and the token that it names. */
@@ -24,14 +25,15 @@ const FORM = 'application/x-www-form-urlencoded'
  * @param query the request's, with its `?`, or empty; @param timeout milliseconds until the whole body must be here
  */
 export async function readRevocationForm(
-  req: IncomingMessage,
+  req: RequestHead,
+  content: Readable,
   query: string,
   timeout: number,
 ): Promise<RevocationForm | RefusedForm> {
   const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== FORM || req.headers['content-encoding'] !== undefined) return refused(faults.badRequest, 'content-type')
   if (countOf(req.rawHeaders, 'authorization') > 1) return refused(faults.badRequest, 'two-credentials')
-  const body = await readSmallBody(req, { maxBytes: MAX_BYTES, timeout })
+  const body = await readSmallBody(req, content, { maxBytes: MAX_BYTES, timeout })
   if (!Buffer.isBuffer(body)) return refused(FAULT_OF[body], body)
   const tokens = new URLSearchParams(body.toString('utf8')).getAll('token')
   if (tokens.length > 1 || new URLSearchParams(query).has('token')) return refused(faults.badRequest, 'two-tokens')

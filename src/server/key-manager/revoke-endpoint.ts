@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { type Authenticator, isRefused } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
 import { type Answer, CallError, type HttpClient, openCall } from '../../http-client/index.js'
 import { describeError, type Logger } from '../../logging/index.js'
-import { requestHeaders, responseHeaders } from '../../proxy/index.js'
+import { type RequestHead, requestHeaders, responseHeaders } from '../../proxy/index.js'
 import { type Revocable, revocable, type TokenRevocation, UnconfirmedRevocation } from '../../revocation/index.js'
 import { readRevocationForm } from './revocation-form.js'
 
@@ -58,8 +58,8 @@ export class RevokeEndpoint {
   }
 
   /** @param url the key manager's endpoint; @param query the request's, with its `?`, or empty */
-  async answer(req: IncomingMessage, url: string, query: string): Promise<RevokeOutcome> {
-    const form = await readRevocationForm(req, query, this.#formTimeout)
+  async answer(req: RequestHead, content: Readable, url: string, query: string): Promise<RevokeOutcome> {
+    const form = await readRevocationForm(req, content, query, this.#formTimeout)
     if ('fault' in form) return { kind: 'fault', ...form }
     const posted = form.token === undefined ? undefined : await this.#verified(form.token)
     if (posted === 'unknown') return refusal(faults.keyManagerUnavailable, 'unjudged')
@@ -97,12 +97,7 @@ export class RevokeEndpoint {
   }
 
   /** The key manager's answer, once what it revoked is listed. Throws `CallError` if there is none, or an incomplete one. */
-  async #forward(
-    req: IncomingMessage,
-    url: string,
-    body: Buffer,
-    posted: Revocable | undefined,
-  ): Promise<RevokeOutcome> {
+  async #forward(req: RequestHead, url: string, body: Buffer, posted: Revocable | undefined): Promise<RevokeOutcome> {
     const answer = await this.#call(req, url, body).catch(async (error: unknown) => {
       // It may have revoked the token before its answer was lost, as the token's holder asked.
       if (error instanceof CallError && error.sent) await this.#list(posted, {})
@@ -133,7 +128,7 @@ export class RevokeEndpoint {
     logger.debug('key manager answered a revocation', { listed: records.size })
   }
 
-  #call(req: IncomingMessage, url: string, body: Buffer): ReturnType<typeof openCall> {
+  #call(req: RequestHead, url: string, body: Buffer): ReturnType<typeof openCall> {
     const headers: Record<string, string> = {}
     const raw = requestHeaders(req.rawHeaders, this.#options.removedHeaders)
     for (let i = 0; i + 1 < raw.length; i += 2) {

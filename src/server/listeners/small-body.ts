@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { RequestHead } from '../../proxy/index.js'
 
 export interface SmallBodyLimits {
   readonly maxBytes: number
@@ -11,16 +12,17 @@ export type SmallBodyFailure = 'body-too-large' | 'body-too-slow' | 'client-left
 
 /** Reads a whole body into memory, a form for one. */
 export async function readSmallBody(
-  req: IncomingMessage,
+  { headers }: Pick<RequestHead, 'headers'>,
+  body: Readable,
   { maxBytes, timeout }: SmallBodyLimits,
 ): Promise<Buffer | SmallBodyFailure> {
-  if (Number(req.headers['content-length'] ?? 0) > maxBytes) return 'body-too-large'
+  if (Number(headers['content-length'] ?? 0) > maxBytes) return 'body-too-large'
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let length = 0
     const end = (outcome: Buffer | SmallBodyFailure) => {
       clearTimeout(timer)
-      req.off('data', take) // with it, dropping the rest would buffer it
+      body.off('data', take) // with it, dropping the rest would buffer it
       resolve(outcome)
     }
     const take = (chunk: Buffer) => {
@@ -30,14 +32,14 @@ export async function readSmallBody(
     }
     // Not destroyed: the answer has to go out first.
     const stop = (why: 'body-too-large' | 'body-too-slow') => {
-      req.pause()
+      body.pause()
       end(why)
     }
     // The listener's own time-out restarts with every byte.
     const timer = setTimeout(stop, timeout, 'body-too-slow')
-    req.on('data', take)
-    req.on('end', () => end(Buffer.concat(chunks)))
-    req.on('error', () => end('client-left'))
-    req.on('close', () => end('client-left'))
+    body.on('data', take)
+    body.on('end', () => end(Buffer.concat(chunks)))
+    body.on('error', () => end('client-left'))
+    body.on('close', () => end('client-left'))
   })
 }

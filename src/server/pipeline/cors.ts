@@ -1,13 +1,12 @@
-import type { IncomingMessage } from 'node:http'
 import type { Cors } from '../../config/index.js'
-import { hasHeader } from '../../proxy/index.js'
+import { hasHeader, type RequestHead } from '../../proxy/index.js'
 import type { Exchange } from './exchange.js'
 
 /**
  * The CORS headers (Fetch standard) of an answer, by an API's `x-wso2-cors` or `[keyManager.cors]`. Name, value, name, value ...; empty for a
  * request without `Origin`, and `Vary` only for an origin that is not allowed.
  */
-export function corsHeaders(req: IncomingMessage, cors: Cors | undefined): string[] {
+export function corsHeaders(req: RequestHead, cors: Cors | undefined): string[] {
   const origin = req.headers.origin
   if (cors === undefined || origin === undefined) return []
   const any = cors.allowOrigins.includes('*')
@@ -20,7 +19,7 @@ export function corsHeaders(req: IncomingMessage, cors: Cors | undefined): strin
 }
 
 /** Whether a request is a CORS preflight. It carries no credentials, and needs none. */
-export function isPreflight(req: IncomingMessage, cors: Cors | undefined): cors is Cors {
+export function isPreflight(req: RequestHead, cors: Cors | undefined): cors is Cors {
   return (
     cors !== undefined &&
     req.method === 'OPTIONS' &&
@@ -30,7 +29,7 @@ export function isPreflight(req: IncomingMessage, cors: Cors | undefined): cors 
 }
 
 /** The answer to a preflight. */
-export function preflightHeaders(req: IncomingMessage, cors: Cors): string[] {
+export function preflightHeaders(req: RequestHead, cors: Cors): string[] {
   const headers = corsHeaders(req, cors)
   if (!hasHeader(headers, 'access-control-allow-origin')) return headers
   return [

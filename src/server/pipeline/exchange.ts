@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { Match } from '../../apis/index.js'
 import type { Refused } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
@@ -6,6 +6,7 @@ import {
   type ForwardOptions,
   hasHeader,
   type OpenRequests,
+  type RequestHead,
   type Transfer,
   type TransferHooks,
   type UpstreamFailure,
@@ -44,12 +45,14 @@ export interface ExchangeContext {
  * is forwarded, the transfer asks it before anything is sent upstream, and tells it how that went.
  */
 export abstract class Exchange implements TransferHooks {
-  readonly req: IncomingMessage
+  readonly req: RequestHead
   /** Of the listener that received it. */
   readonly role: ListenerRole
   /** Unique in this process; see `requestId`. */
   readonly number: number
   abstract readonly isWebSocket: boolean
+  /** The request's body. */
+  abstract readonly body: Readable
 
   /** What it asks for. */
   target: Target = UNREAD
@@ -69,7 +72,7 @@ export abstract class Exchange implements TransferHooks {
   #refusal: Refused | undefined
   #isOver = false
 
-  constructor(context: ExchangeContext, req: IncomingMessage, role: ListenerRole, number: number) {
+  constructor(context: ExchangeContext, req: RequestHead, role: ListenerRole, number: number) {
     this.context = context
     this.req = req
     this.role = role

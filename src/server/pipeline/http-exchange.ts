@@ -1,24 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { forward, type Transfer, type UpstreamRequest } from '../../proxy/index.js'
-import { answerWhole } from '../listeners/whole-answer.js'
+import type { Readable } from 'node:stream'
+import { type ClientStream, forward, type Transfer, type UpstreamRequest } from '../../proxy/index.js'
 import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js'
 
-/** A request over HTTP, and the response that answers it. */
+/** A request over HTTP, of whichever version, and the response that answers it. */
 export class HttpExchange extends Exchange {
   readonly isWebSocket = false
-  readonly #res: ServerResponse
+  readonly #stream: ClientStream
 
-  constructor(context: ExchangeContext, req: IncomingMessage, res: ServerResponse, role: ListenerRole, number: number) {
-    super(context, req, role, number)
-    this.#res = res
+  constructor(context: ExchangeContext, stream: ClientStream, role: ListenerRole, number: number) {
+    super(context, stream.req, role, number)
+    this.#stream = stream
+  }
+
+  get body(): Readable {
+    return this.#stream.body
   }
 
   respond(status: number, headers: readonly string[], body: string | Buffer): void {
-    if (this.#res.headersSent || this.#res.destroyed) return
-    answerWhole(this.req, this.#res, status, this.answerHeaders(headers), body)
+    this.#stream.respond(status, this.answerHeaders(headers), body)
   }
 
   protected transfer(upstream: UpstreamRequest): Transfer {
-    return forward(upstream, this.req, this.#res, this, this.context.http)
+    return forward(upstream, this.#stream, this, this.context.http)
   }
 }

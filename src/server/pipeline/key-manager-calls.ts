@@ -23,7 +23,7 @@ export function revokeAtKeyManager(
   revoke: RevokeEndpoint | undefined,
 ): void {
   const { req, target } = exchange
-  revoke?.answer(req, origin + path, target.query).then(
+  revoke?.answer(req, exchange.body, origin + path, target.query).then(
     (outcome) =>
       exchange.guard(() => {
         if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http'
 import type { Refused } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
+import type { RequestHead } from '../../proxy/index.js'
 import { readTarget, type Target } from './path.js'
 
 /** What a request asks for; refuses one that is larger than it may be, or that can be read in two ways. */
-export function readRequest(req: IncomingMessage, maxUriLength: number, maxBodyBytes: number): Target | Refused {
+export function readRequest(req: RequestHead, maxUriLength: number, maxBodyBytes: number): Target | Refused {
   const url = req.url ?? ''
   if (url.length > maxUriLength) return URI_TOO_LONG
   if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) return BODY_TOO_LARGE
@@ -18,7 +18,7 @@ const BODY_TOO_LARGE: Refused = { fault: faults.entityTooLarge, reason: 'body-to
 const TRANSFER_ENCODING: Refused = { fault: faults.badRequest, reason: 'transfer-encoding' }
 
 /** Whether a body has no other coding than `chunked`, which nobody would undo; HTTP/1.0 has none (RFC 9112 §6.1). */
-function isPlainlyFramed({ headers, httpVersionMinor }: IncomingMessage): boolean {
+function isPlainlyFramed({ headers, httpVersion }: RequestHead): boolean {
   const coding = headers['transfer-encoding']
-  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersionMinor > 0)
+  return coding === undefined || (coding.toLowerCase() === 'chunked' && httpVersion !== '1.0')
 }

@@ -3,7 +3,14 @@ import type { Match, RouteTable } from '../../apis/index.js'
 import { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
-import { type ForwardOptions, isWebSocketUpgrade, type OpenRequests, type WebSocketOptions } from '../../proxy/index.js'
+import {
+  type ClientStream,
+  type ForwardOptions,
+  Http1Stream,
+  isWebSocketUpgrade,
+  type OpenRequests,
+  type WebSocketOptions,
+} from '../../proxy/index.js'
 import type { RevocationLookup } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
 import type { KeyManagerEndpoint, KeyManagerEndpoints } from '../key-manager/endpoints.js'
@@ -33,6 +40,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   /** The `server` header of the gateway's own answers; empty: none. */
   readonly serverHeader: string
   readonly maxUriLength: number
+  /** Milliseconds for which a client may read nothing of a response; 0 or absent: no limit. */
+  readonly clientTimeout?: number | undefined
   readonly logging: Logging
 }
 
@@ -63,13 +72,17 @@ export class RequestHandler {
 
   /** Serves the requests of a listener. */
   listener(role: ListenerRole): RequestListener {
-    return (req, res) => {
-      const exchange = new HttpExchange(this.#context, req, res, role, ++this.#exchanges)
-      try {
-        this.#receive(exchange)
-      } catch (error) {
-        exchange.fail(error)
-      }
+    const { clientTimeout = 0 } = this.#options
+    return (req, res) => this.serve(new Http1Stream(req, res, clientTimeout), role)
+  }
+
+  /** Serves a request, whichever version of HTTP it came over. */
+  serve(stream: ClientStream, role: ListenerRole): void {
+    const exchange = new HttpExchange(this.#context, stream, role, ++this.#exchanges)
+    try {
+      this.#receive(exchange)
+    } catch (error) {
+      exchange.fail(error)
     }
   }
 

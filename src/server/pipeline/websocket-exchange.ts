@@ -12,6 +12,7 @@ import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js
 /** A request for a WebSocket: answered on its bare socket, which is closed then, or joined with an upstream. */
 export class WebSocketExchange extends Exchange {
   readonly isWebSocket = true
+  readonly body: IncomingMessage
   readonly #socket: Duplex
   #head: Buffer
   #transfer: WebSocketTransfer | undefined
@@ -27,6 +28,7 @@ export class WebSocketExchange extends Exchange {
     number: number,
   ) {
     super(context, req, role, number)
+    this.body = req
     this.#socket = socket
     this.#head = head
   }
@@ -40,7 +42,7 @@ export class WebSocketExchange extends Exchange {
   protected transfer(upstream: UpstreamRequest): WebSocketTransfer {
     const { webSocket, openWebSockets } = this.context
     this.#answered = true // the transfer owns the socket, unless it fails unanswered
-    const transfer = forwardWebSocket(upstream, this.req, this.#socket, this.#head, this, webSocket)
+    const transfer = forwardWebSocket(upstream, this.body, this.#socket, this.#head, this, webSocket)
     this.#head = NOTHING // a WebSocket may stay open for days
     this.#transfer = transfer
     openWebSockets.add(transfer)

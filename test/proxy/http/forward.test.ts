@@ -5,8 +5,8 @@ import { buffer, text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { requestHeaders } from '../../../src/proxy/headers.js'
 import { forward } from '../../../src/proxy/http/forward.js'
+import { Http1Stream } from '../../../src/proxy/http/http1-stream.js'
 import type { Transfer, UpstreamFailure, UpstreamTarget } from '../../../src/proxy/transfer.js'
-import { answerWhole } from '../../../src/server/listeners/whole-answer.js'
 import { exchangeRaw, httpClient, httpServer, tcpServer } from '../../support/servers.js'
 
 interface Proxy {
@@ -34,16 +34,16 @@ async function proxy(
   const server = createServer((req, res) => {
     const targets = [origin].flat().map((at) => ({ origin: at, path: req.url ?? '/' }))
     const upstream = { targets: targets as [UpstreamTarget], headers: requestHeaders(req.rawHeaders, new Set()) }
+    const stream = new Http1Stream(req, res, options.clientTimeout)
     const transfer = forward(
       upstream,
-      req,
-      res,
+      stream,
       {
         mayStart: options.mayStart ?? (() => true),
         mayGoOn: options.mayGoOn ?? (() => true),
         failed: (failure, answered) => {
           failures.push(failure)
-          if (!answered && !res.destroyed) answerWhole(req, res, 599, ['connection', 'close'], failure)
+          if (!answered) stream.respond(599, ['connection', 'close'], failure)
           told?.()
         },
         ended: () => {
@@ -53,7 +53,6 @@ async function proxy(
       {
         client,
         maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
-        clientTimeout: options.clientTimeout,
       },
     )
     transfers.push(transfer)

@@ -17,7 +17,7 @@ function upload(mayGoOn = () => true) {
   })
   const failures: BodyFailure[] = []
   const body = new RequestBody(
-    req,
+    { body: req, isComplete: false },
     { maxBytes: Number.POSITIVE_INFINITY, pace: PACE },
     {
       mayGoOn,

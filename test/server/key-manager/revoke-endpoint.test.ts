@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { faults } from '../../../src/faults/index.js'
 import { silent } from '../../../src/logging/index.js'
+import { Http1Stream } from '../../../src/proxy/index.js'
 import { UnconfirmedRevocation } from '../../../src/revocation/index.js'
 import { RevokeEndpoint, type RevokeEndpointOptions } from '../../../src/server/key-manager/revoke-endpoint.js'
 import { listen } from '../../../src/server/listeners/listener.js'
@@ -339,8 +340,8 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     limits: { maxHeaderSize: 8_192, maxUriLength: 8_192, timeout: 60_000, keepAlive: true, maxPipelinedRequests: 10 },
     onUpgrade: () => undefined,
     onRequest(req, res) {
-      const exchange = new HttpExchange(context, req, res, 'https', 1)
-      void endpoint.answer(req, `${keyManager}/revoke`, '').then((outcome) => {
+      const exchange = new HttpExchange(context, new Http1Stream(req, res), 'https', 1)
+      void endpoint.answer(req, req, `${keyManager}/revoke`, '').then((outcome) => {
         if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
         else exchange.respond(outcome.status, outcome.headers, outcome.body)
       })

@@ -1,5 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { type FaultName, faults } from '../../../src/faults/index.js'
 import { silent } from '../../../src/logging/index.js'
@@ -39,6 +40,7 @@ function world({ closesOpenRequests = true } = {}) {
   const context = { log, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
   class Noting extends Exchange {
     readonly isWebSocket = false
+    readonly body = new PassThrough()
     readonly answers: number[] = []
     readonly bodies: (string | Buffer)[] = []
     readonly aborted: Error[] = []

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { closeAfterResponse, isBodyPending } from '../../proxy/index.js'
+import { closeAfterResponse, isBodyPending } from './client-connection.js'
 
 /**
  * Answers with a body in memory; a HEAD gets the headers only. Closes the connection after the answer if part of the

@@ -1,0 +1,138 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+
+/** The head of a request, whichever version of HTTP it came over. Node's `IncomingMessage` is one. */
+export interface RequestHead {
+  readonly method?: string | undefined
+  /** The request target, as the client sent it. */
+  readonly url?: string | undefined
+  /** `1.0`, `1.1` or `2.0`. */
+  readonly httpVersion: string
+  readonly headers: IncomingHttpHeaders
+  /** Name, value, name, value ... as they came: without HTTP/2's pseudo-headers. */
+  readonly rawHeaders: readonly string[]
+}
+
+/** The body of a request. */
+export interface ClientBody {
+  /** Paused, it makes the client wait. */
+  readonly body: Readable
+  /** Whether the whole body has arrived, read or not. */
+  readonly isComplete: boolean
+}
+
+/**
+ * A client's request and the response to it, over HTTP/1.1 or HTTP/2. An upstream's headers wait for its body or its end
+ * (those of a HEAD do not): until then nothing is sent, and the gateway can still answer instead.
+ */
+export abstract class ClientStream implements ClientBody {
+  abstract readonly req: RequestHead
+  abstract readonly body: Readable
+  abstract readonly isComplete: boolean
+  /** Whether the request has a body, as its head says. */
+  abstract readonly hasBody: boolean
+  /** Whether a response's headers were sent: nothing else can answer the request any more. */
+  abstract readonly headersSent: boolean
+  /** Whether the client reads this response, and not yet an earlier one of its connection. */
+  protected abstract readonly isInTurn: boolean
+  /** Milliseconds; 0: no limit. */
+  readonly #timeout: number
+  /** Of headers that were not written yet; 0: there are none. */
+  #status = 0
+  #reason: string | undefined
+  #headers: string[] = NONE
+  #stalled: NodeJS.Timeout | undefined
+
+  /** @param timeout milliseconds for which the client may read nothing of the response; 0: no limit */
+  constructor(timeout: number) {
+    this.#timeout = timeout
+  }
+
+  /** Answers with a body in memory, instead of an upstream whose headers are held; not at all if others were sent. */
+  abstract respond(status: number, headers: string[], body: string | Buffer): void
+
+  /** Breaks the response off, so that the client can tell: resets the connection or the HTTP/2 stream. */
+  abstract reset(): void
+
+  /** Calls `left` if the client leaves before it has the whole response. */
+  abstract onLeft(left: () => void): void
+
+  protected abstract writeHead(status: number, reason: string | undefined, headers: string[]): void
+  /** Sends what was written, though no body follows. */
+  protected abstract flushHead(): void
+  /** False: the client reads more slowly; see {@link onceDrained}. */
+  protected abstract writePart(chunk: Buffer): boolean
+  protected abstract onceDrained(drained: () => void): void
+  protected abstract writeEnd(): void
+
+  /** Whether any part of an upstream's response has arrived. */
+  get isBegun(): boolean {
+    return this.#status !== 0 || this.headersSent
+  }
+
+  /** Whether its headers were not written yet. */
+  get isHeld(): boolean {
+    return this.#status !== 0
+  }
+
+  /** Takes the headers of an upstream's response: name, value, name, value ... */
+  begin(status: number, reason: string | undefined, headers: string[]): void {
+    this.#status = status
+    this.#reason = reason
+    this.#headers = headers
+    if (this.req.method !== 'HEAD') return
+    this.#writeHeld()
+    this.flushHead()
+  }
+
+  /**
+   * Writes a part of its body. False: the caller must wait for `drained`, or for `stalled` if the client reads nothing for
+   * too long.
+   */
+  write(chunk: Buffer, drained: () => void, stalled: () => void): boolean {
+    this.#writeHeld()
+    if (this.writePart(chunk)) return true
+    this.#awaitClient(stalled)
+    this.onceDrained(() => {
+      clearTimeout(this.#stalled)
+      drained()
+    })
+    return false
+  }
+
+  end(): void {
+    this.#writeHeld()
+    this.writeEnd()
+    this.release()
+  }
+
+  release(): void {
+    clearTimeout(this.#stalled)
+  }
+
+  /** Forgets the headers that are held: they are not sent. */
+  protected drop(): void {
+    this.#status = 0
+  }
+
+  #writeHeld(): void {
+    const status = this.#status
+    if (status === 0) return
+    this.#status = 0 // also if it cannot be written
+    this.writeHead(status, this.#reason, this.#headers)
+  }
+
+  /** A connection's own time-out is no help: it restarts with every byte that the client sends. */
+  #awaitClient(stalled: () => void): void {
+    if (this.#timeout === 0) return
+    // While it waits behind earlier responses of the connection there is nothing that the client could read.
+    const { isInTurn } = this
+    clearTimeout(this.#stalled)
+    this.#stalled = setTimeout(() => {
+      if (isInTurn) stalled()
+      else this.#awaitClient(stalled)
+    }, this.#timeout)
+  }
+}
+
+const NONE: string[] = []

@@ -1,0 +1,86 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { closeAfterResponse, hasBody, isBodyPending, markLastRequest } from '../client-connection.js'
+import { ClientStream } from '../client-stream.js'
+import { answerWhole } from '../whole-answer.js'
+
+/** A request over HTTP/1.1, and its response. */
+export class Http1Stream extends ClientStream {
+  readonly req: IncomingMessage
+  readonly #res: ServerResponse
+
+  constructor(req: IncomingMessage, res: ServerResponse, timeout = 0) {
+    super(timeout)
+    this.req = req
+    this.#res = res
+  }
+
+  get body(): IncomingMessage {
+    return this.req
+  }
+
+  get isComplete(): boolean {
+    return this.req.complete
+  }
+
+  get hasBody(): boolean {
+    return hasBody(this.req)
+  }
+
+  get headersSent(): boolean {
+    return this.#res.headersSent
+  }
+
+  protected get isInTurn(): boolean {
+    return this.#res.socket !== null
+  }
+
+  respond(status: number, headers: string[], body: string | Buffer): void {
+    if (this.#res.headersSent || this.#res.destroyed) return
+    this.drop()
+    this.#res.statusMessage = '' // the upstream's may be what could not be written
+    answerWhole(this.req, this.#res, status, headers, body)
+  }
+
+  reset(): void {
+    this.#res.destroy()
+  }
+
+  onLeft(left: () => void): void {
+    this.#res.on('close', () => {
+      if (!this.#res.writableFinished) left()
+    })
+  }
+
+  protected writeHead(status: number, reason: string | undefined, headers: string[]): void {
+    if (isBodyPending(this.req)) {
+      // The connection closes unless the rest of the request arrives first, which nobody can tell yet.
+      this.#res.shouldKeepAlive = false
+      markLastRequest(this.req.socket)
+    }
+    this.#res.writeHead(status, reasonPhrase(status, reason), headers)
+  }
+
+  protected flushHead(): void {
+    this.#res.flushHeaders()
+  }
+
+  protected writePart(chunk: Buffer): boolean {
+    return this.#res.write(chunk)
+  }
+
+  protected onceDrained(drained: () => void): void {
+    this.#res.once('drain', drained)
+  }
+
+  protected writeEnd(): void {
+    if (isBodyPending(this.req)) closeAfterResponse(this.req, this.#res)
+    this.#res.end()
+  }
+}
+
+/** The upstream's, if it can stand in a status line; bytes beyond ASCII have no known encoding. */
+function reasonPhrase(status: number, given: string | undefined): string {
+  return given !== undefined && VISIBLE.test(given) ? given : (STATUS_CODES[status] ?? '')
+}
+
+const VISIBLE = /^[\t -~]+$/

@@ -72,6 +72,7 @@ export async function prepareServing(
     })
     revocations.onRealtime(realtime)
     revocations.onChange((entry) => {
+      // A folded name comes with another.
       if (entry.kind === 'token' || entry.kind === 'issuerToken') tokenRevoked(entry)
     })
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
@@ -144,8 +145,9 @@ function forwardOptions({ listenerConfig }: Config, client: HttpClient): Forward
 function endedByRevocations(revocations: LiveRevocations, logging: Logging): OpenRequests<TokenIdentity> {
   const log = logging('OpenRequests')
   const reason = new Error('the token was revoked')
-  const namesIn = ({ ids, subjects, clients, sessions }: IdentityNames) => [
+  const namesIn = ({ ids, folded, subjects, clients, sessions }: IdentityNames) => [
     ...ids,
+    ...folded,
     ...subjects,
     ...clients,
     ...sessions,

@@ -1,7 +1,7 @@
 import { rename, rm } from 'node:fs/promises'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { RevocationList } from '../revocation/index.js'
-import { encodeBlock, type InSyncMark, markBlock } from './format.js'
+import { entryBlock, type InSyncMark, markBlock } from './format.js'
 import { JournalFile } from './journal-file.js'
 import type { Extent, LengthRecord } from './length-record.js'
 import type { Notes } from './notes.js'
@@ -35,7 +35,6 @@ export class Compaction {
   readonly #draft: string
   #file: JournalFile | undefined
   #added: Uint8Array[] = []
-  #addedClaims = false
   #isAbandoned = false
   #isWritten = false
   #isInPlace = false
@@ -61,9 +60,8 @@ export class Compaction {
   }
 
   /** Takes blocks that were appended to the old file, or should have been, since this began. */
-  add(blocks: Uint8Array, hasClaims: boolean): void {
+  add(blocks: Uint8Array): void {
     this.#added.push(blocks)
-    this.#addedClaims ||= hasClaims
   }
 
   /**
@@ -99,8 +97,8 @@ export class Compaction {
     const file = await JournalFile.create(this.#draft, seed)
     this.#file = file
     await old?.copyUnknown(file)
-    for (const { kind, bytes } of list.export()) {
-      await file.append(Buffer.concat([...file.nameBlocks(list, kind === 'claimsRule'), encodeBlock(kind, bytes)]))
+    for (const block of list.export()) {
+      await file.append(Buffer.concat([...file.sourcesBlock(list), ...entryBlock(block, list.claimSets.all)]))
       await this.#writeAdded(file)
       await setImmediate()
       if (this.#isAbandoned) return
@@ -113,8 +111,7 @@ export class Compaction {
   async #writeAdded(file: JournalFile): Promise<void> {
     const added = this.#added
     this.#added = []
-    if (added.length > 0)
-      await file.append(Buffer.concat([...file.nameBlocks(this.#parts.list, this.#addedClaims), ...added]))
+    if (added.length > 0) await file.append(Buffer.concat([...file.sourcesBlock(this.#parts.list), ...added]))
   }
 }
 

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { blocksOf, ENTRY_KINDS, type Entry, type EntryBlock } from '../revocation/index.js'
-import { SEED_BYTES } from '../token/index.js'
+import { type ClaimSet, SEED_BYTES } from '../token/index.js'
 
 /** The bytes of a journal's file, as docs/journal.md describes them. No I/O. */
 
 const NAME = Buffer.from('MGWJRNL', 'latin1')
-export const VERSION = 3
+export const VERSION = 4
 /** Version 2 knew no issuers and no rules about claims; what it has is as here. */
 export const OLDEST_VERSION = 2
+/** Version 3 kept the folded names of tokens among the others. */
+export const FOLDED_AMONG_TOKENS = 3
 /** The name, the version, the fingerprints' seed, the checksum of all. */
 export const HEADER_BYTES = NAME.length + 1 + SEED_BYTES + 4
 /** Kind, length of the payload, checksum of both, checksum of the payload. */
@@ -39,6 +41,7 @@ const BLOCK = {
   issuerRule: 10,
   claimsRule: 11,
   claimSets: 12,
+  foldedToken: 13,
 } as const
 export type BlockKind = keyof typeof BLOCK
 
@@ -140,8 +143,14 @@ export function findBlock(bytes: Buffer, at: number): number {
 }
 
 /** The blocks of entries, in their order within a kind. */
-export function entryBlocks(entries: readonly Entry[]): Buffer[] {
-  return blocksOf(entries, ENTRIES_PER_BLOCK).map(({ kind, bytes }) => encodeBlock(kind, bytes))
+export function entryBlocks(entries: readonly Entry[], claimSets: readonly ClaimSet[]): Buffer[] {
+  return blocksOf(entries, ENTRIES_PER_BLOCK).flatMap((block) => entryBlock(block, claimSets))
+}
+
+/** A block of entries. In front of rules about claims stand the sets of names: without them no rule would be looked up. */
+export function entryBlock({ kind, bytes }: EntryBlock, claimSets: readonly ClaimSet[]): Buffer[] {
+  const names = kind === 'claimsRule' ? [encodeBlock('claimSets', Buffer.from(JSON.stringify(claimSets)))] : []
+  return [...names, encodeBlock(kind, bytes)]
 }
 
 /** Whether a block holds entries. */

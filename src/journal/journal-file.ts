@@ -55,18 +55,11 @@ export class JournalFile {
     return this.#unknown === undefined ? 0 : this.#unknown.to - this.#unknown.from
   }
 
-  /** The blocks of the sources' names, if there are new ones, and of the claims that rules name. They precede the entries. */
-  nameBlocks({ sources, claimSets }: Pick<RevocationList, 'sources' | 'claimSets'>, hasClaims: boolean): Buffer[] {
-    const blocks: Buffer[] = []
-    if (sources.all.length > this.#sources) {
-      this.#sources = sources.all.length
-      blocks.push(encodeBlock('sources', Buffer.from(JSON.stringify(sources.all))))
-    }
-    // In front of each batch: without it none of the rules behind it would be looked up.
-    if (hasClaims) {
-      blocks.push(encodeBlock('claimSets', Buffer.from(JSON.stringify(claimSets.all))))
-    }
-    return blocks
+  /** The block of the sources' names, if there are new ones. It precedes their entries. */
+  sourcesBlock({ sources }: Pick<RevocationList, 'sources'>): Buffer[] {
+    if (sources.all.length <= this.#sources) return []
+    this.#sources = sources.all.length
+    return [encodeBlock('sources', Buffer.from(JSON.stringify(sources.all)))]
   }
 
   /** Appends this file's blocks of unknown kinds to another one, unchanged and in their order. */

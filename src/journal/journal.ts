@@ -56,6 +56,7 @@ export class Journal {
   /** With any, the journal does not make the list known. */
   readonly damages: UnresolvedDamages
   readonly #path: string
+  readonly #list: RevocationList
   readonly #pending: PendingPuts
   readonly #notes: Notes
   readonly #logger: Logger
@@ -75,6 +76,7 @@ export class Journal {
   constructor(parts: JournalParts) {
     const { path, seed, list, pending, notes, logger, sources, inSyncAt, damages = [], release } = parts
     this.#path = path
+    this.#list = list
     this.#pending = pending ?? new PendingPuts()
     this.#logger = logger
     this.#notes = new Notes(notes)
@@ -222,9 +224,8 @@ export class Journal {
     if (this.#hasWaiting()) {
       const entries = this.#waiting
       this.#waiting = []
-      const facts = Buffer.concat([...entryBlocks(entries), ...this.#pending.takeUnwritten()])
-      const hasClaims = entries.some(({ kind }) => kind === 'claimsRule')
-      await this.#writer.append(facts, Buffer.concat(this.#takeMarks()), hasClaims)
+      const facts = Buffer.concat([...entryBlocks(entries, this.#list.claimSets.all), ...this.#pending.takeUnwritten()])
+      await this.#writer.append(facts, Buffer.concat(this.#takeMarks()))
     }
     await this.#writer.compactIfDue()
   }

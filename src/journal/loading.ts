@@ -1,9 +1,18 @@
 import type { FileHandle } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
-import type { JSONValue, RevocationList } from '../revocation/index.js'
+import type { EntryBlock, JSONValue, RevocationList } from '../revocation/index.js'
 import { type ClaimSet, Fingerprinter } from '../token/index.js'
 import { BlockReader, type LostBytes } from './block-reader.js'
-import { type Block, decodeHeader, HEADER_BYTES, type Header, isEntries, readMark, sourcesName } from './format.js'
+import {
+  type Block,
+  decodeHeader,
+  FOLDED_AMONG_TOKENS,
+  HEADER_BYTES,
+  type Header,
+  isEntries,
+  readMark,
+  sourcesName,
+} from './format.js'
 import type { UnknownBlocks } from './journal-file.js'
 import { readNote } from './notes.js'
 import { PendingPuts } from './pending.js'
@@ -48,6 +57,8 @@ export class Loading {
   #translation: Uint8Array | undefined
   #inSyncAt: number | undefined
   #hasOtherSeed = false
+  /** Whether folded names may be among the tokens of the file. */
+  #isFolded = false
   #isImporting = false
   readonly notes = new Map<string, JSONValue>()
   readonly pending = new PendingPuts()
@@ -90,6 +101,7 @@ export class Loading {
     const bytes = Buffer.alloc(HEADER_BYTES)
     const { bytesRead } = await file.read(bytes, 0, HEADER_BYTES, 0)
     const header = decodeHeader(bytes.subarray(0, bytesRead))
+    this.#isFolded = header.state !== 'read' || header.version === FOLDED_AMONG_TOKENS
     const own = header.state === 'read' ? header.seed : header.state === 'damaged' ? seed : undefined
     const empty = { generation: undefined, validBytes: 0, lost: undefined, unknown: undefined }
     const found = own !== undefined && this.#begin(own) ? await this.#loadBlocks(file) : empty
@@ -124,9 +136,7 @@ export class Loading {
 
   #take({ kind, payload }: Block, afterLoss: boolean): void {
     if (kind !== undefined && isEntries(kind)) {
-      this.#isImporting = true
-      this.into.list.import({ kind, bytes: payload }, this.#translation, this.#isInUse)
-      this.#isImporting = false
+      this.#takeEntries({ kind, bytes: payload })
     } else if (kind === 'sources') {
       this.#takeSources(payload)
     } else if (kind === 'claimSets') {
@@ -142,6 +152,16 @@ export class Loading {
     } else if (kind === 'note') {
       readNote(payload, this.notes)
     }
+  }
+
+  #takeEntries(block: EntryBlock): void {
+    const { list } = this.into
+    this.#isImporting = true
+    list.import(block, this.#translation, this.#isInUse)
+    // Which of them are folded names, nobody can tell: no other name is looked up there, or ever equals one.
+    if (this.#isFolded && (block.kind === 'token' || block.kind === 'issuerToken'))
+      list.import({ ...block, kind: 'foldedToken' }, this.#translation, this.#isInUse)
+    this.#isImporting = false
   }
 
   #made(fingerprints: Fingerprinter): SeededList {

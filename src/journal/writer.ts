@@ -117,12 +117,11 @@ export class JournalWriter {
   /**
    * Appends a batch. Resolves when it is durable.
    *
-   * @param hasClaims whether rules about claims are among the facts
    * @param marks what is true only of a file that holds the facts, and all before them
    */
-  async append(facts: Buffer, marks: Buffer, hasClaims = false): Promise<void> {
-    this.#compaction?.file.add(facts, hasClaims)
-    const names = this.#file?.nameBlocks(this.#parts.list, hasClaims) ?? []
+  async append(facts: Buffer, marks: Buffer): Promise<void> {
+    this.#compaction?.file.add(facts)
+    const names = this.#file?.sourcesBlock(this.#parts.list) ?? []
     await this.#append(Buffer.concat([...names, facts, marks]))
   }
 
@@ -174,9 +173,8 @@ export class JournalWriter {
     const file = this.#file
     if (file === undefined) return false
     if (file.generation.equals(NO_GENERATION)) return true
-    const { tokens, rules } = this.#parts.list.size
     const bytes = file.bytes - file.unknownBytes
-    return bytes > COMPACT_ABOVE && bytes > COMPACT_FACTOR * (tokens * 16 + rules * 24 + COMPACT_ABOVE / 4)
+    return bytes > COMPACT_ABOVE && bytes > COMPACT_FACTOR * (this.#parts.list.exportedBytes + COMPACT_ABOVE / 4)
   }
 
   #beginCompaction(): void {

@@ -5,14 +5,15 @@ import type { Fingerprint } from '../token/index.js'
  * The kinds of entries, each in a table of its own.
  * - `token`, `rule`: of any issuer
  * - `issuerToken`, `issuerRule`: of one issuer, which the fingerprint covers; a rule about a whole issuer is an `issuerRule`
+ * - `foldedToken`: of any issuer or of one, by the name that an opaque token shares with its other spellings
  * - `claimsRule`: about the values of claims
  */
-export const ENTRY_KINDS = ['token', 'issuerToken', 'rule', 'issuerRule', 'claimsRule'] as const
+export const ENTRY_KINDS = ['token', 'issuerToken', 'foldedToken', 'rule', 'issuerRule', 'claimsRule'] as const
 export type EntryKind = (typeof ENTRY_KINDS)[number]
 
 /** A revoked token, in the form that the list, the journal and the workers share. */
 export interface TokenEntry extends Fingerprint {
-  readonly kind: 'token' | 'issuerToken'
+  readonly kind: 'token' | 'issuerToken' | 'foldedToken'
   /** Epoch ms; exact to {@link KEPT_UNIT}, rounded up. */
   readonly keptUntil: number
   /** Epoch ms, exact to a second. */
@@ -31,7 +32,11 @@ export interface RuleEntry extends Omit<TokenEntry, 'kind'> {
 export type Entry = TokenEntry | RuleEntry
 
 function isTokenEntry(entry: Entry): entry is TokenEntry {
-  return entry.kind === 'token' || entry.kind === 'issuerToken'
+  return isTokenKind(entry.kind)
+}
+
+function isTokenKind(kind: EntryKind): kind is TokenEntry['kind'] {
+  return kind === 'token' || kind === 'issuerToken' || kind === 'foldedToken'
 }
 
 /** Entries of one kind in binary form, back to back. */
@@ -48,6 +53,7 @@ export interface EntryBlock {
 export const ENTRY_WORDS: Readonly<Record<EntryKind, number>> = {
   token: 4,
   issuerToken: 4,
+  foldedToken: 4,
   rule: 6,
   issuerRule: 6,
   claimsRule: 6,
@@ -114,7 +120,7 @@ export function readEntry(kind: EntryKind, words: Uint32Array, at: number): Entr
     source: word(2) & SOURCE_MASK,
     learntAt: word(3) * 1000,
   }
-  if (kind === 'token' || kind === 'issuerToken') return { kind, ...entry }
+  if (isTokenKind(kind)) return { kind, ...entry }
   return { kind, ...entry, revokedBefore: readRevokedBefore(words, at) }
 }
 

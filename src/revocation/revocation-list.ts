@@ -56,6 +56,7 @@ export class RevocationList {
   readonly #tables: Readonly<Record<EntryKind, SegmentedTable>> = {
     token: new SegmentedTable(ENTRY_WORDS.token, TOKEN_SEGMENTS),
     issuerToken: new SegmentedTable(ENTRY_WORDS.issuerToken, TOKEN_SEGMENTS),
+    foldedToken: new SegmentedTable(ENTRY_WORDS.foldedToken, TOKEN_SEGMENTS),
     ...this.#rules.tables,
   }
   readonly #listeners = new Set<(entry: Entry) => void>()
@@ -68,10 +69,18 @@ export class RevocationList {
     this.#options = options
   }
 
-  /** Number of tokens and rules, including expired ones that are not swept yet. */
+  /** Number of names of tokens and of rules, including expired ones that are not swept yet. */
   get size(): { readonly tokens: number; readonly rules: number } {
-    const { token, issuerToken, rule, issuerRule, claimsRule } = this.#tables
-    return { tokens: token.size + issuerToken.size, rules: rule.size + issuerRule.size + claimsRule.size }
+    const { token, issuerToken, foldedToken, rule, issuerRule, claimsRule } = this.#tables
+    return {
+      tokens: token.size + issuerToken.size + foldedToken.size,
+      rules: rule.size + issuerRule.size + claimsRule.size,
+    }
+  }
+
+  /** Bytes of what {@link export} yields. */
+  get exportedBytes(): number {
+    return ENTRY_KINDS.reduce((sum, kind) => sum + 4 * this.#tables[kind].size * this.#tables[kind].width, 0)
   }
 
   /** Bytes of memory that the entries take. */
@@ -105,11 +114,13 @@ export class RevocationList {
     }
     const { fingerprints } = this.#options
     const iss = record.iss ?? undefined
+    const nameOf = (id: string) =>
+      iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id)
+    const kind = iss === undefined ? 'token' : 'issuerToken'
+    const { ids, folded } = canonicalIds(record.id)
     let changes = 0
-    for (const id of canonicalIds(record.id)) {
-      const name = iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id)
-      if (this.addEntry({ kind: iss === undefined ? 'token' : 'issuerToken', ...name, ...common })) changes++
-    }
+    for (const id of ids) if (this.addEntry({ kind, ...nameOf(id), ...common })) changes++
+    if (folded !== undefined && this.addEntry({ kind: 'foldedToken', ...nameOf(folded), ...common })) changes++
     return changes
   }
 
@@ -129,13 +140,22 @@ export class RevocationList {
     return (
       this.#findToken(this.#tables.token, token) ??
       this.#findToken(this.#tables.issuerToken, token.ofIssuer) ??
+      this.#findFolded(token) ??
       this.#findRule(token)
     )
   }
 
   #findToken(table: SegmentedTable, { ids }: IdentityNames): Revocation | undefined {
     if (table.isEmpty) return undefined
-    for (const id of ids) if (table.read(id.hi, id.lo, 2) !== 0) return this.#revocation(id.by, table, id)
+    for (const id of ids) if (isListed(table, id)) return this.#revocation(id.by, table, id)
+    return undefined
+  }
+
+  #findFolded(token: TokenIdentity): Revocation | undefined {
+    const table = this.#tables.foldedToken
+    if (table.isEmpty) return undefined
+    for (const name of token.folded) if (isListed(table, name)) return this.#revocation('token', table, name)
+    for (const name of token.ofIssuer.folded) if (isListed(table, name)) return this.#revocation('token', table, name)
     return undefined
   }
 
@@ -153,6 +173,8 @@ export class RevocationList {
     let changed = false
     for (const id of token.ids) if (this.#prolong('token', id, until)) changed = true
     for (const id of token.ofIssuer.ids) if (this.#prolong('issuerToken', id, until)) changed = true
+    for (const name of [...token.folded, ...token.ofIssuer.folded])
+      if (this.#prolong('foldedToken', name, until)) changed = true
     const rule = this.#rules.find(token, this.claimSets.all)
     if (rule !== undefined && this.#prolong(rule.kind, rule, until)) changed = true
     return changed
@@ -258,6 +280,10 @@ export class RevocationList {
       learntAt: table.read(hi, lo, 3) * 1000,
     }
   }
+}
+
+function isListed(table: SegmentedTable, { hi, lo }: Fingerprint): boolean {
+  return table.read(hi, lo, 2) !== 0
 }
 
 /** Treats the segments of several tables as one sequence. */

@@ -67,6 +67,6 @@ export class SegmentedTable {
 
   /** Bytes of memory that the entries take, free slots included. */
   get bytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.words.byteLength, 0)
+    return this.#segments.reduce((sum, { count, words }) => sum + (count === 0 ? 0 : words.byteLength), 0)
   }
 }

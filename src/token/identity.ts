@@ -12,6 +12,8 @@ export interface TokenId extends Fingerprint {
 /** The names of a token by which records may name it. */
 export interface IdentityNames {
   readonly ids: readonly TokenId[]
+  /** An opaque one's name in any letter case and padding. */
+  readonly folded: readonly Fingerprint[]
   /** Its `sub`. */
   readonly subjects: readonly Fingerprint[]
   /** The claims that may name its client: the consumer key claim, `azp`, `client_id`, `consumerKey`. */
@@ -95,6 +97,7 @@ export function identify(
   const valuesOf = (claim: string) => sets.map((set) => set[claim])
   const written: WrittenNames = {
     ids: idsOf(credential, valuesOf('jti')),
+    folded: credential.kind === 'opaque' ? [foldedName(unpaddedLowerCase(credential.token))] : [],
     subjects: [...new Set(valuesOf('sub').flatMap(nameIn))],
     clients: [...new Set([consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap(valuesOf).flatMap(namesIn))],
     sessions: [...new Set(valuesOf('sid').flatMap(nameIn))],
@@ -116,20 +119,21 @@ export function identify(
 /**
  * The ids under which an id from a *source* is listed. A whole JWT: its canonical signature, never its unverified `jti`.
  * A lone signature: as written, and in its canonical spelling if that differs. Anything else (a `jti`, an opaque token):
- * as written. What may be an opaque token is also listed by its {@link looseName}.
+ * as written. What may be an opaque token, and is not spelt as {@link opaqueIds} looks it up, also has a folded name.
  */
-export function canonicalIds(id: string): string[] {
+export function canonicalIds(id: string): { readonly ids: readonly string[]; readonly folded: string | undefined } {
   const trimmed = id.trim()
   const signature = signatureOfJwt(trimmed)
-  if (signature !== undefined) return [signature]
+  if (signature !== undefined) return { ids: [signature], folded: undefined }
   const canonical = trimmed.length < SHORTEST_SIGNATURE ? trimmed : (lenientSegment(trimmed) ?? trimmed)
   const loose = unpaddedLowerCase(trimmed)
-  const spellings = [id, trimmed, canonical, loose === trimmed ? trimmed : looseName(loose)]
-  return [...new Set(spellings)].filter((spelling) => spelling !== '')
+  const ids = [...new Set([id, trimmed, canonical])].filter((spelling) => spelling !== '')
+  return { ids, folded: loose === trimmed ? undefined : foldedName(loose) }
 }
 
 interface WrittenNames {
   readonly ids: readonly (readonly [TokenId['by'], string])[]
+  readonly folded: readonly string[]
   readonly subjects: readonly string[]
   readonly clients: readonly string[]
   readonly sessions: readonly string[]
@@ -140,6 +144,7 @@ function namesBy(names: WrittenNames, of: (kind: FingerprintKind, id: string) =>
     ids.length === 0 ? NONE : ids.flatMap((id) => of(kind, id))
   return {
     ids: names.ids.flatMap(([by, id]) => of('token', id).map(({ hi, lo }) => ({ by, hi, lo }))),
+    folded: all('token', names.folded),
     subjects: all('subject', names.subjects),
     clients: all('client', names.clients),
     sessions: all('session', names.sessions),
@@ -155,12 +160,11 @@ function idsOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by']
 }
 
 /**
- * The ids of an opaque token. Its key manager may take `ABC` and `abc=` for `abc`: so it has the id of each that, once
- * revoked, revokes all of them.
+ * The ids of an opaque token. Its key manager may take `ABC` and `abc=` for `abc`: once one of them is revoked all are. `abc`
+ * is listed as itself and looked up for each, any other by the {@link foldedName} of all.
  */
 function opaqueIds(token: string): string[] {
-  const loose = unpaddedLowerCase(token)
-  return [...new Set([token, loose, looseName(loose)])].filter((id) => id !== '')
+  return [...new Set([token, unpaddedLowerCase(token)])].filter((id) => id !== '')
 }
 
 function asToken(id: string): [TokenId['by'], string] {
@@ -168,7 +172,7 @@ function asToken(id: string): [TokenId['by'], string] {
 }
 
 /** Stands for every spelling that differs in letter case and padding alone. Begins as no `jti` and no token does. */
-function looseName(loose: string): string {
+function foldedName(loose: string): string {
   return `\u0000${loose}`
 }
 

@@ -2,6 +2,7 @@ import { copyFileSync, readdirSync, readFileSync, rmSync, statSync, writeFileSyn
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { VERSION } from '../../src/journal/format.js'
 import { acceptDamage } from '../../src/journal/index.js'
 import { afterCompaction } from './file-syncs.js'
 import { HOUR, has, NOW, names, open, openUntilEnd, read, soon } from './opened-journal.js'
@@ -148,12 +149,12 @@ t.test('all files that were emptied at once are told apart', async (t) => {
 t.test('a journal of another version stays as it is until it is accepted, or a store was listed', async (t) => {
   const path = await damaged(t)
   const bytes = readFileSync(path)
-  bytes.writeUInt8(4, 7)
+  bytes.writeUInt8(VERSION + 1, 7)
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 16)), 16)
   writeFileSync(path, bytes)
   const first = await open(path)
-  t.match(first.journal.damages.all, [{ reason: /format version 4/ }])
-  await t.rejects(first.journal.flush(), /format version 4 .* a newer mgw wrote it: start that one/)
+  t.match(first.journal.damages.all, [{ reason: /format version 5/ }])
+  await t.rejects(first.journal.flush(), /format version 5 .* a newer mgw wrote it: start that one/)
   await first.journal.close()
   t.same(readFileSync(path), bytes)
   const second = await openUntilEnd(t, path)

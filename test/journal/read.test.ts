@@ -102,10 +102,10 @@ t.test('a journal that is gone, emptied, replaced or of another version is not e
   await is(false, /not the file/, other.journal, record)
   await is(false, /not the file/, older(journal), record)
   const { path: newer, journal: content } = await small(t)
-  content.writeUInt8(4, 7)
+  content.writeUInt8(5, 7)
   content.writeUInt32LE(crc32(content.subarray(0, HEADER_BYTES - 4)), HEADER_BYTES - 4)
   writeFileSync(newer, content)
-  t.match((await read(newer)).damage?.reason, /format version 4 .* reads versions 2 to 3.*: a newer mgw wrote it/)
+  t.match((await read(newer)).damage?.reason, /format version 5 .* reads versions 2 to 4.*: a newer mgw wrote it/)
 })
 
 t.test('a journal of the version before, without a length record, is intact, also with a torn tail', async (t) => {

@@ -13,12 +13,12 @@ const common = {
 
 t.test('an entry is read as it was written, kept no shorter than written', async () => {
   const entry = fc.oneof(
-    fc.record({ kind: fc.constant('token' as const), ...common }),
+    fc.record({ kind: fc.constantFrom('token' as const, 'issuerToken' as const, 'foldedToken' as const), ...common }),
     fc.record({ kind: fc.constant('rule' as const), ...common, revokedBefore: fc.maxSafeNat() }),
   )
   fc.assert(
     fc.property(fc.array(entry), (entries: Entry[]) => {
-      for (const kind of ['token', 'rule'] as const) {
+      for (const kind of ['token', 'issuerToken', 'foldedToken', 'rule'] as const) {
         const written = entries.filter((one) => one.kind === kind)
         const block = encodeEntries(kind, written)
         // As the journal and other processes hand it over: anywhere in memory.

@@ -6,7 +6,8 @@ import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import { identify, type TokenIdentity } from '../../src/token/identity.js'
 
-const DAY = 86_400_000
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
 const NOW = Date.UTC(2024, 0, 10, 15)
 const SKEW = 5_000
 const fingerprints = Fingerprinter.random()
@@ -42,6 +43,29 @@ t.test('a revoked token is found, with the id that matched, its source and when 
   t.equal(list.find(token({ jti: 'b' })), undefined)
   list.add(revoke('opaque'), 'store', NOW)
   t.match(list.find(token({ jti: 'b' })), { by: 'token', source: 'store' })
+})
+
+t.test('an opaque token is refused in any letter case and padding, for as long as it is presented', async (t) => {
+  const A = 'https://a.example'
+  const list = makeList()
+  list.add({ kind: 'token', id: 'AbC', expiresAt: NOW + HOUR }, 'topic', NOW)
+  list.add({ kind: 'token', id: 'XyZ', iss: A, expiresAt: NOW + HOUR }, 'topic', NOW)
+  const copy = makeList()
+  for (const block of list.export()) copy.import(block, copy.sources.translation(list.sources.all))
+  const spelt = (credential: string, claims = {}) =>
+    identify({ kind: 'opaque', token: credential }, claims, fingerprints)
+  const issued = { iss: A, exp: (NOW + 10 * HOUR) / 1000 }
+  for (const each of [list, copy]) {
+    for (const credential of ['AbC', 'abc', 'aBC='])
+      t.match(each.find(spelt(credential)), { by: 'token', source: 'topic', learntAt: NOW }, credential)
+    t.equal(each.find(spelt('abcd')), undefined)
+    t.match(each.find(spelt('xyz=', issued)), { by: 'token', source: 'topic' })
+    t.equal(each.find(spelt('xyz=', { iss: 'https://b.example' })), undefined)
+    t.ok(each.touch(spelt('xyz=', issued), NOW), 'the token ends later than its source said')
+    sweepAll(each, NOW + 2 * HOUR)
+    t.match(each.find(spelt('xYz', issued)), { by: 'token' })
+    t.equal(each.find(spelt('abc')), undefined)
+  }
 })
 
 t.test('a rule revokes tokens issued before it, and tokens without iat', async (t) => {

@@ -1,6 +1,6 @@
 import type { IdentityNames, TokenIdentity } from '../../src/token/identity.js'
 
-const NO_NAMES: IdentityNames = { ids: [], subjects: [], clients: [], sessions: [] }
+const NO_NAMES: IdentityNames = { ids: [], folded: [], subjects: [], clients: [], sessions: [] }
 
 /** The identity of a token that has no names: a test adds those that it is about. */
 export const NOBODY: TokenIdentity = {

@@ -422,8 +422,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an issuer’s token is everybody’s',
     promise: 'issuers',
     file: 'revocation/revocation-list.js',
-    find: "const name = iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id);",
-    replace: "const name = fingerprints.of('token', id);",
+    find: "=> iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id);",
+    replace: "=> fingerprints.of('token', id);",
     caughtBy: {
       test: 'revocation/rules',
       title: 'any records revoke the tokens that comparing each of them says, learnt directly or copied',
@@ -443,12 +443,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'the journal does not say which claims rules name',
     promise: 'issuers',
-    file: 'journal/journal-file.js',
-    find: 'if (hasClaims) {',
-    replace: 'if (false) {',
+    file: 'journal/format.js',
+    find: "kind === 'claimsRule' ? [",
+    replace: 'false ? [',
     caughtBy: {
-      test: 'journal/version-2',
+      test: 'journal/older-versions',
       title: 'rules about issuers and claims are found after a restart, and after a compaction',
+    },
+  },
+  {
+    name: 'the folded names in an older version’s journal are not looked up',
+    promise: 'issuers',
+    file: 'journal/loading.js',
+    find: 'if (this.#isFolded && ',
+    replace: 'if (false && ',
+    caughtBy: {
+      test: 'journal/older-versions',
+      title: 'what version 3 refused of an opaque token’s spellings is refused, also from the file that replaces it',
     },
   },
   {
@@ -458,7 +469,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: ' || header.version < VERSION',
     replace: '',
     caughtBy: {
-      test: 'journal/version-2',
+      test: 'journal/older-versions',
       title: 'what version 2 wrote is read whole, and the file is replaced by one of this version',
     },
   },

@@ -44,8 +44,9 @@ export async function pipeline(
     upstream(req, res)
   })
   const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 86_400_000 })
-  const openRequests = new OpenRequests<TokenIdentity>(({ ids, subjects, clients, sessions }) => [
+  const openRequests = new OpenRequests<TokenIdentity>(({ ids, folded, subjects, clients, sessions }) => [
     ...ids,
+    ...folded,
     ...subjects,
     ...clients,
     ...sessions,

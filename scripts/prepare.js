@@ -38,6 +38,18 @@ function unlessDone(stampFile, inputs, step) {
   writeFileSync(stamp, inputs)
 }
 
+/** Removes compiled files without a source; the compiler writes anew what has changed, and leaves the rest. */
+function removeStale(folder) {
+  const full = join(root, folder)
+  if (!existsSync(full)) return
+  for (const entry of readdirSync(full, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    const source = path.slice('dist/'.length).replace(/\.js(\.map)?$/, '.ts')
+    if (entry.isDirectory()) removeStale(path)
+    else if (source.endsWith('.ts') && !existsSync(join(root, source))) rmSync(join(root, path))
+  }
+}
+
 function run(title, command, args) {
   console.error(title)
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2] })
@@ -50,6 +62,6 @@ unlessDone('node_modules/.mgw-installed', fingerprint('package-lock.json'), () =
   run('Installing dependencies (npm ci) ...', 'npm', ['ci', '--no-audit', '--no-fund']),
 )
 unlessDone('dist/.mgw-built', fingerprint('tsconfig.json', 'package-lock.json', 'src', 'test', 'bench'), () => {
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
+  removeStale('dist')
   run('Building ...', process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'])
 })

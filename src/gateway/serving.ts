@@ -2,14 +2,7 @@ import { RouteTable } from '../apis/index.js'
 import { type Authenticator, openAuthentication, type TokenNames } from '../auth/index.js'
 import { readKeyStore, readTrustStore } from '../certificates/index.js'
 import { type Config, corsOf } from '../config/index.js'
-import {
-  CONNECT_TIMEOUT,
-  createHttpClient,
-  type HttpClient,
-  type HttpClientOptions,
-  RESPONSE_TIMEOUT,
-  sharedTls,
-} from '../http-client/index.js'
+import { createHttpClient, type HttpClient, type HttpClientOptions, sharedTls } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import { type ForwardOptions, OpenRequests, type WebSocketOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
@@ -185,6 +178,7 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
 /** How the gateway connects to upstreams, issuers and the key manager. */
 async function readClientOptions({ httpClients, listenerConfig, server }: Config): Promise<HttpClientOptions> {
   const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
+  const { connectTimeout, responseTimeout, idleTimeout } = httpClients
   const trustStore = sslConfig.trustStorePath ?? listenerConfig.trustStorePath
   const password =
     sslConfig.trustStorePath === undefined ? listenerConfig.trustStorePassword : sslConfig.trustStorePassword
@@ -197,16 +191,20 @@ async function readClientOptions({ httpClients, listenerConfig, server }: Config
     ...(trusted === undefined ? {} : { ca: trusted.certificates.map(({ pem }) => pem) }),
     verifyHostname,
     disableSslVerification,
+    connectTimeout,
+    responseTimeout,
+    idleTimeout,
+    maxConnectionAge: poolConfig.maxConnectionAge,
     ...(poolConfig.maxActiveConnections < 0 ? {} : { maxConnections: share }),
   }
 }
 
 /** How WebSockets are forwarded. An idle one is closed after the listener's time-out. */
-function webSocketOptions({ listenerConfig }: Config, client: HttpClientOptions): WebSocketOptions {
+function webSocketOptions({ listenerConfig, httpClients }: Config, client: HttpClientOptions): WebSocketOptions {
   return {
     tls: sharedTls(client),
-    connectTimeout: CONNECT_TIMEOUT,
-    answerTimeout: RESPONSE_TIMEOUT,
+    connectTimeout: httpClients.connectTimeout,
+    answerTimeout: httpClients.responseTimeout,
     idleTimeout: listenerConfig.timeout,
   }
 }

@@ -1,5 +1,7 @@
+import type { LookupFunction } from 'node:net'
 import { type ConnectionOptions, createSecureContext, rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher } from 'undici'
+import { buildConnector, type Dispatcher } from 'undici'
+import { Pools } from './pools.js'
 
 /** How the gateway, as a client, connects: to upstreams, key managers, stores. */
 export interface HttpClientOptions {
@@ -16,25 +18,38 @@ export interface HttpClientOptions {
   readonly maxConnections?: number
   /** Milliseconds until a connection must stand. Default 10 s. */
   readonly connectTimeout?: number
-  /** Milliseconds an upstream may take for its response's headers, and between two parts of its body. Default 120 s. */
-  readonly timeout?: number
+  /** Milliseconds an upstream may take for its response's headers. Default 120 s. */
+  readonly responseTimeout?: number
+  /** Milliseconds between two parts of a response's body. Default: as long as for its headers. */
+  readonly idleTimeout?: number
+  /** Milliseconds for which a connection takes requests: then its host's name is looked up again. Default 60 s. */
+  readonly maxConnectionAge?: number
+  /** Looks a host name up; absent: as the system does, each time. */
+  readonly lookup?: LookupFunction
 }
 
-export const CONNECT_TIMEOUT = 10_000
-export const RESPONSE_TIMEOUT = 120_000
+const CONNECT_TIMEOUT = 10_000
+const RESPONSE_TIMEOUT = 120_000
+const MAX_CONNECTION_AGE = 60_000
 /** Ends an idle connection before common servers (Node: 5 s) do, so that a request rarely meets a closing one. */
 const KEEP_ALIVE_TIMEOUT = 4_000
 
 /** Pools of connections by origin. Close it with `close()` (lets open calls end) or `destroy()`. */
 export function createHttpClient(options: HttpClientOptions = {}): Dispatcher {
-  return new Agent({
+  const responseTimeout = options.responseTimeout ?? RESPONSE_TIMEOUT
+  return new Pools({
     allowH2: false, // undici's HTTP/2 client truncates back-pressured bodies (docs/adr/0001)
     pipelining: 1,
     connections: options.maxConnections ?? null,
-    headersTimeout: options.timeout ?? RESPONSE_TIMEOUT,
-    bodyTimeout: options.timeout ?? RESPONSE_TIMEOUT,
+    headersTimeout: responseTimeout,
+    bodyTimeout: options.idleTimeout ?? responseTimeout,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
-    connect: { timeout: options.connectTimeout ?? CONNECT_TIMEOUT, ...tlsOptions(options) },
+    maxConnectionAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
+    connect: buildConnector({
+      timeout: options.connectTimeout ?? CONNECT_TIMEOUT,
+      ...sharedTls(options),
+      ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+    }),
   })
 }
 
@@ -53,7 +68,9 @@ function tlsOptions(
 }
 
 /** The same for connections that are made one by one: what is trusted is read once, here. */
-export function sharedTls(options: HttpClientOptions): ConnectionOptions {
+export function sharedTls(
+  options: HttpClientOptions,
+): Pick<ConnectionOptions, 'rejectUnauthorized' | 'checkServerIdentity' | 'secureContext'> {
   const { ca, cert, key, ...checks } = tlsOptions(options)
   const context = {
     ...(ca === undefined ? {} : { ca }),

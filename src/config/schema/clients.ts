@@ -1,37 +1,7 @@
 import { z } from 'zod'
-import { bool, host, httpUrl, int, key, optionalText, port, secret, someText, table, text, word } from './values.js'
+import { bool, host, httpUrl, key, optionalText, port, secret, someText, table, word } from './values.js'
 
-/** How upstreams are reached, `[httpClients]`; and the keys of our own: `[[apis]]`, `[admin]`, `[logging]`. */
-
-export const httpClients = table({
-  verifyHostname: key(bool.prefault(true), 'Whether a server’s certificate must name the host that was asked for.'),
-  disableSslVerification: key(bool.prefault(false), 'Whether any certificate is accepted. Never in production.'),
-  poolConfig: table({
-    maxActiveConnections: key(int(-1).prefault(-1), 'Connections to one upstream at a time; -1 sets no limit.', {
-      unit: 'connections',
-    }),
-  }).prefault({}),
-  sslConfig: table({
-    keyStorePath: key(optionalText, 'PKCS12 key store: the client certificate to present to upstreams.', {
-      kind: 'file',
-    }),
-    keyStorePassword: key(secret.prefault(''), 'Its password.', { kind: 'secret' }),
-    trustStorePath: key(
-      optionalText,
-      'Certificates that upstreams are trusted by, beside the system’s: a PEM file or a PKCS12 trust store. Absent: listenerConfig.trustStorePath.',
-      { kind: 'file' },
-    ),
-    trustStorePassword: key(secret.prefault(''), 'Its password.', { kind: 'secret' }),
-  }).prefault({}),
-  proxy: table({
-    enable: key(bool.prefault(false), 'Whether upstreams are reached through a proxy.'),
-    enableInternalServices: key(bool.prefault(false), 'Whether key manager and stores are, too.'),
-    host: key(text.prefault(''), 'The proxy’s host.'),
-    port: key(port.prefault(0), 'The proxy’s port.'),
-    username: key(text.prefault(''), 'User name at the proxy.'),
-    password: key(secret.prefault(''), 'Password at the proxy.', { kind: 'secret' }),
-  }).prefault({}),
-}).prefault({})
+/** Keys of our own: `[[apis]]`, `[admin]`, `[logging]`. */
 
 export const apiDefinitions = key(
   someText.prefault('api_definitions'),

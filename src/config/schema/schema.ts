@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Secret } from '../secret.js'
-import { admin, apiDefinitions, apis, httpClients, logging } from './clients.js'
+import { admin, apiDefinitions, apis, logging } from './clients.js'
+import { httpClients } from './http-clients.js'
 import { caching, jwtTokenConfig, keyManager, security } from './issuers.js'
 import { authConfig, jwtConfig, listenerConfig, mutualSSLConfig, server } from './listener.js'
 import { apim, tokenRevocationConfig } from './revocation.js'

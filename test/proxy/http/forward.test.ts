@@ -26,7 +26,7 @@ async function proxy(
   origin: string | [string, ...string[]],
   options: { mayStart?: () => boolean; mayGoOn?: () => boolean; maxBodyBytes?: number; clientTimeout?: number } = {},
 ) {
-  const client = httpClient(t, { timeout: 300 })
+  const client = httpClient(t, { responseTimeout: 300 })
   const failures: UpstreamFailure[] = []
   const transfers: Transfer[] = []
   let told: (() => void) | undefined

@@ -9,6 +9,7 @@ import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
 import type { Revocations } from './gateway/revocations.js'
 import { prepareServing } from './gateway/serving.js'
+import { type Connections, tryConnections } from './gateway/try-connections.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logger, type Logging, silent } from './logging/index.js'
@@ -28,7 +29,7 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-export { type Announcement, type Inputs, readInputs, rehearseStart }
+export { type Announcement, type Connections, type Inputs, readInputs, rehearseStart, tryConnections }
 
 /** An announced revocation of a token, with the outcome at store and topic. */
 export interface Revoked extends Revocable {

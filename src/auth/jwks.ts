@@ -122,9 +122,7 @@ export class Jwks implements VerificationKeys {
   async #fetch(): Promise<void> {
     const { url, client, logger } = this.#options
     try {
-      const answer = await call(client, { url, timeout: TIMEOUT, maxBytes: MAX_BYTES })
-      if (answer.status !== 200) throw new Error(`${describeTarget(url)} answered ${answer.status}`)
-      const set = this.#usableKeys.of(JSON.parse(answer.body.toString('utf8')))
+      const set = this.#usableKeys.of(await fetchKeySet(client, url))
       const resolve = createLocalJWKSet(set)
       const ids = new Set(set.keys.map((key) => `${key.kid ?? ''} ${key.n ?? key.x ?? ''}`))
       const dropped = [...this.#ids].some((id) => !ids.has(id))
@@ -143,6 +141,17 @@ export class Jwks implements VerificationKeys {
         reason: error instanceof Error ? error.message : 'unknown',
       })
     }
+  }
+}
+
+/** The JSON at an issuer's `jwksURL`, unchecked. Throws `CallError`, or an error that names the host and the status. */
+export async function fetchKeySet(client: Dispatcher, url: string): Promise<unknown> {
+  const { status, body } = await call(client, { url, timeout: TIMEOUT, maxBytes: MAX_BYTES })
+  if (status !== 200) throw new Error(`${describeTarget(url)} answered ${status}`)
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    throw new TypeError(`${describeTarget(url)} answered no JSON`)
   }
 }
 

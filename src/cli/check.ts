@@ -1,25 +1,76 @@
-import { type Inputs, readInputs, rehearseStart } from '../gateway.js'
-import { describeTarget } from '../logging/index.js'
-import { EXIT_DONE } from './exit.js'
+import { type Connections, type Inputs, readInputs, rehearseStart, tryConnections } from '../gateway.js'
+import { describeError, describeTarget } from '../logging/index.js'
+import { EXIT_DONE, EXIT_FAILED, exitStatusOf, isProblemList } from './exit.js'
+
+export interface CheckOptions {
+  readonly config: string
+  readonly connect?: boolean
+  readonly json?: boolean
+}
 
 /**
  * `mgw check`: makes what `mgw start` would make, short of connecting, listening and writing, and prints what it says; throws
- * what `mgw start` would throw. Ends the process: a store module may have left connections open.
+ * what `mgw start` would throw. With `connect` it also connects to all that the file names: a connection that fails is exit
+ * status 1. Ends the process: a store module may have left connections open.
  */
-export async function check(options: { readonly config: string }): Promise<void> {
+export async function check(options: CheckOptions): Promise<void> {
+  try {
+    await checkAll(options)
+  } catch (error) {
+    if (options.json !== true) throw error
+    const problems = isProblemList(error) ? error.problems : [{ message: describeError(error) }]
+    const status = exitStatusOf(error)
+    process.stdout.write(`${JSON.stringify({ config: options.config, problems })}\n`, () => process.exit(status))
+  }
+}
+
+async function checkAll(options: CheckOptions): Promise<void> {
   const inputs = await readInputs(options.config)
   const rehearsed = await rehearseStart(inputs)
-  const warnings = [...inputs.warnings, ...rehearsed.warnings]
-  for (const { title, rows } of describeInputs(inputs, rehearsed.storeAddresses)) {
-    console.log(title)
-    const width = Math.max(0, ...rows.map(([name]) => name.length))
-    for (const [name, value] of rows) console.log(`  ${name.padEnd(width)}  ${value}`)
+  const connections: Connections = options.connect ? await tryConnections(inputs) : { attempts: [], warnings: [] }
+  const checked: Checked = {
+    sections: describeInputs(inputs, rehearsed.storeAddresses),
+    notes: inputs.notes,
+    warnings: [...new Set([...inputs.warnings, ...rehearsed.warnings, ...connections.warnings])],
+    connections: connections.attempts,
   }
-  for (const note of inputs.notes) console.log(`note: ${note}`)
+  const failed = checked.connections.filter(({ succeeded }) => !succeeded).length
+  const verdict = options.json ? `${JSON.stringify({ config: options.config, ...checked })}` : print(options, checked)
+  process.stdout.write(`${verdict}\n`, () => process.exit(failed === 0 ? EXIT_DONE : EXIT_FAILED))
+}
+
+interface Checked {
+  readonly sections: readonly Section[]
+  readonly notes: readonly string[]
+  readonly warnings: readonly string[]
+  readonly connections: Connections['attempts']
+}
+
+/** Prints for people; returns the last line. */
+function print(options: CheckOptions, { sections, notes, warnings, connections }: Checked): string {
+  for (const { title, rows } of sections) printSection(title, rows)
+  if (options.connect) {
+    printSection(
+      'Connections',
+      connections.map(({ name, succeeded, detail }) => [name, `${succeeded ? 'ok' : 'FAILED'}: ${detail}`]),
+    )
+  }
+  for (const note of notes) console.log(`note: ${note}`)
   for (const warning of warnings) console.error(`warning: ${warning}`)
-  const count = warnings.length
-  const verdict = `${options.config}: ok${count === 0 ? '' : `, ${count} warning${count === 1 ? '' : 's'}`}`
-  process.stdout.write(`${verdict}\n`, () => process.exit(EXIT_DONE))
+  const failed = connections.filter(({ succeeded }) => !succeeded).length
+  const verdict = failed === 0 ? 'ok' : `${count(failed, 'connection')} failed`
+  return `${options.config}: ${verdict}${warnings.length === 0 ? '' : `, ${count(warnings.length, 'warning')}`}`
+}
+
+function printSection(title: string, rows: Section['rows']): void {
+  console.log(title)
+  const shown = rows.length > 0 ? rows : [['none', ''] as const]
+  const width = Math.max(...shown.map(([name]) => name.length))
+  for (const [name, value] of shown) console.log(`  ${name.padEnd(width)}  ${value}`)
+}
+
+function count(of: number, what: string): string {
+  return `${of} ${what}${of === 1 ? '' : 's'}`
 }
 
 /** A part of what `mgw check` prints: names and what is to be said of them. */
@@ -31,7 +82,7 @@ export interface Section {
 /** What a gateway with these inputs would serve, listen on, accept and learn from. Shows no secret. */
 function describeInputs({ config, apis }: Inputs, storeAddresses: readonly string[]): Section[] {
   const { listenerConfig, admin, keyManager } = config
-  const sections: Section[] = [
+  return [
     {
       title: 'APIs',
       rows: apis.map((api) => [
@@ -64,7 +115,6 @@ function describeInputs({ config, apis }: Inputs, storeAddresses: readonly strin
     },
     { title: 'Revocations', rows: revocations(config, storeAddresses) },
   ]
-  return sections.map((section) => (section.rows.length > 0 ? section : { ...section, rows: [['none', '']] }))
 }
 
 function notServed({ resources }: Inputs['apis'][number]): string {

@@ -17,25 +17,21 @@ const OF_CONFIGURATION =
 
 /** Prints an error for people and sets the exit status that goes with it. */
 export function exitWith(error: unknown): void {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE
-    return
+  // commander has printed its own.
+  if (!(error instanceof CommanderError)) {
+    console.error(isProblemList(error) ? error.message : `mgw: ${describeError(error)}`)
   }
-  if (isProblemList(error)) {
-    console.error(error.message)
-    process.exitCode = EXIT_USAGE
-    return
-  }
-  console.error(`mgw: ${describeError(error)}`)
-  process.exitCode = isOfConfiguration(error) ? EXIT_USAGE : EXIT_FAILED
+  process.exitCode = exitStatusOf(error)
 }
 
-function isOfConfiguration(error: unknown): boolean {
-  return OF_CONFIGURATION.test(codeOf(error) ?? '')
+/** The exit status that goes with an error. */
+export function exitStatusOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_DONE : EXIT_USAGE
+  return isProblemList(error) || OF_CONFIGURATION.test(codeOf(error) ?? '') ? EXIT_USAGE : EXIT_FAILED
 }
 
 /** Configuration and definition errors list their problems themselves, line by line, and hold no secret. */
-function isProblemList(error: unknown): error is Error {
+export function isProblemList(error: unknown): error is Error & { readonly problems: readonly unknown[] } {
   return error instanceof Error && 'problems' in error && Array.isArray(error.problems)
 }
 

@@ -1,14 +1,24 @@
 import { readFileSync } from 'node:fs'
-import { Command, Option } from 'commander'
+import { Argument, Command, Option } from 'commander'
 import { check } from './check.js'
+import { completionScript, SHELLS } from './completion.js'
 import { demo } from './demo.js'
 import { exitWith } from './exit.js'
+import { init } from './init.js'
 import { acceptDamagedJournal, checkJournal } from './journal.js'
 import { revoke } from './revoke.js'
 import { start } from './start.js'
 
 const EPILOGUE = `
-Exit status: 0 success; 1 failure; 2 invalid command line or configuration.`
+Examples:
+  mgw demo                              try it: a gateway, a petstore and a token service
+  mgw init --upstream http://localhost:8080 --issuer https://issuer.example
+  mgw check --connect -c micro-gw.conf  find out what is wrong before it starts
+  mgw start -c micro-gw.conf
+  echo "$TOKEN" | mgw revoke - -c micro-gw.conf
+  source <(mgw completion bash)
+
+Exit status: 0 success; 1 failure; 2 invalid command line or configuration; 3 (revoke) published and kept by nobody.`
 
 /** Runs a command line (`process.argv`). Sets the exit status; never rejects. A command that fails ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -37,6 +47,14 @@ function program(): Command {
     .exitOverride()
     .showHelpAfterError('(mgw --help lists the commands)')
 
+  addRunning(mgw)
+  addRevoke(mgw)
+  addJournal(mgw)
+  addBeginning(mgw)
+  return mgw
+}
+
+function addRunning(mgw: Command): void {
   mgw
     .command('start')
     .description('run the gateway in the foreground until SIGTERM or SIGINT')
@@ -46,7 +64,15 @@ function program(): Command {
     .command('check')
     .description('validate the configuration and the API definitions, print a summary, and start nothing')
     .addOption(configOption())
+    .option(
+      '--connect',
+      'also connect to every source, issuer and key manager, and say how many revocations the store has',
+    )
+    .option('--json', 'print one JSON object')
     .action(check)
+}
+
+function addRevoke(mgw: Command): void {
   mgw
     .command('revoke')
     .description(
@@ -66,6 +92,9 @@ function program(): Command {
       "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",
     )
     .action(revoke)
+}
+
+function addJournal(mgw: Command): void {
   const journal = mgw.command('journal').description('check the journal, which keeps revocations across restarts')
   journal
     .command('check')
@@ -81,6 +110,21 @@ function program(): Command {
     )
     .addOption(configOption())
     .action(acceptDamagedJournal)
+}
+
+/** What one begins with. */
+function addBeginning(mgw: Command): void {
+  mgw
+    .command('init')
+    .description('write a micro-gw.conf and the definition of a first API; asks for what no option says')
+    .argument('[directory]', 'where to', '.')
+    .option('--upstream <url>', 'the API to protect')
+    .option('--issuer <iss>', 'the issuer of its access tokens')
+    .option('--jwks-url <url>', "the issuer's public keys (default: <issuer>/.well-known/jwks.json)")
+    .option('--topic <url>', 'the broker that announces revocations')
+    .option('--store <url>', 'the etcd that keeps them')
+    .option('--json', 'print one JSON object')
+    .action(init)
   mgw
     .command('demo')
     .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')
@@ -94,7 +138,11 @@ function program(): Command {
       new Option('--log-level <level>', 'how much to log').choices(['error', 'warn', 'info', 'debug']).default('info'),
     )
     .action(demo)
-  return mgw
+  mgw
+    .command('completion')
+    .description('print a script that completes commands and options in a shell')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .action((shell: (typeof SHELLS)[number]) => void process.stdout.write(completionScript(mgw, shell)))
 }
 
 function configOption(): Option {

@@ -60,7 +60,7 @@ async function tryJournal({ tokenRevocationConfig: { journal } }: Config, warnin
 }
 
 /** A log that keeps its warnings and errors, as lines for people. */
-function collecting(warnings: string[]): Logging {
+export function collecting(warnings: string[]): Logging {
   const keep = (text: string, fields: Fields = {}) => {
     const said = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
     warnings.push(said.length === 0 ? text : `${text} (${said.join(', ')})`)

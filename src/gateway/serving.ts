@@ -176,7 +176,7 @@ function endedByRevocations(revocations: LiveRevocations, logging: Logging): Ope
 }
 
 /** How the gateway connects to upstreams, issuers and the key manager. */
-async function readClientOptions({ httpClients, listenerConfig, server }: Config): Promise<HttpClientOptions> {
+export async function readClientOptions({ httpClients, listenerConfig, server }: Config): Promise<HttpClientOptions> {
   const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
   const { connectTimeout, responseTimeout, idleTimeout } = httpClients
   const trustStore = sslConfig.trustStorePath ?? listenerConfig.trustStorePath

@@ -1,0 +1,72 @@
+import type { Command } from 'commander'
+
+/** Shells that {@link completionScript} knows. */
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+/** A script for a shell that completes the commands and options of `program`, and file names behind them. */
+export function completionScript(program: Command, shell: (typeof SHELLS)[number]): string {
+  const words = wordsOf(program)
+  return shell === 'fish' ? fish(words) : shell === 'bash' ? bash(words) : zsh(words)
+}
+
+/** What may follow a command: its subcommands and long options. */
+interface Words {
+  /** `''` for the program itself, else a command's names, such as `journal check`. */
+  readonly command: string
+  readonly words: readonly { readonly name: string; readonly description: string }[]
+}
+
+function wordsOf(command: Command, path = ''): Words[] {
+  const options = command.options.flatMap(({ long, description }) => (long ? [{ name: long, description }] : []))
+  const commands = command.commands.map((child) => ({ name: child.name(), description: child.description() }))
+  const own = { command: path, words: [...commands, ...options, { name: '--help', description: 'print help' }] }
+  return [own, ...command.commands.flatMap((child) => wordsOf(child, `${path} ${child.name()}`.trim()))]
+}
+
+function bash(all: readonly Words[]): string {
+  const cases = all.map(
+    ({ command, words }) => `    '${command}') words='${words.map(({ name }) => name).join(' ')}' ;;`,
+  )
+  return `# mgw completion bash > /etc/bash_completion.d/mgw
+_mgw() {
+  local word path='' words=''
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$word" in -*) ;; *) case "\${path:+$path }$word" in ${commandsOf(all)}) path="\${path:+$path }$word" ;; esac ;; esac
+  done
+  case "$path" in
+${cases.join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _mgw mgw
+`
+}
+
+/** zsh runs bash's functions. */
+function zsh(all: readonly Words[]): string {
+  return `# mgw completion zsh > ~/.zfunc/_mgw_completion, and source that file from ~/.zshrc
+autoload -U +X bashcompinit && bashcompinit
+${bash(all)}`
+}
+
+function fish(all: readonly Words[]): string {
+  const lines = all.flatMap(({ command, words }) =>
+    words.map(({ name, description }) => {
+      const condition =
+        command === ''
+          ? '__fish_use_subcommand'
+          : command
+              .split(' ')
+              .map((part) => `__fish_seen_subcommand_from ${part}`)
+              .join('; and ')
+      const word = name.startsWith('--') ? `-l ${name.slice(2)}` : `-a ${name}`
+      return `complete -c mgw -n '${condition}' ${word} -d '${description.replaceAll("'", "\\'")}'`
+    }),
+  )
+  return `# mgw completion fish > ~/.config/fish/completions/mgw.fish\n${lines.join('\n')}\n`
+}
+
+/** All commands' names as a pattern of a shell's \`case\`. */
+function commandsOf(all: readonly Words[]): string {
+  return all.flatMap(({ command }) => (command === '' ? [] : [`'${command}'`])).join('|')
+}

@@ -1,0 +1,147 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline/promises'
+import { CommanderError } from 'commander'
+import { codeOf } from '../error-code.js'
+import { exampleDefinition, type FirstSetup, firstConfigFile } from './first-files.js'
+
+export interface InitOptions {
+  readonly upstream?: string
+  readonly issuer?: string
+  readonly jwksUrl?: string
+  readonly topic?: string
+  readonly store?: string
+  readonly json?: boolean
+}
+
+interface Question {
+  readonly flag: 'upstream' | 'issuer' | 'topic' | 'store'
+  readonly text: string
+  /** Whether an empty answer means that there is none. */
+  readonly isOptional?: true
+  /** Why an answer will not do; `undefined` if it does. */
+  readonly problem: (answer: string) => string | undefined
+}
+
+const QUESTIONS: readonly Question[] = [
+  {
+    flag: 'upstream',
+    text: 'URL of the API to protect, such as http://localhost:8080/orders',
+    problem: (answer) => urlProblem(answer, ['http:', 'https:']),
+  },
+  {
+    flag: 'issuer',
+    text: 'Issuer of the access tokens, exactly as in their claim "iss"',
+    problem: (answer) => (/["\\\s]/.test(answer) || answer === '' ? 'must be one word' : undefined),
+  },
+  {
+    flag: 'topic',
+    text: 'URL of the broker that announces revocations, such as tcp://localhost:61616 or amqp://localhost:5672 (empty: none)',
+    isOptional: true,
+    problem: (answer) => urlProblem(answer, ['tcp:', 'ssl:', 'amqp:', 'amqps:', 'amqp10:', 'amqp10s:']),
+  },
+  {
+    flag: 'store',
+    text: 'URL of the etcd that keeps revocations, such as http://localhost:2379/v3/keys/jti/ (empty: none)',
+    isOptional: true,
+    problem: (answer) => urlProblem(answer, ['http:', 'https:']),
+  },
+]
+
+/**
+ * `mgw init`: writes a commented micro-gw.conf and the definition of a first API into a directory, from its flags or, on a
+ * terminal, from the answers to a question for each flag that is missing. Overwrites nothing.
+ */
+export async function init(directory: string, options: InitOptions): Promise<void> {
+  const answers = await answersOf(options)
+  const { upstream, issuer, topic, store } = answers
+  const setup: FirstSetup = {
+    upstream: new URL(upstream),
+    issuer,
+    jwksUrl: options.jwksUrl ?? `${issuer.replace(/\/+$/, '')}/.well-known/jwks.json`,
+    topicUrl: topic || undefined,
+    storeUrl: store || undefined,
+  }
+  const files = [
+    { path: join(directory, 'micro-gw.conf'), text: firstConfigFile(setup) },
+    { path: join(directory, 'api_definitions', 'first-api.yaml'), text: exampleDefinition(setup) },
+  ]
+  await mkdir(join(directory, 'api_definitions'), { recursive: true })
+  for (const { path, text } of files) await writeNew(path, text)
+  const next = `mgw check --connect -c ${join(directory, 'micro-gw.conf')}`
+  if (options.json) return console.log(JSON.stringify({ files: files.map(({ path }) => path), next }))
+  for (const { path } of files) console.log(`wrote ${path}`)
+  if (options.jwksUrl === undefined) console.log(`jwksURL is a guess: ${setup.jwksUrl}`)
+  console.log(`next: ${next}`)
+}
+
+type Answers = Readonly<Record<Question['flag'], string>>
+
+async function answersOf(options: InitOptions): Promise<Answers> {
+  const given = QUESTIONS.map((question) => ({ question, answer: options[question.flag]?.trim() }))
+  for (const { question, answer } of given) {
+    const problem = answer === undefined ? undefined : problemOf(question, answer)
+    if (problem !== undefined) throw usage(`--${question.flag} ${problem}`)
+  }
+  const missing = given.filter(({ answer }) => answer === undefined).map(({ question }) => question)
+  const asked = process.stdin.isTTY ? await ask(missing) : unasked(missing)
+  const all = given.map(({ question, answer }) => [question.flag, answer ?? asked.get(question.flag) ?? ''] as const)
+  return Object.fromEntries(all) as Answers
+}
+
+/** Without a terminal nobody can be asked: what is optional is left out. */
+function unasked(missing: readonly Question[]): Map<Question['flag'], string> {
+  const required = missing.filter(({ isOptional }) => !isOptional)
+  if (required.length > 0) throw usage(`missing: ${required.map(({ flag }) => `--${flag}`).join(', ')}`)
+  return new Map()
+}
+
+async function ask(missing: readonly Question[]): Promise<Map<Question['flag'], string>> {
+  const answers = new Map<Question['flag'], string>()
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    for (const question of missing) {
+      for (;;) {
+        const answer = (await terminal.question(`${question.text}\n> `)).trim()
+        const problem = problemOf(question, answer)
+        if (problem === undefined) {
+          answers.set(question.flag, answer)
+          break
+        }
+        console.log(problem)
+      }
+    }
+  } finally {
+    terminal.close()
+  }
+  return answers
+}
+
+function problemOf({ isOptional, problem }: Question, answer: string): string | undefined {
+  return isOptional && answer === '' ? undefined : problem(answer)
+}
+
+function urlProblem(answer: string, schemes: readonly string[]): string | undefined {
+  const url = URL.canParse(answer) ? new URL(answer) : undefined
+  if (url === undefined || !schemes.includes(url.protocol)) {
+    return `must be a URL that begins with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`
+  }
+  if (url.username !== '' || url.password !== '')
+    return 'must hold no user name or password: they have keys of their own'
+  return undefined
+}
+
+function usage(message: string): CommanderError {
+  console.error(`mgw init: ${message}`)
+  return new CommanderError(2, 'mgw.init', message)
+}
+
+/** Writes a file that is not there yet. */
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text, { flag: 'wx' })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    throw usage(`${path} exists, and is not overwritten`)
+  }
+}

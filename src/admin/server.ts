@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../logging/index.js'
-import { answerWhole, type ListenerLimits, listen } from '../server/index.js'
+import { answerWhole, Connections, type ListenerLimits, listen } from '../server/index.js'
 import { type AdminAnswer, answerRevocation, type RevocationsOptions } from './revocations.js'
 
 /** The answer of `/ready`. The status code alone decides: 200 exactly when protected APIs are served. */
@@ -35,6 +35,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     host,
     port,
     limits: LIMITS,
+    connections: new Connections(CONNECTIONS, logger),
     onRequest: (req, res) => answer(req, res, options),
     onError: (error) => logger.error('admin listener error', error),
   })
@@ -48,6 +49,13 @@ const LIMITS: ListenerLimits = {
   timeout: 120_000,
   keepAlive: true,
   maxPipelinedRequests: 10,
+}
+
+/** An operator must get in when the other listeners are full. */
+const CONNECTIONS = {
+  most: Number.POSITIVE_INFINITY,
+  mostOfClient: Number.POSITIVE_INFINITY,
+  pace: { bytesPerSecond: 500, grace: 60_000 },
 }
 
 function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions): void {

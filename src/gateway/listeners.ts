@@ -4,7 +4,15 @@ import { ensureSelfSigned, hasSelfSigned, type KeyStore, readKeyPair, readKeySto
 import type { Config } from '../config/index.js'
 import { codeOf, hasCode } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
-import { type Listener, type ListenerRole, type ListenerTls, listen, type RequestHandler } from '../server/index.js'
+import {
+  Connections,
+  type Listener,
+  type ListenerRole,
+  type ListenerTls,
+  listen,
+  type RequestHandler,
+} from '../server/index.js'
+import { mostConnections } from './open-files.js'
 
 /**
  * Opens the listeners; calls `onOpened` with each. Throws {@link ListenFailure} for what the configuration can fix.
@@ -25,6 +33,7 @@ export async function openListeners(
     keepAlive: listenerConfig.keepAlive !== 'NEVER',
     maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
   }
+  const connections = clientConnections(listenerConfig, logging)
   const open = async (
     role: ListenerRole,
     key: 'httpPort' | 'httpsPort' | 'tokenListenerPort',
@@ -35,6 +44,7 @@ export async function openListeners(
       host,
       port,
       limits,
+      connections,
       onRequest: handler.listener(role),
       onUpgrade: handler.upgradeListener(role),
       onError: (error: Error) => logging('Listener').error('listener error', error, { port }),
@@ -53,6 +63,18 @@ export async function openListeners(
     https: await open('https', 'httpsPort', tls),
     token: keyManager === undefined ? undefined : await open('token', 'tokenListenerPort', tls),
   }
+}
+
+/** The connections of all listeners of this process. */
+function clientConnections(config: Config['listenerConfig'], logging: Logging): Connections {
+  const { maxConnections, maxConnectionsPerClient, minResponseRate, responseGracePeriod } = config
+  const limit = (configured: number) => (configured === 0 ? Number.POSITIVE_INFINITY : configured)
+  const limits = {
+    most: maxConnections === 'auto' ? mostConnections() : limit(maxConnections),
+    mostOfClient: limit(maxConnectionsPerClient),
+    pace: minResponseRate === 0 ? undefined : { bytesPerSecond: minResponseRate, grace: responseGracePeriod },
+  }
+  return new Connections(limits, logging('Listener'))
 }
 
 /** Whether the configuration names a certificate for the HTTPS listeners. */

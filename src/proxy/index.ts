@@ -5,6 +5,7 @@ export {
   hasHadLastRequest,
   isBodyPending,
   markLastRequest,
+  reset,
   writeResponse,
 } from './client-connection.js'
 export { ClientStream, type RequestHead } from './client-stream.js'

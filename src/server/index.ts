@@ -1,6 +1,7 @@
 export { answerWhole } from '../proxy/index.js'
 export { KeyManagerEndpoints } from './key-manager/endpoints.js'
 export { RevokeEndpoint } from './key-manager/revoke-endpoint.js'
+export { Connections } from './listeners/connections.js'
 export {
   type Listener,
   type ListenerLimits,

@@ -56,6 +56,25 @@ export const listenerConfig = table({
     duration(100, 3_600_000).prefault('20s'),
     'How long a request body may take beyond what minBodyRate allows.',
   ),
+  minResponseRate: key(
+    int(0, 1_000_000).prefault(500),
+    'A client that takes what it is sent more slowly, beyond responseGracePeriod, is disconnected; 0 sets no limit.',
+    { unit: 'bytes per second' },
+  ),
+  responseGracePeriod: key(
+    duration(100, 3_600_000).prefault('60s'),
+    'How long a client may take for what it is sent beyond what minResponseRate allows.',
+  ),
+  maxConnections: key(
+    z.union([z.literal('auto'), int(0)], { error: 'must be "auto" or a whole number of at least 0' }).prefault('auto'),
+    'Connections of clients that a worker holds at a time; one more is closed at once. "auto": three quarters of the files that a process may open; 0 sets no limit.',
+    { unit: 'connections' },
+  ),
+  maxConnectionsPerClient: key(
+    int(0).prefault(0),
+    'The same for one client: an IPv4 address, or the /64 network of an IPv6 address. 0 sets no limit. Behind a load balancer every connection comes from its address.',
+    { unit: 'connections' },
+  ),
   timeout: key(duration().prefault(120_000), 'A connection on which nothing happens for so long is closed; 0: never.'),
 }).prefault({})
 

@@ -10,6 +10,7 @@ import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { SecureVersion } from 'node:tls'
 import { closeAfterResponse, isBodyPending, markLastRequest, writeResponse } from '../../proxy/index.js'
+import type { Connections } from './connections.js'
 import { limitPipelining } from './pipelining.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrades.js'
@@ -50,6 +51,8 @@ export interface ListenerOptions {
   /** 0: any free port. */
   readonly port: number
   readonly limits: ListenerLimits
+  /** Which connections are served, and for how long they may not be read; absent: all, and for ever. */
+  readonly connections?: Connections | undefined
   /** Absent: plain HTTP. */
   readonly tls?: ListenerTls
   readonly onRequest: RequestListener
@@ -105,6 +108,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('clientError', answerUnreadable)
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
   const upgraded = onUpgrade(server, options.onUpgrade ?? refuseUpgrade)
+  options.connections?.guard(server)
   await opened(server, options)
   return {
     port: (server.address() as AddressInfo).port,

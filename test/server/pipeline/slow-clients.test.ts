@@ -115,6 +115,31 @@ t.test('a client that waits for its upstream is not slow, and what came fast may
   await fast.answered('whole')
 })
 
+t.test('a client that takes nothing of its response loses it, and so does its upstream', async (t) => {
+  const { gateway, came } = await world(
+    t,
+    (req, res) => {
+      const write = () => {
+        while (res.write(Buffer.alloc(65_536)));
+        res.once('drain', write)
+      }
+      req.resume().on('end', write)
+    },
+    'minResponseRate = 1000000\nresponseGracePeriod = "100ms"\n',
+  )
+  for (const [secure, port] of [
+    [false, gateway.httpPort],
+    [true, gateway.httpsPort],
+  ] as const) {
+    const { socket } = client(t, port, secure)
+    socket.removeAllListeners('data').pause()
+    socket.write(`${post(`endless-${secure}`, 'Content-Length: 1')}a`)
+    const { req } = await came(`endless-${secure}`)
+    await new Promise((resolve) => req.socket.once('close', resolve))
+    t.pass(`secure: ${secure}`)
+  }
+})
+
 t.test('without a minimum rate a body may come as slowly as it likes', async (t) => {
   const { gateway, came } = await world(t, undefined, 'minBodyRate = 0\nbodyGracePeriod = "100ms"\n')
   const patient = client(t, gateway.httpPort)

@@ -1,0 +1,20 @@
+/**
+ * What counts as one client: an IPv4 address (as IPv6 writes it, `::ffff:192.0.2.1`, too), or the /64 network of an IPv6
+ * address, which is the least that a provider gives to one customer. Takes an address as Node's sockets write it.
+ */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const ipv4 = MAPPED.exec(address)?.[1]
+  if (ipv4 !== undefined) return ipv4
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  if (tail !== undefined) {
+    const last = tail === '' ? [] : tail.split(':')
+    while (groups.length + last.length < GROUPS) groups.push('0')
+    groups.push(...last)
+  }
+  return groups.slice(0, GROUPS / 2).join(':')
+}
+
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
+const GROUPS = 8

@@ -13,6 +13,8 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 /** Some upstreams let these replace the path or method, which are what the gateway has authorized. */
 const OVERRIDES = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override']
+/** Some upstreams read the second as the first, which alone frames the body. */
+const LENGTH_RESPELT = 'content_length'
 /** Dropped from requests: `host` will name the upstream, `expect` was answered by our own server. */
 const NOT_FORWARDED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...OVERRIDES, 'host', 'expect'])
 
@@ -29,7 +31,7 @@ export function requestHeaders(raw: readonly string[], removed: ReadonlySet<stri
     const lower = name.toLowerCase()
     if (lower === 'connection') listed = withListed(listed, raw[i + 1] as string)
     const plain = lower.includes('_') ? lower.replaceAll('_', '-') : lower
-    if (NOT_FORWARDED.has(plain) || removed.has(plain) || removed.has(lower)) continue
+    if (NOT_FORWARDED.has(plain) || removed.has(plain) || removed.has(lower) || lower === LENGTH_RESPELT) continue
     out.push(name, raw[i + 1] as string)
   }
   return listed === undefined ? out : without(out, listed)

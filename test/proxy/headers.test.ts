@@ -58,6 +58,8 @@ t.test('headers that name another path, method or caller are not forwarded', asy
     'DELETE',
     'X_JWT_Assertion',
     'forged',
+    'Content_Length',
+    '50',
     'X_Other',
     'a',
   ]

@@ -6,6 +6,8 @@ import { silent } from '../../src/logging/index.js'
 import { ISSUER, rsa, signed } from '../auth/tokens.js'
 import { addressed, type RunningGateway } from './gateway.js'
 
+const ADMIN_TOKEN = 'the-operators-own'
+
 /**
  * A gateway in this process with one API, that accepts tokens of {@link accessToken} and hears of revocations from
  * nobody unless `more` names a source.
@@ -33,6 +35,7 @@ export async function gatewayInProcess(
 ${listenerConfig}
 [admin]
   port = 0
+  token = "${ADMIN_TOKEN}"
 [[jwtTokenConfig]]
   issuer = "${ISSUER}"
   certFile = "issuer.pem"
@@ -41,6 +44,16 @@ ${more}`,
   const gateway = await startGateway(configFile, { logging: silent })
   t.teardown(() => gateway.close())
   return { ...gateway, http: `http://127.0.0.1:${gateway.httpPort}` }
+}
+
+/** Revokes a token, as an operator does. */
+export async function revokeAt({ adminPort }: Pick<Gateway, 'adminPort'>, token: string): Promise<void> {
+  const { ok, status } = await fetch(`http://127.0.0.1:${adminPort}/revocations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ token }),
+  })
+  if (!ok) throw new Error(`the revocation was answered ${status}`)
 }
 
 /** As `startGateway` of `mgw start`, in this process: for tests that neither kill it nor read its log. */

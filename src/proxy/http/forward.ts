@@ -1,8 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { ClientStream } from '../client-stream.js'
 import { responseHeaders, withoutLength } from '../headers.js'
 import type { Transfer, TransferHooks, TransferParts, UpstreamFailure, UpstreamRequest } from '../transfer.js'
-import { type BodyPace, RequestBody } from './request-body.js'
+import { type BodyPace, expectsBody, RequestBody } from './request-body.js'
 import { isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
 
 /** How requests are forwarded, whichever they are. */
@@ -60,18 +61,18 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     const { targets, headers, timeout = null } = this.#upstream
     const { origin, path } = targets[this.#target] ?? targets[0]
     try {
-      this.#options.client.dispatch(
-        {
-          origin,
-          path,
-          method: this.#client.req.method as Dispatcher.HttpMethod,
-          headers,
-          body: this.#hasBody ? this.#requestBody() : null,
-          headersTimeout: timeout, // null: the client's own
-          bodyTimeout: timeout,
-        },
-        this,
-      )
+      const options: Dispatcher.DispatchOptions = {
+        origin,
+        path,
+        method: this.#client.req.method as Dispatcher.HttpMethod,
+        headers,
+        body: this.#hasBody ? this.#requestBody() : null,
+        headersTimeout: timeout, // null: the client's own
+        bodyTimeout: timeout,
+      }
+      // An upstream that expects no body may read it as the next request.
+      if (this.#hasBody && !expectsBody(this.#client.req.method)) options.reset = true
+      this.#options.client.dispatch(options, this)
     } catch (cause) {
       this.#fail('unreachable', cause)
     }
@@ -89,8 +90,16 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     if (this.#aborted !== undefined) controller.abort(this.#aborted.reason)
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, message?: string): void {
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    { 'transfer-encoding': coding }: IncomingHttpHeaders,
+    message?: string,
+  ): void {
     if (status < 200 || !this.#mayGoOn()) return // informational: ours to answer, not the upstream's
+    if (coding !== undefined && !isChunked(coding)) {
+      return this.#stop('unreachable', new Error('unsupported transfer coding'))
+    }
     const { responseHeaders: added, ownCors } = this.#upstream
     const raw = controller.rawHeaders
     this.#isBodiless = status === 204 || status === 304
@@ -212,4 +221,9 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#client.release()
     this.#hooks.ended()
   }
+}
+
+/** Whether a body has no other coding than `chunked`, which is undone: the client would not learn of another one. */
+function isChunked(coding: string | string[]): boolean {
+  return typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked'
 }

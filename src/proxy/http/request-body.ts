@@ -25,6 +25,13 @@ export interface BodyHooks {
   failed(failure: BodyFailure, reason: Error): void
 }
 
+const EXPECT_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
+
+/** Whether servers expect a body with a method. */
+export function expectsBody(method: string | undefined): boolean {
+  return method !== undefined && EXPECT_BODY.has(method)
+}
+
 /** Bytes buffered for an upstream that is slower than its client. */
 const HIGH_WATER_MARK = 65_536
 

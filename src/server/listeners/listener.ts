@@ -12,6 +12,7 @@ import type { SecureVersion } from 'node:tls'
 import { closeAfterResponse, isBodyPending, markLastRequest, writeResponse } from '../../proxy/index.js'
 import type { Connections } from './connections.js'
 import { limitPipelining } from './pipelining.js'
+import { headFault } from './request-head.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrades.js'
 
@@ -91,13 +92,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     keepAliveTimeout: limits.keepAlive ? KEEP_ALIVE_TIMEOUT : 1,
   }
   const serve = (req: ServedRequest, res: ServerResponse, by: RequestListener): void => {
-    const isLast = draining || !limits.keepAlive || req.declinesUpgrade || by === answerHostless
+    const isLast = draining || !limits.keepAlive || req.declinesUpgrade || by === answerFault
     if (isLast) res.shouldKeepAlive = false
     by(req, res)
     if (isLast) markLastRequest(req.socket)
   }
   const listener: RequestListener<typeof ServedRequest> = (req, res) => {
-    serve(req, res, hasHost(req) ? onRequest : answerHostless)
+    serve(req, res, headFault(req) === undefined ? onRequest : answerFault)
   }
   const server: Server =
     tls === undefined
@@ -107,7 +108,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
   server.on('clientError', answerUnreadable)
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
-  const upgraded = onUpgrade(server, options.onUpgrade ?? refuseUpgrade)
+  const upgrade = options.onUpgrade ?? refuseUpgrade
+  const upgraded = onUpgrade(server, (req, socket, head) => {
+    const fault = headFault(req)
+    if (fault === undefined) upgrade(req, socket, head)
+    else writeResponse(socket, fault, [], '')
+  })
   options.connections?.guard(server)
   await opened(server, options)
   return {
@@ -146,13 +152,8 @@ function opened(server: Server, { port, host, onError }: ListenerOptions): Promi
 
 const refuseUpgrade: UpgradeListener = (_, socket) => writeResponse(socket, 404, [], '')
 
-function hasHost({ headers, httpVersionMinor }: IncomingMessage): boolean {
-  return headers.host !== undefined || httpVersionMinor === 0
-}
-
-/** RFC 9112 §3.2. */
-function answerHostless(req: IncomingMessage, res: ServerResponse): void {
-  answerBare(req, res, 400)
+function answerFault(req: IncomingMessage, res: ServerResponse): void {
+  answerBare(req, res, headFault(req) ?? 400)
 }
 
 /** RFC 9110 §10.1.1: the only expectation that is supported is `100-continue`. */

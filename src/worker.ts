@@ -60,7 +60,7 @@ function tell(message: ToPrimary, undelivered: () => void = () => undefined): vo
 // A terminal and an init system signal the whole group: the primary says when to stop.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
-work(process.argv[2] ?? '').catch((error: unknown) => {
+work(process.argv.at(-1) ?? '').catch((error: unknown) => {
   const code = codeOf(error)
   const failed: ToPrimary = { kind: 'failed', reason: describeError(error), ...(code === undefined ? {} : { code }) }
   process.send?.(failed, () => process.exit(1))

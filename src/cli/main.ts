@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Argument, Command, Option } from 'commander'
+import { packageFile } from '../package-file.js'
 import { check } from './check.js'
 import { completionScript, SHELLS } from './completion.js'
 import { demo } from './demo.js'
@@ -150,6 +150,5 @@ function configOption(): Option {
 }
 
 function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+  return (JSON.parse(packageFile('package.json')) as { version: string }).version
 }

@@ -1,9 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { writeAtomically } from '../certificates/index.js'
 import { Secret } from '../config/index.js'
 import { type Logging, silent } from '../logging/index.js'
+import { packageFile } from '../package-file.js'
 import { startBroker } from './broker/index.js'
 import { demoConfigFile, TOPIC, withProductionEndpoint } from './config-file.js'
 import { isInUse, PortInUseError } from './http.js'
@@ -64,8 +64,8 @@ export interface DemoOptions {
   readonly startGateway: (configFile: string) => Promise<RunningGateway>
   /** Shows text to the user. */
   readonly print: (text: string) => void
-  /** The petstore's OpenAPI definition. Default: the one in `conf/api_definitions`. */
-  readonly definitionFile?: string
+  /** The petstore's OpenAPI definition, YAML. Default: the one in `conf/api_definitions`. */
+  readonly definition?: string
   readonly logging?: Logging
 }
 
@@ -75,8 +75,7 @@ export interface Demo {
   close(): Promise<void>
 }
 
-// Seen from dist/src/demo.
-const PETSTORE_DEFINITION = fileURLToPath(new URL('../../../conf/api_definitions/petstore.yaml', import.meta.url))
+const PETSTORE_DEFINITION = 'conf/api_definitions/petstore.yaml'
 
 /**
  * Starts a petstore, a token service, a topic broker and the gateway in front of them, all on loopback, and prints
@@ -120,7 +119,7 @@ async function start(options: DemoOptions, started: <Part extends { close(): Pro
       logging,
     }),
   )
-  await writeDefinition(directory, options.definitionFile ?? PETSTORE_DEFINITION, petstore.url)
+  await writeDefinition(directory, options.definition ?? packageFile(PETSTORE_DEFINITION), petstore.url)
   const configFile = join(directory, 'micro-gw.conf')
   const content = demoConfigFile({
     host: options.host ?? '127.0.0.1',
@@ -147,9 +146,9 @@ async function start(options: DemoOptions, started: <Part extends { close(): Pro
   }
 }
 
-async function writeDefinition(directory: string, file: string, endpoint: string): Promise<void> {
-  const definition = withProductionEndpoint(await readFile(file, 'utf8'), endpoint)
-  await writeAtomically(join(directory, 'api_definitions', basename(file)), definition)
+async function writeDefinition(directory: string, definition: string, endpoint: string): Promise<void> {
+  const file = join(directory, 'api_definitions', basename(PETSTORE_DEFINITION))
+  await writeAtomically(file, withProductionEndpoint(definition, endpoint))
 }
 
 function namePort(error: unknown): never {

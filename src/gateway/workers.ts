@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from '../logging/index.js'
+import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import { Backoff } from '../time/index.js'
@@ -45,7 +46,8 @@ export class Workers {
   static async start(options: WorkersOptions): Promise<{ workers: Workers; ports: Ports }> {
     // See docs/adr/0003: workers accept for themselves.
     if (process.env.NODE_CLUSTER_SCHED_POLICY === undefined) cluster.schedulingPolicy = cluster.SCHED_NONE
-    const exec = fileURLToPath(new URL('../worker.js', import.meta.url))
+    // The executable file runs itself again (scripts/package/entry.js); `worker` is what `ps` shows.
+    const exec = isExecutable ? 'worker' : fileURLToPath(new URL('../worker.js', import.meta.url))
     cluster.setupPrimary({ exec, args: [options.configFile], serialization: 'advanced' })
     const workers = new Workers(options)
     try {

@@ -41,7 +41,7 @@ async function run(t: Test, directory: string, options: Partial<DemoOptions> = {
   const demo = await runDemo({
     directory: join(directory, 'demo'),
     ports: FREE_PORTS,
-    definitionFile: join(directory, 'petstore.yaml'),
+    definition: DEFINITION,
     startGateway: async (file) => {
       config = toml.parse(await readFile(file, 'utf8'))
       return gateway
@@ -56,7 +56,7 @@ async function run(t: Test, directory: string, options: Partial<DemoOptions> = {
 }
 
 test('the commands are printed ready to paste, with the real ports', async (t) => {
-  const { printed, demo } = await run(t, t.testdir({ 'petstore.yaml': DEFINITION }))
+  const { printed, demo } = await run(t, t.testdir())
   const pets = '"https://localhost:19095/petstore/v1/pet/findByStatus?status=available"'
   for (const line of [
     'curl -sk -u demo:demo -d grant_type=client_credentials https://localhost:19095/token',
@@ -70,7 +70,7 @@ test('the commands are printed ready to paste, with the real ports', async (t) =
 })
 
 test('the configuration names parts that are there: the topic, the list, the key set, the API', async (t) => {
-  const directory = t.testdir({ 'petstore.yaml': DEFINITION })
+  const directory = t.testdir()
   const { config, demo } = await run(t, directory)
   const home = join(directory, 'demo')
   t.equal((await stat(demo.urls.configFile)).mode & 0o777, 0o600)
@@ -102,7 +102,7 @@ test('the configuration names parts that are there: the topic, the list, the key
 })
 
 test('a close stops the gateway and every part', async (t) => {
-  const { demo, closed } = await run(t, t.testdir({ 'petstore.yaml': DEFINITION }))
+  const { demo, closed } = await run(t, t.testdir())
   await demo.close()
   t.same(closed, ['gateway'])
   for (const url of [demo.urls.petstore, demo.urls.tokenService]) await t.rejects(fetch(url))
@@ -113,7 +113,7 @@ test('a port in use is named with whose it is, and nothing is left running', asy
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   t.teardown(() => taken.close())
   const { port } = taken.address() as AddressInfo
-  const directory = t.testdir({ 'petstore.yaml': DEFINITION })
+  const directory = t.testdir()
   for (const [key, part] of [
     ['petstore', 'petstore'],
     ['broker', 'message broker'],
@@ -136,14 +136,14 @@ test('a port in use is named with whose it is, and nothing is left running', asy
 test('a gateway that does not start ends the demo with its own error', async (t) => {
   const failure = new Error('no')
   const startGateway = () => Promise.reject(failure)
-  const started = run(t, t.testdir({ 'petstore.yaml': DEFINITION }), { startGateway })
+  const started = run(t, t.testdir(), { startGateway })
   await t.rejects(started, failure)
 })
 
 test('no token, jti or password is logged at any level', async (t) => {
   const lines: string[] = []
   const logging = createLogging({ level: 'trace', format: 'json', stream: { write: (line) => void lines.push(line) } })
-  const directory = t.testdir({ 'petstore.yaml': DEFINITION })
+  const directory = t.testdir()
   const list = join(directory, 'demo', 'token-service', 'revoked-tokens.jsonl')
   const { demo } = await run(t, directory, { logging })
   const call = trusting(demo.urls.tokenService, await readFile(join(dirname(list), 'self-signed-cert.pem'), 'utf8'))

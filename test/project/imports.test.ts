@@ -75,7 +75,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** A file that every folder may import. */
-const EVERYWHERE = ['error-code', 'json']
+const EVERYWHERE = ['error-code', 'json', 'package-file']
 
 /** Which folders may import a package; one that is not named here may be imported by none. */
 const VENDORS: Readonly<Record<string, readonly string[]>> = {

@@ -18,14 +18,21 @@ export interface Mgw {
   ended(): Promise<number | string>
 }
 
-/** Starts `bin/mgw.js` with these arguments, and `input` as its standard input; it ends with the test. */
+/**
+ * Starts `bin/mgw.js`, or the command that `MGW_EXECUTABLE` names, with these arguments, and `input` as its standard input;
+ * it ends with the test.
+ */
 export function mgw(
   t: Pick<Test, 'teardown'>,
   args: readonly string[],
   env: Record<string, string> = {},
   input?: string,
 ): Mgw {
-  const child = spawn(process.execPath, [join(process.cwd(), 'bin/mgw.js'), ...args], {
+  const [command, ...before] = process.env.MGW_EXECUTABLE?.split(' ') ?? [
+    process.execPath,
+    join(process.cwd(), 'bin/mgw.js'),
+  ]
+  const child = spawn(command ?? '', [...before, ...args], {
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })

@@ -1,8 +1,8 @@
-import { pathToFileURL } from 'node:url'
 import { describeError, type Logging, silent } from '../../../logging/index.js'
 import { within } from '../../../time/index.js'
 import { type PersistentStore, StoreError } from '../../source.js'
 import { guardStore } from './guard.js'
+import { importFile } from './import-file.js'
 
 export interface ModuleStoreOptions {
   /** Absolute path of the module. */
@@ -48,7 +48,7 @@ export async function moduleStore(options: ModuleStoreOptions): Promise<Persiste
 
 async function load(file: string): Promise<unknown> {
   try {
-    return await import(pathToFileURL(file).href)
+    return await importFile(file)
   } catch (cause) {
     throw wrong(file, 'cannot be loaded: expected an ESM or CommonJS module that exports createStore', cause)
   }

@@ -76,6 +76,15 @@ export function hasHeader(headers: readonly string[], name: string): boolean {
   return false
 }
 
+/** The number in `content-length`; `undefined` without one. */
+export function lengthIn(headers: readonly string[]): number | undefined {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (name.length === 14 && name.toLowerCase() === 'content-length') return Number(headers[i + 1])
+  }
+  return undefined
+}
+
 /** Leaves out `content-length`. */
 export function withoutLength(headers: string[]): string[] {
   return without(headers, LENGTH)

@@ -72,6 +72,15 @@ export class Http1Stream extends ClientStream {
     this.#res.once('drain', drained)
   }
 
+  /** Node sends a head together with a text, and one with bytes apart: so the body becomes a text, byte for byte. */
+  protected override writeWhole(status: number, reason: string | undefined, headers: string[], body: Buffer): void {
+    this.#res.cork()
+    this.writeHead(status, reason, headers)
+    this.#res.write(body.toString('latin1'), 'latin1')
+    this.#res.uncork()
+    this.writeEnd()
+  }
+
   protected writeEnd(): void {
     if (isBodyPending(this.req)) closeAfterResponse(this.req, this.#res)
     this.#res.end()

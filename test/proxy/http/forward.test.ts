@@ -138,6 +138,31 @@ t.test('status, reason, headers and their repetition come back; hop-by-hop heade
   t.match(answer, /tea/)
 })
 
+t.test(
+  'a small body of any bytes comes back byte for byte, also after an earlier response of the connection',
+  async (t) => {
+    const body = Buffer.from(Array.from({ length: 1_024 }, (_, i) => i & 0xff))
+    const { origin } = await httpServer(
+      t,
+      (_, res) => void res.writeHead(200, { 'Content-Length': body.length }).end(body),
+    )
+    const via = await proxy(t, origin)
+    const request = 'GET / HTTP/1.1\r\nHost: x\r\n'
+    const answers = await exchangeRaw(via.port, `${request}\r\n${request}Connection: close\r\n\r\n`)
+    const bodies = answers.split(/HTTP\/1\.1 200 OK\r\n(?:[^\r]+\r\n)+\r\n/)
+    t.strictSame(bodies, ['', body.toString('latin1'), body.toString('latin1')])
+  },
+)
+
+t.test('a small response that is refused with its last part does not reach the client in any part', async (t) => {
+  const { origin } = await httpServer(t, (_, res) => void res.writeHead(200, { 'Content-Length': 6 }).end('secret'))
+  let asked = 0
+  const via = await proxy(t, origin, { mayGoOn: () => ++asked < 3 })
+  const answer = await fetch(via.origin)
+  t.equal(answer.status, 599)
+  t.equal(await answer.text(), 'refused')
+})
+
 t.test('a reason that cannot stand in a status line is replaced, and the response is forwarded', async (t) => {
   const { port } = await tcpServer(t, (socket) => {
     socket.once('data', (request: Buffer) => {

@@ -60,6 +60,32 @@ export interface Endpoints {
   readonly credentials: BasicCredentials | undefined
   /** How long an upstream may take to answer, in ms, where the definition says. */
   readonly timeout: number | undefined
+  /** As the definition says; absent: as the gateway's configuration says. */
+  readonly retry?: RetryConfig | undefined
+  readonly circuitBreaker?: CircuitBreakerConfig | undefined
+}
+
+/** WSO2's `retryConfig`: requests that an upstream failed are sent once more. Times in ms. */
+export interface RetryConfig {
+  readonly count: number
+  /** Before the same upstream is tried again. */
+  readonly interval: number
+  readonly backOffFactor: number
+  readonly maxInterval: number
+  /** Answers that count as failures. */
+  readonly statusCodes: readonly number[]
+}
+
+/** WSO2's `circuitBreaker`: an upstream that fails too often is not called for a while. Times in ms. */
+export interface CircuitBreakerConfig {
+  readonly requestVolumeThreshold: number
+  readonly timeWindow: number
+  readonly bucketSize: number
+  /** From 0 to 1. */
+  readonly failureThreshold: number
+  readonly resetTime: number
+  /** Answers that count as failures. */
+  readonly statusCodes: readonly number[]
 }
 
 /** Where an upstream is. `ws` and `wss` are written as the `http` and `https` that they upgrade from. */

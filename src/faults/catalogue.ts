@@ -64,6 +64,15 @@ export const faults = {
   noProductionEndpoint: keyMismatch('Production key offered to the API with no production endpoint'),
   noSandboxEndpoint: keyMismatch('Sandbox key offered to the API with no sandbox endpoint'),
   upstreamUnreachable: fault(502, 101503, 'Runtime Error', 'Error connecting to the back end'),
+  upstreamSuspended: fault(
+    503,
+    101503,
+    'Runtime Error',
+    'The back end has failed too often and is not called for a while',
+    {
+      'retry-after': '5',
+    },
+  ),
   upstreamTimeout: fault(504, 101504, 'Runtime Error', 'Connection timed out'),
 } as const
 

@@ -9,12 +9,20 @@ export {
   writeResponse,
 } from './client-connection.js'
 export { ClientStream, type RequestHead } from './client-stream.js'
+export { EndpointGroup } from './endpoints/endpoint-group.js'
+export { DEFAULT_ENDPOINT_RULES, type EndpointChange, type EndpointRules } from './endpoints/options.js'
 export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
 export { type ForwardOptions, forward } from './http/forward.js'
 export { Http1Stream } from './http/http1-stream.js'
 export { OpenRequests } from './open-requests.js'
-export { RoundRobin } from './round-robin.js'
-export type { Transfer, TransferHooks, UpstreamFailure, UpstreamRequest, UpstreamTarget } from './transfer.js'
+export type {
+  Transfer,
+  TransferHooks,
+  UpstreamFailure,
+  UpstreamRequest,
+  UpstreamTarget,
+  UpstreamTries,
+} from './transfer.js'
 export {
   forwardWebSocket,
   isWebSocketUpgrade,

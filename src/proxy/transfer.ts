@@ -8,8 +8,10 @@ export interface UpstreamTarget {
 
 /** A request as it goes to an upstream. */
 export interface UpstreamRequest {
-  /** Tried in this order: the next one if one cannot be reached. */
-  readonly targets: readonly [UpstreamTarget, ...UpstreamTarget[]]
+  /** Where it goes first. */
+  readonly target: UpstreamTarget
+  /** Learns how it went there, and says where it goes next; absent: nowhere. */
+  readonly tries?: UpstreamTries | undefined
   /** Name, value, name, value ...: what `requestHeaders` left. */
   readonly headers: string[]
   /** Milliseconds that an upstream may take to answer. Absent: the client's own limit. */
@@ -18,6 +20,27 @@ export interface UpstreamRequest {
   readonly responseHeaders?: readonly string[]
   /** Whether the gateway answers for CORS: the upstream's `access-control-*` headers are dropped. */
   readonly ownCors?: boolean
+}
+
+/** How a try got no answer: nothing was sent, or the connection was lost after that, or the time was up. */
+export type TryFailure = 'unsent' | 'lost' | 'timeout'
+
+/** The tries of one request, at one endpoint after another. */
+export interface UpstreamTries {
+  /** Where the request goes now. */
+  readonly target: UpstreamTarget
+  /** Milliseconds to wait before it is sent there. */
+  readonly delay: number
+  /**
+   * An answer has begun. Where to send the request instead of passing the answer on, if its status asks for that.
+   *
+   * @param mayResend whether the request can be sent once more, and may be although it has arrived
+   */
+  answered(status: number, mayResend: boolean): UpstreamTarget | undefined
+  /** No answer has come. Where to send the request next, if anywhere. */
+  failed(failure: TryFailure, mayResend: boolean): UpstreamTarget | undefined
+  /** The request is over, however it ended. */
+  ended(): void
 }
 
 /** Why a request got no response, or an incomplete one. `timeout` of an open WebSocket: it was idle for too long. */

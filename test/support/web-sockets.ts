@@ -12,6 +12,7 @@ import {
   type WebSocketTransfer,
   writeResponse,
 } from '../../src/proxy/index.js'
+import { toUpstreams } from './endpoints.js'
 
 export interface UpgradeProxy {
   readonly port: number
@@ -58,15 +59,13 @@ export async function upgradeProxy(
   const failures: UpgradeProxy['failures'] = []
   const events = new EventEmitter()
   let ended = 0
+  const to = toUpstreams(origin)
   const { listener } = options
   const server = listener === undefined ? createServer() : createTlsServer(listener)
   server.on('upgrade', (req, socket, head) => {
     options.onHead?.(head)
     const headers = requestHeaders(req.rawHeaders, options.removed ?? new Set())
-    const path = options.path ?? req.url ?? '/'
-    const [first, ...others] = [origin].flat()
-    const targets = [{ origin: first ?? '', path }, ...others.map((at) => ({ origin: at, path }))] as const
-    const upstream = { targets, headers }
+    const upstream = to(options.path ?? req.url ?? '/', headers)
     const hooks = {
       mayStart,
       mayGoOn,

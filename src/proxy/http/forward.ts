@@ -2,9 +2,18 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { ClientStream } from '../client-stream.js'
 import { responseHeaders, withoutLength } from '../headers.js'
-import type { Transfer, TransferHooks, TransferParts, UpstreamFailure, UpstreamRequest } from '../transfer.js'
+import type {
+  Transfer,
+  TransferHooks,
+  TransferParts,
+  UpstreamFailure,
+  UpstreamRequest,
+  UpstreamTarget,
+} from '../transfer.js'
 import { type BodyPace, expectsBody, RequestBody } from './request-body.js'
 import { isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
+
+const ANSWER_DROPPED = new Error('answer dropped: the request is sent again')
 
 /** How requests are forwarded, whichever they are. */
 export interface ForwardOptions {
@@ -44,12 +53,16 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #body: RequestBody | undefined
   #aborted: { reason: Error; failure: UpstreamFailure } | undefined
   #isBodiless = false
-  #target = 0
+  #target: UpstreamTarget
+  /** Where the request goes instead of the answer being passed on. */
+  #next: UpstreamTarget | undefined
+  #resend: NodeJS.Timeout | undefined
   #retried = false
   #over = false
 
   constructor({ upstream, client, hooks, options }: HttpTransferParts) {
     this.#upstream = upstream
+    this.#target = upstream.target
     this.#client = client
     this.#hooks = hooks
     this.#options = options
@@ -58,8 +71,8 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   }
 
   send(): void {
-    const { targets, headers, timeout = null } = this.#upstream
-    const { origin, path } = targets[this.#target] ?? targets[0]
+    const { headers, timeout = null } = this.#upstream
+    const { origin, path } = this.#target
     try {
       const options: Dispatcher.DispatchOptions = {
         origin,
@@ -100,7 +113,9 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     if (coding !== undefined && !isChunked(coding)) {
       return this.#stop('unreachable', new Error('unsupported transfer coding'))
     }
-    const { responseHeaders: added, ownCors } = this.#upstream
+    const { responseHeaders: added, ownCors, tries } = this.#upstream
+    this.#next = tries?.answered(status, this.#mayRepeat())
+    if (this.#next !== undefined) return controller.abort(ANSWER_DROPPED)
     const raw = controller.rawHeaders
     this.#isBodiless = status === 204 || status === 304
     const headers = Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : []
@@ -132,12 +147,21 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     if (this.#isBodiless && isLengthMismatch(error)) this.#endBodiless()
     else if (this.#aborted !== undefined) {
       this.#fail(this.#aborted.failure, this.#aborted.reason)
-    } else if (this.#mayRetry(error) || this.#nextTarget(error)) {
-      this.#controller = undefined
-      this.send()
-    } else {
-      this.#fail(isTimeout(error) ? 'timeout' : 'unreachable', error)
+    } else if (this.#next === undefined && this.#mayRetry(error)) this.#sendTo(this.#target, 0)
+    else {
+      const next = this.#next ?? this.#nextTarget(error)
+      if (next === undefined) return this.#fail(isTimeout(error) ? 'timeout' : 'unreachable', error)
+      this.#retried = false
+      this.#sendTo(next, this.#upstream.tries?.delay ?? 0)
     }
+  }
+
+  #sendTo(target: UpstreamTarget, delay: number): void {
+    this.#target = target
+    this.#next = undefined
+    this.#controller = undefined
+    if (delay === 0) this.send()
+    else this.#resend = setTimeout(() => this.send(), delay)
   }
 
   /** A response that never has a body is whole, whatever length its headers name. */
@@ -151,24 +175,26 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
 
   /** An idle connection that the upstream closed just as we wrote to it says nothing about the request. */
   #mayRetry(error: Error): boolean {
-    if (this.#retried || this.#hasBody || !isConnectionLost(error) || !this.#isRepeatable()) return false
+    if (this.#retried || this.#hasBody || !isConnectionLost(error) || !this.#mayRepeat()) return false
     this.#retried = true
     return true
   }
 
   /** An upstream that cannot be reached has not seen the request: it may go to the next one, whatever its method. */
-  #nextTarget(error: Error): boolean {
-    if (this.#target + 1 >= this.#upstream.targets.length || this.#client.isBegun) return false
-    const unsent = this.#controller === undefined
-    const untouched = !this.#hasBody || (!this.#client.body.readableDidRead && !this.#client.body.destroyed)
-    if (!untouched || !(unsent || (this.#isRepeatable() && !isTimeout(error)))) return false
-    this.#target++
-    this.#retried = false
-    return true
+  #nextTarget(error: Error): UpstreamTarget | undefined {
+    const { tries } = this.#upstream
+    if (this.#controller === undefined) return tries?.failed('unsent', this.#maySend())
+    return tries?.failed(isTimeout(error) ? 'timeout' : 'lost', this.#mayRepeat())
   }
 
-  #isRepeatable(): boolean {
-    return !this.#client.isBegun && isIdempotent(this.#client.req.method)
+  /** Whether it can be sent: nothing of its body was read, and nothing of an answer was passed on. */
+  #maySend(): boolean {
+    const { body, isBegun } = this.#client
+    return !isBegun && (!this.#hasBody || (!body.readableDidRead && !body.destroyed))
+  }
+
+  #mayRepeat(): boolean {
+    return this.#maySend() && isIdempotent(this.#client.req.method)
   }
 
   /** One for each attempt: the last one may have been destroyed with the connection that failed. */
@@ -218,6 +244,8 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   #end(): void {
     if (this.#over) return
     this.#over = true
+    clearTimeout(this.#resend)
+    this.#upstream.tries?.ended()
     this.#client.release()
     this.#hooks.ended()
   }

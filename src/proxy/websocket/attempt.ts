@@ -102,6 +102,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
     response.headers = switchedHeaders(response.rawHeaders)
     clearTimeout(this.#deadline)
     this.#open = true
+    this.#parts.upstream.tries?.answered(101, false)
   }
 
   #opened(upstream: Socket): void {
@@ -124,6 +125,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
     response.on('error', (error) => this.#fail('unreachable', error))
     response.on('end', () => {
       if (this.#over || !this.#mayGoOn()) return
+      this.#parts.upstream.tries?.answered(status, false)
       const headers = withoutLength(responseHeaders(response.rawHeaders))
       this.#giveUp()
       try {

@@ -2,7 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 import { ignoreError } from '../client-connection.js'
-import type { Transfer, TransferHooks, TransferParts, UpstreamFailure, UpstreamRequest } from '../transfer.js'
+import type {
+  Transfer,
+  TransferHooks,
+  TransferParts,
+  UpstreamFailure,
+  UpstreamRequest,
+  UpstreamTarget,
+} from '../transfer.js'
 import { WebSocketAttempt } from './attempt.js'
 
 /** How WebSockets are forwarded, whichever they are. Times in milliseconds. */
@@ -68,22 +75,21 @@ export interface WebSocketParts extends TransferParts<WebSocketOptions> {
 class WebSocketFailover implements WebSocketTransfer, TransferHooks {
   readonly #parts: WebSocketParts
   #attempt: WebSocketAttempt | undefined
-  #target = 0
+  #target: UpstreamTarget
   #sent = false
   #tryNext = false
   #stopping = false
 
   constructor(parts: WebSocketParts) {
     this.#parts = parts
+    this.#target = parts.upstream.target
     parts.socket.on('error', ignoreError)
   }
 
   /** @param head what the client sent after its request */
   start(head: Buffer): void {
-    const { targets } = this.#parts.upstream
     this.#sent = false
-    const target = targets[this.#target] ?? targets[0]
-    this.#attempt = new WebSocketAttempt({ ...this.#parts, target, hooks: this }, head)
+    this.#attempt = new WebSocketAttempt({ ...this.#parts, target: this.#target, hooks: this }, head)
     this.#attempt.start()
   }
 
@@ -106,20 +112,25 @@ class WebSocketFailover implements WebSocketTransfer, TransferHooks {
   }
 
   failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
-    this.#tryNext = !answered && this.#mayTryNext(failure)
+    const next = answered || this.#stopping ? undefined : this.#nextTarget(failure)
+    this.#tryNext = next !== undefined
+    if (next !== undefined) this.#target = next
     if (!this.#tryNext) this.#parts.hooks.failed(failure, answered, cause)
   }
 
   ended(): void {
-    if (!this.#tryNext) return this.#parts.hooks.ended()
+    if (!this.#tryNext) {
+      this.#parts.upstream.tries?.ended()
+      return this.#parts.hooks.ended()
+    }
     this.#tryNext = false
-    this.#target++
     this.start(Buffer.alloc(0)) // the last attempt put back on the socket what it had been given
   }
 
-  /** As over HTTP: a GET may be repeated, but an upstream that took too long is not followed by another one. */
-  #mayTryNext(failure: UpstreamFailure): boolean {
-    if (this.#stopping || this.#target + 1 >= this.#parts.upstream.targets.length) return false
-    return failure === 'unreachable' || (failure === 'timeout' && !this.#sent)
+  /** As over HTTP: a GET may be repeated. */
+  #nextTarget(failure: UpstreamFailure): UpstreamTarget | undefined {
+    if (failure !== 'unreachable' && failure !== 'timeout') return undefined
+    const lost = failure === 'timeout' ? 'timeout' : 'lost'
+    return this.#parts.upstream.tries?.failed(this.#sent ? lost : 'unsent', true)
   }
 }

@@ -1,6 +1,7 @@
 import type { Resource } from '../../apis/index.js'
 import type { Fault } from '../../faults/index.js'
 import type { Logger, Logging } from '../../logging/index.js'
+import type { EndpointChange } from '../../proxy/index.js'
 import type { Revocation } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
 import { LineLimit } from './line-limit.js'
@@ -64,6 +65,12 @@ export class RequestLog {
     if (more === undefined) return
     const fields = { requestId: requestId(request), failure, origin, ...more }
     this.#log.error('upstream response incomplete', cause, fields)
+  }
+
+  /** An endpoint was ejected or restored, its circuit opened or closed. `time`: milliseconds until a request tries it. */
+  endpointChanged(change: EndpointChange, origin: string, time: number): void {
+    if (time === 0) this.#log.info(`endpoint ${change}`, { origin })
+    else this.#log.warn(`endpoint ${change}`, { origin, retryInMs: time })
   }
 
   /** The usual end of a WebSocket that nobody uses any more. */

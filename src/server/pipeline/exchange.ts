@@ -11,6 +11,7 @@ import {
   type TransferHooks,
   type UpstreamFailure,
   type UpstreamRequest,
+  type UpstreamTries,
   type WebSocketOptions,
 } from '../../proxy/index.js'
 import type { TokenIdentity } from '../../token/index.js'
@@ -68,6 +69,7 @@ export abstract class Exchange implements TransferHooks {
   #identities: readonly TokenIdentity[] = NOBODY
   #apiName = ''
   #origin = ''
+  #tries: UpstreamTries | undefined
   #transfer: Transfer | undefined
   #refusal: Refused | undefined
   #isOver = false
@@ -117,7 +119,8 @@ export abstract class Exchange implements TransferHooks {
   forward(upstream: UpstreamRequest, identities: readonly TokenIdentity[], apiName: string): void {
     this.#identities = identities
     this.#apiName = apiName
-    this.#origin = upstream.targets[0].origin
+    this.#origin = upstream.target.origin
+    this.#tries = upstream.tries
     const transfer = this.transfer(upstream)
     if (this.#isOver) return
     this.#transfer = transfer
@@ -147,7 +150,7 @@ export abstract class Exchange implements TransferHooks {
     const { log } = this.context
     if (failure === 'timeout' && answered && this.isWebSocket) return log.idle(this)
     const byClient = failure === 'body-too-large' || failure === 'body-too-slow'
-    if (!byClient) log.upstreamFailed(this, failure, this.#origin, cause)
+    if (!byClient) log.upstreamFailed(this, failure, this.#tries?.target.origin ?? this.#origin, cause)
     if (!answered) this.refuse(FAULT_OF[failure], failure)
   }
 

@@ -12,7 +12,7 @@ export function forwardToKeyManager(
 ): void {
   const { req, target, responseHeaders, ownCors } = exchange
   const headers = requestHeaders(req.rawHeaders, NOTHING)
-  const upstream = { targets: [{ origin, path: path + target.query }] as const, headers, responseHeaders, ownCors }
+  const upstream = { target: { origin, path: path + target.query }, headers, responseHeaders, ownCors }
   exchange.forward(upstream, identities, target.path)
 }
 

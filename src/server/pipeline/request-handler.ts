@@ -5,6 +5,7 @@ import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
 import {
   type ClientStream,
+  DEFAULT_ENDPOINT_RULES,
   type ForwardOptions,
   Http1Stream,
   isWebSocketUpgrade,
@@ -24,7 +25,7 @@ import { HttpExchange } from './http-exchange.js'
 import { forwardToKeyManager, revokeAtKeyManager } from './key-manager-calls.js'
 import { readRequest } from './read-request.js'
 import { RevocationGate } from './revocation-gate.js'
-import { type HeaderRules, UpstreamPlans, upstreamRequest } from './upstream-plans.js'
+import { type EndpointDefaults, type HeaderRules, UpstreamPlans, upstreamRequest } from './upstream-plans.js'
 import { OpenWebSockets, WebSocketExchange } from './websocket-exchange.js'
 
 export interface RequestHandlerOptions extends HeaderRules {
@@ -36,6 +37,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   /** `/token`, `/revoke` ... of a key manager; absent: 404, as for any path that no API has. */
   readonly keyManager?: { readonly endpoints: KeyManagerEndpoints; readonly revoke: RevokeEndpoint } | undefined
   readonly http: ForwardOptions
+  /** How endpoints are chosen and repeated; absent: by default. */
+  readonly endpoints?: EndpointDefaults | undefined
   readonly webSocket: WebSocketOptions
   /** The `server` header of the gateway's own answers; empty: none. */
   readonly serverHeader: string
@@ -67,7 +70,10 @@ export class RequestHandler {
     this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
       this.#authenticated(exchange, outcome),
     )
-    this.#plans = new UpstreamPlans(options)
+    this.#plans = new UpstreamPlans(options, {
+      ...(options.endpoints ?? DEFAULT_ENDPOINT_RULES),
+      report: (change, origin, time) => log.endpointChanged(change, origin, time),
+    })
   }
 
   /** Serves the requests of a listener. */
@@ -197,7 +203,9 @@ export class RequestHandler {
     if (plan.removed.has('authorization')) {
       this.#context.log.authentication(exchange, 'Removed header : Authorization from the request')
     }
-    exchange.forward(upstreamRequest(plan, resource, exchange), identities, api.name)
+    const upstream = upstreamRequest(plan, resource, exchange)
+    if (upstream === undefined) return exchange.refuse(faults.upstreamSuspended, 'circuit-open')
+    exchange.forward(upstream, identities, api.name)
   }
 }
 

@@ -1,13 +1,21 @@
 import { type Api, type Endpoint, type Endpoints, type Resource, upstreamPath } from '../../apis/index.js'
 import { Secret } from '../../config/index.js'
 import { basicCredentials } from '../../http-client/index.js'
-import { RoundRobin, requestHeaders, type UpstreamRequest, type UpstreamTarget } from '../../proxy/index.js'
+import {
+  EndpointGroup,
+  type EndpointRules,
+  requestHeaders,
+  type UpstreamRequest,
+  type UpstreamTarget,
+} from '../../proxy/index.js'
 import type { Exchange } from './exchange.js'
 import type { Target } from './path.js'
 
 /** How requests are forwarded to a resource's endpoints: what is the same for all of them. */
 export interface UpstreamPlan {
-  readonly roundRobin: RoundRobin<Endpoint>
+  readonly endpoint: Endpoint
+  /** Chooses among several endpoints, repeats, breaks circuits; absent: there is nothing of this to do. */
+  readonly group: EndpointGroup<Endpoint> | undefined
   /** Lower-case names of the request's headers that an upstream must not see. */
   readonly removed: ReadonlySet<string>
   /** The value of `authorization` that the upstream itself requires. */
@@ -30,6 +38,12 @@ export interface HeaderRules {
   readonly assertionHeader: string
 }
 
+/** How endpoints are used; `retry` and `circuitBreaker` are for those that have none of their own. */
+export interface EndpointDefaults extends EndpointRules {
+  readonly retry?: Endpoints['retry']
+  readonly circuitBreaker?: Endpoints['circuitBreaker']
+}
+
 /** Upstreams of WSO2's gateway trust it to hold the client's certificate, which this gateway never sets. */
 const CLIENT_CERTIFICATE_HEADER = 'x-wso2-client-certificate'
 
@@ -37,11 +51,13 @@ const CLIENT_CERTIFICATE_HEADER = 'x-wso2-client-certificate'
 export class UpstreamPlans {
   readonly #rules: HeaderRules
   readonly #plans = new WeakMap<Resource, ResourcePlans>()
-  /** Resources that share their endpoints take turns together. */
-  readonly #roundRobins = new WeakMap<Endpoints, RoundRobin<Endpoint>>()
+  readonly #endpoints: EndpointDefaults
+  /** Resources that share their endpoints share what is known of them. */
+  readonly #groups = new WeakMap<Endpoints, EndpointGroup<Endpoint>>()
 
-  constructor(rules: HeaderRules) {
+  constructor(rules: HeaderRules, endpoints: EndpointDefaults) {
     this.#rules = rules
+    this.#endpoints = endpoints
   }
 
   of(api: Api, resource: Resource): ResourcePlans {
@@ -68,39 +84,42 @@ export class UpstreamPlans {
     if (credentials !== undefined) removed.add('authorization')
     const authorization =
       credentials && new Secret(basicCredentials(credentials.username, credentials.password.reveal()))
-    return { roundRobin: this.#roundRobinOf(endpoints), removed, authorization, timeout }
+    return { endpoint: endpoints.urls[0], group: this.#groupOf(endpoints), removed, authorization, timeout }
   }
 
-  #roundRobinOf(endpoints: Endpoints): RoundRobin<Endpoint> {
-    const known = this.#roundRobins.get(endpoints)
+  #groupOf(endpoints: Endpoints): EndpointGroup<Endpoint> | undefined {
+    const { retry, circuitBreaker } = this.#endpoints
+    const options = {
+      ...endpoints,
+      retry: endpoints.retry ?? retry,
+      circuitBreaker: endpoints.circuitBreaker ?? circuitBreaker,
+    }
+    if (EndpointGroup.isTrivial(options)) return undefined
+    const known = this.#groups.get(endpoints)
     if (known !== undefined) return known
-    const roundRobin = new RoundRobin(endpoints)
-    this.#roundRobins.set(endpoints, roundRobin)
-    return roundRobin
+    const group = new EndpointGroup(options, this.#endpoints)
+    this.#groups.set(endpoints, group)
+    return group
   }
 }
 
-/** A request for a resource as its upstreams get it. */
-export function upstreamRequest(plan: UpstreamPlan, resource: Resource, exchange: Exchange): UpstreamRequest {
+/** A request for a resource as its upstreams get it; `undefined`: the circuit of each one is open. */
+export function upstreamRequest(
+  plan: UpstreamPlan,
+  resource: Resource,
+  exchange: Exchange,
+): UpstreamRequest | undefined {
   const { req, target, responseHeaders, ownCors } = exchange
-  const targets = targetsOf(plan.roundRobin.next(), resource, target)
   const headers = requestHeaders(req.rawHeaders, plan.removed)
   if (plan.authorization !== undefined) headers.push('authorization', plan.authorization.reveal())
-  return { targets, headers, timeout: plan.timeout, responseHeaders, ownCors }
+  const { endpoint, group, timeout } = plan
+  if (group === undefined) {
+    return { target: targetAt(endpoint, resource, target), headers, timeout, responseHeaders, ownCors }
+  }
+  const tries = group.begin((at) => targetAt(at, resource, target), !exchange.isWebSocket)
+  return tries && { target: tries.target, tries, headers, timeout, responseHeaders, ownCors }
 }
 
-function targetsOf(
-  endpoints: readonly [Endpoint, ...Endpoint[]],
-  resource: Resource,
-  { path, query }: Target,
-): readonly [UpstreamTarget, ...UpstreamTarget[]] {
-  const [first] = endpoints
-  const targets: [UpstreamTarget, ...UpstreamTarget[]] = [
-    { origin: first.origin, path: upstreamPath(resource, first, path, query) },
-  ]
-  for (let at = 1; at < endpoints.length; at++) {
-    const endpoint = endpoints[at] as Endpoint
-    targets.push({ origin: endpoint.origin, path: upstreamPath(resource, endpoint, path, query) })
-  }
-  return targets
+function targetAt(endpoint: Endpoint, resource: Resource, { path, query }: Target): UpstreamTarget {
+  return { origin: endpoint.origin, path: upstreamPath(resource, endpoint, path, query) }
 }

@@ -492,4 +492,16 @@ export const MUTANTS: readonly Mutant[] = [
       title: 'rules about claims reach a worker, those whose set of claims is new to it too',
     },
   },
+  {
+    name: 'looks a token up before the first try only',
+    promise: 'last check',
+    file: 'proxy/http/forward.js',
+    find: 'if (this.#aborted === undefined && !this.#hooks.mayStart()) {',
+    replace:
+      'if (this.#aborted === undefined && this.once !== true && (this.once = true) && !this.#hooks.mayStart()) {',
+    caughtBy: {
+      test: 'server/pipeline/endpoints',
+      title: 'a revocation that comes between two tries refuses the request: the next upstream gets nothing',
+    },
+  },
 ]

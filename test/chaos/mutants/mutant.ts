@@ -41,6 +41,7 @@ export const PROMISES = [
   'keys',
   'memory',
   'issuers',
+  'last check',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

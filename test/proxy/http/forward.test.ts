@@ -6,7 +6,8 @@ import t, { type Test } from 'tap'
 import { requestHeaders } from '../../../src/proxy/headers.js'
 import { forward } from '../../../src/proxy/http/forward.js'
 import { Http1Stream } from '../../../src/proxy/http/http1-stream.js'
-import type { Transfer, UpstreamFailure, UpstreamTarget } from '../../../src/proxy/transfer.js'
+import type { Transfer, UpstreamFailure } from '../../../src/proxy/transfer.js'
+import { toUpstreams } from '../../support/endpoints.js'
 import { exchangeRaw, httpClient, httpServer, tcpServer } from '../../support/servers.js'
 
 interface Proxy {
@@ -31,9 +32,9 @@ async function proxy(
   const transfers: Transfer[] = []
   let told: (() => void) | undefined
   let ended = 0
+  const to = toUpstreams(origin)
   const server = createServer((req, res) => {
-    const targets = [origin].flat().map((at) => ({ origin: at, path: req.url ?? '/' }))
-    const upstream = { targets: targets as [UpstreamTarget], headers: requestHeaders(req.rawHeaders, new Set()) }
+    const upstream = to(req.url ?? '/', requestHeaders(req.rawHeaders, new Set()))
     const stream = new Http1Stream(req, res, options.clientTimeout)
     const transfer = forward(
       upstream,

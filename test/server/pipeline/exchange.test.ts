@@ -11,7 +11,7 @@ import { LIST_NOT_KNOWN, RevocationGate } from '../../../src/server/pipeline/rev
 import type { TokenIdentity } from '../../../src/token/identity.js'
 import { NOBODY } from '../../token/nobody.js'
 
-const UPSTREAM: UpstreamRequest = { targets: [{ origin: 'http://up.example', path: '/' }], headers: [] }
+const UPSTREAM: UpstreamRequest = { target: { origin: 'http://up.example', path: '/' }, headers: [] }
 
 /** A token that one name leads to. */
 const tokenOf = (lo: number): TokenIdentity => ({

@@ -20,7 +20,7 @@ import { mostConnections } from './open-files.js'
  * @param own what {@link ownCertificate} read
  */
 export async function openListeners(
-  { listenerConfig, mutualSSLConfig, server, keyManager }: Config,
+  { listenerConfig, mutualSSLConfig, http2, server, keyManager }: Config,
   own: KeyStore | undefined,
   handler: RequestHandler,
   logging: Logging,
@@ -46,6 +46,7 @@ export async function openListeners(
       limits,
       connections,
       onRequest: handler.listener(role),
+      onStream: http2.enable ? handler.streamListener(role) : undefined,
       onUpgrade: handler.upgradeListener(role),
       onError: (error: Error) => logging('Listener').error('listener error', error, { port }),
     }

@@ -36,8 +36,8 @@ export abstract class ClientStream implements ClientBody {
   abstract readonly headersSent: boolean
   /** Whether the client reads this response, and not yet an earlier one of its connection. */
   protected abstract readonly isInTurn: boolean
-  /** Milliseconds; 0: no limit. */
-  readonly #timeout: number
+  /** Milliseconds for which the client may read nothing; 0: no limit. */
+  protected readonly timeout: number
   /** Of headers that were not written yet; 0: there are none. */
   #status = 0
   #reason: string | undefined
@@ -48,7 +48,7 @@ export abstract class ClientStream implements ClientBody {
 
   /** @param timeout milliseconds for which the client may read nothing of the response; 0: no limit */
   constructor(timeout: number) {
-    this.#timeout = timeout
+    this.timeout = timeout
   }
 
   /** Answers with a body in memory, instead of an upstream whose headers are held; not at all if others were sent. */
@@ -147,14 +147,14 @@ export abstract class ClientStream implements ClientBody {
 
   /** A connection's own time-out is no help: it restarts with every byte that the client sends. */
   #awaitClient(stalled: () => void): void {
-    if (this.#timeout === 0) return
+    if (this.timeout === 0) return
     // While it waits behind earlier responses of the connection there is nothing that the client could read.
     const { isInTurn } = this
     clearTimeout(this.#stalled)
     this.#stalled = setTimeout(() => {
       if (isInTurn) stalled()
       else this.#awaitClient(stalled)
-    }, this.#timeout)
+    }, this.timeout)
   }
 }
 

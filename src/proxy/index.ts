@@ -14,6 +14,7 @@ export { DEFAULT_ENDPOINT_RULES, type EndpointChange, type EndpointRules } from 
 export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
 export { type ForwardOptions, forward } from './http/forward.js'
 export { Http1Stream } from './http/http1-stream.js'
+export { Http2Stream } from './http/http2-stream.js'
 export { OpenRequests } from './open-requests.js'
 export type {
   Transfer,

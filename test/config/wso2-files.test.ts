@@ -238,7 +238,6 @@ name = "x"
     'b7a',
     'basicAuthConfig',
     'filters',
-    'http2',
     'jwtGeneratorConfig',
     'keyManager',
     'mutualSSLConfig',

@@ -24,7 +24,6 @@ export const ignoredKeys: readonly IgnoredKey[] = [
   { path: 'apim.credentials', why: 'the API Manager is not called' },
   { path: 'apim.eventHub.listOfTenants', why: 'tenants are not supported' },
   { path: 'apim.eventHub.xWSO2Tenant', why: 'tenants are not supported' },
-  { path: 'http2', why: 'listeners speak HTTP/1.1' },
   { path: 'jwtConfig.enabled', why: 'no JWT is generated for upstreams', harmless: [false] },
   { path: 'keyManager.issuer', why: 'issuers are configured in [[jwtTokenConfig]]', harmless: [''] },
   { path: 'keyManager.external', why: 'every key manager is external', harmless: [false] },

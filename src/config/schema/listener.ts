@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { bool, duration, headerName, host, int, key, optionalText, port, secret, table, text, word } from './values.js'
 
-/** Where requests arrive: `[listenerConfig]`, `[mutualSSLConfig]`, `[authConfig]`, `[jwtConfig]`. */
+/** Where requests arrive: `[listenerConfig]`, `[http2]`, `[mutualSSLConfig]`, `[authConfig]`, `[jwtConfig]`. */
 
 export const listenerConfig = table({
   host: key(host.prefault('0.0.0.0'), 'The address that the listeners bind to.'),
@@ -76,6 +76,13 @@ export const listenerConfig = table({
     { unit: 'connections' },
   ),
   timeout: key(duration().prefault(120_000), 'A connection on which nothing happens for so long is closed; 0: never.'),
+}).prefault({})
+
+export const http2 = table({
+  enable: key(
+    bool.prefault(true),
+    'Whether the HTTPS listeners offer HTTP/2 beside HTTP/1.1. Upstream connections use HTTP/1.1; WebSockets do, too.',
+  ),
 }).prefault({})
 
 /** WSO2 writes them `"TLSv1.2,TLSv1.1"`. What is older than TLS 1.2 is left out, with a warning: nobody should speak it. */

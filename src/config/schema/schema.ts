@@ -3,7 +3,7 @@ import type { Secret } from '../secret.js'
 import { admin, apiDefinitions, apis, logging } from './clients.js'
 import { httpClients } from './http-clients.js'
 import { caching, jwtTokenConfig, keyManager, security } from './issuers.js'
-import { authConfig, jwtConfig, listenerConfig, mutualSSLConfig, server } from './listener.js'
+import { authConfig, http2, jwtConfig, listenerConfig, mutualSSLConfig, server } from './listener.js'
 import { apim, tokenRevocationConfig } from './revocation.js'
 import { table } from './values.js'
 
@@ -12,6 +12,7 @@ export const configSchema = table({
   apiDefinitions,
   apis,
   listenerConfig,
+  http2,
   mutualSSLConfig,
   authConfig,
   jwtConfig,

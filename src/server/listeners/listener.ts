@@ -8,9 +8,16 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { SecureVersion } from 'node:tls'
-import { closeAfterResponse, isBodyPending, markLastRequest, writeResponse } from '../../proxy/index.js'
+import type { SecureVersion, TLSSocket } from 'node:tls'
+import {
+  type ClientStream,
+  closeAfterResponse,
+  isBodyPending,
+  markLastRequest,
+  writeResponse,
+} from '../../proxy/index.js'
 import type { Connections } from './connections.js'
+import { Http2Connections } from './http2.js'
 import { limitPipelining } from './pipelining.js'
 import { headFault } from './request-head.js'
 import { answerUnreadable } from './unreadable.js'
@@ -57,6 +64,8 @@ export interface ListenerOptions {
   /** Absent: plain HTTP. */
   readonly tls?: ListenerTls
   readonly onRequest: RequestListener
+  /** Serves requests over HTTP/2, which TLS clients then may choose; absent: none may. */
+  readonly onStream?: ((stream: ClientStream) => void) | undefined
   /** Absent: a request for a WebSocket is answered with a bare 404. */
   readonly onUpgrade?: UpgradeListener
   /** Called with each error of the open listener, such as a connection that could not be accepted. It stays open. */
@@ -103,11 +112,12 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   const server: Server =
     tls === undefined
       ? createHttpServer(serverOptions, listener)
-      : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout }, listener)
+      : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout, ALPNProtocols: protocolsOf(options) }, listener)
   server.setTimeout(limits.timeout)
   server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
   server.on('clientError', answerUnreadable)
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
+  const http2 = serveHttp2(server, options)
   const upgrade = options.onUpgrade ?? refuseUpgrade
   const upgraded = onUpgrade(server, (req, socket, head) => {
     const fault = headFault(req)
@@ -124,15 +134,39 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
         const force = setTimeout(() => {
           server.closeAllConnections()
           upgraded.closeAll()
+          http2?.destroy()
         }, timeout)
         server.close(() => {
           clearTimeout(force)
           resolve()
         })
         server.closeIdleConnections()
+        http2?.drain()
       })
     },
   }
+}
+
+function protocolsOf({ onStream }: ListenerOptions): string[] {
+  return onStream === undefined ? ['http/1.1'] : ['h2', 'http/1.1']
+}
+
+/**
+ * Serves the connections of a TLS server whose client chose `h2`; all others stay with Node's HTTP/1.1 server, and all that
+ * applies to them does not change. (`http2.createSecureServer` with `allowHTTP1` ignores time-outs and limits of theirs.)
+ */
+function serveHttp2(server: Server, { onStream, limits, tls }: ListenerOptions): Http2Connections | undefined {
+  if (onStream === undefined || tls === undefined) return undefined
+  const { maxHeaderSize, maxUriLength, timeout, keepAlive } = limits
+  const idleTimeout = keepAlive ? KEEP_ALIVE_TIMEOUT : 1
+  const http2 = new Http2Connections({ maxHeaderSize, maxUriLength, timeout, idleTimeout }, onStream)
+  const serveHttp1 = server.listeners('secureConnection')
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') http2.add(socket)
+    else for (const serve of serveHttp1) serve.call(server, socket)
+  })
+  return http2
 }
 
 /** Starts to listen. From here on every `error` has a listener: without one it would end the process. */

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 const SLASH = 0x2f
 /** A host name, an IPv4 or a bracketed IPv6 address, with or without a port; empty where there is none (RFC 9110 §7.2). */
-const HOST = /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])?(?::\d*)?$/
+export const HOST = /^(?:[A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])?(?::\d*)?$/
 const AUTHORITY = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i
 
 /**

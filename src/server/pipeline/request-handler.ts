@@ -76,14 +76,18 @@ export class RequestHandler {
     })
   }
 
-  /** Serves the requests of a listener. */
+  /** Serves the requests of a listener over HTTP/1.1. */
   listener(role: ListenerRole): RequestListener {
     const { clientTimeout = 0 } = this.#options
-    return (req, res) => this.serve(new Http1Stream(req, res, clientTimeout), role)
+    return (req, res) => this.#serve(new Http1Stream(req, res, clientTimeout), role)
   }
 
-  /** Serves a request, whichever version of HTTP it came over. */
-  serve(stream: ClientStream, role: ListenerRole): void {
+  /** Serves the requests of a listener over HTTP/2. */
+  streamListener(role: ListenerRole): (stream: ClientStream) => void {
+    return (stream) => this.#serve(stream, role)
+  }
+
+  #serve(stream: ClientStream, role: ListenerRole): void {
     const exchange = new HttpExchange(this.#context, stream, role, ++this.#exchanges)
     try {
       this.#receive(exchange)

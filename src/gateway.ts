@@ -7,8 +7,10 @@ import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './g
 import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
+import { withoutRestart } from './gateway/reload.js'
+import { type ReloadOutcome, Reloading, type ReloadingOptions } from './gateway/reloading.js'
 import type { Revocations } from './gateway/revocations.js'
-import { prepareServing } from './gateway/serving.js'
+import { prepareServing, type Serving } from './gateway/serving.js'
 import { type Connections, tryConnections } from './gateway/try-connections.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
@@ -25,11 +27,24 @@ export interface Gateway {
   readonly adminPort: number
   /** Resolves when the revocation list is known for the first time: protected APIs are served from then on. */
   known(): Promise<void>
+  /**
+   * Reads configuration, definitions, certificates and keys anew and serves by them, without ending a request; what is wrong
+   * changes nothing. Never rejects.
+   */
+  reload(): Promise<ReloadOutcome>
   /** Stops accepting, lets open requests end (`[server] stopTimeout`), and releases all resources. Safe to call twice. */
   close(): Promise<void>
 }
 
-export { type Announcement, type Connections, type Inputs, readInputs, rehearseStart, tryConnections }
+export {
+  type Announcement,
+  type Connections,
+  type Inputs,
+  type ReloadOutcome,
+  readInputs,
+  rehearseStart,
+  tryConnections,
+}
 
 /** An announced revocation of a token, with the outcome at store and topic. */
 export interface Revoked extends Revocable {
@@ -117,14 +132,13 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       const durable = revocations.revokeHere(record)
       await Promise.all([durable, publisher?.enforced()])
     }
-    const serving: { workers?: Workers; here?: boolean } = {}
+    const serving: Served = {}
     let listen: () => Promise<Ports>
     if (publisher === undefined) {
       const prepared = keep(await prepareServing(inputs, revocations, revoke, logging))
       listen = async () => {
-        const here = keep(await prepared.listen())
-        serving.here = true
-        return here
+        serving.here = keep(await prepared.listen())
+        return serving.here
       }
     } else {
       await tryServing(inputs) // fails once, not in each worker
@@ -145,11 +159,38 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       await close()
       log.info('gateway stopped')
     })
-    return { httpPort, httpsPort, ...optional, adminPort: admin.port, known: () => revocations.known(), close: stop }
+    const reloading = new Reloading({ configFile, serve: (next) => serveAnew(config, next, serving), logger: log })
+    return {
+      httpPort,
+      httpsPort,
+      ...optional,
+      adminPort: admin.port,
+      known: () => revocations.known(),
+      reload: () => reloading.reload(),
+      close: stop,
+    }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** What answers requests, in workers or in this process, once it listens. */
+interface Served {
+  workers?: Workers
+  here?: Serving
+}
+
+/** Has other inputs served; see {@link ReloadingOptions}. */
+async function serveAnew(
+  running: Config,
+  next: Inputs,
+  { workers, here }: Served,
+): ReturnType<ReloadingOptions['serve']> {
+  if (workers === undefined) return { problems: [], needsRestart: (await here?.reload(next)) ?? [] }
+  const { config, needsRestart } = withoutRestart(running, next.config)
+  await tryServing({ ...next, config }) // fails once, before any worker has changed
+  return { problems: await workers.reload(), needsRestart }
 }
 
 /** Before the listeners open: with several workers, one makes it for all. */
@@ -175,7 +216,7 @@ function openAdmin(
   config: Config,
   revocations: Revocations,
   revoke: (record: RevocationRecord) => Promise<void>,
-  serving: { readonly workers?: Workers; readonly here?: boolean },
+  serving: Readonly<Served>,
   logging: Logging,
 ): Promise<AdminServer> {
   const { admin } = config
@@ -195,7 +236,7 @@ function openAdmin(
       readiness: () => {
         const state = revocations.state()
         const { workers, here } = serving
-        if (workers === undefined) return { ready: state.known && here === true, detail: { revocations: state } }
+        if (workers === undefined) return { ready: state.known && here !== undefined, detail: { revocations: state } }
         return { ready: state.known && workers.knows, detail: { revocations: state, workers: workers.status() } }
       },
     })

@@ -24,10 +24,23 @@ async function work(configFile: string): Promise<void> {
   const stop = () => {
     stopping ??= (serving?.close() ?? Promise.resolve()).finally(() => process.exit(0))
   }
+  let isListening: (opened: Serving) => void = () => undefined
+  const listening = new Promise<Serving>((resolve) => {
+    isListening = resolve
+  })
+  const reload = () => {
+    listening
+      .then((opened) => readInputs(configFile).then(opened.reload))
+      .then(
+        () => tell({ kind: 'reloaded' }),
+        (error) => tell({ kind: 'reloaded', failure: describeError(error) }),
+      )
+  }
   process.on('message', (message) => {
     if (!isWorkersMessage<ToWorker>(message)) return
     if (message.kind === 'replication') replica.receive(message.message)
     else if (message.kind === 'revoked') handovers.settle(message.number, message.failure)
+    else if (message.kind === 'reload') reload()
     else if (message.kind === 'drain') stop()
   })
   onOrphaned(() => {
@@ -39,7 +52,8 @@ async function work(configFile: string): Promise<void> {
   if (stopping !== undefined) return
   const prepared = await prepareServing(inputs, replica, (record) => handovers.revoke(record), logging)
   serving = await prepared.listen()
-  const { close: _, ...ports } = serving
+  isListening(serving)
+  const { close: _, reload: __, ...ports } = serving
   tell({ kind: 'listening', ...ports })
 }
 

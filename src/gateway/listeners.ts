@@ -4,25 +4,15 @@ import { ensureSelfSigned, hasSelfSigned, type KeyStore, readKeyPair, readKeySto
 import type { Config } from '../config/index.js'
 import { codeOf, hasCode } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
-import {
-  Connections,
-  type Listener,
-  type ListenerRole,
-  type ListenerTls,
-  listen,
-  type RequestHandler,
-} from '../server/index.js'
+import { Connections, type Listener, type ListenerRole, type ListenerTls, listen } from '../server/index.js'
+import type { Listening } from './applications.js'
 import { mostConnections } from './open-files.js'
 
-/**
- * Opens the listeners; calls `onOpened` with each. Throws {@link ListenFailure} for what the configuration can fix.
- *
- * @param own what {@link ownCertificate} read
- */
+/** Opens the listeners; calls `onOpened` with each. Throws {@link ListenFailure} for what the configuration can fix. */
 export async function openListeners(
-  { listenerConfig, mutualSSLConfig, http2, server, keyManager }: Config,
-  own: KeyStore | undefined,
-  handler: RequestHandler,
+  { listenerConfig, http2, keyManager }: Config,
+  tls: ListenerTls,
+  handler: Listening,
   logging: Logging,
   onOpened: (listener: Listener) => void,
 ): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
@@ -55,10 +45,6 @@ export async function openListeners(
     onOpened(listener)
     return listener
   }
-  const { key, cert } = own ?? (await selfSigned(server.stateDirectory))
-  const versions = mutualSSLConfig.protocolVersions
-  const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
-  const tls = { key, cert, minVersion, maxVersion }
   return {
     http: await open('http', 'httpPort'),
     https: await open('https', 'httpsPort', tls),
@@ -76,6 +62,18 @@ function clientConnections(config: Config['listenerConfig'], logging: Logging): 
     pace: minResponseRate === 0 ? undefined : { bytesPerSecond: minResponseRate, grace: responseGracePeriod },
   }
   return new Connections(limits, logging('Listener'))
+}
+
+/**
+ * TLS of the HTTPS listeners, with a self-signed certificate, which is made if need be, if there is no other.
+ *
+ * @param own what {@link ownCertificate} read
+ */
+export async function listenerTls(config: Config, own: KeyStore | undefined): Promise<ListenerTls> {
+  const { key, cert } = own ?? (await selfSigned(config.server.stateDirectory))
+  const versions = config.mutualSSLConfig.protocolVersions
+  const [minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3'] = [versions.at(0), versions.at(-1)]
+  return { key, cert, minVersion, maxVersion }
 }
 
 /** Whether the configuration names a certificate for the HTTPS listeners. */

@@ -12,6 +12,8 @@ export type ToWorker =
   | { readonly kind: 'replication'; readonly message: PrimaryMessage }
   /** A revocation that the worker handed over is durable and enforced by every worker; with `failure` it is not confirmed. */
   | { readonly kind: 'revoked'; readonly number: number; readonly failure?: HandoverFailure }
+  /** Read the configuration anew; answered with `reloaded`. */
+  | { readonly kind: 'reload' }
   /** Stop accepting, let open requests end, and exit. */
   | { readonly kind: 'drain' }
 
@@ -20,6 +22,8 @@ export type ToPrimary =
   | { readonly kind: 'replication'; readonly message: WorkerMessage }
   /** The listeners are open, on these ports. */
   | { readonly kind: 'listening'; readonly httpPort: number; readonly httpsPort: number; readonly tokenPort?: number }
+  /** It serves by the new configuration; with `failure`, by the old one. */
+  | { readonly kind: 'reloaded'; readonly failure?: string }
   /** A revocation arrived through this worker; without a record, confirm the earlier ones. Answered with `revoked` and the number. */
   | { readonly kind: 'revoke'; readonly number: number; readonly record: RevocationRecord | undefined }
   /** The worker cannot serve, and exits. */

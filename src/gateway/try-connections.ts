@@ -6,7 +6,7 @@ import { type OpenStore, openStore, openTopic } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
 import type { Inputs } from './inputs.js'
 import { collecting } from './rehearsal.js'
-import { readClientOptions } from './serving.js'
+import { readClientOptions } from './client-options.js'
 
 /** Milliseconds that a broker has to take the subscription. */
 const TOPIC_TIMEOUT = 15_000

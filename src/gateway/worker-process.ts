@@ -41,6 +41,8 @@ export class WorkerProcess {
   readonly #logger: Logger
   readonly #startedAt = performance.now()
   readonly #exited: Promise<void>
+  /** Who waits for its `reloaded`, in the order in which they asked. */
+  readonly #reloading: ((failure: string | undefined) => void)[] = []
   #listening = false
   #unanswered = 0
 
@@ -96,6 +98,14 @@ export class WorkerProcess {
     this.kill()
   }
 
+  /** Has it read the configuration anew. Rejects if it goes on by the old one; resolves when it has exited instead. */
+  async reload(): Promise<void> {
+    const reloaded = new Promise<string | undefined>((resolve) => this.#reloading.push(resolve))
+    this.#send({ kind: 'reload' })
+    const failure = await Promise.race([reloaded, this.#exited])
+    if (typeof failure === 'string') throw new Error(failure)
+  }
+
   /** Lets its open requests end; resolves when it has exited. */
   async drain(stopTimeout: number): Promise<void> {
     this.#send({ kind: 'drain' })
@@ -114,6 +124,8 @@ export class WorkerProcess {
     } else if (message.kind === 'listening') {
       this.#listening = true
       events.listening(message)
+    } else if (message.kind === 'reloaded') {
+      this.#reloading.shift()?.(message.failure)
     } else if (message.kind === 'revoke') {
       const { number } = message
       void outcomeOf(events.revoke(message.record)).then((failure) =>

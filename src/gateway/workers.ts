@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
-import type { Logger } from '../logging/index.js'
+import { describeError, type Logger } from '../logging/index.js'
 import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
@@ -73,6 +73,12 @@ export class Workers {
 
   status(): WorkerStatus[] {
     return [...this.#running].map((worker) => worker.status())
+  }
+
+  /** Has every worker read the configuration anew; resolves to why some go on by the old one. */
+  async reload(): Promise<string[]> {
+    const reloaded = await Promise.allSettled([...this.#running].map((worker) => worker.reload()))
+    return reloaded.flatMap((each) => (each.status === 'rejected' ? [describeError(each.reason)] : []))
   }
 
   /** Lets open requests end (`stopTimeout`); resolves when all workers have exited. */

@@ -8,7 +8,7 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { SecureVersion, TLSSocket } from 'node:tls'
+import { type SecureVersion, Server as TlsServer, type TLSSocket } from 'node:tls'
 import {
   type ClientStream,
   closeAfterResponse,
@@ -75,6 +75,8 @@ export interface ListenerOptions {
 /** A listener that is open. */
 export interface Listener {
   readonly port: number
+  /** Of a TLS listener: what connections from now on are served with; plain HTTP has none. Throws if it cannot be used. */
+  renew(tls: ListenerTls): void
   /**
    * Stops accepting, waits for the requests under way, and destroys what is left after `timeout` ms. Resolves when no
    * connection is open, WebSockets included.
@@ -128,6 +130,9 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   await opened(server, options)
   return {
     port: (server.address() as AddressInfo).port,
+    renew(renewed) {
+      if (server instanceof TlsServer) server.setSecureContext(renewed)
+    },
     close(timeout) {
       draining = true
       return new Promise((resolve) => {

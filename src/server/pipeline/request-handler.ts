@@ -34,6 +34,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   readonly revocations: RevocationLookup
   /** Requests with a token that are under way, so that a revocation ends them; absent: it does not. */
   readonly openRequests?: OpenRequests<TokenIdentity> | undefined
+  /** The WebSockets of the gateway; absent: those of this handler. */
+  readonly openWebSockets?: OpenWebSockets
   /** `/token`, `/revoke` ... of a key manager; absent: 404, as for any path that no API has. */
   readonly keyManager?: { readonly endpoints: KeyManagerEndpoints; readonly revoke: RevokeEndpoint } | undefined
   readonly http: ForwardOptions
@@ -64,7 +66,7 @@ export class RequestHandler {
     const { authenticator, revocations, openRequests, http, webSocket, serverHeader } = options
     const log = new RequestLog(options.logging)
     const gate = new RevocationGate(revocations, log)
-    const openWebSockets = new OpenWebSockets()
+    const { openWebSockets = new OpenWebSockets() } = options
     this.#options = options
     this.#context = { log, gate, openRequests, http, webSocket, openWebSockets, serverHeader }
     this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
@@ -105,11 +107,6 @@ export class RequestHandler {
         else exchange.refuse(faults.badRequest, 'not-websocket')
       })
     }
-  }
-
-  /** Closes all WebSockets, and each that opens from now on, with 1001: a gateway that stops does not wait for them. */
-  goAway(): void {
-    this.#context.openWebSockets.goAway()
   }
 
   #receive(exchange: Exchange): void {

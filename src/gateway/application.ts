@@ -1,0 +1,102 @@
+import { RouteTable } from '../apis/index.js'
+import { type Authenticator, openAuthentication, type TokenNames } from '../auth/index.js'
+import { type Config, corsOf } from '../config/index.js'
+import { createHttpClient, type HttpClient } from '../http-client/index.js'
+import type { Logging } from '../logging/index.js'
+import type { ForwardOptions, OpenRequests, WebSocketOptions } from '../proxy/index.js'
+import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
+import { KeyManagerEndpoints, type OpenWebSockets, RequestHandler, RevokeEndpoint } from '../server/index.js'
+import type { TokenIdentity } from '../token/index.js'
+import { readClientOptions, webSocketOptions } from './client-options.js'
+import { type Inputs, namesIssuers } from './inputs.js'
+
+/** What outlives a configuration: applications that follow one another share it. */
+export interface ApplicationParts {
+  readonly revocations: LiveRevocations
+  /** Takes the revocations that arrive through the listeners. */
+  readonly revokeHere: (record: RevocationRecord | undefined) => Promise<void>
+  readonly openRequests: OpenRequests<TokenIdentity> | undefined
+  readonly openWebSockets: OpenWebSockets
+  readonly logging: Logging
+}
+
+/** All that serves requests by one configuration: routes, keys, connections to upstreams. A reload makes another. */
+export interface Application {
+  readonly handler: RequestHandler
+  /** Whether a realtime source is live; see `OpenedAuthentication`. */
+  realtime(isLive: boolean): void
+  /** To be told of each new id of a revoked token in the list. */
+  readonly tokenRevoked: Awaited<ReturnType<typeof openAuthentication>>['tokenRevoked']
+  /** Closes the connections to upstreams once what is under way on them has ended; they take nothing new. */
+  drain(): Promise<void>
+  /** Closes the connections to upstreams; the requests on them fail. */
+  close(): Promise<void>
+}
+
+/** Makes an application. Throws for keys, certificates, trust stores, secrets and claim mappings that cannot be used. */
+export async function openApplication(inputs: Inputs, parts: ApplicationParts): Promise<Application> {
+  const { config } = inputs
+  const { revocations, logging } = parts
+  const clientOptions = await readClientOptions(config)
+  const client = createHttpClient(clientOptions)
+  try {
+    const { authenticator, realtime, tokenRevoked } = await openAuthentication(config, {
+      client,
+      fingerprints: revocations.fingerprints,
+      logging,
+      witness: (server, date) => revocations.witness(server, date),
+    })
+    const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
+    const handler = requestHandler(inputs, forwarding, parts, authenticator)
+    return { handler, realtime, tokenRevoked, drain: () => client.close(), close: () => client.destroy() }
+  } catch (error) {
+    await client.destroy()
+    throw error
+  }
+}
+
+function requestHandler(
+  { config, apis }: Inputs,
+  { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
+  { revocations, revokeHere, openRequests, openWebSockets, logging }: ApplicationParts,
+  authenticator: Authenticator & TokenNames,
+): RequestHandler {
+  const { listenerConfig, authConfig, server, keyManager } = config
+  const assertionHeader = config.jwtConfig.header.toLowerCase()
+  return new RequestHandler({
+    routes: new RouteTable(apis),
+    authenticator,
+    revocations,
+    openRequests,
+    openWebSockets,
+    http,
+    webSocket,
+    keyManager: keyManager && {
+      endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext, corsOf(keyManager.cors)),
+      revoke: new RevokeEndpoint({
+        client: http.client,
+        authenticator,
+        revocations: { revokeHere },
+        ofItsIssuer: namesIssuers(config),
+        removedHeaders: new Set([assertionHeader]),
+        logger: logging('KeyManager'),
+      }),
+    },
+    authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
+    assertionHeader,
+    removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
+    serverHeader: server.header,
+    maxUriLength: listenerConfig.maxUriLength,
+    clientTimeout: listenerConfig.timeout,
+    logging,
+  })
+}
+
+function forwardOptions({ listenerConfig }: Config, client: HttpClient): ForwardOptions {
+  const { maxEntityBodySize, minBodyRate, bodyGracePeriod } = listenerConfig
+  return {
+    client,
+    maxBodyBytes: maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : maxEntityBodySize,
+    bodyPace: minBodyRate === 0 ? undefined : { bytesPerSecond: minBodyRate, grace: bodyGracePeriod },
+  }
+}

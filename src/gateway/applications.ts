@@ -1,0 +1,107 @@
+import type { ListenerRole, RequestHandler } from '../server/index.js'
+import { type Application, type ApplicationParts, openApplication } from './application.js'
+import type { Inputs } from './inputs.js'
+
+/** Milliseconds after which the connections of an application that was replaced take nothing new. */
+const RETIRED_AFTER = 60_000
+
+/** What listeners call. */
+export type Listening = Pick<RequestHandler, 'listener' | 'streamListener' | 'upgradeListener'>
+
+/**
+ * The application of the moment, as listeners call it, and those that it has replaced: requests that they have begun end by
+ * them, and what they know of tokens is kept up to date until then.
+ */
+export class Applications implements Listening {
+  readonly #parts: ApplicationParts
+  readonly #retiring = new Map<Application, NodeJS.Timeout>()
+  /** Retired ones with answers under way. */
+  readonly #closing = new Set<Application>()
+  #current: Application
+  #inputs: Inputs
+  #isLive: boolean | undefined
+
+  private constructor(inputs: Inputs, parts: ApplicationParts, first: Application) {
+    this.#inputs = inputs
+    this.#parts = parts
+    this.#current = first
+    const { revocations } = parts
+    revocations.onRealtime((isLive) => {
+      this.#isLive = isLive
+      for (const application of this.#all()) application.realtime(isLive)
+    })
+    revocations.onChange((entry) => {
+      // A folded name comes with another.
+      if (entry.kind !== 'token' && entry.kind !== 'issuerToken') return
+      for (const application of this.#all()) application.tokenRevoked(entry)
+    })
+  }
+
+  /** Throws as {@link openApplication}. */
+  static async open(inputs: Inputs, parts: ApplicationParts): Promise<Applications> {
+    return new Applications(inputs, parts, await openApplication(inputs, parts))
+  }
+
+  /** What the application of the moment was made of. */
+  get inputs(): Inputs {
+    return this.#inputs
+  }
+
+  /** Replaces the application, in one turn. Rejects as {@link openApplication}, and changes nothing then. */
+  async replace(inputs: Inputs): Promise<void> {
+    const next = await openApplication(inputs, this.#parts)
+    if (this.#isLive !== undefined) next.realtime(this.#isLive)
+    const previous = this.#current
+    this.#current = next
+    this.#inputs = inputs
+    const timer = setTimeout(() => this.#retire(previous), RETIRED_AFTER)
+    timer.unref()
+    this.#retiring.set(previous, timer)
+  }
+
+  listener(role: ListenerRole): ReturnType<RequestHandler['listener']> {
+    const current = this.#ofCurrent((handler) => handler.listener(role))
+    return (req, res) => current()(req, res)
+  }
+
+  streamListener(role: ListenerRole): ReturnType<RequestHandler['streamListener']> {
+    const current = this.#ofCurrent((handler) => handler.streamListener(role))
+    return (stream) => current()(stream)
+  }
+
+  upgradeListener(role: ListenerRole): ReturnType<RequestHandler['upgradeListener']> {
+    const current = this.#ofCurrent((handler) => handler.upgradeListener(role))
+    return (req, socket, head) => current()(req, socket, head)
+  }
+
+  /** What is made of the current application's handler, once for each application. */
+  #ofCurrent<Made>(make: (handler: RequestHandler) => Made): () => Made {
+    let application = this.#current
+    let made = make(application.handler)
+    return () => {
+      if (application !== this.#current) {
+        application = this.#current
+        made = make(application.handler)
+      }
+      return made
+    }
+  }
+
+  /** Closes all connections to upstreams; the requests on them fail. */
+  async close(): Promise<void> {
+    for (const timer of this.#retiring.values()) clearTimeout(timer)
+    const all = [...this.#all(), ...this.#closing]
+    await Promise.all(all.map((application) => application.close()))
+  }
+
+  #retire(application: Application): void {
+    this.#retiring.delete(application)
+    this.#closing.add(application)
+    void application.drain().finally(() => this.#closing.delete(application))
+  }
+
+  *#all(): Generator<Application> {
+    yield this.#current
+    yield* this.#retiring.keys()
+  }
+}

@@ -1,0 +1,66 @@
+import { type Config, Secret } from '../config/index.js'
+
+/** Sections that a running process can take anew. */
+const RELOADED = [
+  'apiDefinitions',
+  'apis',
+  'authConfig',
+  'jwtConfig',
+  'keyManager',
+  'jwtTokenConfig',
+  'security',
+  'caching',
+  'httpClients',
+  'mutualSSLConfig',
+] as const satisfies readonly (keyof Config)[]
+
+/** Keys of `[listenerConfig]` that concern what is done with requests, and not how connections are accepted. */
+const RELOADED_OF_LISTENERS = [
+  'certFile',
+  'keyFile',
+  'keyStorePath',
+  'keyStorePassword',
+  'trustStorePath',
+  'trustStorePassword',
+  'maxEntityBodySize',
+  'minBodyRate',
+  'bodyGracePeriod',
+] as const satisfies readonly (keyof Config['listenerConfig'])[]
+
+/** A configuration as a running process can take it. */
+export interface Reloadable {
+  readonly config: Config
+  /** Sections, and keys of `[listenerConfig]`, whose changes take effect at the next start. */
+  readonly needsRestart: readonly string[]
+}
+
+/** What of `next` can take effect in a process that was started with `running`; the rest stays as it is there. */
+export function withoutRestart(running: Config, next: Config): Reloadable {
+  const listenerConfig = { ...running.listenerConfig, ...pick(next.listenerConfig, RELOADED_OF_LISTENERS) }
+  const config: Config = { ...running, ...pick(next, RELOADED), listenerConfig }
+  const sections = changed(config, next).filter((name) => name !== 'listenerConfig')
+  const keys = changed(listenerConfig, next.listenerConfig).map((name) => `listenerConfig.${name}`)
+  // Its listener is opened at the start, or not.
+  const listener = (running.keyManager === undefined) === (next.keyManager === undefined) ? [] : [TOKEN_LISTENER]
+  return { config, needsRestart: [...new Set([...sections, ...keys, ...listener])].sort() }
+}
+
+const TOKEN_LISTENER = 'listenerConfig.tokenListenerPort'
+
+function pick<T extends object, Key extends keyof T>(from: T, keys: readonly Key[]): Pick<T, Key> {
+  return Object.fromEntries(keys.map((key) => [key, from[key]])) as Pick<T, Key>
+}
+
+/** Names of the members that differ. */
+function changed<T extends object>(a: T, b: T): string[] {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)])
+  return [...names].filter((name) => !isSame(Reflect.get(a, name), Reflect.get(b, name)))
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (a instanceof Secret || b instanceof Secret) {
+    return a instanceof Secret && b instanceof Secret && a.reveal() === b.reveal()
+  }
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return Object.is(a, b)
+  return changed(a, b).length === 0
+}

@@ -1,0 +1,29 @@
+import t from 'tap'
+import { parseConfig } from '../../src/config/index.js'
+import { withoutRestart } from '../../src/gateway/reload.js'
+
+function configOf(text: string) {
+  const { config } = parseConfig(text, '/mgw/micro-gw.conf', {})
+  return config
+}
+
+t.test('what a running process can take is taken; the rest stays and is named', async (t) => {
+  const running = configOf(
+    '[listenerConfig]\nhttpPort = 1\n[tokenRevocationConfig.realtime]\njmsConnectionPassword = "a"\n',
+  )
+  const next = configOf(
+    '[listenerConfig]\nhttpPort = 2\nmaxEntityBodySize = 5\n[authConfig]\nauthorizationHeader = "x-token"\n[tokenRevocationConfig.realtime]\njmsConnectionPassword = "b"\n',
+  )
+  const { config, needsRestart } = withoutRestart(running, next)
+  t.same(needsRestart, ['listenerConfig.httpPort', 'tokenRevocationConfig'])
+  t.equal(config.listenerConfig.httpPort, 1)
+  t.equal(config.listenerConfig.maxEntityBodySize, 5)
+  t.equal(config.authConfig.authorizationHeader, 'x-token')
+  t.equal(config.tokenRevocationConfig.realtime.jmsConnectionPassword.reveal(), 'a')
+  t.same(withoutRestart(running, running).needsRestart, [])
+})
+
+t.test('a key manager that is added has no listener of its own before a restart', async (t) => {
+  const next = configOf('[keyManager]\nserverUrl = "https://km.example"\n')
+  t.same(withoutRestart(configOf(''), next).needsRestart, ['listenerConfig.tokenListenerPort'])
+})

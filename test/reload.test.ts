@@ -1,0 +1,181 @@
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import { dirname, join } from 'node:path'
+import { connect } from 'node:tls'
+import { generate } from 'selfsigned'
+import t from 'tap'
+import { startGateway, world } from './support/gateway.js'
+
+const RELOADED = /configuration reloaded/
+
+/** A path that the definition does not have at the start. */
+const ADDED = '  /added: { get: { responses: { default: { description: any } } } }\n'
+
+function definitionOf(configFile: string): string {
+  return join(dirname(configFile), 'api_definitions', 'things.yaml')
+}
+
+function append(file: string, text: string): void {
+  writeFileSync(file, readFileSync(file, 'utf8') + text)
+}
+
+/** Sends requests on a few connections, one after the other, until it is stopped; resolves to the statuses and failures. */
+function load(http: string, token: string, connections: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const outcomes = new Map<string, number>()
+  let stopped = false
+  const note = (outcome: string) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+  const one = async (): Promise<void> => {
+    while (!stopped) {
+      await new Promise<void>((resolve) => {
+        const req = get(
+          `${http}/things/v1/thing/1`,
+          { agent, headers: { authorization: `Bearer ${token}` } },
+          (res) => {
+            res.resume().on('end', () => {
+              note(String(res.statusCode))
+              resolve()
+            })
+          },
+        )
+        req.on('error', (error) => {
+          note(error.message)
+          resolve()
+        })
+      })
+    }
+  }
+  const running = Array.from({ length: connections }, one)
+  return {
+    count: () => [...outcomes.values()].reduce((sum, each) => sum + each, 0),
+    async stop() {
+      stopped = true
+      await Promise.all(running)
+      agent.destroy()
+      return Object.fromEntries(outcomes)
+    },
+  }
+}
+
+for (const workers of [1, 2]) {
+  t.test(
+    `SIGHUP, ${workers} worker(s): definitions are read anew; under load no request fails; what was open ends by revocations as before`,
+    async (t) => {
+      const w = await world(t)
+      const configFile = w.configFile('', {}, 'gateway', workers)
+      const gateway = await startGateway(t, configFile)
+      await gateway.known()
+      const [token, slow, later] = [await w.token(), await w.token(), await w.token()]
+      t.equal(await statusOf(gateway.http, '/things/v1/added', token), 403)
+      // Begun before, ended after.
+      const open = statusOf(gateway.http, '/things/v1/thing/slow', token)
+      const cut = statusOf(gateway.http, '/things/v1/thing/slow', slow)
+      await w.holding(2)
+
+      const running = load(gateway.http, token, 4)
+      for (let i = 0; i < 3; i++) {
+        append(definitionOf(configFile), i === 0 ? ADDED : `# ${i}\n`)
+        gateway.process.child.kill('SIGHUP')
+        await gateway.process.wrote((text) => (text.match(new RegExp(RELOADED, 'g'))?.length ?? 0) > i)
+        const enough = running.count() + 50
+        while (running.count() < enough) await new Promise((resolve) => setImmediate(resolve))
+      }
+      t.same(Object.keys(await running.stop()), ['200'])
+      t.equal(await statusOf(gateway.http, '/things/v1/added', token), 200)
+
+      await w.revoke(slow)
+      t.equal(await cut, 401, 'a request that began before the reload is ended by a revocation')
+      const begunAfter = statusOf(gateway.http, '/things/v1/thing/slow', later)
+      await w.holding(3)
+      await w.revoke(later)
+      t.equal(await begunAfter, 401, 'and so is one that began after it')
+      for (const answer of w.held) answer()
+      t.equal(await open, 200)
+      t.equal(await gateway.status(slow), 401)
+    },
+  )
+}
+
+t.test('SIGHUP with a file that is wrong changes nothing and says why', async (t) => {
+  const w = await world(t)
+  for (const workers of [1, 2]) {
+    const configFile = w.configFile('', {}, `wrong-${workers}`, workers)
+    const gateway = await startGateway(t, configFile)
+    await gateway.known()
+    const token = await w.token()
+    const wrongs: [text: string, says: RegExp][] = [
+      ['[authConfig]\nauthorisationHeader = "x"\n', /reload failed: .*authConfig\.authorisationHeader/],
+      ['[[jwtTokenConfig]]\nissuer = "https://other"\ncertFile = "things.pem"\n', /reload failed: .*things\.pem/],
+    ]
+    const right = readFileSync(configFile, 'utf8')
+    for (const [text, says] of wrongs) {
+      writeFileSync(configFile, right + text)
+      gateway.process.child.kill('SIGHUP')
+      await gateway.process.printed(says)
+      t.equal(await gateway.status(token), 200)
+    }
+    t.notMatch(gateway.process.output(), RELOADED)
+  }
+})
+
+t.test('SIGHUP: an issuer that is no longer configured, and changes that need a restart', async (t) => {
+  const w = await world(t)
+  const configFile = w.configFile()
+  const gateway = await startGateway(t, configFile)
+  await gateway.known()
+  const token = await w.token()
+  t.equal(await gateway.status(token), 200)
+  const text = readFileSync(configFile, 'utf8')
+  const changed = text
+    .replace(/\[\[jwtTokenConfig\]\]\n +issuer = "[^"]+"/, '[[jwtTokenConfig]]\n  issuer = "https://other.example"')
+    .replace('level = "debug"', 'level = "info"')
+    .replace('jmsConnectionPassword = "admin"', 'jmsConnectionPassword = "other"')
+  writeFileSync(configFile, changed)
+  gateway.process.child.kill('SIGHUP')
+  await gateway.process.printed(/changes that take effect at the next start.*keys=.*logging, tokenRevocationConfig/)
+  await gateway.process.printed(RELOADED)
+  t.equal(await gateway.status(token), 401)
+})
+
+t.test('certificates whose files change are served: after SIGHUP at once, and without it', async (t) => {
+  const w = await world(t)
+  const directory = dirname(w.configFile())
+  const write = async (name: string) => {
+    const { cert, private: key } = await generate([{ name: 'commonName', value: name }], { keyType: 'ec' })
+    writeFileSync(join(directory, 'tls.crt'), cert)
+    writeFileSync(join(directory, 'tls.key'), key)
+  }
+  await write('first.example')
+  const configFile = w.configFile()
+  const text = readFileSync(configFile, 'utf8')
+  writeFileSync(
+    configFile,
+    text.replace('[listenerConfig]', '[listenerConfig]\ncertFile = "tls.crt"\nkeyFile = "tls.key"'),
+  )
+  const gateway = await startGateway(t, configFile)
+  t.equal(await nameServed(gateway.https), 'first.example')
+  await write('second.example')
+  gateway.process.child.kill('SIGHUP')
+  await gateway.process.printed(RELOADED)
+  t.equal(await nameServed(gateway.https), 'second.example')
+  await write('third.example')
+  await gateway.process.printed(/certificate of the listeners read anew/)
+  t.equal(await nameServed(gateway.https), 'third.example')
+})
+
+/** The name in the certificate that a new connection is served with. */
+async function nameServed(https: string): Promise<unknown> {
+  const { hostname, port } = new URL(https)
+  const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const { subject } = socket.getPeerCertificate()
+  socket.destroy()
+  return subject.CN
+}
+
+async function statusOf(http: string, path: string, token: string): Promise<number> {
+  const answer = await fetch(http + path, { headers: { authorization: `Bearer ${token}` } })
+  await answer.arrayBuffer()
+  return answer.status
+}

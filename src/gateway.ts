@@ -2,7 +2,7 @@ import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
 import { expiringCertificates } from './gateway/expiring-certificates.js'
-import { type Inputs, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
+import { type Inputs, issuersServers, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
@@ -16,7 +16,7 @@ import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
 import { createLogging, type Logger, type Logging, silent } from './logging/index.js'
 import type { Publisher } from './replication/index.js'
-import { type Revocable, type RevocationRecord, type RuleRevocation, revocable } from './revocation/index.js'
+import { mayBeOf, type Revocable, type RevocationRecord, type RuleRevocation, revocable } from './revocation/index.js'
 
 /** A running gateway: the ports that it listens on, and how to stop it. */
 export interface Gateway {
@@ -62,25 +62,36 @@ export interface RevokeTokenOptions {
 /**
  * Revokes a token, given whole or by its `jti`, at the store and the topic that a configuration names; gateways learn it
  * from there. Verifies nothing: read access to the configuration is enough to revoke.
- * `undefined` for what is neither a token nor a `jti`. Throws the configuration's problems.
+ * `problem` says, for people, why nothing is revoked. Throws the configuration's problems.
  */
 export async function revokeToken(
   configFile: string,
   token: string,
   { expiresAt, issuer }: RevokeTokenOptions = {},
-): Promise<Revoked | undefined> {
+): Promise<Revoked | { readonly problem: string }> {
   const { config } = await loadConfig(configFile, process.env)
   const named = revocable(token, Date.now(), expiresAt, namesIssuers(config))
-  if (named === undefined) return undefined
+  if (named === undefined) return { problem: 'expected a token or a jti: 1 to 65536 visible ASCII characters' }
+  if (issuer !== undefined && !mayBeOf(token, issuer))
+    return { problem: '--issuer: not the issuer that the token names' }
   const { by } = named
   const record = issuer === undefined ? named.record : { ...named.record, iss: issuer }
   return { by, record, told: await announce(config, record, silent) }
 }
 
-/** Puts a rule to the store that a configuration names. Throws the configuration's problems. */
-export async function revokeByRule(configFile: string, rule: RuleRevocation): Promise<readonly Announcement[]> {
+/**
+ * Puts a rule to the store that a configuration names: about all tokens issued so far, also by an issuer whose clock is ahead
+ * by as much as is allowed. Throws the configuration's problems.
+ *
+ * @param ruleOf the rule about what was issued before a moment (epoch ms)
+ */
+export async function revokeByRule<Rule extends RuleRevocation>(
+  configFile: string,
+  ruleOf: (revokedBefore: number) => Rule,
+): Promise<{ readonly rule: Rule; readonly told: readonly Announcement[] }> {
   const { config } = await loadConfig(configFile, process.env)
-  return announce(config, rule, silent)
+  const rule = ruleOf(Date.now() + config.server.timestampSkew)
+  return { rule, told: await announce(config, rule, silent) }
 }
 
 /** Reads the journal of a configuration, even while a gateway writes it. Throws the configuration's problems. */
@@ -228,6 +239,7 @@ function openAdmin(
       revocations: {
         token: admin.token,
         now: () => revocations.notBefore,
+        issuersNow: () => revocations.issuersNow(issuersServers(config), config.server.timestampSkew),
         revoke,
         ofItsIssuer: namesIssuers(config),
         logger: logging('Admin'),

@@ -1,5 +1,5 @@
 import { parseJson } from '../json.js'
-import { instant, isIssuer, type RevocationRecord, readClaims, revocable } from '../revocation/index.js'
+import { instant, isIssuer, mayBeOf, type RevocationRecord, readClaims, revocable } from '../revocation/index.js'
 
 /** Why a request is invalid, for its sender. Names the member, never its value. */
 export interface BadRequest {
@@ -16,14 +16,20 @@ const MAX_AHEAD = 60_000
 
 /**
  * Reads the body of `POST /revocations`: exactly one of `token`, `jti`, `subject`, `clientId`, `session`, `issuer` (all its
- * tokens) and `claims` (an object of 1 to 4); for all but the first two, `revokedBefore` (by default `now`); for all but `issuer`,
+ * tokens) and `claims` (an object of 1 to 4); for all but the first two, `revokedBefore` (by default `issuersNow`); for all but `issuer`,
  * `iss`: that issuer's tokens alone; for all, `expiry`. Times are seconds or ms since 1970, or ISO 8601.
  * Unknown members are refused: a mistyped `revokedBefore` would revoke something else.
  *
  * @param now epoch ms
  * @param ofItsIssuer whether the `jti` of a whole JWT is that of its issuer alone
+ * @param issuersNow no sooner than the clock of any issuer shows
  */
-export function readRevocationRequest(text: string, now: number, ofItsIssuer = false): RevocationRecord | BadRequest {
+export function readRevocationRequest(
+  text: string,
+  now: number,
+  ofItsIssuer = false,
+  issuersNow = now,
+): RevocationRecord | BadRequest {
   const body = parse(text)
   if (body === undefined) return bad('the body must be a JSON object')
   const unknown = Object.keys(body).find((name) => !MEMBERS.has(name))
@@ -37,42 +43,47 @@ export function readRevocationRequest(text: string, now: number, ofItsIssuer = f
     return bad('expiry must be a future time: seconds or ms since 1970, or ISO 8601')
   }
   const scope = iss === undefined ? {} : { iss }
+  const rule = (of: (times: RuleTimes) => RevocationRecord) => {
+    const revokedBefore = ruleMoment(body.revokedBefore, now, issuersNow)
+    return typeof revokedBefore === 'number' ? of({ revokedBefore, expiresAt }) : revokedBefore
+  }
   if (name === 'claims') {
     const claims = readClaims(body.claims)
     if (claims === undefined) return bad('claims must be an object of 1 to 4 strings, numbers and booleans')
-    return rule(body.revokedBefore, expiresAt, now, (times) => ({ kind: 'claims', claims, ...scope, ...times }))
+    return rule((times) => ({ kind: 'claims', claims, ...scope, ...times }))
   }
   const id = body[name]
   if (typeof id !== 'string' || id.trim() === '') return bad(`${name} must be a non-empty string`)
   if (name !== 'token' && id.length > MAX_ID) return bad(`${name} must have at most ${MAX_ID} characters`)
   if (name === 'issuer') {
     if (iss !== undefined || !isIssuer(id)) return bad('issuer must have at most 2048 characters, and excludes iss')
-    return rule(body.revokedBefore, expiresAt, now, (times) => ({ kind: 'issuer', iss: id, ...times }))
+    return rule((times) => ({ kind: 'issuer', iss: id, ...times }))
   }
   if (name !== 'token' && name !== 'jti') {
-    return rule(body.revokedBefore, expiresAt, now, (times) => ({ kind: RULES[name], id, ...scope, ...times }))
+    return rule((times) => ({ kind: RULES[name], id, ...scope, ...times }))
   }
   if (body.revokedBefore !== undefined)
     return bad('revokedBefore requires subject, clientId, session, issuer or claims')
   if (name === 'jti') return { kind: 'token', id, ...scope, expiresAt }
   const token = revocable(id.trim(), now, expiresAt, true)
   if (token === undefined) return bad('token must be visible ASCII, at most 65536 characters')
-  const { iss: own, ...anyIssuers } = token.record
-  if (iss !== undefined && own !== undefined && own !== iss) return bad('iss must be that of the token')
+  if (iss !== undefined && !mayBeOf(id.trim(), iss)) return bad('iss must be that of the token')
+  const { iss: _, ...anyIssuers } = token.record
   return ofItsIssuer ? { ...token.record, ...scope } : { ...anyIssuers, ...scope }
 }
 
-function rule(
-  before: unknown,
-  expiresAt: number | undefined,
-  now: number,
-  of: (times: { revokedBefore: number; expiresAt: number | undefined }) => RevocationRecord,
-): RevocationRecord | BadRequest {
-  const revokedBefore = before === undefined ? now : time(before)
+interface RuleTimes {
+  readonly revokedBefore: number
+  readonly expiresAt: number | undefined
+}
+
+function ruleMoment(before: unknown, now: number, issuersNow: number): number | BadRequest {
+  if (before === undefined) return issuersNow
+  const revokedBefore = time(before)
   if (revokedBefore === undefined) return bad('revokedBefore must be seconds or ms since 1970, or ISO 8601')
   if (revokedBefore > now + MAX_AHEAD)
     return bad('revokedBefore must not be in the future: tokens not yet issued cannot be revoked')
-  return of({ revokedBefore, expiresAt })
+  return revokedBefore
 }
 
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {

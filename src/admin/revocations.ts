@@ -11,8 +11,10 @@ export interface RevocationsOptions {
   readonly token: Secret
   /** Revokes; resolves when the revocation is durable and every worker enforces it; rejects with `UnconfirmedRevocation`. */
   readonly revoke: (record: RevocationRecord) => Promise<void>
-  /** The current time or later (epoch ms): a rule without a time revokes all tokens issued so far. */
+  /** The current time or later (epoch ms). */
   readonly now: () => number
+  /** No sooner than the clock of any issuer shows (epoch ms): a rule without a time revokes all tokens issued so far. */
+  readonly issuersNow: () => number
   /** Whether a whole JWT's `jti` is that of its issuer alone: several issuers are trusted. */
   readonly ofItsIssuer: boolean
   readonly logger: Logger
@@ -64,7 +66,8 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   }
   const body = await readSmallBody(req, req, { maxBytes: MAX_BODY, timeout: options.bodyTimeout ?? BODY_TIMEOUT })
   if (!Buffer.isBuffer(body)) return UNREAD[body]
-  const read = readRevocationRequest(body.toString('utf8'), options.now(), options.ofItsIssuer)
+  const { now, ofItsIssuer, issuersNow } = options
+  const read = readRevocationRequest(body.toString('utf8'), now(), ofItsIssuer, issuersNow())
   if ('problem' in read) return badRequest(read.problem)
   try {
     await options.revoke(read)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { type Announcement, type Revoked, revokeByRule, revokeToken } from '../gateway.js'
-import { isIssuer, type RuleRevocation, readClaims } from '../revocation/index.js'
+import { type ClaimsRevocation, type IssuerRevocation, isIssuer, readClaims } from '../revocation/index.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_NOT_STORED, EXIT_USAGE } from './exit.js'
 
 export interface RevokeCommandOptions {
@@ -33,31 +33,36 @@ export async function revoke(argument: string | undefined, options: RevokeComman
   if (argument === undefined) return revokeRule(options, expiresAt)
   const token = (argument === '-' ? await text(process.stdin) : argument).trim()
   const revoked = await revokeToken(options.config, token, { expiresAt, issuer })
-  if (revoked === undefined) return end(EXIT_USAGE, ['expected a token or a jti: 1 to 65536 visible ASCII characters'])
+  if ('problem' in revoked) return end(EXIT_USAGE, [revoked.problem])
   endWith(describe(revoked, token), revoked.told)
 }
 
 async function revokeRule(options: RevokeCommandOptions, expiresAt: number | undefined): Promise<void> {
-  const rule = readRule(options, expiresAt)
-  if (typeof rule === 'string') return end(EXIT_USAGE, [rule])
+  const ruleOf = readRule(options, expiresAt)
+  if (typeof ruleOf === 'string') return end(EXIT_USAGE, [ruleOf])
+  const { rule, told } = await revokeByRule(options.config, ruleOf)
   const until = new Date(rule.revokedBefore).toISOString()
   const whose = options.issuer === undefined ? 'of any issuer' : `of ${options.issuer}`
   const which = rule.kind === 'claims' ? ` with the given ${Object.keys(rule.claims).join(', ')}` : ''
-  endWith(`tokens ${whose}${which}, issued before ${until}`, await revokeByRule(options.config, rule))
+  endWith(`tokens ${whose}${which}, issued before ${until}`, told)
 }
 
-/** The rule that the options describe, or what is wrong with them. */
-function readRule({ issuer, claim }: RevokeCommandOptions, expiresAt: number | undefined): RuleRevocation | string {
-  const times = { revokedBefore: Date.now(), expiresAt }
+/** The rule that the options describe, for a moment, or what is wrong with them. */
+function readRule(
+  { issuer, claim }: RevokeCommandOptions,
+  expiresAt: number | undefined,
+): ((revokedBefore: number) => IssuerRevocation | ClaimsRevocation) | string {
   if (claim === undefined) {
-    return issuer === undefined ? '--all requires --issuer' : { kind: 'issuer', iss: issuer, ...times }
+    if (issuer === undefined) return '--all requires --issuer'
+    return (revokedBefore) => ({ kind: 'issuer', iss: issuer, revokedBefore, expiresAt })
   }
   const pairs = claim.map((text) => /^([^=]+)=(.*)$/s.exec(text)?.slice(1, 3))
   const claims = pairs.includes(undefined) ? undefined : readClaims(Object.fromEntries(pairs as [string, string][]))
   if (claims === undefined || Object.keys(claims).length < claim.length) {
     return '--claim: expected name=value, up to four times, each name once'
   }
-  return { kind: 'claims', claims, ...(issuer === undefined ? {} : { iss: issuer }), ...times }
+  const scope = issuer === undefined ? {} : { iss: issuer }
+  return (revokedBefore) => ({ kind: 'claims', claims, ...scope, revokedBefore, expiresAt })
 }
 
 function endWith(what: string, told: readonly Announcement[]): void {
@@ -92,15 +97,11 @@ const DONE = { store: 'written', topic: 'published' } as const
 function rows(told: readonly Announcement[]): string[] {
   const width = Math.max(0, ...told.map(({ name }) => name.length))
   return told.map(({ target, name, outcome, reason }) => {
-    const what = outcome === 'taken' ? DONE[target] : outcome === 'failed' ? `FAILED: ${reason}` : CANNOT[target]
+    const what =
+      outcome === 'taken' ? DONE[target] : `${outcome === 'failed' ? 'FAILED' : `not ${DONE[target]}`}: ${reason}`
     return `  ${target}  ${name.padEnd(width)}  ${what}`
   })
 }
-
-const CANNOT = {
-  store: 'not written: the store is read-only (an event hub gets revocations from its key manager)',
-  topic: 'not published: its events name tokens only',
-} as const
 
 function readMoment(when: string): number | 'unreadable' {
   const number = /^\d{1,16}$/.test(when) ? Number(when) : undefined

@@ -13,9 +13,11 @@ export interface Announcement {
   readonly name: string
   /** `cannot`: the store does not take revocations, or none of this kind, or the topic's format has no rules. */
   readonly outcome: 'taken' | 'failed' | 'cannot'
-  /** Why it failed. Holds no secret. */
+  /** Why it failed or cannot. Holds no secret. */
   readonly reason?: string
 }
+
+type Target = Pick<Announcement, 'target' | 'name'>
 
 /** Longest time for a put, ms. */
 const PUT_TIMEOUT = 20_000
@@ -40,20 +42,27 @@ function tell(
   topicsIssuer: string | undefined,
 ): Promise<Announcement[]> {
   const told: Promise<Announcement>[] = []
-  if (store !== undefined) {
-    const target = { target: 'store', name: store.store.name } as const
-    const { store: opened } = store
-    const kept = takesRevocations(opened) ? storable(opened, record) : undefined
-    if (takesRevocations(opened) && kept !== undefined)
-      told.push(attempt(target, record, () => within(PUT_TIMEOUT, opened.put(kept), tooLate)))
-    else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
-  }
+  if (store !== undefined) told.push(tellStore(store, record))
   if (topic !== undefined) {
     const target = { target: 'topic', name: topic.name } as const
     if (record.kind === 'token') told.push(attempt(target, record, () => publish(topic, record, topicsIssuer)))
-    else told.push(Promise.resolve({ ...target, outcome: 'cannot' }))
+    else told.push(cannot(target, 'its events name tokens only'))
   }
   return Promise.all(told)
+}
+
+function tellStore({ store }: OpenStore, record: RevocationRecord): Promise<Announcement> {
+  const target = { target: 'store', name: store.name } as const
+  if (!takesRevocations(store)) {
+    return cannot(target, 'the store is read-only (an event hub gets revocations from its key manager)')
+  }
+  const kept = storable(store, record)
+  if (kept === undefined) return cannot(target, `the store keeps no revocations of this kind (${record.kind})`)
+  return attempt(target, record, () => within(PUT_TIMEOUT, store.put(kept), tooLate))
+}
+
+async function cannot(target: Target, reason: string): Promise<Announcement> {
+  return { ...target, outcome: 'cannot', reason }
 }
 
 function tooLate(): Error {
@@ -67,11 +76,7 @@ async function publish(topic: TopicPublisher, record: TokenRevocation, issuer: s
   await topic.publish(revocationEvent(record, issuer))
 }
 
-async function attempt(
-  target: Pick<Announcement, 'target' | 'name'>,
-  record: RevocationRecord,
-  tell: () => Promise<void>,
-): Promise<Announcement> {
+async function attempt(target: Target, record: RevocationRecord, tell: () => Promise<void>): Promise<Announcement> {
   try {
     await tell()
     return { ...target, outcome: 'taken' }

@@ -83,6 +83,11 @@ export class Revocations implements LiveRevocations {
     return this.#trustedClock.notBefore
   }
 
+  /** See {@link TrustedClock.issuersNow}. */
+  issuersNow(servers: readonly (string | undefined)[], skew: number): number {
+    return this.#trustedClock.issuersNow(servers, skew)
+  }
+
   witness(server: string, date: number): void {
     this.#trustedClock.witness(server, date)
   }

@@ -2,11 +2,14 @@ export { TooManyClaimSets } from './claim-sets.js'
 export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock } from './entry.js'
 export { type LiveRevocations, RealtimeStatus, type Revocation, type RevocationLookup } from './lookup.js'
 export {
+  type ClaimsRevocation,
   expiryInstant,
+  type IssuerRevocation,
   instant,
   isIssuer,
   type JSONValue,
   MAX_RECORD_ID_LENGTH,
+  mayBeOf,
   type NameRevocation,
   type Revocable,
   type RevocationRecord,

@@ -131,6 +131,15 @@ export function revocable(token: string, now: number, expiresAt?: number, ofItsI
   return named('signature', credential.signature, until)
 }
 
+/**
+ * Whether a token may be of an issuer: a JWT that names another one is not, and would go on being accepted if it were revoked
+ * as that issuer's. Verifies nothing.
+ */
+export function mayBeOf(token: string, issuer: string): boolean {
+  const credential = readCredential(token)
+  return credential.kind !== 'jwt' || !isIssuer(credential.claims.iss) || credential.claims.iss === issuer
+}
+
 function named(
   by: Revocable['by'],
   id: string,

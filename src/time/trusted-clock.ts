@@ -5,6 +5,8 @@ const HOUR = 3_600_000
 const PROBATION = { least: HOUR, most: 24 * HOUR }
 /** Largest difference, ms, at which the clock and a source's `Date` agree. */
 const AGREEMENT = 5 * 60_000
+/** A `Date` is cut off to whole seconds, ms. */
+const DATE_UNIT = 1_000
 /** Servers whose `Date` is remembered: there are a few sources and issuers. */
 const MAX_WITNESSES = 64
 /** Latest start of counting: later times do not fit into an entry. */
@@ -74,6 +76,18 @@ export class TrustedClock {
   /** The current time or later, as far as known (epoch ms): for times that must not be too early. */
   get notBefore(): number {
     return Math.max(this.#clock.now(), this.latest, ...[...this.#witnesses.values()].map(this.#now))
+  }
+
+  /**
+   * No sooner than the clock of any issuer shows (epoch ms), if that is ahead of ours by `skew` at most: as far ahead as tokens
+   * may be issued. An issuer whose `Date` is known is taken at its word.
+   *
+   * @param servers the issuers' servers, as {@link witness} is told of them; `undefined` for an issuer without one
+   */
+  issuersNow(servers: readonly (string | undefined)[], skew: number): number {
+    const areKnown = servers.every((server) => server !== undefined && this.#witnesses.has(server))
+    const shown = [...this.#witnesses.values()].map((ahead) => this.#now(ahead) + DATE_UNIT)
+    return Math.max(this.#clock.now() + (areKnown ? 0 : skew), this.latest, ...shown)
   }
 
   /** Reports the `Date` of a source's answer (epoch ms). */

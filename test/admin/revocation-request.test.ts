@@ -92,12 +92,21 @@ t.test('an invalid request is answered with the name of the member, never its va
   }
 })
 
+t.test('a rule without a moment is about what any issuer has issued by now', async (t) => {
+  const request = (body: object) => readRevocationRequest(JSON.stringify(body), NOW, false, NOW + 5_000)
+  t.match(request({ subject: 'alice' }), { revokedBefore: NOW + 5_000 })
+  t.match(request({ subject: 'alice', revokedBefore: NOW }), { revokedBefore: NOW })
+})
+
 t.test('where several issuers are trusted, the jti of a whole JWT is that of its issuer', async (t) => {
   const token = jwt({ jti: 'j', iss: 'https://a.example', exp: EXP })
   const request = (body: object, ofItsIssuer: boolean) => readRevocationRequest(JSON.stringify(body), NOW, ofItsIssuer)
   t.match(request({ token }, true), { id: 'j', iss: 'https://a.example' })
   t.notOk('iss' in request({ token }, false))
   t.match(request({ token, iss: 'https://b.example' }, true), { problem: 'iss must be that of the token' })
+  const unnamed = jwt({ iss: 'https://a.example', exp: EXP })
+  t.match(request({ token: unnamed, iss: 'https://b.example' }, true), { problem: 'iss must be that of the token' })
+  t.match(request({ token: jwt({ jti: 'j' }), iss: 'https://b.example' }, true), { iss: 'https://b.example' })
   t.match(request({ token, iss: 'https://a.example' }, false), { id: 'j', iss: 'https://a.example' })
   t.notOk('iss' in request({ jti: 'j' }, true), 'a jti alone says no issuer')
   t.notOk('iss' in request({ token: jwt({ iss: 'https://a.example', exp: EXP }) }, true), 'a signature is unique')

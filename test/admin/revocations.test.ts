@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { SignJWT } from 'jose'
 import t from 'tap'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { fileSizeLimitMissing, limitFileSize } from '../support/file-size-limit.js'
@@ -47,6 +48,22 @@ t.test('the very next request is refused, also after kill -9', async (t) => {
   t.equal(await again.status(control), 401)
   const output = gateway.process.output() + again.process.output()
   for (const secret of [TOKEN, byToken, jtiOf(byJti), bySignature]) t.notOk(output.includes(secret))
+})
+
+t.test('a rule from now on means a token of an issuer whose clock is ahead, of which nobody has said', async (t) => {
+  const w = await world(t)
+  const secret = 'a-secret-of-thirty-two-characters-and-more'
+  const more = `[[jwtTokenConfig]]\n  issuer = "ahead"\n  sharedSecret = "${secret}"`
+  const gateway = await startGateway(t, w.configFile(more, { ...OFF, admin: ADMIN }))
+  const now = Math.floor(Date.now() / 1000)
+  const token = await new SignJWT({ sub: 'alice', iss: 'ahead', jti: 'j', iat: now + 4, exp: now + 3_600 })
+    .setProtectedHeader({ alg: 'HS256' })
+    .sign(Buffer.from(secret))
+  t.equal(await gateway.status(token), 200)
+  t.equal((await post(gateway, { subject: 'alice', revokedBefore: now + 1 })).status, 204)
+  t.equal(await gateway.status(token), 200)
+  t.equal((await post(gateway, { subject: 'alice' })).status, 204)
+  t.equal(await gateway.status(token), 401)
 })
 
 t.test('only a request with the credential and a valid body revokes', async (t) => {

@@ -24,6 +24,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
       ofItsIssuer: false,
       logger,
       now: Date.now,
+      issuersNow: Date.now,
       bodyTimeout,
     },
     logger,

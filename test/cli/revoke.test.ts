@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
 import { freePort } from '../services/free-port.js'
@@ -92,13 +94,42 @@ t.test('etcd and a topic', { skip: etcdMissing() }, async (t) => {
 t.test('an event hub takes none: what only the topic got is published and not stored, and says so', async (t) => {
   const w = await world(t)
   const both = await revoke(t, ['some-jti', '-c', w.configFile()])
-  t.match(both.output, /store +event hub +not written/)
+  t.match(both.output, /store +event hub +not written: the store is read-only/)
   t.match(both, { status: 3, output: /published, but not stored/ })
   const topicAlone = await revoke(t, ['some-jti', '-c', w.configFile('', { persistent: '' })])
   t.match(topicAlone, { status: 3, output: /topic .*published/ })
   const alone = await revoke(t, ['some-jti', '-c', w.configFile('', { realtime: NO_TOPIC })])
   t.match(alone, { status: 2, output: /nothing was revoked/ })
 })
+
+t.test(
+  'a rule is about what was issued by now, also by an issuer whose clock is ahead; a store may keep none',
+  async (t) => {
+    const w = await world(t)
+    const records = join(w.directory, 'records')
+    const ownStore = (name: string, members: string) => {
+      const module = join(w.directory, `${name}.mjs`)
+      const made = `export const createStore = () => ({ name: 'own', async *list() {}, ${members} })`
+      writeFileSync(module, `import { appendFileSync } from 'node:fs'\n${made}`)
+      const persistent = `enablePersistentStorageRetrieval = true\ntype = "own"\nmodule = "${module}"`
+      return w.configFile('', { realtime: NO_TOPIC, persistent }, name)
+    }
+    const put = `async put(record) { appendFileSync('${records}', JSON.stringify(record)) }`
+    const before = Date.now()
+    const [kept, notKept] = await Promise.all([
+      revoke(t, ['--all', '--issuer', 'i', '-c', ownStore('keeps', `keepsIssuers: true, ${put}`)]),
+      revoke(t, ['--claim', 'a=b', '-c', ownStore('keeps-none', put)]),
+    ])
+    t.equal(kept.status, 0, kept.output)
+    const { revokedBefore } = JSON.parse(readFileSync(records, 'utf8')) as { revokedBefore: number }
+    t.ok(revokedBefore >= before + 5_000 && revokedBefore <= Date.now() + 5_000)
+    t.match(kept.output, new Date(revokedBefore).toISOString())
+    t.match(notKept, {
+      status: 2,
+      output: /store +own +not written: the store keeps no revocations of this kind \(claims\)/,
+    })
+  },
+)
 
 t.test('invalid arguments: exit status 2, and nothing is revoked', async (t) => {
   const w: World = await world(t)
@@ -111,13 +142,17 @@ t.test('invalid arguments: exit status 2, and nothing is revoked', async (t) => 
     output: /in the future/,
   })
   t.equal((await revoke(t, ['-c', w.configFile()])).status, 2)
-  for (const [args, output] of [
+  const cases = [
     [['--issuer', 'i'], /expected one of: a token or its jti, --claim, --all/],
     [['jti', '--all', '--issuer', 'i'], /expected one of/],
     [['--all'], /--all requires --issuer/],
     [['jti', '--issuer', ''], /--issuer: expected/],
+    [[jwt({ jti: 'j', iss: 'a' }), '--issuer', 'b'], /--issuer: not the issuer that the token names/],
     [['--claim', 'tenant'], /--claim: expected name=value/],
     [['--claim', 'a=1', '--claim', 'a=2'], /--claim: .* each name once/],
-  ] as const)
+  ] as const
+  const runs = cases.map(async ([args, output]) => {
     t.match(await revoke(t, [...args, '-c', nowhere]), { status: 2, output })
+  })
+  await Promise.all(runs)
 })

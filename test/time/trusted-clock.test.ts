@@ -134,6 +134,24 @@ t.test('notBefore is no earlier than the clock and every source’s Date', async
   t.equal(time.notBefore, START + 40 * DAY + HOUR)
 })
 
+t.test(
+  'issuersNow is no earlier than an issuer’s clock: as its Date says, or ahead by all that is allowed',
+  async (t) => {
+    const clock = clockAt(START)
+    const time = new TrustedClock(clock)
+    const SKEW = 5_000
+    t.equal(time.issuersNow(['a'], SKEW), START + SKEW)
+    t.equal(time.issuersNow([undefined], SKEW), START + SKEW)
+    time.witness('a', START - MINUTE)
+    t.equal(time.issuersNow(['a'], SKEW), START, 'a is behind')
+    t.equal(time.issuersNow(['a', 'b'], SKEW), START + SKEW, 'b is not known')
+    t.equal(time.issuersNow(['a', undefined], SKEW), START + SKEW)
+    time.witness('b', START + MINUTE)
+    clock.pass(HOUR, time)
+    t.equal(time.issuersNow(['a', 'b'], SKEW), START + HOUR + MINUTE + 1_000, 'Dates have no milliseconds')
+  },
+)
+
 t.test('a checkpoint is read as written; anything else is ignored', async (t) => {
   t.strictSame(readTimeBounds(JSON.parse(JSON.stringify(noted(START)))), noted(START))
   for (const other of [undefined, null, 7, 'x', [], {}, { earliest: 1, retained: 1 }, { ...noted(1), latest: null }]) {

@@ -1,0 +1,66 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { parseAllDocuments } from 'yaml'
+import { mgw } from '../support/mgw.js'
+
+const MANIFESTS = 'deploy/kubernetes/mgw.yaml'
+const CHART = 'deploy/helm/mgw'
+const UNIT = 'deploy/systemd/mgw.service'
+
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+  readonly data?: Readonly<Record<string, string>>
+  readonly stringData?: Record<string, string>
+}
+const manifests = parseAllDocuments(readFileSync(MANIFESTS, 'utf8')).map((document) => document.toJS() as Manifest)
+const named = (kind: string, name = 'mgw') =>
+  manifests.find(({ kind: its, metadata }) => its === kind && metadata.name === name)
+
+t.test("mgw check accepts the configuration in the ConfigMaps, with the Secret's environment", async (t) => {
+  const directory = t.testdir({ api_definitions: {} })
+  // The directory of the container is not on this machine.
+  const config = named('ConfigMap')?.data?.['micro-gw.conf']?.replace('/var/lib/mgw', join(directory, 'state')) ?? ''
+  t.match(config, /state"/)
+  writeFileSync(join(directory, 'micro-gw.conf'), config)
+  for (const [file, text] of Object.entries(named('ConfigMap', 'mgw-apis')?.data ?? {})) {
+    writeFileSync(join(directory, 'api_definitions', file), text)
+  }
+  const run = mgw(t, ['check', '-c', join(directory, 'micro-gw.conf')], named('Secret')?.stringData)
+  t.equal(await run.ended(), 0, run.output())
+  t.match(run.output(), /example\/v1/)
+})
+
+t.test('the manifests are what the chart renders', { skip: missing('helm') }, async (t) => {
+  const helm = (...args: string[]) => spawnSync('helm', args, { encoding: 'utf8' })
+  t.equal(helm('lint', '--strict', CHART).status, 0)
+  t.equal(helm('template', 'mgw', CHART, '--kube-version', '1.34.0').stdout, readFileSync(MANIFESTS, 'utf8'))
+})
+
+t.test(
+  "the manifests obey Kubernetes' schemas, unknown keys included",
+  { skip: missing('kubernetes-validate') },
+  async (t) => {
+    for (const version of ['1.30.0', '1.37.0']) {
+      const { status, stdout, stderr } = spawnSync('kubernetes-validate', ['--strict', '-k', version, MANIFESTS], {
+        encoding: 'utf8',
+      })
+      t.equal(status, 0, `${version}: ${stdout}${stderr}`)
+    }
+  },
+)
+
+t.test('systemd accepts the unit, and says that it is confined', { skip: missing('systemd-analyze') }, async (t) => {
+  const unit = join(t.testdir(), 'mgw.service')
+  writeFileSync(unit, readFileSync(UNIT, 'utf8').replaceAll('/usr/local/bin/mgw', process.execPath))
+  const analyze = (...args: string[]) => spawnSync('systemd-analyze', [...args, unit], { encoding: 'utf8' })
+  const verified = analyze('verify')
+  t.equal(`${verified.status} ${verified.stderr}`, '0 ')
+  t.equal(analyze('security', '--offline=true', '--threshold=20').status, 0, 'an exposure of 2.0 at most')
+})
+
+function missing(command: string): string | false {
+  return spawnSync(command, ['--version']).error === undefined ? false : `${command} is not installed`
+}

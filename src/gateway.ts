@@ -5,12 +5,13 @@ import { expiringCertificates } from './gateway/expiring-certificates.js'
 import { type Inputs, issuersServers, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
+import { Observer, type Serves } from './gateway/observing.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
 import { withoutRestart } from './gateway/reload.js'
 import { type ReloadOutcome, Reloading, type ReloadingOptions } from './gateway/reloading.js'
 import type { Revocations } from './gateway/revocations.js'
-import { prepareServing, type Serving } from './gateway/serving.js'
+import { prepareServing } from './gateway/serving.js'
 import { type Connections, tryConnections } from './gateway/try-connections.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
@@ -143,7 +144,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       const durable = revocations.revokeHere(record)
       await Promise.all([durable, publisher?.enforced()])
     }
-    const serving: Served = {}
+    const serving: Serves = {}
     let listen: () => Promise<Ports>
     if (publisher === undefined) {
       const prepared = keep(await prepareServing(inputs, revocations, revoke, logging))
@@ -186,17 +187,11 @@ export async function startGateway(configFile: string, options: { logging?: Logg
   }
 }
 
-/** What answers requests, in workers or in this process, once it listens. */
-interface Served {
-  workers?: Workers
-  here?: Serving
-}
-
 /** Has other inputs served; see {@link ReloadingOptions}. */
 async function serveAnew(
   running: Config,
   next: Inputs,
-  { workers, here }: Served,
+  { workers, here }: Serves,
 ): ReturnType<ReloadingOptions['serve']> {
   if (workers === undefined) return { problems: [], needsRestart: (await here?.reload(next)) ?? [] }
   const { config, needsRestart } = withoutRestart(running, next.config)
@@ -227,11 +222,12 @@ function openAdmin(
   config: Config,
   revocations: Revocations,
   revoke: (record: RevocationRecord) => Promise<void>,
-  serving: Readonly<Served>,
+  serving: Readonly<Serves>,
   logging: Logging,
 ): Promise<AdminServer> {
   const { admin } = config
   const { host, port } = admin
+  const observer = new Observer(revocations, serving)
   const start = () =>
     startAdmin({
       host,
@@ -245,12 +241,8 @@ function openAdmin(
         logger: logging('Admin'),
       },
       logger: logging('Admin'),
-      readiness: () => {
-        const state = revocations.state()
-        const { workers, here } = serving
-        if (workers === undefined) return { ready: state.known && here !== undefined, detail: { revocations: state } }
-        return { ready: state.known && workers.knows, detail: { revocations: state, workers: workers.status() } }
-      },
+      readiness: () => observer.readiness(),
+      metrics: () => observer.metrics(),
     })
   return openedListener(start, { section: 'admin', key: 'port', host, port })
 }

@@ -1,10 +1,11 @@
 import cluster from 'node:cluster'
 import { codeOf } from './error-code.js'
 import { readInputs } from './gateway/inputs.js'
-import { isWorkersMessage, type ToPrimary, type ToWorker } from './gateway/messages.js'
+import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './gateway/messages.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
 import { prepareServing, type Serving } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
+import { processUsage, type Samples } from './metrics/index.js'
 import { Replica } from './replication/index.js'
 
 /** A worker: a replica of the primary's list, and listeners. The primary starts it with the configuration file. */
@@ -41,6 +42,7 @@ async function work(configFile: string): Promise<void> {
     if (message.kind === 'replication') replica.receive(message.message)
     else if (message.kind === 'revoked') handovers.settle(message.number, message.failure)
     else if (message.kind === 'reload') reload()
+    else if (message.kind === 'measure') tell({ kind: 'metrics', metrics: measured(serving) })
     else if (message.kind === 'drain') stop()
   })
   onOrphaned(() => {
@@ -53,8 +55,15 @@ async function work(configFile: string): Promise<void> {
   const prepared = await prepareServing(inputs, replica, (record) => handovers.revoke(record), logging)
   serving = await prepared.listen()
   isListening(serving)
-  const { close: _, reload: __, ...ports } = serving
+  const { close: _, reload: __, collect: ___, ...ports } = serving
   tell({ kind: 'listening', ...ports })
+}
+
+/** What this worker has counted; before it serves, nothing. */
+function measured(serving: Serving | undefined): WorkerMetrics {
+  const samples: Samples = new Map()
+  serving?.collect(samples)
+  return { samples, usage: processUsage() }
 }
 
 /** By default Node exits at once, and a client could mistake that for the end of its response. */

@@ -1,1 +1,1 @@
-export { type AdminServer, startAdmin } from './server.js'
+export { type AdminServer, type Readiness, startAdmin } from './server.js'

@@ -25,7 +25,8 @@ export interface RevocationsOptions {
 /** An answer of the admin listener. */
 export interface AdminAnswer {
   readonly status: number
-  readonly body?: object
+  /** An object is sent as JSON, a string as it is. */
+  readonly body?: object | string
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../logging/index.js'
+import type { Exposition } from '../metrics/index.js'
 import { answerWhole, Connections, type ListenerLimits, listen } from '../server/index.js'
 import { type AdminAnswer, answerRevocation, type RevocationsOptions } from './revocations.js'
 
@@ -15,6 +16,7 @@ export interface AdminOptions {
   /** 0: any free port. */
   readonly port: number
   readonly readiness: () => Readiness
+  readonly metrics: () => Promise<Exposition>
   readonly revocations: RevocationsOptions
   readonly logger: Logger
 }
@@ -25,8 +27,8 @@ export interface AdminServer {
 }
 
 /**
- * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, and
- * `POST /revocations` with the admin token.
+ * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/metrics`
+ * (Prometheus), and `POST /revocations` with the admin token.
  * Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
@@ -59,46 +61,41 @@ const CONNECTIONS = {
 }
 
 function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions): void {
+  answerTo(req, options).then(
+    (answer) => send(req, res, answer),
+    (error: unknown) => {
+      if (res.destroyed) return // the client disconnected
+      options.logger.error('admin request failed', error)
+      send(req, res, { status: 500, body: { error: 'Internal Server Error' } })
+    },
+  )
+}
+
+async function answerTo(req: IncomingMessage, options: AdminOptions): Promise<AdminAnswer> {
   const path = req.url?.split('?', 1)[0]
-  if (path === '/revocations') {
-    answerRevocation(req, options.revocations).then(
-      (answer) => send(req, res, answer),
-      (error: unknown) => {
-        if (res.destroyed) return // the client disconnected
-        options.logger.error('revocation request failed', error)
-        send(req, res, { status: 500, body: { error: 'Internal Server Error' } })
-      },
-    )
-    return
-  }
-  if (req.method !== 'GET' && req.method !== 'HEAD') {
-    json(req, res, 405, { error: 'Method Not Allowed' })
-    return
-  }
+  if (path === '/revocations') return answerRevocation(req, options.revocations)
+  if (req.method !== 'GET' && req.method !== 'HEAD') return { status: 405, body: { error: 'Method Not Allowed' } }
   switch (path) {
     case '/live':
-      json(req, res, 200, { status: 'alive' })
-      return
+      return { status: 200, body: { status: 'alive' } }
     case '/health':
-      json(req, res, 200, { status: 'healthy' })
-      return
+      return { status: 200, body: { status: 'healthy' } }
     case '/ready': {
       const { ready, detail } = options.readiness()
-      json(req, res, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', ...detail })
-      return
+      return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not ready', ...detail } }
+    }
+    case '/metrics': {
+      const { contentType, text } = await options.metrics()
+      return { status: 200, body: text, headers: { 'content-type': contentType } }
     }
     default:
-      json(req, res, 404, { error: 'Not Found' })
+      return { status: 404, body: { error: 'Not Found' } }
   }
 }
 
 function send(req: IncomingMessage, res: ServerResponse, { status, body, headers = {} }: AdminAnswer): void {
   if (res.destroyed) return
   const all = ['cache-control', 'no-store', ...Object.entries(headers).flat()]
-  if (body === undefined) return answerWhole(req, res, status, all, '')
+  if (body === undefined || typeof body === 'string') return answerWhole(req, res, status, all, body ?? '')
   answerWhole(req, res, status, ['content-type', 'application/json', ...all], `${JSON.stringify(body, undefined, 2)}\n`)
-}
-
-function json(req: IncomingMessage, res: ServerResponse, status: number, body: object): void {
-  send(req, res, { status, body })
 }

@@ -1,5 +1,4 @@
 import { Argument, Command, Option } from 'commander'
-import { packageFile } from '../package-file.js'
 import { check } from './check.js'
 import { completionScript, SHELLS } from './completion.js'
 import { demo } from './demo.js'
@@ -8,6 +7,7 @@ import { init } from './init.js'
 import { acceptDamagedJournal, checkJournal } from './journal.js'
 import { revoke } from './revoke.js'
 import { start } from './start.js'
+import { packageVersion } from '../version.js'
 
 const EPILOGUE = `
 Examples:
@@ -147,8 +147,4 @@ function addBeginning(mgw: Command): void {
 
 function configOption(): Option {
   return new Option('-c, --config <file>', "the configuration, in WSO2's format").default('conf/micro-gw.conf')
-}
-
-function packageVersion(): string {
-  return (JSON.parse(packageFile('package.json')) as { version: string }).version
 }

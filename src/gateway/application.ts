@@ -1,8 +1,9 @@
 import { RouteTable } from '../apis/index.js'
 import { type Authenticator, openAuthentication, type TokenNames } from '../auth/index.js'
 import { type Config, corsOf } from '../config/index.js'
-import { createHttpClient, type HttpClient } from '../http-client/index.js'
+import { connectionCounts, createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
+import type { RequestMetrics } from '../metrics/index.js'
 import type { ForwardOptions, OpenRequests, WebSocketOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { KeyManagerEndpoints, type OpenWebSockets, RequestHandler, RevokeEndpoint } from '../server/index.js'
@@ -17,6 +18,7 @@ export interface ApplicationParts {
   readonly revokeHere: (record: RevocationRecord | undefined) => Promise<void>
   readonly openRequests: OpenRequests<TokenIdentity> | undefined
   readonly openWebSockets: OpenWebSockets
+  readonly metrics: RequestMetrics
   readonly logging: Logging
 }
 
@@ -27,6 +29,8 @@ export interface Application {
   realtime(isLive: boolean): void
   /** To be told of each new id of a revoked token in the list. */
   readonly tokenRevoked: Awaited<ReturnType<typeof openAuthentication>>['tokenRevoked']
+  /** Its connections, by origin. */
+  connections(): ReturnType<typeof connectionCounts>
   /** Closes the connections to upstreams once what is under way on them has ended; they take nothing new. */
   drain(): Promise<void>
   /** Closes the connections to upstreams; the requests on them fail. */
@@ -48,7 +52,14 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
     })
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
     const handler = requestHandler(inputs, forwarding, parts, authenticator)
-    return { handler, realtime, tokenRevoked, drain: () => client.close(), close: () => client.destroy() }
+    return {
+      handler,
+      realtime,
+      tokenRevoked,
+      connections: () => connectionCounts(client),
+      drain: () => client.close(),
+      close: () => client.destroy(),
+    }
   } catch (error) {
     await client.destroy()
     throw error
@@ -58,7 +69,7 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
 function requestHandler(
   { config, apis }: Inputs,
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
-  { revocations, revokeHere, openRequests, openWebSockets, logging }: ApplicationParts,
+  { revocations, revokeHere, openRequests, openWebSockets, metrics, logging }: ApplicationParts,
   authenticator: Authenticator & TokenNames,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
@@ -69,6 +80,7 @@ function requestHandler(
     revocations,
     openRequests,
     openWebSockets,
+    metrics,
     http,
     webSocket,
     keyManager: keyManager && {

@@ -1,3 +1,4 @@
+import { add, type Samples } from '../metrics/index.js'
 import type { ListenerRole, RequestHandler } from '../server/index.js'
 import { type Application, type ApplicationParts, openApplication } from './application.js'
 import type { Inputs } from './inputs.js'
@@ -84,6 +85,16 @@ export class Applications implements Listening {
         made = make(application.handler)
       }
       return made
+    }
+  }
+
+  /** Adds the connections of all that have some. */
+  collect(samples: Samples): void {
+    for (const application of [...this.#all(), ...this.#closing]) {
+      for (const [origin, { connected, queued }] of application.connections()) {
+        add(samples, 'mgw_upstream_connections', [origin], connected)
+        add(samples, 'mgw_upstream_queued_requests', [origin], queued)
+      }
     }
   }
 

@@ -1,3 +1,4 @@
+import type { ProcessUsage, Samples } from '../metrics/index.js'
 import type { PrimaryMessage, WorkerMessage } from '../replication/index.js'
 import type { RevocationRecord, UnconfirmedCode } from '../revocation/index.js'
 
@@ -7,6 +8,12 @@ export interface HandoverFailure {
   readonly message: string
 }
 
+/** What a worker has counted, and what it uses. */
+export interface WorkerMetrics {
+  readonly samples: Samples
+  readonly usage: ProcessUsage
+}
+
 /** Messages of the primary to a worker. */
 export type ToWorker =
   | { readonly kind: 'replication'; readonly message: PrimaryMessage }
@@ -14,6 +21,8 @@ export type ToWorker =
   | { readonly kind: 'revoked'; readonly number: number; readonly failure?: HandoverFailure }
   /** Read the configuration anew; answered with `reloaded`. */
   | { readonly kind: 'reload' }
+  /** Say what was counted: answered with `metrics`. */
+  | { readonly kind: 'measure' }
   /** Stop accepting, let open requests end, and exit. */
   | { readonly kind: 'drain' }
 
@@ -26,6 +35,7 @@ export type ToPrimary =
   | { readonly kind: 'reloaded'; readonly failure?: string }
   /** A revocation arrived through this worker; without a record, confirm the earlier ones. Answered with `revoked` and the number. */
   | { readonly kind: 'revoke'; readonly number: number; readonly record: RevocationRecord | undefined }
+  | { readonly kind: 'metrics'; readonly metrics: WorkerMetrics }
   /** The worker cannot serve, and exits. */
   | { readonly kind: 'failed'; readonly reason: string; readonly code?: string }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../logging/index.js'
 import { Publisher } from '../replication/index.js'
 import {
   type Entry,
+  type EntryKind,
   type LiveRevocations,
   type RealtimeStatus,
   type Revocation,
@@ -25,6 +26,13 @@ export const CLOCK_NOTE = 'clock'
 /** The state of the list and all that feeds it. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
   readonly entries: { readonly tokens: number; readonly rules: number }
+  readonly list: {
+    readonly kinds: Readonly<Record<EntryKind, number>>
+    readonly bytes: number
+    /** Entries removed since the start because their tokens have ended, and sweeps of the whole list. */
+    readonly swept: number
+    readonly sweeps: number
+  }
   readonly journal: JournalStatus | { readonly enabled: false }
   /** Absent if no store takes revocations. */
   readonly writeBack?: WriteBackState
@@ -42,6 +50,8 @@ export class Revocations implements LiveRevocations {
   readonly #trustedClock: TrustedClock
   readonly #checkpoint: ClockCheckpoint
   #stopSweeping = () => {}
+  #swept = 0
+  #sweeps = 0
 
   constructor(parts: {
     list: RevocationList
@@ -142,6 +152,10 @@ export class Revocations implements LiveRevocations {
       () => this.#list,
       () => this.#checkpoint.sweepBounds(),
       systemClock,
+      (removed, finished) => {
+        this.#swept += removed
+        if (finished) this.#sweeps++
+      },
     )
   }
 
@@ -168,9 +182,15 @@ export class Revocations implements LiveRevocations {
     return {
       ...this.#synchronizer.state(),
       entries: this.#list.size,
+      list: { kinds: this.#list.kinds, bytes: this.#list.bytes, swept: this.#swept, sweeps: this.#sweeps },
       journal: this.#journal?.status() ?? { enabled: false },
       ...(this.#writeBack === undefined ? {} : { writeBack: this.#writeBack.state() }),
     }
+  }
+
+  /** How long the topic's revocations took to arrive; `undefined` if there is no topic. */
+  get realtimeLag(): Synchronizer['realtimeLag'] {
+    return this.#synchronizer.realtimeLag
   }
 
   /** Stops the sources and writes what the journal has not written yet. */

@@ -1,5 +1,6 @@
 import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
+import { add, RequestMetrics, type Samples } from '../metrics/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { type Listener, OpenWebSockets } from '../server/index.js'
 import { Applications } from './applications.js'
@@ -19,6 +20,8 @@ export interface Serving {
    * stays as it was; resolves with the names of those sections. Rejects, and changes nothing, for what cannot be used.
    */
   reload(inputs: Inputs): Promise<readonly string[]>
+  /** Adds what was counted since the start, and what is open now. */
+  collect(samples: Samples): void
   /** Stops accepting, lets open requests end (`[server] stopTimeout`), and closes the connections to upstreams. */
   close(): Promise<void>
 }
@@ -44,10 +47,13 @@ export async function prepareServing(
   const own = await ownCertificate(inputs.config)
   const openWebSockets = new OpenWebSockets()
   const { closeOpenRequests } = inputs.config.tokenRevocationConfig
+  const metrics = new RequestMetrics()
+  const openRequests = closeOpenRequests ? endedByRevocations(revocations, metrics, logging) : undefined
   const applications = await Applications.open(inputs, {
     revocations,
     revokeHere,
-    openRequests: closeOpenRequests ? endedByRevocations(revocations, logging) : undefined,
+    openRequests,
+    metrics,
     openWebSockets,
     logging,
   })
@@ -73,6 +79,11 @@ export async function prepareServing(
     await watch.read(config)
     return needsRestart
   }
+  const collect = (samples: Samples) => {
+    metrics.collect(samples)
+    applications.collect(samples)
+    add(samples, 'mgw_open_requests', [], openRequests?.size ?? 0)
+  }
   const listen = async () => {
     const { config } = inputs
     const tls = await listenerTls(config, own)
@@ -80,7 +91,7 @@ export async function prepareServing(
     await watch.read(config)
     const { http, https, token } = opened
     const optional = token === undefined ? {} : { tokenPort: token.port }
-    return { httpPort: http.port, httpsPort: https.port, ...optional, reload, close }
+    return { httpPort: http.port, httpsPort: https.port, ...optional, reload, collect, close }
   }
   return { listen, close }
 }

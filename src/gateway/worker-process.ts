@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Logger } from '../logging/index.js'
 import type { FollowerStatus, Publisher } from '../replication/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
-import { isWorkersMessage, type ToPrimary, type ToWorker } from './messages.js'
+import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
 
 /** A worker that has not acknowledged a message for so long (ms), or has not said hello, hangs. */
@@ -12,6 +12,9 @@ const SILENT_AFTER = 5_000
 /** Milliseconds beyond `stopTimeout` that a worker has to exit. */
 const EXIT_GRACE = 5_000
 
+/** How long to wait for what a worker has counted, ms: a stalled one must not hold up the others'. */
+const MEASURED_WITHIN = 1_000
+
 /** The ports that a worker listens on. */
 export interface Ports {
   readonly httpPort: number
@@ -20,6 +23,8 @@ export interface Ports {
 }
 
 export interface WorkerStatus extends Partial<FollowerStatus> {
+  /** From 1; its replacement has the same. */
+  readonly number: number
   readonly pid: number
   readonly listening: boolean
 }
@@ -36,6 +41,7 @@ export interface WorkerEvents {
 
 /** One worker, from its start to its exit. The constructor throws if the process cannot be forked. */
 export class WorkerProcess {
+  readonly number: number
   readonly #worker: Worker
   readonly #subscription: ReturnType<Publisher['subscribe']>
   readonly #logger: Logger
@@ -45,8 +51,11 @@ export class WorkerProcess {
   readonly #reloading: ((failure: string | undefined) => void)[] = []
   #listening = false
   #unanswered = 0
+  #metrics: WorkerMetrics | undefined
+  #measured: (() => void)[] = []
 
-  constructor(publisher: Publisher, logger: Logger, events: WorkerEvents) {
+  constructor(number: number, publisher: Publisher, logger: Logger, events: WorkerEvents) {
+    this.number = number
     const worker = cluster.fork()
     this.#worker = worker
     this.#logger = logger
@@ -60,6 +69,7 @@ export class WorkerProcess {
       const ended = (status: string) => {
         this.#listening = false
         this.#subscription.close()
+        for (const measured of this.#measured.splice(0)) measured()
         resolve()
         events.exited({ status, lived: performance.now() - this.#startedAt })
       }
@@ -86,7 +96,25 @@ export class WorkerProcess {
   }
 
   status(): WorkerStatus {
-    return { pid: this.pid, listening: this.#listening, ...this.#subscription.status() }
+    return { number: this.number, pid: this.pid, listening: this.#listening, ...this.#subscription.status() }
+  }
+
+  /** What it last said to have counted; `undefined` if it never did. */
+  get metrics(): WorkerMetrics | undefined {
+    return this.#metrics
+  }
+
+  /** Asks what it has counted. Resolves when {@link metrics} has that, and after a second in any case. */
+  measure(): Promise<void> {
+    if (!this.#listening) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, MEASURED_WITHIN)
+      this.#measured.push(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+      this.#send({ kind: 'measure' })
+    })
   }
 
   /** Kills a worker that hangs. Call at intervals: needs two in a row, in case this process itself was suspended. */
@@ -126,6 +154,9 @@ export class WorkerProcess {
       events.listening(message)
     } else if (message.kind === 'reloaded') {
       this.#reloading.shift()?.(message.failure)
+    } else if (message.kind === 'metrics') {
+      this.#metrics = message.metrics
+      for (const measured of this.#measured.splice(0)) measured()
     } else if (message.kind === 'revoke') {
       const { number } = message
       void outcomeOf(events.revoke(message.record)).then((failure) =>

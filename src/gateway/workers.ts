@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import { describeError, type Logger } from '../logging/index.js'
+import { add, addAll, addProcess, lasting, type Samples } from '../metrics/index.js'
 import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
@@ -25,6 +26,13 @@ export interface WorkersOptions {
   readonly logger: Logger
 }
 
+/** A worker's place: its replacement takes the same. */
+interface Slot {
+  /** From 1. */
+  readonly number: number
+  readonly delay: RestartDelay
+}
+
 /** Keeps a number of workers running: one that exits, or cannot be started, is replaced. */
 export class Workers {
   readonly #options: WorkersOptions
@@ -34,6 +42,9 @@ export class Workers {
   readonly #endAll = () => this.#running.forEach((worker) => void worker.kill())
   #onFirst: { resolve(ports: Ports): void; reject(error: Error): void } | undefined
   #closing = false
+  #restarts = 0
+  /** What workers that have exited had counted. */
+  readonly #retired: Samples = new Map()
 
   private constructor(options: WorkersOptions) {
     this.#options = options
@@ -53,7 +64,7 @@ export class Workers {
     try {
       const ports = await new Promise<Ports>((resolve, reject) => {
         workers.#onFirst = { resolve, reject }
-        for (let i = 0; i < options.count; i++) workers.#fork(new RestartDelay())
+        for (let i = 0; i < options.count; i++) workers.#fork({ number: i + 1, delay: new RestartDelay() })
       })
       return { workers, ports }
     } catch (error) {
@@ -81,6 +92,30 @@ export class Workers {
     return reloaded.flatMap((each) => (each.status === 'rejected' ? [describeError(each.reason)] : []))
   }
 
+  /**
+   * Adds what all workers have counted, and their replication. What one counted since it was last asked is lost if it
+   * crashes; a worker that does not answer within a second counts with its last answer.
+   */
+  async collect(samples: Samples): Promise<void> {
+    await Promise.all([...this.#running].map((worker) => worker.measure()))
+    addAll(samples, this.#retired)
+    for (const worker of this.#running) {
+      const name = String(worker.number)
+      const { metrics } = worker
+      if (metrics !== undefined) {
+        addAll(samples, metrics.samples)
+        addProcess(samples, name, metrics.usage)
+      }
+      const { lag, state } = worker.status()
+      add(samples, 'mgw_worker_in_sync', [name], state === 'in sync' ? 1 : 0)
+      if (lag === undefined) continue
+      add(samples, 'mgw_worker_replication_lag_seconds', [name], lag.ms / 1000)
+      add(samples, 'mgw_worker_replication_lag_entries', [name], lag.entries)
+    }
+    add(samples, 'mgw_workers', [], this.status().filter(({ listening }) => listening).length)
+    add(samples, 'mgw_worker_restarts_total', [], this.#restarts)
+  }
+
   /** Lets open requests end (`stopTimeout`); resolves when all workers have exited. */
   async close(): Promise<void> {
     this.#closing = true
@@ -90,23 +125,23 @@ export class Workers {
     process.off('exit', this.#endAll)
   }
 
-  #fork(delay: RestartDelay): void {
+  #fork(slot: Slot): void {
     const ended = (pid: number, status: string, lived: number) => {
       if (this.#closing) return
       this.#onFirst?.reject(new Error(`a worker exited before it listened (${status})`))
-      this.#replace(delay, pid, status, lived)
+      this.#replace(slot, pid, status, lived)
     }
     try {
-      this.#start(ended)
+      this.#start(slot, ended)
     } catch (error) {
       this.#options.logger.error('cannot fork a worker', error)
       ended(0, 'not started', 0)
     }
   }
 
-  #start(ended: (pid: number, status: string, lived: number) => void): void {
+  #start({ number }: Slot, ended: (pid: number, status: string, lived: number) => void): void {
     const { publisher, logger } = this.#options
-    const worker = new WorkerProcess(publisher, logger, {
+    const worker = new WorkerProcess(number, publisher, logger, {
       listening: (ports) => {
         logger.info('worker listening', { worker: worker.pid })
         this.#onFirst?.resolve(ports)
@@ -118,18 +153,20 @@ export class Workers {
       },
       exited: ({ status, lived }) => {
         this.#running.delete(worker)
+        if (worker.metrics !== undefined) addAll(this.#retired, lasting(worker.metrics.samples))
         ended(worker.pid, status, lived)
       },
     })
     this.#running.add(worker)
   }
 
-  #replace(delay: RestartDelay, pid: number, status: string, lived: number): void {
-    const ms = delay.next(lived)
+  #replace(slot: Slot, pid: number, status: string, lived: number): void {
+    const ms = slot.delay.next(lived)
+    this.#restarts++
     this.#options.logger.error('worker exited; restarting it', undefined, { worker: pid, status, delay: ms })
     const timer = setTimeout(() => {
       this.#pauses.delete(timer)
-      this.#fork(delay)
+      this.#fork(slot)
     }, ms)
     this.#pauses.add(timer)
   }

@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net'
 import { type ConnectionOptions, createSecureContext, rootCertificates } from 'node:tls'
 import { buildConnector, type Dispatcher } from 'undici'
-import { Pools } from './pools.js'
+import { type ConnectionCounts, Pools } from './pools.js'
 
 /** How the gateway, as a client, connects: to upstreams, key managers, stores. */
 export interface HttpClientOptions {
@@ -51,6 +51,11 @@ export function createHttpClient(options: HttpClientOptions = {}): Dispatcher {
       ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
     }),
   })
+}
+
+/** How many connections a client of {@link createHttpClient} has, by origin: one that was told by the configuration. */
+export function connectionCounts(client: Dispatcher): ReadonlyMap<string, ConnectionCounts> {
+  return client instanceof Pools ? client.counts() : new Map()
 }
 
 /** The TLS side of {@link HttpClientOptions}, for clients that are not undici's. */

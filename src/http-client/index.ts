@@ -1,6 +1,7 @@
 export type { Dispatcher as HttpClient } from 'undici'
 export { type Answer, basicCredentials, type Call, CallError, call, openCall } from './call.js'
 export {
+  connectionCounts,
   createHttpClient,
   type HttpClientOptions,
   sharedTls,

@@ -7,6 +7,13 @@ export interface PoolOptions extends Pool.Options {
   readonly maxConnectionAge: number
 }
 
+/** A client's connections to an origin. */
+export interface ConnectionCounts {
+  readonly connected: number
+  /** Requests that wait for a connection. */
+  readonly queued: number
+}
+
 /**
  * Pools of connections by origin. A connection that has grown old is closed as soon as it is idle, so that a host name is
  * looked up again: undici's own `clientTtl` stops a pool whose connections are limited.
@@ -24,6 +31,14 @@ export class Pools extends Dispatcher {
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const origin = String(options.origin)
     return (this.#pools.get(origin) ?? this.#open(origin)).dispatch(options, handler)
+  }
+
+  /** The pools that there are now, by origin. */
+  counts(): Map<string, ConnectionCounts> {
+    const counts = [...this.#pools].map(([origin, { stats }]): [string, ConnectionCounts] => {
+      return [origin, { connected: stats.connected, queued: stats.queued }]
+    })
+    return new Map(counts)
   }
 
   override close(): Promise<void>

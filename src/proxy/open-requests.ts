@@ -28,6 +28,7 @@ export class OpenRequests<Identity extends object> {
   readonly #byKey = new Map<number, Set<Group<Identity>>>()
   /** In the order in which their last requests ended: the first is dropped first. */
   readonly #idle = new Set<Group<Identity>>()
+  #size = 0
 
   /** @param keysOf everything that a revocation may name the identity by */
   constructor(keysOf: (identity: Identity) => readonly OpenKey[]) {
@@ -39,11 +40,14 @@ export class OpenRequests<Identity extends object> {
     const group = this.#groups.get(identity) ?? this.#open(identity)
     if (group.transfers.size === 0) this.#idle.delete(group)
     group.transfers.add(transfer)
+    this.#size++
   }
 
   remove(identity: Identity, transfer: Transfer): void {
     const group = this.#groups.get(identity)
-    if (group?.transfers.delete(transfer) !== true || group.transfers.size > 0) return
+    if (group?.transfers.delete(transfer) !== true) return
+    this.#size--
+    if (group.transfers.size > 0) return
     this.#idle.add(group)
     if (this.#idle.size <= MAX_IDLE) return
     for (const oldest of this.#idle) {
@@ -68,6 +72,11 @@ export class OpenRequests<Identity extends object> {
   /** Ends all open requests. Returns how many it ended. */
   endAll(reason: Error): number {
     return this.endWhere(() => true, reason)
+  }
+
+  /** How many are open; a request with two tokens counts twice. */
+  get size(): number {
+    return this.#size
   }
 
   /** How many tokens are indexed. */

@@ -56,6 +56,8 @@ export interface TransferHooks {
    * upstream. False: nothing is sent, and the transfer fails as `refused`.
    */
   mayStart(): boolean
+  /** An upstream's response begins; its headers have this status. Not called for 1xx, except a WebSocket's 101. */
+  answered?(status: number): void
   /** Asked before each part that either side sends. False: the part is dropped, and the transfer fails as `refused`. */
   mayGoOn(): boolean
   /**

@@ -1,5 +1,5 @@
 export { TooManyClaimSets } from './claim-sets.js'
-export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock } from './entry.js'
+export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock, type EntryKind } from './entry.js'
 export { type LiveRevocations, RealtimeStatus, type Revocation, type RevocationLookup } from './lookup.js'
 export {
   type ClaimsRevocation,

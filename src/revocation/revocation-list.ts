@@ -83,6 +83,12 @@ export class RevocationList {
     return ENTRY_KINDS.reduce((sum, kind) => sum + 4 * this.#tables[kind].size * this.#tables[kind].width, 0)
   }
 
+  /** Number of entries by kind, as {@link size} counts them. */
+  get kinds(): Readonly<Record<EntryKind, number>> {
+    const sizes = ENTRY_KINDS.map((kind) => [kind, this.#tables[kind].size])
+    return Object.fromEntries(sizes) as Record<EntryKind, number>
+  }
+
   /** Bytes of memory that the entries take. */
   get bytes(): number {
     return ENTRY_KINDS.reduce((sum, kind) => sum + this.#tables[kind].bytes, 0)

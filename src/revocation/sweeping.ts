@@ -9,17 +9,20 @@ const BUDGET = 2
  *
  * @param list `undefined` while there is none
  * @param moments the times by which entries expire; `undefined` while unknown
+ * @param swept told of each slice: how many entries it removed, and whether it reached the end of the list
  */
 export function sweepExpired(
   list: () => RevocationList | undefined,
   moments: () => { readonly earliest: number; readonly retained: number } | undefined,
   clock: { after(delay: number, action: () => void): () => void },
+  swept: (removed: number, finished: boolean) => void = () => undefined,
 ): () => void {
   let stop = () => {}
   const schedule = () => {
     stop = clock.after(INTERVAL, () => {
       const by = moments()
-      if (by !== undefined) list()?.sweep(by.earliest, BUDGET, by.retained)
+      const done = by === undefined ? undefined : list()?.sweep(by.earliest, BUDGET, by.retained)
+      if (done !== undefined) swept(done.removed, done.finished)
       schedule()
     })
   }

@@ -33,7 +33,7 @@ async function* scoped(issuer: string, records: AsyncIterable<RevocationRecord>)
 }
 
 function sinkOf(issuer: string, sink: RevocationSink): RevocationSink {
-  return { ...sink, revoked: (record) => sink.revoked(read(issuer, record)) }
+  return { ...sink, revoked: (record, publishedAt) => sink.revoked(read(issuer, record), publishedAt) }
 }
 
 function read(issuer: string, record: RevocationRecord): RevocationRecord {

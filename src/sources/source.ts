@@ -11,8 +11,12 @@ export type SourceStatus = 'connecting' | 'live' | 'gap' | 'failed'
 
 /** Where a source delivers. None of the calls throws; each is safe to make from any callback. */
 export interface RevocationSink {
-  /** A revocation was learnt. */
-  revoked(record: RevocationRecord): void
+  /**
+   * A revocation was learnt.
+   *
+   * @param publishedAt epoch ms, if that is known
+   */
+  revoked(record: RevocationRecord, publishedAt?: number): void
   /** The source's status changed. `detail` is for people: it names the cause and never holds a secret. */
   state(status: SourceStatus, detail?: string): void
   /** The source says, or suspects, that something was missed: list the stores again. */
@@ -48,6 +52,8 @@ export interface RealtimeSource {
 export interface ListingContext {
   /** The mark of a listing of which every record was taken in: a store that holds the same now need not list it again. */
   readonly since?: string
+  /** Called with how many records there are, as soon as that is known: for people who wait. */
+  expects?(records: number): void
   /** Called by a listing that ends without a record because nothing has changed since. */
   unchanged(): void
   /** Called with the mark of this listing, after its last record was taken in. */

@@ -55,7 +55,7 @@ class OneRun implements RevocationSink {
     this.#sink = sink
   }
 
-  readonly revoked: RevocationSink['revoked'] = (record) => this.#sink.revoked(record)
+  readonly revoked: RevocationSink['revoked'] = (record, publishedAt) => this.#sink.revoked(record, publishedAt)
 
   readonly resync: RevocationSink['resync'] = (reason) => this.#sink.resync(reason)
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from '../logging/index.js'
 import type { JSONValue } from '../revocation/index.js'
+import type { ListingContext } from '../sources/source.js'
 
 /** What is remembered of the last successful listing, across restarts. */
 export interface LastListing {
@@ -42,6 +43,27 @@ export class ListingMemory {
       logger.warn('the store is now empty; what it held stays revoked', { store: name, before })
     }
     this.#emptied = isEmptied ? `empty; an earlier listing held ${before} revocations, which stay revoked` : undefined
+  }
+}
+
+/** What a store says of one listing. */
+export class ToldByStore implements ListingContext {
+  readonly since?: string
+  readonly expects: (records: number) => void
+  isUnchanged = false
+  nextMark: string | undefined
+
+  constructor(since: string | undefined, expects: (records: number) => void) {
+    this.expects = expects
+    if (since !== undefined) this.since = since
+  }
+
+  readonly unchanged = (): void => {
+    this.isUnchanged = true
+  }
+
+  readonly mark = (mark: string): void => {
+    this.nextMark = mark
   }
 }
 

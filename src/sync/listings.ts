@@ -1,8 +1,9 @@
 import { describeError, type Logger } from '../logging/index.js'
 import type { JSONValue, RevocationRecord } from '../revocation/index.js'
-import { type ListingContext, type PersistentStore, PositionLost, type SourceStatus } from '../sources/source.js'
+import { type PersistentStore, PositionLost, type SourceStatus } from '../sources/source.js'
 import { type Clock, startTimeSlice } from '../time/index.js'
-import { type LastListing, ListingMemory } from './last-listing.js'
+import { type LastListing, ListingMemory, ToldByStore } from './last-listing.js'
+import { ListingProgress } from './listing-progress.js'
 import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
 import type { SourceTracker } from './source-state.js'
 
@@ -55,6 +56,7 @@ export class Listings {
   readonly #options: ListingsOptions
   readonly #clock: Clock
   readonly #pace: ListingPace
+  readonly progress: ListingProgress
   #listing: Promise<void> | undefined
   #lastListedAt: number | undefined
   #again = false
@@ -74,6 +76,7 @@ export class Listings {
     this.#memory = new ListingMemory(options.last, { name: options.store.name, logger: options.logger })
     this.#clock = options.clock
     this.#pace = new ListingPace(options, options.clock)
+    this.progress = new ListingProgress(options.clock)
   }
 
   /** Epoch ms of the beginning of the last one that succeeded. */
@@ -143,16 +146,19 @@ export class Listings {
     const counted = counts()
     const requested = this.#requested
     const started = this.#clock.elapsed()
-    const told = new ToldByStore(this.#memory.last?.mark)
+    const told = new ToldByStore(this.#memory.last?.mark, this.progress.expects)
+    this.progress.begun(this.#memory.last?.records)
     try {
-      const onProgress = () => {
+      const onProgress = (records?: number) => {
         this.#progressAt = this.#clock.elapsed()
+        if (records !== undefined) this.progress.read(records)
       }
       const caughtUp = await this.#catchUp(onProgress)
       const isWhole = caughtUp === undefined
       const records = caughtUp ?? (await applyListing(store.list(signal, told), apply, onProgress))
       const ms = this.#clock.elapsed() - started
       this.#pace.succeeded(ms)
+      this.progress.succeeded(begunAt, ms, records)
       this.#lastListedAt = begunAt
       this.#answered = requested
       const isListed = isWhole && !told.isUnchanged
@@ -168,20 +174,25 @@ export class Listings {
       succeeded({ begunAt, started, counted, isWhole, ...(isListed && last !== undefined ? { last } : {}) })
     } catch (error) {
       if (signal.aborted) return
+      this.progress.failed()
       this.#pace.failed()
       tracker.set(this.#lastListedAt === undefined ? 'failed' : 'gap', describeError(error))
     }
   }
 
   /** Reads what was added to the store since the position. Resolves to the number of records; `undefined` if a listing is needed. */
-  async #catchUp(onProgress: () => void): Promise<number | undefined> {
+  async #catchUp(onProgress: (records?: number) => void): Promise<number | undefined> {
     const { store, logger, signal, apply } = this.#options
     const position = this.#position
     if (position === undefined || store.catchUp === undefined) return undefined
     // What prevents catching up may not prevent listing.
     if ((this.#pace.failures + 1) % CATCH_UPS_A_LISTING === 0) return undefined
     try {
-      return await applyListing(store.catchUp(position, onProgress, signal), apply, onProgress)
+      return await applyListing(
+        store.catchUp(position, () => onProgress(), signal),
+        apply,
+        onProgress,
+      )
     } catch (error) {
       if (!(error instanceof PositionLost)) throw error
       logger.info('cannot catch up with the store; listing it', { store: store.name, reason: error.message })
@@ -202,25 +213,6 @@ export class Listings {
   }
 }
 
-/** What a store says of one listing. */
-class ToldByStore implements ListingContext {
-  readonly since?: string
-  isUnchanged = false
-  nextMark: string | undefined
-
-  constructor(since: string | undefined) {
-    if (since !== undefined) this.since = since
-  }
-
-  readonly unchanged = (): void => {
-    this.isUnchanged = true
-  }
-
-  readonly mark = (mark: string): void => {
-    this.nextMark = mark
-  }
-}
-
 /**
  * Applies each record of a listing, in slices. Resolves to their number; rejects if the store could not be read whole.
  *
@@ -229,14 +221,14 @@ class ToldByStore implements ListingContext {
 async function applyListing(
   listing: AsyncIterable<RevocationRecord>,
   apply: (record: RevocationRecord) => void,
-  onProgress: () => void,
+  onProgress: (records: number) => void,
 ): Promise<number> {
   let count = 0
   const slice = startTimeSlice()
   for await (const record of listing) {
     apply(record)
     if (count++ % STRIDE !== 0) continue
-    onProgress()
+    onProgress(count)
     if (slice.isOver()) await slice.yield()
   }
   return count

@@ -5,6 +5,7 @@ import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 import type { PersistentStore, RealtimeSource } from '../sources/source.js'
 import type { Clock, TimeBounds } from '../time/index.js'
 import type { LastListing } from './last-listing.js'
+import type { ListingState } from './listing-progress.js'
 import type { SourceState } from './source-state.js'
 
 /** The list and the journal, as the synchronizer uses them. */
@@ -64,6 +65,8 @@ export interface SynchronizerState {
   readonly sources: readonly SourceState[]
   /** Epoch ms of the beginning of the last listing that succeeded. */
   readonly lastListedAt?: number
+  /** Absent without a store. */
+  readonly listings?: ListingState
 }
 
 /** The part of an older version's journal that keeps what the store has not taken. */

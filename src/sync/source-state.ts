@@ -1,4 +1,5 @@
 import { FailureLog, type Logger } from '../logging/index.js'
+import { Histogram } from '../metrics/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import type { MalformedReport, RevocationSink, SourceStatus } from '../sources/source.js'
 import type { Clock } from '../time/index.js'
@@ -10,6 +11,9 @@ export interface SourceState extends Partial<MalformedReport> {
   readonly status: SourceStatus
   /** Epoch ms since when. */
   readonly since: number
+  /** Revocations that it has pushed, and when the last one came (epoch ms). A store's listings are not counted here. */
+  readonly revocations: number
+  readonly lastRevocationAt?: number
   readonly detail?: string
 }
 
@@ -25,12 +29,16 @@ export interface SourceListener {
 export class SourceTracker {
   readonly name: string
   readonly role: SourceState['role']
+  /** From publishing to learning, of those whose publishing time is known. */
+  readonly lag = new Histogram()
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #failures: FailureLog
   #status: SourceStatus = 'connecting'
   #since: number
   #detail: string | undefined
+  #revocations = 0
+  #lastAt: number | undefined
 
   constructor(name: string, role: SourceState['role'], clock: Clock, logger: Logger) {
     this.name = name
@@ -58,7 +66,10 @@ export class SourceTracker {
   /** Where the source delivers. */
   sink(listener: SourceListener): RevocationSink {
     return {
-      revoked: (record) => listener.apply(record, this.name),
+      revoked: (record, publishedAt) => {
+        this.#learnt(publishedAt)
+        listener.apply(record, this.name)
+      },
       resync: (reason) => listener.resync(reason),
       state: (status, detail) => {
         if (this.set(status, detail)) listener.changed(status)
@@ -73,8 +84,23 @@ export class SourceTracker {
 
   /** @param malformed the elements that could not be read */
   describe(malformed: MalformedReport | undefined): SourceState {
-    const state = { name: this.name, role: this.role, status: this.#status, since: this.#since, ...malformed }
-    return this.#detail === undefined ? state : { ...state, detail: this.#detail }
+    return {
+      name: this.name,
+      role: this.role,
+      status: this.#status,
+      since: this.#since,
+      revocations: this.#revocations,
+      ...(this.#lastAt === undefined ? {} : { lastRevocationAt: this.#lastAt }),
+      ...malformed,
+      ...(this.#detail === undefined ? {} : { detail: this.#detail }),
+    }
+  }
+
+  #learnt(publishedAt: number | undefined): void {
+    const now = this.#clock.now()
+    this.#revocations++
+    this.#lastAt = now
+    if (publishedAt !== undefined) this.lag.observe(Math.max(0, now - publishedAt))
   }
 
   #log(changed: boolean): void {

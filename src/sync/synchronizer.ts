@@ -1,3 +1,4 @@
+import type { Histogram } from '../metrics/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import type { PersistentStore, RealtimeSource, RevocationSink } from '../sources/source.js'
 import { type Clock, type KnownStatus, systemClock } from '../time/index.js'
@@ -110,7 +111,18 @@ export class Synchronizer {
     const known = this.#readiness.status.isKnown
     const reason = known ? this.#readiness.by : this.#waitsFor()
     const lastListedAt = this.#listings?.lastListedAt
-    return { known, reason, sources, ...(lastListedAt === undefined ? {} : { lastListedAt }) }
+    return {
+      known,
+      reason,
+      sources,
+      ...(lastListedAt === undefined ? {} : { lastListedAt }),
+      ...(this.#listings === undefined ? {} : { listings: this.#listings.progress.state() }),
+    }
+  }
+
+  /** How long the topic's revocations took to arrive; `undefined` if there is no topic. */
+  get realtimeLag(): { readonly source: string; readonly lag: Histogram } | undefined {
+    return this.#realtime && { source: this.#realtime.name, lag: this.#realtime.lag }
   }
 
   #listingsOf(store: PersistentStore, tracker: SourceTracker): Listings {

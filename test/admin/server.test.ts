@@ -16,6 +16,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
     host: '127.0.0.1',
     port: 0,
     readiness: () => ({ ready: true, detail: {} }),
+    metrics: async () => ({ contentType: 'text/plain', text: '' }),
     revocations: {
       token: new Secret(TOKEN),
       revoke: async (record) => {

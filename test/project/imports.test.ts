@@ -27,12 +27,13 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'proxy',
     'http-client',
     'faults',
+    'metrics',
     'admin',
     'logging',
     'config',
   ],
-  admin: ['revocation', 'auth', 'server', 'logging', 'config'],
-  server: ['apis', 'auth', 'proxy', 'http-client', 'faults', 'token', 'revocation', 'logging', 'config'],
+  admin: ['revocation', 'auth', 'server', 'metrics', 'logging', 'config'],
+  server: ['apis', 'auth', 'proxy', 'http-client', 'faults', 'metrics', 'token', 'revocation', 'logging', 'config'],
   apis: ['faults', 'logging', 'config'],
   auth: ['token', 'certificates', 'faults', 'http-client', 'logging', 'config'],
   proxy: ['http-client', 'faults', 'logging', 'config'],
@@ -60,7 +61,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'sources/message': ['sources/source', 'revocation', 'logging'],
   'sources/source': ['revocation'],
   'sources/remedies': [],
-  sync: ['sources/source', 'journal', 'outbox', 'revocation', 'time', 'logging'],
+  sync: ['sources/source', 'journal', 'outbox', 'revocation', 'metrics', 'time', 'logging'],
   outbox: ['journal', 'revocation', 'logging'],
   journal: ['revocation', 'token', 'time', 'logging'],
   replication: ['revocation', 'token', 'time', 'logging'],
@@ -70,12 +71,13 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   'http-client': ['logging', 'config'],
   certificates: ['logging', 'config'],
   faults: [],
+  metrics: [],
   logging: [],
   config: [],
 }
 
 /** A file that every folder may import. */
-const EVERYWHERE = ['error-code', 'json', 'package-file']
+const EVERYWHERE = ['error-code', 'json', 'package-file', 'version']
 
 /** Which folders may import a package; one that is not named here may be imported by none. */
 const VENDORS: Readonly<Record<string, readonly string[]>> = {
@@ -93,6 +95,7 @@ const VENDORS: Readonly<Record<string, readonly string[]>> = {
   undici: ['http-client'],
   'http-proxy': ['proxy'],
   pino: ['logging'],
+  'prom-client': ['metrics'],
   '@iarna/toml': ['config'],
   zod: ['config'],
 }

@@ -11,6 +11,8 @@ t.test('expired entries are swept, but not by a clock that is temporarily ahead'
   let ahead = START
   let elapsed = 0
   let tick = () => {}
+  let swept = 0
+  let sweeps = 0
   const clock = {
     now: () => ahead + elapsed,
     elapsed: () => elapsed,
@@ -32,6 +34,10 @@ t.test('expired entries are swept, but not by a clock that is temporarily ahead'
     () => list,
     () => time.bounds(),
     clock,
+    (removed, finished) => {
+      swept += removed
+      if (finished) sweeps++
+    },
   )
   tick()
   pass(HOUR)
@@ -44,6 +50,8 @@ t.test('expired entries are swept, but not by a clock that is temporarily ahead'
   t.equal(list.size.tokens, 1)
   pass(HOUR / 2)
   t.equal(list.size.tokens, 0)
+  t.equal(swept, 1, 'told')
+  t.ok(sweeps > 0)
   stop()
   list.add({ kind: 'token', id: 'b', expiresAt: clock.now() + 1 }, 'topic', clock.now())
   pass(HOUR)

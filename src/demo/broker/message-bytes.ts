@@ -11,6 +11,7 @@ const INT32_MAX = 0x7fff_ffff
 /** Encodes a message, once for all subscribers. */
 export function encodeMessage(body: MessageBody, properties?: MessageProperties): Buffer {
   return rhea.message.encode({
+    creation_time: new Date(),
     body: typeof body === 'string' ? body : javaMap(body),
     ...(properties === undefined ? {} : { application_properties: { ...properties } }),
   })

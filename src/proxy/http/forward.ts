@@ -116,6 +116,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     const { responseHeaders: added, ownCors, tries } = this.#upstream
     this.#next = tries?.answered(status, this.#mayRepeat())
     if (this.#next !== undefined) return controller.abort(ANSWER_DROPPED)
+    this.#hooks.answered?.(status)
     const raw = controller.rawHeaders
     this.#isBodiless = status === 204 || status === 304
     const headers = Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : []

@@ -106,6 +106,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
   }
 
   #opened(upstream: Socket): void {
+    this.#parts.hooks.answered?.(101)
     upstream.setTimeout(this.#parts.options.idleTimeout, () => {
       this.#close(GOING_AWAY, 'timeout', new Error('no traffic'))
     })
@@ -130,6 +131,7 @@ export class WebSocketAttempt implements WebSocketTransfer {
       this.#giveUp()
       try {
         writeResponse(this.#parts.socket, status, headers, Buffer.concat(chunks))
+        this.#parts.hooks.answered?.(status)
       } catch (cause) {
         this.#parts.hooks.failed('unreachable', false, cause) // nothing was written yet
       } finally {

@@ -107,6 +107,10 @@ class WebSocketFailover implements WebSocketTransfer, TransferHooks {
     return this.#parts.hooks.mayStart()
   }
 
+  answered(status: number): void {
+    this.#parts.hooks.answered?.(status)
+  }
+
   mayGoOn(): boolean {
     return this.#parts.hooks.mayGoOn()
   }

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
-import type { Match } from '../../apis/index.js'
+import type { Api, Match } from '../../apis/index.js'
 import type { Refused } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
+import type { ApiMetrics, MeasuredApi, RequestMetrics } from '../../metrics/index.js'
 import {
   type ForwardOptions,
   hasHeader,
@@ -30,6 +31,7 @@ export type ListenerRole = 'http' | 'https' | 'token'
 /** What all exchanges of a gateway share. */
 export interface ExchangeContext {
   readonly log: RequestLog
+  readonly metrics: RequestMetrics
   readonly gate: RevocationGate
   /** Requests with a token that are under way, so that a revocation ends them; absent: it does not. */
   readonly openRequests: OpenRequests<TokenIdentity> | undefined
@@ -57,6 +59,8 @@ export abstract class Exchange implements TransferHooks {
 
   /** What it asks for. */
   target: Target = UNREAD
+  /** The API that its path belongs to, whether or not one of its resources matched. */
+  api: Api | undefined
   /** Matched: a resource of an API, or else an endpoint of the key manager. */
   match: Match | undefined
   endpoint: KeyManagerEndpoint | undefined
@@ -73,6 +77,13 @@ export abstract class Exchange implements TransferHooks {
   #transfer: Transfer | undefined
   #refusal: Refused | undefined
   #isOver = false
+  /** Monotonic ms: of its arrival, and of its first byte to an upstream. */
+  readonly #arrivedAt = performance.now()
+  #sentAt = 0
+  /** The status of the upstream's response; 0: there is none. */
+  #status = 0
+  #failure = ''
+  #isCounted = false
 
   constructor(context: ExchangeContext, req: RequestHead, role: ListenerRole, number: number) {
     this.context = context
@@ -92,14 +103,24 @@ export abstract class Exchange implements TransferHooks {
     this.context.log.refused(this, fault, reason)
     const { responseHeaders } = this
     const headers = responseHeaders.length === 0 ? fault.headers : [...fault.headers, ...responseHeaders]
-    this.respond(fault.status, headers, fault.body)
+    this.answer(fault.status, headers, fault.body, reason)
+  }
+
+  /**
+   * Answers with a small body of the gateway's own, and counts that.
+   *
+   * @param reason a word of a small set
+   */
+  answer(status: number, headers: readonly string[], body: string | Buffer, reason: string): void {
+    this.#count(status, reason)
+    this.respond(status, headers, body)
   }
 
   /** Answers 500 after an unexpected error: the log has its cause, the client does not. */
   fail(error: unknown): void {
     this.context.log.failed(this, error)
     const { status, headers, body } = faults.unclassified
-    this.respond(status, headers, body)
+    this.answer(status, headers, body, 'error')
   }
 
   /** Runs a step outside of the listener's turn, where nobody else catches what it throws. */
@@ -121,6 +142,7 @@ export abstract class Exchange implements TransferHooks {
     this.#apiName = apiName
     this.#origin = upstream.target.origin
     this.#tries = upstream.tries
+    this.#counts.inProgress++
     const transfer = this.transfer(upstream)
     if (this.#isOver) return
     this.#transfer = transfer
@@ -133,7 +155,14 @@ export abstract class Exchange implements TransferHooks {
       this.#refusal = this.context.gate.refusal(this, identity, this.#apiName)
       if (this.#refusal !== undefined) return false
     }
+    this.#sentAt = performance.now()
     return true
+  }
+
+  answered(status: number): void {
+    this.#status = status
+    this.#counts.upstream.observe(performance.now() - this.#sentAt)
+    if (this.isWebSocket) this.#count(status, UPSTREAM) // it may stay open for days
   }
 
   mayGoOn(): boolean {
@@ -142,22 +171,43 @@ export abstract class Exchange implements TransferHooks {
   }
 
   failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
+    this.#failure =
+      failure !== 'refused' ? failure : cause === LIST_NOT_KNOWN ? NOT_SYNCHRONISED.reason : REVOKED.reason
     if (failure === 'client-left') return
     if (failure === 'refused') {
       if (!answered) this.#refuseToken(cause)
       return
     }
-    const { log } = this.context
+    const { log, metrics } = this.context
     if (failure === 'timeout' && answered && this.isWebSocket) return log.idle(this)
     const byClient = failure === 'body-too-large' || failure === 'body-too-slow'
-    if (!byClient) log.upstreamFailed(this, failure, this.#tries?.target.origin ?? this.#origin, cause)
+    if (!byClient) {
+      const origin = this.#tries?.target.origin ?? this.#origin
+      log.upstreamFailed(this, failure, origin, cause)
+      metrics.upstreamFailed(origin, failure)
+    }
     if (!answered) this.refuse(FAULT_OF[failure], failure)
   }
 
   ended(): void {
     this.#isOver = true
+    this.#counts.inProgress--
+    this.#count(this.#status, this.#failure === '' ? UPSTREAM : this.#failure)
     if (this.#transfer === undefined) return
     for (const identity of this.#identities) this.context.openRequests?.remove(identity, this.#transfer)
+  }
+
+  /** Counts it once, with its answer. */
+  #count(status: number, reason: string): void {
+    if (this.#isCounted) return
+    this.#isCounted = true
+    const counts = this.#counts
+    counts.count(status, reason)
+    if (!this.isWebSocket) counts.duration.observe(performance.now() - this.#arrivedAt)
+  }
+
+  get #counts(): ApiMetrics {
+    return this.context.metrics.of(this.api ?? (this.endpoint && KEY_MANAGER))
   }
 
   /** The headers of an answer that is not an upstream's. The array may be added to. */
@@ -176,6 +226,10 @@ export abstract class Exchange implements TransferHooks {
 }
 
 const NOBODY: readonly TokenIdentity[] = []
+/** What the key manager's endpoints are counted under. */
+const KEY_MANAGER: MeasuredApi = { name: '(key manager)', version: '' }
+/** Why a response is what it is: the upstream gave it. */
+const UPSTREAM = 'upstream'
 const UNREAD: Target = { kind: 'target', path: '', query: '' }
 
 const FAULT_OF: Readonly<Record<Exclude<UpstreamFailure, 'client-left' | 'refused'>, Fault>> = {

@@ -29,7 +29,7 @@ export function revokeAtKeyManager(
         if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
         else {
           const { responseHeaders: own, ownCors } = exchange
-          exchange.respond(outcome.status, responseHeaders(outcome.headers, own, ownCors), outcome.body)
+          exchange.answer(outcome.status, responseHeaders(outcome.headers, own, ownCors), outcome.body, 'revocation')
         }
       }),
     (error) => exchange.fail(error),

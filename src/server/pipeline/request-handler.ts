@@ -3,6 +3,7 @@ import type { Match, RouteTable } from '../../apis/index.js'
 import { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
+import type { RequestMetrics } from '../../metrics/index.js'
 import {
   type ClientStream,
   DEFAULT_ENDPOINT_RULES,
@@ -47,6 +48,7 @@ export interface RequestHandlerOptions extends HeaderRules {
   readonly maxUriLength: number
   /** Milliseconds for which a client may read nothing of a response; 0 or absent: no limit. */
   readonly clientTimeout?: number | undefined
+  readonly metrics: RequestMetrics
   readonly logging: Logging
 }
 
@@ -63,12 +65,12 @@ export class RequestHandler {
   #exchanges = 0
 
   constructor(options: RequestHandlerOptions) {
-    const { authenticator, revocations, openRequests, http, webSocket, serverHeader } = options
+    const { authenticator, revocations, openRequests, http, webSocket, serverHeader, metrics } = options
     const log = new RequestLog(options.logging)
     const gate = new RevocationGate(revocations, log)
     const { openWebSockets = new OpenWebSockets() } = options
     this.#options = options
-    this.#context = { log, gate, openRequests, http, webSocket, openWebSockets, serverHeader }
+    this.#context = { log, metrics, gate, openRequests, http, webSocket, openWebSockets, serverHeader }
     this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
       this.#authenticated(exchange, outcome),
     )
@@ -121,10 +123,10 @@ export class RequestHandler {
     if (exchange.isWebSocket && (isHealth || endpoint !== undefined)) {
       return exchange.refuse(faults.noApi, 'no-websocket-here')
     }
-    if (isHealth) return exchange.respond(200, HEALTH_HEADERS, HEALTHY)
+    if (isHealth) return exchange.answer(200, HEALTH_HEADERS, HEALTHY, 'health')
     if (endpoint !== undefined) return this.#callKeyManager(exchange, endpoint)
     const cors = role === 'http' ? undefined : keyManager?.endpoints.corsAt(target.path)
-    if (isPreflight(req, cors)) return exchange.respond(204, preflightHeaders(req, cors), '')
+    if (isPreflight(req, cors)) return exchange.answer(204, preflightHeaders(req, cors), '', 'preflight')
     if (role === 'token') return exchange.refuse(faults.noApi, 'token-listener')
     this.#route(exchange)
   }
@@ -142,9 +144,10 @@ export class RequestHandler {
     const { req, role, target } = exchange
     const route = this.#options.routes.find(req.method ?? '', target.path)
     if ('api' in route) {
+      exchange.api = route.api
       const { cors, transports } = route.api
       if (!transports.includes(role === 'http' ? 'http' : 'https')) return exchange.refuse(faults.noApi, 'transport')
-      if (isPreflight(req, cors)) return exchange.respond(204, preflightHeaders(req, cors), '')
+      if (isPreflight(req, cors)) return exchange.answer(204, preflightHeaders(req, cors), '', 'preflight')
       allowOrigin(exchange, cors)
     }
     if (route.kind === 'method-not-allowed') {

@@ -1,5 +1,5 @@
 export { MalformedElements, type MalformedListing } from './malformed-elements.js'
-export type { TopicMessage } from './message.js'
+export { published, type TopicMessage } from './message.js'
 export { entityRule, MAX_ID_LENGTH, readMessage } from './read-message.js'
 export { revocationEvent } from './revocation-event.js'
 export { LOG_COMPONENT, TopicListener } from './topic-listener.js'

@@ -1,4 +1,4 @@
-import type { RevocationRecord } from '../../revocation/index.js'
+import { instant, type RevocationRecord } from '../../revocation/index.js'
 
 /**
  * Why a message says nothing that can be believed. The words are stable: metrics and logs carry them.
@@ -51,4 +51,12 @@ export interface TopicMessage {
   readonly text?: string
   readonly bytes?: Buffer
   readonly properties?: ReadonlyMap<string, unknown>
+  /** When it was published (epoch ms), if the broker or the publisher says: for measuring, and nothing else. */
+  readonly publishedAt?: number
+}
+
+/** What a message's time of publishing says, written in ms or in seconds; nothing if it is no time. */
+export function published(at: unknown): Pick<TopicMessage, 'publishedAt'> {
+  const publishedAt = typeof at === 'number' || typeof at === 'bigint' ? instant(at) : undefined
+  return publishedAt === undefined ? {} : { publishedAt }
 }

@@ -50,7 +50,7 @@ export class TopicListener {
     }
     try {
       if (reading.kind === 'resync') sink.resync('a batch event on the topic')
-      else this.#add(reading.records, sink)
+      else this.#add(reading.records, message.publishedAt, sink)
     } catch (error) {
       // A sink promises not to throw. If it does, neither the connection nor the next message may suffer.
       if (this.#mayWarnOfSink()) this.#log.error('failed to apply a revocation', error)
@@ -62,8 +62,12 @@ export class TopicListener {
     this.#refuse(reason)
   }
 
-  #add(records: readonly Parameters<RevocationSink['revoked']>[0][], sink: RevocationSink): void {
-    for (const record of records) sink.revoked(record)
+  #add(
+    records: readonly Parameters<RevocationSink['revoked']>[0][],
+    publishedAt: number | undefined,
+    sink: RevocationSink,
+  ): void {
+    for (const record of records) sink.revoked(record, publishedAt)
     if (this.#log.debugEnabled) this.#log.debug('Successfully added to revoked token map')
   }
 

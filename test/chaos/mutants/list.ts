@@ -6,8 +6,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'deaf to the topic',
     promise: 'topic',
     file: 'sync/source-state.js',
-    find: 'revoked: (record) => listener.apply(record, this.name),',
-    replace: "revoked: (record) => { if (this.role !== 'realtime') listener.apply(record, this.name) },",
+    find: '        listener.apply(record, this.name)\n',
+    replace: "        if (this.role !== 'realtime') listener.apply(record, this.name)\n",
     caughtBy: { chaos: ['etcd cut'], sees: /the broker had delivered it|\(revoked by broker\) in time/ },
   },
   {

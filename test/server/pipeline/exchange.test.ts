@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { type FaultName, faults } from '../../../src/faults/index.js'
 import { silent } from '../../../src/logging/index.js'
+import { RequestMetrics, type Samples } from '../../../src/metrics/index.js'
 import { OpenRequests, type Transfer, type UpstreamFailure, type UpstreamRequest } from '../../../src/proxy/index.js'
 import { RequestLog } from '../../../src/server/log/request-log.js'
 import { Exchange, type ExchangeContext } from '../../../src/server/pipeline/exchange.js'
@@ -37,7 +38,8 @@ function world({ closesOpenRequests = true } = {}) {
   const log = new RequestLog(silent)
   const openRequests = closesOpenRequests ? new OpenRequests<TokenIdentity>(({ ids }) => ids) : undefined
   const gate = new RevocationGate(revocations, log)
-  const context = { log, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
+  const metrics = new RequestMetrics()
+  const context = { log, metrics, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
   class Noting extends Exchange {
     readonly isWebSocket = false
     readonly body = new PassThrough()
@@ -58,7 +60,7 @@ function world({ closesOpenRequests = true } = {}) {
     }
   }
   const exchange = () => new Noting(context, new IncomingMessage(new Socket()), 'http', 1)
-  return { state, openRequests, exchange }
+  return { state, openRequests, exchange, metrics }
 }
 
 t.test(
@@ -165,3 +167,78 @@ t.test('what a step throws is a 500, and says nothing of its cause', async (t) =
   })
   t.strictSame([one.answers, one.bodies], [[500], [faults.unclassified.body]])
 })
+
+t.test('an exchange is counted once, with the status that the client got and why', async (t) => {
+  const { exchange, metrics, state } = world()
+  const token = tokenOf(1)
+  const forwarded = (status?: number) => {
+    const one = exchange()
+    one.forward(UPSTREAM, [token], 'things')
+    one.mayStart()
+    if (status !== undefined) one.answered(status)
+    return one
+  }
+  exchange().refuse(faults.noApi, 'no-api')
+  exchange().answer(204, [], '', 'preflight')
+  exchange().fail(new Error('unexpected'))
+  forwarded(200).ended()
+  const ends: [number | undefined, UpstreamFailure, boolean, Error][] = [
+    [undefined, 'unreachable', false, new Error('refused')],
+    [200, 'timeout', true, new Error('slow')],
+    [undefined, 'client-left', false, new Error('left')],
+    [206, 'client-left', true, new Error('left')],
+    [203, 'refused', true, new Error('the token was revoked')],
+    [202, 'refused', true, LIST_NOT_KNOWN],
+  ]
+  for (const [status, failure, answered, cause] of ends) {
+    const one = forwarded(status)
+    one.failed(failure, answered, cause)
+    one.ended()
+  }
+  state.revoked.add(token)
+  const refused = forwarded()
+  refused.failed('refused', false, new Error('refused before sending'))
+  refused.ended()
+  t.strictSame(requestsIn(metrics), {
+    '404 no-api': 1,
+    '204 preflight': 1,
+    '500 error': 1,
+    '200 upstream': 1,
+    '502 unreachable': 1,
+    '200 timeout': 1,
+    'none client-left': 1,
+    '206 client-left': 1,
+    '203 revoked': 1,
+    '202 not-synchronised': 1,
+    '401 revoked': 1,
+  })
+  t.equal(metrics.of().inProgress, 0)
+  t.equal(sum(metrics.of().duration.counts), 11)
+  t.equal(sum(metrics.of().upstream.counts), 5)
+})
+
+t.test('a WebSocket is counted as it opens, and not when it ends', async (t) => {
+  const { exchange, metrics } = world()
+  const socket = exchange()
+  Object.defineProperty(socket, 'isWebSocket', { value: true })
+  socket.forward(UPSTREAM, [], 'things')
+  socket.answered(101)
+  t.strictSame(requestsIn(metrics), { '101 upstream': 1 })
+  t.equal(metrics.of().inProgress, 1)
+  socket.failed('client-left', true, new Error('left'))
+  socket.ended()
+  t.strictSame(requestsIn(metrics), { '101 upstream': 1 })
+  t.equal(metrics.of().inProgress, 0)
+  t.equal(sum(metrics.of().duration.counts), 0)
+})
+
+function requestsIn(metrics: RequestMetrics): Record<string, number> {
+  const samples: Samples = new Map()
+  metrics.collect(samples)
+  const counted = [...samples].filter(([key]) => key.startsWith('mgw_http_requests_total'))
+  return Object.fromEntries(counted.map(([key, count]) => [key.split('\u0000').slice(-2).join(' '), count]))
+}
+
+function sum(counts: Float64Array): number {
+  return counts.reduce((all, count) => all + count, 0)
+}

@@ -7,6 +7,7 @@ import { RouteTable } from '../../../src/apis/routing/route-table.js'
 import { CredentialAuthenticator } from '../../../src/auth/credential-authenticator.js'
 import { createHttpClient } from '../../../src/http-client/index.js'
 import { silent } from '../../../src/logging/index.js'
+import { RequestMetrics } from '../../../src/metrics/index.js'
 import { OpenRequests } from '../../../src/proxy/index.js'
 import type { RevocationRecord } from '../../../src/revocation/record.js'
 import { RevocationList } from '../../../src/revocation/revocation-list.js'
@@ -74,6 +75,7 @@ export async function pipeline(
       refused: () => undefined,
     },
     openRequests,
+    metrics: new RequestMetrics(),
     http: { client, maxBodyBytes: 1_000 },
     webSocket: { tls: {}, connectTimeout: 5_000, answerTimeout: 5_000, idleTimeout: 0 },
     authorizationHeader: 'authorization',

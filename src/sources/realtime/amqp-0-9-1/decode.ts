@@ -1,4 +1,4 @@
-import type { TopicMessage } from '../../message/index.js'
+import { published, type TopicMessage } from '../../message/index.js'
 import { ByteReader, WireFormatError } from '../amqp/byte-reader.js'
 
 /** A message as amqplib delivers it, as far as it matters here. */
@@ -6,6 +6,8 @@ export interface Delivery {
   readonly content: Buffer
   readonly properties: {
     readonly contentType?: unknown
+    /** Seconds since 1970; Andes writes milliseconds. */
+    readonly timestamp?: unknown
     readonly headers?: Readonly<Record<string, unknown>> | undefined
   }
 }
@@ -18,7 +20,7 @@ const TEXT_TYPE = /^(text\/|application\/json\b)/
 export function decodeMessage({ content, properties }: Delivery): TopicMessage {
   const type = typeof properties.contentType === 'string' ? properties.contentType.toLowerCase() : ''
   const headers = properties.headers ?? {}
-  return { ...toBody(type, content), properties: new Map(Object.entries(headers)) }
+  return { ...toBody(type, content), properties: new Map(Object.entries(headers)), ...published(properties.timestamp) }
 }
 
 function toBody(type: string, content: Buffer): TopicMessage {

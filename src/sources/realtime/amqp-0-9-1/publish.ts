@@ -54,7 +54,8 @@ async function send(
   channel.on('error', failed)
   channel.on('close', () => failed(new BrokerProtocolError('the broker closed the channel')))
   await channel.assertExchange(target.exchange, 'topic', { durable: true })
-  channel.publish(target.exchange, target.topic, Buffer.from(text), { contentType: 'text/plain' })
+  const timestamp = Math.floor(Date.now() / 1000)
+  channel.publish(target.exchange, target.topic, Buffer.from(text), { contentType: 'text/plain', timestamp })
   await channel.waitForConfirms()
   confirmed() // however the connection ends from here on
   await connection.close().catch(() => undefined)

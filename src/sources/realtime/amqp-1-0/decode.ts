@@ -1,7 +1,8 @@
-import type { TopicMessage } from '../../message/index.js'
+import { published, type TopicMessage } from '../../message/index.js'
 import { ByteReader, WireFormatError } from '../amqp/byte-reader.js'
 
 /** Sections of a message (AMQP 1.0, part 3, 3.2). */
+const PROPERTIES = 0x73
 const APPLICATION_PROPERTIES = 0x74
 const DATA = 0x75
 const VALUE = 0x77
@@ -18,15 +19,38 @@ export function decodeMessage(bytes: Buffer): TopicMessage {
   const data: Buffer[] = []
   let value: unknown
   let properties: ReadonlyMap<string, unknown> | undefined
+  let publishedAt: Pick<TopicMessage, 'publishedAt'> = {}
   while (reader.remaining > 0) {
     const section = readDescriptor(reader)
     if (section === APPLICATION_PROPERTIES) properties = readMap(reader)
+    else if (section === PROPERTIES) publishedAt = readCreationTime(reader)
     else if (section === VALUE) value = readValueOrMap(reader)
     else if (section === DATA) data.push(asBytes(readValue(reader)))
     else readValue(reader)
   }
   const body = value ?? (data.length > 0 ? Buffer.concat(data) : undefined)
-  return { ...toBody(body), ...(properties === undefined ? {} : { properties }) }
+  return { ...toBody(body), ...(properties === undefined ? {} : { properties }), ...publishedAt }
+}
+
+/** Position of `creation-time` in the section (AMQP 1.0, part 3, 3.2.4). */
+const CREATION_TIME = 9
+
+/** Only for measuring: what cannot be read is no reason to refuse the message. */
+function readCreationTime(reader: ByteReader): Pick<TopicMessage, 'publishedAt'> {
+  const code = readCode(reader)
+  if (code !== 0xc0 && code !== 0xd0) {
+    readContent(reader, code)
+    return {}
+  }
+  const list = new ByteReader(reader.take(code === 0xc0 ? reader.uint8() : reader.uint32()))
+  try {
+    const count = code === 0xc0 ? list.uint8() : list.uint32()
+    if (count <= CREATION_TIME) return {}
+    for (let i = 0; i < CREATION_TIME; i++) readValue(list)
+    return published(readValue(list))
+  } catch {
+    return {}
+  }
 }
 
 function toBody(body: unknown): TopicMessage {

@@ -49,7 +49,7 @@ export async function publish10(
         const address = topicAddress(target.topic, connection.properties)
         connection.open_sender({ target: { address, capabilities: ['topic'] } })
       })
-      connection.once('sendable', ({ sender }: EventContext) => sender?.send({ body: text }))
+      connection.once('sendable', ({ sender }: EventContext) => sender?.send({ body: text, creation_time: new Date() }))
       connection.once('accepted', () => resolve())
       connection.connect()
       if (signal.aborted) giveUp()

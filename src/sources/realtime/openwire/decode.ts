@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib'
 import { hasCode } from '../../../error-code.js'
-import type { TopicMessage } from '../../message/index.js'
+import { published, type TopicMessage } from '../../message/index.js'
 import { OpenWireError } from './error.js'
 import { ByteReader } from './reader.js'
 import type { WireMessage } from './received.js'
@@ -16,7 +16,7 @@ export function decodeMessage(message: WireMessage, maxBodySize: number): TopicM
     marshalledProperties === null || marshalledProperties.length === 0
       ? new Map<string, Primitive>()
       : readPrimitiveMap(new ByteReader(marshalledProperties))
-  return { ...decodeBody(message, maxBodySize), properties }
+  return { ...decodeBody(message, maxBodySize), properties, ...published(message.timestamp) }
 }
 
 function decodeBody(message: WireMessage, maxBodySize: number): TopicMessage {

@@ -85,6 +85,8 @@ export interface WireMessage {
   readonly content: Buffer | null
   readonly marshalledProperties: Buffer | null
   readonly compressed: boolean
+  /** When it was sent, epoch ms; 0 if the publisher left that out. */
+  readonly timestamp: number | bigint
 }
 
 /** The kind of a message by its structure's type; `undefined` when it is no message. */
@@ -106,16 +108,16 @@ export function readMessage(kind: MessageKind, reader: ByteReader): WireMessage 
   skipString(reader) // correlation id
   reader.skip(1 + 8 + 1) // persistent, expiration, priority
   skipDestination(reader) // reply to
-  reader.skip(8) // time stamp
+  const timestamp = reader.int64()
   skipString(reader) // JMS type
   const content = reader.optionalBytes()
   const marshalledProperties = reader.optionalBytes()
   if (reader.boolean()) {
     // A command instead of a body, as the broker's own advisories carry: ignored.
-    return { kind: 'plain', messageId, content: null, marshalledProperties, compressed: false }
+    return { kind: 'plain', messageId, content: null, marshalledProperties, compressed: false, timestamp }
   }
   skipConsumerId(reader) // target
-  return { kind, messageId, content, marshalledProperties, compressed: reader.boolean() }
+  return { kind, messageId, content, marshalledProperties, compressed: reader.boolean(), timestamp }
 }
 
 const MESSAGE_ID = 110

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { WireFormatError } from '../../../../src/sources/realtime/amqp/byte-reader.js'
-import { decodeAmqpMap, decodeJmsMap } from '../../../../src/sources/realtime/amqp-0-9-1/decode.js'
+import { decodeAmqpMap, decodeJmsMap, decodeMessage } from '../../../../src/sources/realtime/amqp-0-9-1/decode.js'
 
 const LEGACY = '000000027265766f6b6564546f6b656e000a6162630074746c000a3336303000'
 const QPID = '00000022000000020c7265766f6b6564546f6b656e9500036162630374746c95000433363030'
@@ -21,6 +21,14 @@ t.test("the publishers' own bytes are read", async (t) => {
   t.same(Object.fromEntries(decodeJmsMap(hex(LEGACY))), EVENT, 'Qpid JMS, legacy')
   t.same(Object.fromEntries(decodeAmqpMap(hex(QPID))), EVENT, 'Qpid')
   t.same(Object.fromEntries(decodeAmqpMap(hex(ANDES))), EVENT, 'Andes')
+})
+
+t.test('when a message was published is read, in seconds or milliseconds', async (t) => {
+  const publishedAt = (timestamp: unknown) =>
+    decodeMessage({ content: Buffer.from('a'), properties: { timestamp } }).publishedAt
+  t.equal(publishedAt(1_800_000_000), 1_800_000_000_000)
+  t.equal(publishedAt(1_800_000_000_123), 1_800_000_000_123)
+  for (const none of [undefined, 0, -1, '1800000000', Number.NaN, {}]) t.equal(publishedAt(none), undefined)
 })
 
 t.test('every type of amqp/map is read, or passed over by its width', async (t) => {

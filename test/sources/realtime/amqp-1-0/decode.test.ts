@@ -52,6 +52,17 @@ t.test('every body that a publisher sends is read', async (t) => {
   t.same(plain.text, undefined)
 })
 
+t.test('when a message was published is read; what is not a time is left out, and nothing else with it', async (t) => {
+  const sent = new Date(1_800_000_000_000)
+  const read = decodeMessage(encode({ body: 'a', creation_time: sent, subject: 's' }))
+  t.same(read, { text: 'a', publishedAt: sent.getTime() })
+  const list = (hex: string) => decodeMessage(Buffer.from(`005373${hex}005377a10161`, 'hex'))
+  for (const hex of ['45', 'c00101', 'c00100', 'd0000000040000ffff', `c00b0a${'40'.repeat(10)}`, 'c10100', '40']) {
+    t.same(list(hex), { text: 'a' }, hex)
+  }
+  t.same(list('c00c0a40404040404040404054ff'), { text: 'a' }, 'a negative time')
+})
+
 t.test('a name such as __proto__ is a name like any other', async (t) => {
   const bytes = encode({ body: JSON.parse('{"__proto__":{"revokedToken":"x"},"revokedToken":"a"}') })
   t.equal(decodeMessage(bytes).map?.get('revokedToken'), 'a')

@@ -50,10 +50,14 @@ test('recorded messages are read', async (t) => {
     ['revokedToken', 'abc'],
     ['ttl', '3600'],
   ])
-  t.same(decoded(FRAMES.mapDispatch), { map, properties: new Map() })
-  t.same(decoded(FRAMES.compressedTextDispatch), { text: '{"revokedToken":"abc"}', properties: new Map() })
-  t.same(decoded(FRAMES.compressedBytesDispatch), { bytes: Buffer.from('abc'), properties: new Map() })
-  t.same(decoded(FRAMES.transactedPlainDispatch), { properties: new Map([['revokedToken', 'abc']]) })
+  const at = (publishedAt: number) => ({ properties: new Map(), publishedAt })
+  t.same(decoded(FRAMES.mapDispatch), { map, ...at(1795387123521) })
+  t.same(decoded(FRAMES.compressedTextDispatch), { text: '{"revokedToken":"abc"}', ...at(1795387123545) })
+  t.same(decoded(FRAMES.compressedBytesDispatch), { bytes: Buffer.from('abc'), ...at(1795387123557) })
+  t.same(decoded(FRAMES.transactedPlainDispatch), {
+    properties: new Map([['revokedToken', 'abc']]),
+    publishedAt: 1795387123568,
+  })
 })
 
 test('the message id is kept as it came', async (t) => {

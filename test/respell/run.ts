@@ -1,5 +1,6 @@
 import { Random } from '../chaos/random.js'
 import type { Teardowns } from '../chaos/teardowns.js'
+import { exchangeHttp2 } from './http2-client.js'
 import { exchange } from './raw-client.js'
 import { drawAttempt, get } from './requests.js'
 import { openWorld, type World } from './world.js'
@@ -24,8 +25,10 @@ export interface Outcome {
 }
 
 const CLIENTS = 16
+/** Of so many re-spellings one goes over HTTP/2. */
+const HTTP2_EVERY = 3
 /** Every so many re-spellings a client sends a control token. */
-const CONTROL_EVERY = 20
+const CONTROL_EVERY = 10
 
 /**
  * Revokes tokens of every algorithm by everything that names them, and sends re-spellings of them through a gateway while
@@ -47,11 +50,17 @@ export async function runRespell(
       const { issued, by } = random.pick(world.revocable)
       const control = random.pick(world.controls)
       const attempt = drawAttempt(issued, { path: `/things/r${number}`, control: control.jwt }, random)
-      const statuses = await exchange(world.port, attempt.bytes)
-      tally.attempted(attempt.kind, statuses, `${issued.algorithm} by ${by}: ${shown(attempt.bytes)}`)
+      const isHttp2 = number % HTTP2_EVERY === 0
+      const send = (bytes: string) => (isHttp2 ? exchangeHttp2(world.securePort, bytes) : exchange(world.port, bytes))
+      const statuses = await send(attempt.bytes)
+      tally.attempted(
+        isHttp2 ? `${attempt.kind}, over HTTP/2` : attempt.kind,
+        statuses,
+        `${issued.algorithm} by ${by}: ${shown(attempt.bytes)}`,
+      )
       if (number % CONTROL_EVERY === 0) {
         const bytes = get(`/things/control${number}`, `Authorization: Bearer ${control.jwt}`)
-        tally.control(await exchange(world.port, bytes), world.reached.has(`/control${number}`), control.algorithm)
+        tally.control(await send(bytes), world.reached.has(`/control${number}`), control.algorithm)
       }
     }
   }

@@ -5,6 +5,8 @@ import { BY, type By, issuingWorld } from '../support/issuing-world.js'
 export interface World {
   /** Of the HTTP listener. */
   readonly port: number
+  /** Of the HTTPS listener. */
+  readonly securePort: number
   /**
    * Tokens of each algorithm, one a way to revoke it; those that are revoked by signature or as a whole also without a jti,
    * and one whose signature begins with a zero byte, which some verifiers do without.
@@ -36,6 +38,7 @@ export async function openWorld(t: Pick<Teardowns, 'teardown'>, workers: number)
   while (Buffer.from(zero.jwt.split('.')[2] ?? '', 'base64url')[0] !== 0)
   return {
     port: Number(new URL(world.gateway.http).port),
+    securePort: Number(new URL(world.gateway.https).port),
     revocable: [...sets.flat(), { by: 'signature', issued: zero }],
     controls: await Promise.all(ALGORITHMS.map((alg) => world.issue(alg))),
     reached,

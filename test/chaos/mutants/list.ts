@@ -277,8 +277,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a handshake may last for ever',
     promise: 'connection ends',
     file: 'server/listeners/listener.js',
-    find: '{ ...serverOptions, ...tls, handshakeTimeout }',
-    replace: '{ ...serverOptions, ...tls, handshakeTimeout: 120_000 }',
+    find: '...tls, handshakeTimeout,',
+    replace: '...tls, handshakeTimeout: 120_000,',
     caughtBy: { test: 'server/listeners/listener', title: 'a TLS handshake that does not finish is ended' },
   },
   {
@@ -303,7 +303,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a body may come as slowly as it likes',
     promise: 'connection ends',
-    file: 'gateway/serving.js',
+    file: 'gateway/application.js',
     find: 'bodyPace: minBodyRate === 0 ?',
     replace: 'bodyPace: minBodyRate >= 0 ?',
     caughtBy: {
@@ -491,6 +491,14 @@ export const MUTANTS: readonly Mutant[] = [
       test: 'replication/replica',
       title: 'rules about claims reach a worker, those whose set of claims is new to it too',
     },
+  },
+  {
+    name: 'an HTTP/2 response that is cut off looks whole',
+    promise: 'connection ends',
+    file: 'proxy/http/http2-stream.js',
+    find: 'this.body.destroy(BROKEN_OFF);',
+    replace: 'this.body.close(2);',
+    caughtBy: { test: 'server/listeners/http2', title: 'what is cut off never looks whole' },
   },
   {
     name: 'looks a token up before the first try only',

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Algorithm, createIssuer } from '../../test/support/issuer.js'
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.js'
+import { slope } from '../support/statistics.js'
 import type { MemoryQuestion } from './memory-report.js'
 
 const MINUTES = Number(process.env.MINUTES ?? 5)
@@ -83,14 +84,6 @@ async function measure({ url, child }: GatewayProcess): Promise<void> {
       `${name}: ${slope(half.map(({ seconds, memory }) => [seconds / 60, memory[name] / MB])).toFixed(1)} MB a minute, second half`,
     )
   }
-}
-
-/** The slope of the line that fits the points best. */
-function slope(points: readonly (readonly [number, number])[]): number {
-  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length
-  const [x, y] = [mean(0), mean(1)]
-  const sums = points.map((point) => [(point[0] - x) * (point[1] - y), (point[0] - x) ** 2] as const)
-  return sums.reduce((sum, [xy]) => sum + xy, 0) / sums.reduce((sum, [, xx]) => sum + xx, 0)
 }
 
 interface Load {

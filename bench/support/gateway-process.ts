@@ -12,8 +12,9 @@ export interface GatewayProcess {
 }
 
 export interface GatewayProcessOptions {
-  /** Of the tokens; it serves `/jwks`, and is the upstream too. */
+  /** Of the tokens; it serves `/jwks`, and is the upstream too, unless there is another one. */
   readonly issuer: string
+  readonly upstream?: string
   readonly directory: string
   /** The body of `[tokenRevocationConfig.persistent]`; none by default. */
   readonly persistent?: string
@@ -47,14 +48,14 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   }
 }
 
-function configure({ directory, issuer, persistent = '' }: GatewayProcessOptions): string {
+function configure({ directory, issuer, upstream = issuer, persistent = '' }: GatewayProcessOptions): string {
   mkdirSync(join(directory, 'api_definitions'), { recursive: true })
   writeFileSync(
     join(directory, 'api_definitions', 'things.yaml'),
     `openapi: 3.0.3
 info: { title: Things, version: 1.0.0 }
 x-wso2-basePath: /things
-x-wso2-production-endpoints: { urls: [${JSON.stringify(issuer)}] }
+x-wso2-production-endpoints: { urls: [${JSON.stringify(upstream)}] }
 paths:
   /thing: { get: { responses: { default: { description: any } } } }
 `,

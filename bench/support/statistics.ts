@@ -27,3 +27,11 @@ export function histogram(samples: readonly number[], unit: string, buckets = 12
     })
     .join('\n')
 }
+
+/** The slope of the line that fits the points best. */
+export function slope(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length
+  const [x, y] = [mean(0), mean(1)]
+  const sums = points.map((point) => [(point[0] - x) * (point[1] - y), (point[0] - x) ** 2] as const)
+  return sums.reduce((sum, [xy]) => sum + xy, 0) / sums.reduce((sum, [, xx]) => sum + xx, 0)
+}

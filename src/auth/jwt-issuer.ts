@@ -1,6 +1,8 @@
-import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { errors, type JWSHeaderParameters, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { type CompactJwt, isExpiry, isNumericDate } from '../token/index.js'
 import { type ClaimMapping, checkMappings } from './claims.js'
+import { type ClaimsRules, checkClaims } from './claims-set.js'
+import { verifyShort } from './short-signatures.js'
 import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-keys.js'
 
 /** An issuer whose tokens are accepted: one `[[jwtTokenConfig]]`. Several may have the same `issuer`. */
@@ -37,34 +39,57 @@ export function byIssuer(issuers: readonly JwtIssuer[]): ReadonlyMap<string, rea
  * is no longer valid, and another error if the issuer's keys are unavailable.
  *
  * @param credential as it was sent: old WSO2 versions sign the padding of their segments too
+ * @param jwt the same, read
  * @param skew milliseconds
  * @param issuersNow epoch ms by the issuers' own clocks, as far as known: ours may be behind
  */
 export async function verifyFor(
   issuer: JwtIssuer,
   credential: string,
+  jwt: CompactJwt,
   skew: number,
   now: number,
   issuersNow: () => number,
 ): Promise<JWTPayload> {
-  const options: JWTVerifyOptions = {
-    algorithms: [...(issuer.keys.algorithms ?? ASYMMETRIC_ALGORITHMS)],
-    issuer: issuer.issuer,
-    ...(issuer.audience.length === 0 ? {} : { audience: [...issuer.audience] }),
-    ...(issuer.requireAccessTokenType === true ? { typ: 'at+jwt' } : {}),
+  const { audience, requireAccessTokenType = false, keys } = issuer
+  const algorithms = keys.algorithms ?? ASYMMETRIC_ALGORITHMS
+  const alg = String(jwt.header.alg)
+  if (!algorithms.includes(alg))
+    throw new errors.JOSEAlgNotAllowed('"alg" (Algorithm) Header Parameter value not allowed')
+  const latest = () => Math.max(now, issuersNow()) + skew
+  const rules = { issuer: issuer.issuer, audience, requireAccessTokenType, skew, now }
+  try {
+    const key = await keys.key(jwt.header as JWSHeaderParameters, PARTS_NOT_LOOKED_AT)
+    const isSigned = verifyShort(alg, key, credential.slice(0, credential.lastIndexOf('.')), jwt.signature)
+    if (isSigned === false) throw new errors.JWSSignatureVerificationFailed()
+    if (isSigned === undefined)
+      return withGoodTimes((await jwtVerify(credential, key, joseOptions(rules, algorithms))).payload, latest())
+    checkClaims(jwt.header, jwt.claims, rules)
+    return withGoodTimes(jwt.claims, latest())
+  } catch (error) {
+    if (error instanceof errors.JWKSMultipleMatchingKeys) {
+      return verifyWithAny(error, credential, joseOptions(rules, algorithms), latest())
+    }
+    throw error
+  }
+}
+
+/** The same rules for jose. */
+function joseOptions(rules: ClaimsRules, algorithms: readonly string[]): JWTVerifyOptions {
+  const { issuer, audience, requireAccessTokenType, skew, now } = rules
+  return {
+    algorithms: [...algorithms],
+    issuer,
+    ...(audience.length === 0 ? {} : { audience: [...audience] }),
+    ...(requireAccessTokenType ? { typ: 'at+jwt' } : {}),
     requiredClaims: ['exp'],
     clockTolerance: skew / 1000,
     currentDate: new Date(now),
   }
-  const latest = () => Math.max(now, issuersNow()) + skew
-  try {
-    const { payload } = await jwtVerify(credential, (header, token) => issuer.keys.key(header, token), options)
-    return withGoodTimes(payload, latest())
-  } catch (error) {
-    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(error, credential, options, latest())
-    throw error
-  }
 }
+
+/** Keys are found by the header alone. */
+const PARTS_NOT_LOOKED_AT = { payload: '', signature: '' }
 
 /**
  * Throws jose's error for an invalid claim if `exp`, `nbf` or `iat` is not in seconds, or the token was issued after `latest`

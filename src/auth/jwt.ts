@@ -100,7 +100,7 @@ export class JwtAuthenticator implements CachingAuthenticator {
     let failure: { readonly cause: unknown } | undefined
     for (const issuer of candidates) {
       try {
-        const { exp = 0 } = await verifyFor(issuer, credential, timestampSkew, now, issuersNow)
+        const { exp = 0 } = await verifyFor(issuer, credential, jwt, timestampSkew, now, issuersNow)
         return this.#authenticated(issuer, jwt, exp, now)
       } catch (error) {
         try {

@@ -7,6 +7,13 @@ export {
   MAX_CLAIMS,
   type TokenClaims,
 } from './claim-set.js'
-export { type CompactJwt, type Credential, isJoseHeader, readCredential, readObject } from './credential.js'
+export {
+  type CompactJwt,
+  type JsonObject,
+  type Credential,
+  isJoseHeader,
+  readCredential,
+  readObject,
+} from './credential.js'
 export { type Fingerprint, Fingerprinter, SEED_BYTES } from './fingerprint.js'
 export { canonicalIds, type IdentityNames, identify, isExpiry, isNumericDate, type TokenIdentity } from './identity.js'

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { numberText } from '../json.js'
 import { ClaimValues, type TokenClaims } from './claim-set.js'
 import { type Credential, type JsonObject, lenientSegment, readObject } from './credential.js'
+import { equivalentSignatures } from './equivalent-signatures.js'
 import type { Fingerprint, Fingerprinter, FingerprintKind } from './fingerprint.js'
 
 /** An id under which a token may have been revoked. */
@@ -42,21 +43,8 @@ export interface TokenIdentity extends IdentityNames {
 
 /** Shared, so that the length that every look-up reads stays in the processor's cache. */
 const NONE: readonly Fingerprint[] = []
-/** The orders of the curves of RFC 7518 §3.4, and the bytes of one of a signature's two numbers. */
-const CURVES: Readonly<Record<string, { readonly order: bigint; readonly bytes: number }>> = {
-  ES256: { order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n, bytes: 32 },
-  ES384: {
-    order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
-    bytes: 48,
-  },
-  ES512: {
-    order:
-      0x01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
-    bytes: 66,
-  },
-}
-/** Bytes: RSA moduli are usually a multiple of 64 bits long. */
-const MODULUS_STEP = 8
+const NOBODY: readonly string[] = []
+const CLIENT_CLAIMS = ['azp', 'client_id', 'consumerKey']
 /** Characters of the shortest accepted signature: ES256's and Ed25519's. */
 const SHORTEST_SIGNATURE = 86
 /** A time from here on is not in seconds (RFC 7519's NumericDate) but, by an issuer's mistake, in milliseconds. */
@@ -94,25 +82,28 @@ export function identify(
   knownIssuers: readonly string[] = [],
 ): TokenIdentity {
   const sets = alsoClaims === claims ? [claims] : [claims, alsoClaims]
-  const valuesOf = (claim: string) => sets.map((set) => set[claim])
   const written: WrittenNames = {
-    ids: idsOf(credential, valuesOf('jti')),
-    folded: credential.kind === 'opaque' ? [foldedName(unpaddedLowerCase(credential.token))] : [],
-    subjects: [...new Set(valuesOf('sub').flatMap(nameIn))],
-    clients: [...new Set([consumerKeyClaim, 'azp', 'client_id', 'consumerKey'].flatMap(valuesOf).flatMap(namesIn))],
-    sessions: [...new Set(valuesOf('sid').flatMap(nameIn))],
+    ids: idsOf(credential, namesAt(sets, 'jti')),
+    folded: credential.kind === 'opaque' ? [foldedName(unpaddedLowerCase(credential.token))] : NOBODY,
+    subjects: namesAt(sets, 'sub'),
+    clients: clientsIn(sets, consumerKeyClaim),
+    sessions: namesAt(sets, 'sid'),
   }
-  const named = valuesOf('iss').flatMap(nameIn)
-  const issuers = [...new Set(named.length > 0 ? named : knownIssuers)]
-  const moments = valuesOf('iat').flatMap((iat) => moment(iat) ?? [])
+  const named = namesAt(sets, 'iss')
+  const issuers = named.length > 0 ? named : [...new Set(knownIssuers)]
+  const { token } = credential
   return {
-    ...namesBy(written, (kind, id) => [fingerprints.of(kind, id)]),
-    ofIssuer: namesBy(written, (kind, id) => issuers.map((issuer) => fingerprints.ofIssuer(issuer, kind, id))),
+    ...namesBy(written, (kind, id, found) => found.push(fingerprints.of(kind, id))),
+    ofIssuer: namesBy(written, (kind, id, found) => {
+      for (const issuer of issuers) found.push(fingerprints.ofIssuer(issuer, kind, id))
+    }),
     issuers: issuers.map((issuer) => fingerprints.of('issuer', issuer)),
     claims: new ClaimValues(sets, issuers, fingerprints),
-    issuedAt: moments.length === 0 ? 0 : Math.min(...moments),
+    issuedAt: issuedAt(sets),
     expiresAt: moment(claims.exp),
-    hash: createHash('sha256').update(credential.token).digest('hex').slice(0, 12),
+    get hash() {
+      return createHash('sha256').update(token).digest('hex').slice(0, 12)
+    },
   }
 }
 
@@ -139,23 +130,41 @@ interface WrittenNames {
   readonly sessions: readonly string[]
 }
 
-function namesBy(names: WrittenNames, of: (kind: FingerprintKind, id: string) => Fingerprint[]): IdentityNames {
-  const all = (kind: FingerprintKind, ids: readonly string[]) =>
-    ids.length === 0 ? NONE : ids.flatMap((id) => of(kind, id))
+/** Adds the fingerprints of a name. */
+type Fingerprinting = (kind: FingerprintKind, id: string, found: Fingerprint[]) => void
+
+function namesBy(names: WrittenNames, add: Fingerprinting): IdentityNames {
+  const ids: TokenId[] = []
+  const found: Fingerprint[] = []
+  for (const [by, id] of names.ids) {
+    found.length = 0
+    add('token', id, found)
+    for (const { hi, lo } of found) ids.push({ by, hi, lo })
+  }
   return {
-    ids: names.ids.flatMap(([by, id]) => of('token', id).map(({ hi, lo }) => ({ by, hi, lo }))),
-    folded: all('token', names.folded),
-    subjects: all('subject', names.subjects),
-    clients: all('client', names.clients),
-    sessions: all('session', names.sessions),
+    ids,
+    folded: fingerprintsOf('token', names.folded, add),
+    subjects: fingerprintsOf('subject', names.subjects, add),
+    clients: fingerprintsOf('client', names.clients, add),
+    sessions: fingerprintsOf('session', names.sessions, add),
   }
 }
 
-function idsOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by'], string][] {
-  const ids = [...new Set(jtis.flatMap(nameIn))].map((jti): [TokenId['by'], string] => ['jti', jti])
-  if (credential.kind === 'opaque') return [...ids, ...opaqueIds(credential.token).map(asToken)]
-  for (const signature of equivalentSignatures(credential.header.alg, credential.signature))
-    ids.push(['signature', signature])
+function fingerprintsOf(kind: FingerprintKind, ids: readonly string[], add: Fingerprinting): readonly Fingerprint[] {
+  if (ids.length === 0) return NONE
+  const found: Fingerprint[] = []
+  for (const id of ids) add(kind, id, found)
+  return found
+}
+
+function idsOf(credential: Credential, jtis: readonly string[]): WrittenNames['ids'] {
+  const ids: [TokenId['by'], string][] = []
+  for (const jti of jtis) ids.push(['jti', jti])
+  if (credential.kind === 'opaque') for (const id of opaqueIds(credential.token)) ids.push(['token', id])
+  else {
+    for (const signature of equivalentSignatures(credential.header.alg, credential.signature))
+      ids.push(['signature', signature])
+  }
   return ids
 }
 
@@ -165,10 +174,6 @@ function idsOf(credential: Credential, jtis: readonly unknown[]): [TokenId['by']
  */
 function opaqueIds(token: string): string[] {
   return [...new Set([token, unpaddedLowerCase(token)])].filter((id) => id !== '')
-}
-
-function asToken(id: string): [TokenId['by'], string] {
-  return ['token', id]
 }
 
 /** Stands for every spelling that differs in letter case and padding alone. Begins as no `jti` and no token does. */
@@ -190,51 +195,46 @@ function signatureOfJwt(id: string): string | undefined {
   return header === undefined || readObject(header) === undefined ? undefined : lenientSegment(parts[2] ?? '')
 }
 
-/** Some issuers number their users and tokens; sources write those numbers in decimal. */
-function nameIn(value: unknown): string[] {
-  const name = typeof value === 'number' ? numberText(value) : value
-  return typeof name === 'string' && name !== '' ? [name] : []
+/** The names that a claim has in any of the sets, each once. */
+function namesAt(sets: readonly JsonObject[], claim: string): readonly string[] {
+  const names: string[] = []
+  for (const { [claim]: value } of sets) {
+    const name = nameIn(value)
+    if (name !== undefined && !names.includes(name)) names.push(name)
+  }
+  return names.length === 0 ? NOBODY : names
 }
 
-function namesIn(value: unknown): string[] {
-  return (Array.isArray(value) ? value : [value]).flatMap(nameIn)
+/** The names of the client: each claim may have one, or a list. */
+function clientsIn(sets: readonly JsonObject[], consumerKeyClaim: string): readonly string[] {
+  const names = new Set<string>()
+  const add = (value: unknown) => {
+    const name = nameIn(value)
+    if (name !== undefined) names.add(name)
+  }
+  for (const claim of [consumerKeyClaim, ...CLIENT_CLAIMS]) {
+    for (const { [claim]: value } of sets) {
+      if (Array.isArray(value)) value.forEach(add)
+      else add(value)
+    }
+  }
+  return [...names]
+}
+
+/** Some issuers number their users and tokens; sources write those numbers in decimal. */
+function nameIn(value: unknown): string | undefined {
+  const name = typeof value === 'number' ? numberText(value) : value
+  return typeof name === 'string' && name !== '' ? name : undefined
+}
+
+/** Epoch ms of the older `iat`; 0 without one. */
+function issuedAt(sets: readonly JsonObject[]): number {
+  let oldest = Number.POSITIVE_INFINITY
+  for (const { iat } of sets) oldest = Math.min(oldest, moment(iat) ?? oldest)
+  return oldest === Number.POSITIVE_INFINITY ? 0 : oldest
 }
 
 function moment(value: unknown): number | undefined {
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
   return Math.floor(value < SECONDS_BELOW ? value * 1000 : value)
-}
-
-/**
- * Every signature that verifies whenever this one does, itself first. Computing them takes no key.
- *
- * - ES256/384/512: (r, n−s) verifies where (r, s) does.
- * - PS256/384/512: OpenSSL verifies a signature whose leading zero bytes were cut off (one in 256 has some).
- *
- * @param signature canonical base64url
- */
-export function equivalentSignatures(alg: unknown, signature: string): string[] {
-  if (typeof alg !== 'string') return [signature]
-  const curve = Object.hasOwn(CURVES, alg) ? CURVES[alg] : undefined
-  if (curve !== undefined) return withNegated(curve.order, curve.bytes, signature)
-  return alg.startsWith('PS') ? withLeadingZeros(signature) : [signature]
-}
-
-function withNegated(order: bigint, bytes: number, signature: string): string[] {
-  const pair = Buffer.from(signature, 'base64url')
-  if (pair.length !== 2 * bytes) return [signature]
-  const s = BigInt(`0x${pair.toString('hex', bytes)}`)
-  if (s === 0n || s >= order) return [signature]
-  const negated = (order - s).toString(16).padStart(2 * bytes, '0')
-  return [signature, Buffer.concat([pair.subarray(0, bytes), Buffer.from(negated, 'hex')]).toString('base64url')]
-}
-
-/** The signature as written, without leading zeros, and zero-padded to the length of a usual modulus. */
-function withLeadingZeros(signature: string): string[] {
-  const bytes = Buffer.from(signature, 'base64url')
-  const first = bytes.findIndex((byte) => byte !== 0)
-  if (first < 0) return [signature]
-  const least = bytes.subarray(first)
-  const full = Buffer.concat([Buffer.alloc(-least.length & (MODULUS_STEP - 1)), least])
-  return [...new Set([signature, least.toString('base64url'), full.toString('base64url')])]
 }

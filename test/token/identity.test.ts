@@ -3,15 +3,9 @@ import fc from 'fast-check'
 import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import t from 'tap'
 import { type Credential, readCredential } from '../../src/token/credential.js'
+import { equivalentSignatures } from '../../src/token/equivalent-signatures.js'
 import { type Fingerprint, Fingerprinter, type FingerprintKind } from '../../src/token/fingerprint.js'
-import {
-  canonicalIds,
-  equivalentSignatures,
-  identify,
-  isExpiry,
-  isNumericDate,
-  type TokenIdentity,
-} from '../../src/token/identity.js'
+import { canonicalIds, identify, isExpiry, isNumericDate, type TokenIdentity } from '../../src/token/identity.js'
 
 const fingerprints = Fingerprinter.random()
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-FROM node:22-slim AS build
+FROM node:26-slim AS build
 WORKDIR /mgw
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -9,7 +9,7 @@ COPY test ./test
 COPY bench ./bench
 RUN npx tsc -p . && npm prune --omit=dev && rm -rf dist/test dist/bench dist/*.tsbuildinfo
 
-FROM node:22-slim
+FROM node:26-slim
 ENV NODE_ENV=production
 # What says that the gateway lives: name another port here if the configuration does.
 ENV MGW_HEALTH=http://127.0.0.1:9090/health

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { parseAllDocuments } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
+import { ensureSelfSigned } from '../../src/certificates/index.js'
 import { mgw } from '../support/mgw.js'
 
 const MANIFESTS = 'deploy/kubernetes/mgw.yaml'
@@ -15,6 +16,11 @@ interface Manifest {
   readonly data?: Readonly<Record<string, string>>
   readonly stringData?: Record<string, string>
 }
+interface Service {
+  readonly volumes?: readonly string[]
+  readonly command?: readonly string[]
+}
+
 const manifests = parseAllDocuments(readFileSync(MANIFESTS, 'utf8')).map((document) => document.toJS() as Manifest)
 const named = (kind: string, name = 'mgw') =>
   manifests.find(({ kind: its, metadata }) => its === kind && metadata.name === name)
@@ -31,6 +37,27 @@ t.test("mgw check accepts the configuration in the ConfigMaps, with the Secret's
   const run = mgw(t, ['check', '-c', join(directory, 'micro-gw.conf')], named('Secret')?.stringData)
   t.equal(await run.ended(), 0, run.output())
   t.match(run.output(), /example\/v1/)
+})
+
+t.test('docker-compose.yml mounts what exists, and mgw check accepts its configuration', async (t) => {
+  const { services } = parse(readFileSync('docker-compose.yml', 'utf8')) as { services: Record<string, Service> }
+  t.strictSame(Object.keys(services), ['services', 'gateway', 'etcd', 'activemq'])
+  for (const { volumes = [], command = [] } of Object.values(services)) {
+    const sources = volumes.map((volume) => volume.split(':')[0] ?? '').filter((source) => source.startsWith('.'))
+    const files = command.filter((word) => /^\/mgw\/deploy/.test(word)).map((word) => word.replace('/mgw', '.'))
+    for (const path of [...sources, ...files]) t.ok(existsSync(path), path)
+  }
+  const { certFile } = await ensureSelfSigned(t.testdir())
+  // The token service makes its certificate when it starts.
+  const config = readFileSync('deploy/compose/micro-gw.conf', 'utf8')
+    .replace(/"[^"]*self-signed-cert.pem"/, JSON.stringify(certFile))
+    .replace(/"[^"]*\/api_definitions"/, JSON.stringify(join(process.cwd(), 'conf/api_definitions')))
+    .replace(/"[^"]*data\/gateway"/, '"state"')
+  const file = join(t.testdirName, 'micro-gw.conf')
+  writeFileSync(file, config)
+  const run = mgw(t, ['check', '-c', file])
+  t.equal(await run.ended(), 0, run.output())
+  t.match(run.output(), /: ok\n/, 'without a warning')
 })
 
 t.test('the manifests are what the chart renders', { skip: missing('helm') }, async (t) => {

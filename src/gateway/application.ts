@@ -8,7 +8,7 @@ import type { ForwardOptions, OpenRequests, WebSocketOptions } from '../proxy/in
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import { KeyManagerEndpoints, type OpenWebSockets, RequestHandler, RevokeEndpoint } from '../server/index.js'
 import type { TokenIdentity } from '../token/index.js'
-import { readClientOptions, webSocketOptions } from './client-options.js'
+import { endpointDefaults, readClientOptions, webSocketOptions } from './client-options.js'
 import { type Inputs, namesIssuers } from './inputs.js'
 
 /** What outlives a configuration: applications that follow one another share it. */
@@ -83,6 +83,7 @@ function requestHandler(
     metrics,
     http,
     webSocket,
+    endpoints: endpointDefaults(config),
     keyManager: keyManager && {
       endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext, corsOf(keyManager.cors)),
       revoke: new RevokeEndpoint({

@@ -2,6 +2,7 @@ import { readKeyStore, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import { type HttpClientOptions, sharedTls } from '../http-client/index.js'
 import type { WebSocketOptions } from '../proxy/index.js'
+import type { EndpointDefaults } from '../server/index.js'
 import { workerCount } from './inputs.js'
 
 /** How the gateway connects to upstreams, issuers and the key manager. */
@@ -35,5 +36,32 @@ export function webSocketOptions({ listenerConfig, httpClients }: Config, client
     connectTimeout: httpClients.connectTimeout,
     answerTimeout: httpClients.responseTimeout,
     idleTimeout: listenerConfig.timeout,
+  }
+}
+
+/** How endpoints are chosen, and requests repeated, where their definition does not say. */
+export function endpointDefaults({ httpClients }: Config): EndpointDefaults {
+  const { endpointHealth, retryBudget, retryConfig, circuitBreaker } = httpClients
+  return {
+    maxFailures: endpointHealth.maxFailures,
+    ejectionTime: endpointHealth.ejectionTime,
+    maxEjectionTime: endpointHealth.maxEjectionTime,
+    failureStatusCodes: endpointHealth.statusCodes,
+    retryBudget,
+    retry: retryConfig && {
+      count: retryConfig.count,
+      interval: retryConfig.intervalInMillis,
+      backOffFactor: retryConfig.backOffFactor,
+      maxInterval: retryConfig.maxWaitIntervalInMillis,
+      statusCodes: retryConfig.statusCodes,
+    },
+    circuitBreaker: circuitBreaker && {
+      requestVolumeThreshold: circuitBreaker.rollingWindow.requestVolumeThreshold,
+      timeWindow: circuitBreaker.rollingWindow.timeWindowInMillis,
+      bucketSize: circuitBreaker.rollingWindow.bucketSizeInMillis,
+      failureThreshold: circuitBreaker.failureThreshold,
+      resetTime: circuitBreaker.resetTimeInMillis,
+      statusCodes: circuitBreaker.statusCodes,
+    },
   }
 }

@@ -4,9 +4,9 @@ import { createHttpClient } from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
 import { type OpenStore, openStore, openTopic } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
+import { readClientOptions } from './client-options.js'
 import type { Inputs } from './inputs.js'
 import { collecting } from './rehearsal.js'
-import { readClientOptions } from './client-options.js'
 
 /** Milliseconds that a broker has to take the subscription. */
 const TOPIC_TIMEOUT = 15_000

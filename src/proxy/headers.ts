@@ -110,3 +110,8 @@ function withListed(listed: Set<string> | undefined, value: string): Set<string>
 function without(headers: readonly string[], listed: ReadonlySet<string>): string[] {
   return headers.filter((_, i) => !listed.has((headers[i - (i % 2)] as string).toLowerCase()))
 }
+
+/** Whether a body has no other coding than `chunked`, which is undone: the client would not learn of another one. */
+export function isChunked(coding: string | string[]): boolean {
+  return typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked'
+}

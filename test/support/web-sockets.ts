@@ -34,6 +34,7 @@ export interface UpgradeProxyOptions {
   readonly answerTimeout?: number
   readonly idleTimeout?: number
   readonly path?: string
+  readonly endpoints?: Parameters<typeof toUpstreams>[1]
   /** PEM: clients come over TLS. */
   readonly listener?: { readonly cert: string; readonly key: string }
   readonly removed?: ReadonlySet<string>
@@ -59,7 +60,7 @@ export async function upgradeProxy(
   const failures: UpgradeProxy['failures'] = []
   const events = new EventEmitter()
   let ended = 0
-  const to = toUpstreams(origin)
+  const to = toUpstreams(origin, options.endpoints)
   const { listener } = options
   const server = listener === undefined ? createServer() : createTlsServer(listener)
   server.on('upgrade', (req, socket, head) => {

@@ -1,5 +1,6 @@
 import { type Environment, Secret } from '../../config/index.js'
 import type { BasicCredentials, Endpoint, Endpoints } from '../api.js'
+import { readAdvanceEndpointConfig } from './advance-endpoint-config.js'
 import type { DefinitionNode } from './node.js'
 
 /** Which tokens endpoints serve, as WSO2's environment variables abbreviate it. */
@@ -13,9 +14,6 @@ const TYPES = new Map<string, Endpoints['type']>([
   ['failover', 'failover'],
 ])
 const KEYS = new Set(['urls', 'type', 'name', 'securityConfig', 'advanceEndpointConfig'])
-/** The longest time that a timer of Node's can run, in ms. */
-const MAX_TIMEOUT = 2 ** 31 - 1
-
 /**
  * Reads `x-wso2-production-endpoints` or `x-wso2-sandbox-endpoints`: a map, or a reference to one by name.
  *
@@ -62,9 +60,9 @@ function readMap(node: DefinitionNode, variable: string | undefined, environment
   const urls = readUrls(node, variable, environment)
   const plain = urls && endpointsOf(urls, (message) => node.get('urls').error(message))
   const credentials = readCredentials(node.get('securityConfig'), variable, environment)
-  const timeout = readTimeout(node.get('advanceEndpointConfig'))
+  const advanced = readAdvanceEndpointConfig(node.get('advanceEndpointConfig'))
   if (plain === undefined) return undefined
-  return { ...plain, type: readType(node.get('type'), plain), credentials, timeout }
+  return { ...plain, type: readType(node.get('type'), plain), credentials, ...advanced }
 }
 
 function readUrls(node: DefinitionNode, variable: string | undefined, environment: Environment): string[] | undefined {
@@ -114,17 +112,6 @@ function readCredentials(
   const password = read('password')
   if (username?.includes(':')) node.get('username').error('user name must not contain a colon (RFC 7617)')
   return username === undefined || password === undefined ? undefined : { username, password: new Secret(password) }
-}
-
-function readTimeout(node: DefinitionNode): number | undefined {
-  let timeout: number | undefined
-  for (const [key, entry] of node.entries()) {
-    if (key !== 'timeoutInMillis') entry.warn(`${key} of endpoints is not supported and has no effect`)
-    else if (Number.isInteger(entry.value) && Number(entry.value) > 0 && Number(entry.value) <= MAX_TIMEOUT) {
-      timeout = Number(entry.value)
-    } else entry.error(`${key} must be a number of milliseconds above 0`)
-  }
-  return timeout
 }
 
 const PROTOCOLS = new Map([

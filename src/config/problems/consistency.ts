@@ -16,6 +16,7 @@ export function* contradictions(config: Config): Generator<Contradiction> {
   yield* ofIssuers(config)
   yield* ofSources(config)
   yield* ofApis(config)
+  yield* ofUpstreams(config)
 }
 
 /** Settings that are allowed, and that their operator should know the effect of. */
@@ -196,6 +197,21 @@ function* ofSources({ tokenRevocationConfig: { realtime, persistent } }: Config)
   // etcd's servers are checked where they are read: several, without a scheme too.
   if (type === 'default' && !/^(https?:\/\/[^/\s]|$)/i.test(endpointURL?.trim() ?? '')) {
     yield { path: `${PERSISTENT}.endpointURL`, message: 'must begin with http:// or https://' }
+  }
+}
+
+/** Buckets of a circuit breaker's window: each endpoint has as many. */
+const MAX_BUCKETS = 1_000
+
+function* ofUpstreams({ httpClients }: Config): Generator<Contradiction> {
+  const { rollingWindow } = httpClients.circuitBreaker ?? {}
+  if (rollingWindow === undefined) return
+  const buckets = rollingWindow.timeWindowInMillis / rollingWindow.bucketSizeInMillis
+  if (buckets >= 1 && buckets <= MAX_BUCKETS) return
+  yield {
+    path: 'httpClients.circuitBreaker.rollingWindow.bucketSizeInMillis',
+    message: `must go into timeWindowInMillis once, and at most ${MAX_BUCKETS} times`,
+    remedy: 'leave it out: then it is 10 s',
   }
 }
 

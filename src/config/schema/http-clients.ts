@@ -1,4 +1,4 @@
-import { bool, duration, int, key, optionalText, port, secret, table, text } from './values.js'
+import { bool, decimal, duration, int, key, optionalText, port, secret, statusCodes, table, text } from './values.js'
 
 /** How upstreams are reached: `[httpClients]`. */
 export const httpClients = table({
@@ -13,6 +13,47 @@ export const httpClients = table({
     duration(1).prefault('120s'),
     'Between two parts of a response, where the endpoints of an API have no timeoutInMillis.',
   ),
+  retryBudget: key(
+    int(0, 100).prefault(20),
+    'How many of the last requests may be sent once more after they had been sent; ten in any case. 0: none.',
+    { unit: 'percent' },
+  ),
+  endpointHealth: table({
+    maxFailures: key(
+      int(0, 1_000).prefault(5),
+      'Failures in a row after which an endpoint is passed over, if it has others beside it; 0: never.',
+      { unit: 'requests' },
+    ),
+    ejectionTime: key(
+      duration(1).prefault('1s'),
+      'For how long. Then one request tries it; the time doubles whenever that fails, too.',
+    ),
+    maxEjectionTime: key(duration(1).prefault('60s'), 'The longest such time.'),
+    statusCodes: key(
+      statusCodes,
+      'Answers that are failures, as [502, 503, 504]; beside connections that fail and time-outs.',
+    ),
+  }).prefault({}),
+  retryConfig: table({
+    count: key(int(0, 100).prefault(0), 'How often a request that failed is sent once more.'),
+    intervalInMillis: key(duration().prefault(0), 'Before the same endpoint is tried again.'),
+    backOffFactor: key(decimal(0, 100).prefault(1), 'What the interval is multiplied by each time.'),
+    maxWaitIntervalInMillis: key(duration().prefault('60s'), 'The longest interval.'),
+    statusCodes: key(
+      statusCodes,
+      'Answers that are failures; with 504 a request that timed out is sent once more, too.',
+    ),
+  }).optional(),
+  circuitBreaker: table({
+    failureThreshold: key(decimal(0, 1).prefault(0.5), 'The share of failures above which an endpoint is not called.'),
+    resetTimeInMillis: key(duration().prefault('10s'), 'For how long. Then one request tries it.'),
+    statusCodes: key(statusCodes, 'Answers that are failures, beside connections that fail and time-outs.'),
+    rollingWindow: table({
+      requestVolumeThreshold: key(int(1, 1_000_000).prefault(10), 'Requests from which on failures count.'),
+      timeWindowInMillis: key(duration(1).prefault('60s'), 'The time that is looked at.'),
+      bucketSizeInMillis: key(duration(1).prefault('10s'), 'By which it moves on.'),
+    }).prefault({}),
+  }).optional(),
   poolConfig: table({
     maxActiveConnections: key(int(-1).prefault(-1), 'Connections to one upstream at a time; -1 sets no limit.', {
       unit: 'connections',

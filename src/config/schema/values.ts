@@ -51,6 +51,22 @@ export function int(min: number, max: number = Number.MAX_SAFE_INTEGER) {
     .pipe(z.int({ error }).min(min, error).max(max, error))
 }
 
+/** A number from `min` to `max`; also as a string of digits, since `$env{NAME}` can only stand in a string. */
+export function decimal(min: number, max: number) {
+  const error = `must be a number from ${min} to ${max}`
+  return z
+    .union([z.number({ error }).min(min, error).max(max, error), z.string().regex(/^\d{1,9}(\.\d{1,9})?$/, error)], {
+      error,
+    })
+    .transform(Number)
+    .pipe(z.number({ error }).min(min, error).max(max, error))
+}
+
+const CODES = { error: 'must be HTTP status codes, 100 to 599, and at most 100 of them' }
+
+/** HTTP status codes. */
+export const statusCodes = z.array(int(100, 599), CODES).max(100, CODES).prefault([])
+
 /** A TCP port; 0 takes any free one. */
 export const port = int(0, 65_535)
 

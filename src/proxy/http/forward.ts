@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { ClientStream } from '../client-stream.js'
-import { responseHeaders, withoutLength } from '../headers.js'
+import { isChunked, responseHeaders, withoutLength } from '../headers.js'
 import type {
   Transfer,
   TransferHooks,
@@ -11,9 +11,7 @@ import type {
   UpstreamTarget,
 } from '../transfer.js'
 import { type BodyPace, expectsBody, RequestBody } from './request-body.js'
-import { isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
-
-const ANSWER_DROPPED = new Error('answer dropped: the request is sent again')
+import { ANSWER_DROPPED, isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
 
 /** How requests are forwarded, whichever they are. */
 export interface ForwardOptions {
@@ -183,9 +181,8 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
 
   /** An upstream that cannot be reached has not seen the request: it may go to the next one, whatever its method. */
   #nextTarget(error: Error): UpstreamTarget | undefined {
-    const { tries } = this.#upstream
-    if (this.#controller === undefined) return tries?.failed('unsent', this.#maySend())
-    return tries?.failed(isTimeout(error) ? 'timeout' : 'lost', this.#mayRepeat())
+    if (this.#controller === undefined) return this.#upstream.tries?.failed('unsent', this.#maySend())
+    return this.#upstream.tries?.failed(isTimeout(error) ? 'timeout' : 'lost', this.#mayRepeat())
   }
 
   /** Whether it can be sent: nothing of its body was read, and nothing of an answer was passed on. */
@@ -250,9 +247,4 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#client.release()
     this.#hooks.ended()
   }
-}
-
-/** Whether a body has no other coding than `chunked`, which is undone: the client would not learn of another one. */
-function isChunked(coding: string | string[]): boolean {
-  return typeof coding === 'string' && coding.trim().toLowerCase() === 'chunked'
 }

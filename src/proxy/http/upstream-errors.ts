@@ -27,3 +27,6 @@ export function isConnectionLost(error: Error): boolean {
 export function isLengthMismatch(error: Error): boolean {
   return hasCode(error, 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')
 }
+
+/** Why an answer is aborted that is not passed on. */
+export const ANSWER_DROPPED = new Error('answer dropped: the request is sent again')

@@ -119,6 +119,40 @@ t.test('endpoints by name may have their URLs and credentials from the environme
   t.equal((await problemsOf(t, text, { environment: {} })).length, 4)
 })
 
+t.test('advanceEndpointConfig is read as WSO2 writes it, on an API and on an operation', async (t) => {
+  const advanced = `{ urls: ['http://a'], advanceEndpointConfig: {
+        timeoutInMillis: 7000,
+        retryConfig: { count: 1, intervalInMillis: 1000, backOffFactor: 1.2, statusCodes: [504] },
+        circuitBreaker: {
+          rollingWindow: { requestVolumeThreshold: 1, timeWindowInMillis: 60000, bucketSizeInMillis: 2000 },
+          failureThreshold: 0.2, resetTimeInMillis: 5000, statusCodes: [500] } } }`
+  const expected = {
+    timeout: 7_000,
+    retry: { count: 1, interval: 1_000, backOffFactor: 1.2, maxInterval: 60_000, statusCodes: [504] },
+    circuitBreaker: {
+      requestVolumeThreshold: 1,
+      timeWindow: 60_000,
+      bucketSize: 2_000,
+      failureThreshold: 0.2,
+      resetTime: 5_000,
+      statusCodes: [500],
+    },
+  }
+  for (const text of [
+    definition(`x-wso2-production-endpoints: ${advanced}`),
+    definition('', `x-wso2-production-endpoints: ${advanced}`),
+  ]) {
+    const { apis, warnings } = await load(t, text)
+    t.match(apis[0]?.resources[0]?.production, expected)
+    t.strictSame(warnings, [])
+  }
+  const bare =
+    '{ urls: [http://a], advanceEndpointConfig: { retryConfig: { count: 2, backOffFactor: 0 }, circuitBreaker: {} } }'
+  const { production } = resourceOf(await loadOne(t, definition(`x-wso2-production-endpoints: ${bare}`)), 'GET /pet')
+  t.match(production?.retry, { count: 2, interval: 0, backOffFactor: 1, maxInterval: 60_000, statusCodes: [] })
+  t.match(production?.circuitBreaker, { requestVolumeThreshold: 10, failureThreshold: 0.5, resetTime: 10_000 })
+})
+
 t.test('an unsupported endpoint setting is an error, with its line', async (t) => {
   const endpoints = (text: string) => `x-wso2-production-endpoints: ${text}`
   const refused = [
@@ -139,6 +173,16 @@ t.test('an unsupported endpoint setting is an error, with its line', async (t) =
     endpoints('{ urls: [http://a], advanceEndpointConfig: { timeoutInMillis: soon } }'),
     endpoints('{ urls: [http://a], advanceEndpointConfig: { timeoutInMillis: 0 } }'),
     endpoints("{ urls: ['$env{NOT_SET}'] }"),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { retryConfig: 3 } }'),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { retryConfig: { count: many } } }'),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { retryConfig: { count: 101 } } }'),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { retryConfig: { statusCodes: 504 } } }'),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { retryConfig: { statusCodes: [5xx] } } }'),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { circuitBreaker: { failureThreshold: 20 } } }'),
+    endpoints('{ urls: [http://a], advanceEndpointConfig: { circuitBreaker: { rollingWindow: 1 } } }'),
+    endpoints(
+      '{ urls: [http://a], advanceEndpointConfig: { circuitBreaker: { rollingWindow: { bucketSizeInMillis: 1 } } } }',
+    ),
     "servers: [{ url: 'http://{host}' }]",
   ]
   for (const operation of refused) {
@@ -152,7 +196,10 @@ t.test('an unsupported endpoint setting is an error, with its line', async (t) =
 
 t.test('a harmless unsupported endpoint setting is a warning', async (t) => {
   const warned = [
-    'x-wso2-production-endpoints: { urls: [http://a], advanceEndpointConfig: { retryConfig: { count: 1 } } }',
+    'x-wso2-production-endpoints: { urls: [http://a], advanceEndpointConfig: { poolConfig: { maxIdleConnections: 1 } } }',
+    'x-wso2-production-endpoints: { urls: [http://a], advanceEndpointConfig: { circuitBreakers: { maxRequests: 1 } } }',
+    'x-wso2-production-endpoints: { urls: [http://a], advanceEndpointConfig: { retryConfig: { counts: 1 } } }',
+    'x-wso2-production-endpoints: { urls: [http://a], advanceEndpointConfig: { circuitBreaker: { rollingWindow: { size: 1 } } } }',
     'x-wso2-production-endpoints: { urls: [http://a], suspend: 1 }',
     "servers: [{ url: 'http://a' }, { url: 'http://staging' }]",
   ]

@@ -72,6 +72,11 @@ t.test('keys that exclude or require each other are a problem of one of them', a
     ],
     [`${STORE}type = "etcd"`, 'tokenRevocationConfig.persistent.endpointURL', /is missing; set it to the URL of etcd/],
     [`${STORE}endpointURL = "hub:9443"`, 'tokenRevocationConfig.persistent.endpointURL', /must begin with http/],
+    [
+      '[httpClients.circuitBreaker.rollingWindow]\nbucketSizeInMillis = 1',
+      'httpClients.circuitBreaker.rollingWindow.bucketSizeInMillis',
+      /at most 1000 times; leave it out/,
+    ],
     [`${API('/a')}${API('/a')}`, 'apis[1].basePath', /duplicate base path: apis\[0\]\.basePath has it too/],
   ]
   for (const [text, path, problem] of cases) {

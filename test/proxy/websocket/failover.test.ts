@@ -92,3 +92,31 @@ t.test('after a refusal, a time-out, or when the gateway stops, no other upstrea
   t.strictSame(stopped.failures, [{ failure: 'unreachable', answered: false }])
   t.equal(server.clients.size, 0)
 })
+
+t.test(
+  'an upstream that fails five handshakes in a row is passed over; open WebSockets count as requests under way',
+  async (t) => {
+    let resets = 0
+    const first = await upstreamThat(t, (socket) => {
+      resets++
+      socket.resetAndDestroy()
+    })
+    const { origin } = await webSocketServer(t, echo)
+    const via = await upgradeProxy(t, [first, origin], { endpoints: { ejectionTime: 60_000 } })
+    for (let count = 0; count < 8; count++) (await openWebSocket(t, via.url)).close()
+    t.equal(resets, 5)
+
+    const opened: string[] = []
+    const servers = await Promise.all(['a', 'b', 'c'].map((name) => webSocketServer(t, () => void opened.push(name))))
+    const origins = servers.map((server) => server.origin) as [string, ...string[]]
+    const balanced = await upgradeProxy(t, origins, { endpoints: { type: 'load_balance' } })
+    const sockets = []
+    for (let count = 0; count < 6; count++) sockets.push(await openWebSocket(t, balanced.url))
+    t.strictSame(opened.join(''), 'abcabc')
+    const ended = once(balanced.events, 'ended')
+    sockets[4]?.close() // one of b's
+    await ended
+    await openWebSocket(t, balanced.url)
+    t.equal(opened.at(-1), 'b')
+  },
+)

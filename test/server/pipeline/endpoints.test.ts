@@ -1,20 +1,25 @@
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
 import type { Api, Endpoint, Endpoints } from '../../../src/apis/api.js'
-import { DEFAULT_ENDPOINT_RULES } from '../../../src/proxy/index.js'
+import { DEFAULT_ENDPOINT_RULES, OpenRequests } from '../../../src/proxy/index.js'
+import type { RequestHandlerOptions } from '../../../src/server/pipeline/request-handler.js'
+import type { TokenIdentity } from '../../../src/token/identity.js'
 import { demandingApi } from '../../apis/demanding.js'
 import { accessToken } from '../../support/gateway-in-process.js'
 import { httpServer } from '../../support/servers.js'
 import { type Pipeline, pipeline } from './pipeline.js'
 
 const RETRY = { count: 2, interval: 1, backOffFactor: 1, maxInterval: 1, statusCodes: [503] }
+const DEAD = { origin: 'http://127.0.0.1:1', pathname: '' }
 const jtiOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).jti
 
-/** A pipeline whose API has two upstreams, in this order. Both note what reaches them. */
+/** A pipeline whose API has two upstreams, in this order, and others `before` them. Both note what reaches them. */
 async function withTwo(
   t: Test,
   first: RequestListener,
   more: Partial<Endpoints> = {},
+  before: readonly Endpoint[] = [],
+  options: Partial<RequestHandlerOptions> = {},
 ): Promise<{ gateway: Pipeline; reached: string[] }> {
   const reached: string[] = []
   const { origin } = await httpServer(t, (req, res) => {
@@ -22,12 +27,10 @@ async function withTwo(
     first(req, res)
   })
   const apisOf = (second: string): Api[] => {
-    const urls: [Endpoint, Endpoint] = [
-      { origin, pathname: '' },
-      { origin: second, pathname: '' },
-    ]
+    const [one, ...others] = [...before, { origin, pathname: '' }, { origin: second, pathname: '' }]
+    const urls: [Endpoint, ...Endpoint[]] = [one ?? DEAD, ...others]
     const production = { type: 'failover', urls, credentials: undefined, timeout: undefined, ...more } as const
-    const api = demandingApi('/a', 'GET /b')
+    const api = demandingApi('/a', '* /b')
     return [{ ...api, resources: api.resources.map((resource) => ({ ...resource, production })) }]
   }
   const gateway = await pipeline(
@@ -37,7 +40,7 @@ async function withTwo(
       reached.push('second')
       res.end('{}')
     },
-    { openRequests: undefined, endpoints: { ...DEFAULT_ENDPOINT_RULES, ejectionTime: 60_000 } },
+    { openRequests: undefined, endpoints: { ...DEFAULT_ENDPOINT_RULES, ejectionTime: 60_000 }, ...options },
   )
   return { gateway, reached }
 }
@@ -98,5 +101,119 @@ t.test(
     for (let count = 0; count < 20; count++) t.equal(await gateway.get('/a/b', headers), '200')
     t.equal(reached.filter((name) => name === 'second').length, 20)
     t.equal(seen, 10, 'five tries, each with a second one on another connection')
+  },
+)
+
+t.test('what was not sent goes to the next upstream whatever its method, with its body', async (t) => {
+  const { gateway, reached } = await withTwo(t, (req, res) => void req.pipe(res), {}, [DEAD])
+  const headers = { authorization: `Bearer ${await accessToken()}` }
+  for (const method of ['POST', 'PUT', 'PATCH']) {
+    const answer = await fetch(`http://127.0.0.1:${gateway.port}/a/b`, { method, headers, body: `by ${method}` })
+    t.strictSame([answer.status, await answer.text()], [200, `by ${method}`])
+  }
+  t.strictSame(reached, ['first', 'first', 'first'])
+})
+
+t.test('a request whose body was read, and one that is not idempotent, are not sent again', async (t) => {
+  const cases: [method: string, body: string | null][] = [
+    ['PUT', 'a body'],
+    ['POST', 'a body'],
+    ['POST', null],
+    ['PATCH', null],
+  ]
+  for (const [method, body] of cases) {
+    const { gateway, reached } = await withTwo(t, (req) => {
+      req.on('end', () => req.socket.resetAndDestroy()).resume()
+    })
+    const headers = { authorization: `Bearer ${await accessToken()}` }
+    const answer = await fetch(`http://127.0.0.1:${gateway.port}/a/b`, { method, headers, body })
+    t.strictSame([answer.status, reached], [502, ['first']], `${method} ${body}`)
+  }
+})
+
+t.test('an upstream that takes too long is a 504, unless retryConfig names 504', async (t) => {
+  const headers = { authorization: `Bearer ${await accessToken()}` }
+  const slow = () => undefined
+  const once = await withTwo(t, slow, { timeout: 50 })
+  t.equal(await once.gateway.get('/a/b', headers), '504 101504')
+  t.strictSame(once.reached, ['first'])
+  const again = await withTwo(t, slow, { timeout: 50, retry: { ...RETRY, statusCodes: [504] } })
+  t.equal(await again.gateway.get('/a/b', headers), '200')
+  t.strictSame(again.reached, ['first', 'second'])
+})
+
+t.test('after a part of an answer nothing is sent again: the client is reset', async (t) => {
+  const cut: RequestListener = (req, res) => {
+    res.writeHead(206).write('a part', () => req.socket.resetAndDestroy())
+  }
+  const headers = { authorization: `Bearer ${await accessToken()}` }
+  const { gateway, reached } = await withTwo(t, cut, { retry: RETRY })
+  await t.rejects(fetch(`http://127.0.0.1:${gateway.port}/a/b`, { headers }).then((answer) => answer.text()))
+  t.strictSame(reached, ['first'])
+  const dropping = await withTwo(t, cut, { retry: { ...RETRY, statusCodes: [206] } })
+  t.equal(
+    await dropping.gateway.get('/a/b', headers),
+    '200',
+    'of an answer that is to be repeated no part is passed on',
+  )
+  t.strictSame(dropping.reached, ['first', 'second'])
+})
+
+t.test('an answer that is to be repeated comes through when the tries are used up', async (t) => {
+  const { gateway, reached } = await withTwo(t, (_, res) => res.writeHead(503).end('mine'), {
+    type: 'http',
+    retry: RETRY,
+  })
+  const headers = { authorization: `Bearer ${await accessToken()}` }
+  const answer = await fetch(`http://127.0.0.1:${gateway.port}/a/b`, { headers })
+  t.strictSame([answer.status, await answer.text()], [503, 'mine'])
+  t.equal(reached.length, 3)
+  const posted = await fetch(`http://127.0.0.1:${gateway.port}/a/b`, { method: 'POST', headers })
+  t.equal(posted.status, 503)
+  t.equal(reached.length, 4, 'a POST is sent once')
+})
+
+t.test(
+  'while a request waits to be sent again its client may leave, and its token be revoked: nothing is sent',
+  async (t) => {
+    const retry = { count: 1, interval: 60_000, backOffFactor: 1, maxInterval: 60_000, statusCodes: [503] }
+    let over: () => void = () => undefined
+    class Open extends OpenRequests<TokenIdentity> {
+      override remove(...args: Parameters<OpenRequests<TokenIdentity>['remove']>): void {
+        super.remove(...args)
+        over()
+      }
+    }
+    const open = new Open(({ ids }) => ids)
+    let dropped: () => void = () => undefined
+    const first: RequestListener = (req, res) => {
+      req.socket.once('close', () => dropped())
+      res.writeHead(503).end()
+    }
+    const { gateway, reached } = await withTwo(t, first, { type: 'http', retry }, [], { openRequests: open })
+    const headers = { authorization: `Bearer ${await accessToken()}` }
+    const url = `http://127.0.0.1:${gateway.port}/a/b`
+    for (const end of ['leaves', 'revoked'] as const) {
+      const waits = new Promise<void>((resolve) => {
+        dropped = resolve
+      })
+      const ended = new Promise<void>((resolve) => {
+        over = resolve
+      })
+      const leaving = new AbortController()
+      const asked = fetch(url, { headers, signal: leaving.signal })
+      asked.catch(() => undefined)
+      await waits
+      if (end === 'leaves') {
+        leaving.abort()
+        await t.rejects(asked)
+        await ended
+      } else {
+        open.endAll(new Error('revoked'))
+        t.equal((await asked).status, 401)
+      }
+    }
+    t.equal(open.endAll(new Error('none')), 0)
+    t.equal(reached.length, 2)
   },
 )

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, LookupFunction, Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { httpClient, httpServer } from '../support/servers.js'
+import { httpClient, httpServer, tcpServer } from '../support/servers.js'
 
 /** A server on another address of this machine, with the port of the first. */
 async function serverOn(t: Test, host: string, port: number, listener: RequestListener) {
@@ -87,5 +87,24 @@ t.test('once closed or destroyed it takes no request', async (t) => {
     await t.rejects(client.request({ origin: 'http://127.0.0.1:1', path: '/', method: 'GET' }), {
       code: 'UND_ERR_DESTROYED',
     })
+  }
+})
+
+t.test('connecting, the first byte and the pauses of a response have a time-out each', async (t) => {
+  const silent = await tcpServer(t, () => undefined)
+  const { origin } = await httpServer(t, (req, res) => {
+    if (req.url === '/begins') res.write('begun')
+  })
+  const limits = { connectTimeout: 60_000, responseTimeout: 60_000, idleTimeout: 60_000 }
+  const cases: [limit: Partial<typeof limits>, origin: string, path: string, code: string][] = [
+    // The handshake of TLS is a part of connecting.
+    [{ connectTimeout: 50 }, `https://127.0.0.1:${silent.port}`, '/', 'UND_ERR_CONNECT_TIMEOUT'],
+    [{ responseTimeout: 50 }, origin, '/', 'UND_ERR_HEADERS_TIMEOUT'],
+    [{ idleTimeout: 50 }, origin, '/begins', 'UND_ERR_BODY_TIMEOUT'],
+  ]
+  for (const [limit, origin, path, code] of cases) {
+    const client = httpClient(t, { ...limits, ...limit })
+    const asked = client.request({ origin, path, method: 'GET' }).then(({ body }) => body.text())
+    await t.rejects(asked, { code }, code)
   }
 })

@@ -217,3 +217,22 @@ t.test(
     t.equal(reached.length, 2)
   },
 )
+
+t.test('of load-balanced upstreams the one with fewer requests gets the next one', async (t) => {
+  let finish = () => undefined as unknown
+  const { gateway, reached } = await withTwo(
+    t,
+    (_, res) => {
+      finish = () => res.end('{}')
+    },
+    { type: 'load_balance' },
+  )
+  const headers = { authorization: `Bearer ${await accessToken()}` }
+  const ask = () => gateway.get('/a/b', headers)
+  const held = ask()
+  while (reached.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  for (let count = 0; count < 4; count++) t.equal(await ask(), '200')
+  t.strictSame(reached, ['first', 'second', 'second', 'second', 'second'])
+  finish()
+  t.equal(await held, '200')
+})

@@ -97,9 +97,8 @@ const DONE = { store: 'written', topic: 'published' } as const
 function rows(told: readonly Announcement[]): string[] {
   const width = Math.max(0, ...told.map(({ name }) => name.length))
   return told.map(({ target, name, outcome, reason }) => {
-    const what =
-      outcome === 'taken' ? DONE[target] : `${outcome === 'failed' ? 'FAILED' : `not ${DONE[target]}`}: ${reason}`
-    return `  ${target}  ${name.padEnd(width)}  ${what}`
+    const what = { taken: DONE[target], failed: 'FAILED', cannot: `not ${DONE[target]}` }[outcome]
+    return `  ${target}  ${name.padEnd(width)}  ${what}${reason === undefined ? '' : `: ${reason}`}`
   })
 }
 

@@ -13,7 +13,7 @@ export interface Announcement {
   readonly name: string
   /** `cannot`: the store does not take revocations, or none of this kind, or the topic's format has no rules. */
   readonly outcome: 'taken' | 'failed' | 'cannot'
-  /** Why it failed or cannot. Holds no secret. */
+  /** Why it failed or cannot, or how what was taken differs from what was meant. Holds no secret. */
   readonly reason?: string
 }
 
@@ -21,6 +21,9 @@ type Target = Pick<Announcement, 'target' | 'name'>
 
 /** Longest time for a put, ms. */
 const PUT_TIMEOUT = 20_000
+
+const WITHOUT_ISSUER =
+  "without the issuer, which the store does not keep: other issuers' tokens of this name are refused, too"
 
 /**
  * Puts a revocation to the configured store and publishes it to the configured topic, in parallel; one may
@@ -51,14 +54,15 @@ function tell(
   return Promise.all(told)
 }
 
-function tellStore({ store }: OpenStore, record: RevocationRecord): Promise<Announcement> {
+async function tellStore({ store }: OpenStore, record: RevocationRecord): Promise<Announcement> {
   const target = { target: 'store', name: store.name } as const
   if (!takesRevocations(store)) {
     return cannot(target, 'the store is read-only (an event hub gets revocations from its key manager)')
   }
   const kept = storable(store, record)
   if (kept === undefined) return cannot(target, `the store keeps no revocations of this kind (${record.kind})`)
-  return attempt(target, record, () => within(PUT_TIMEOUT, store.put(kept), tooLate))
+  const told = await attempt(target, record, () => within(PUT_TIMEOUT, store.put(kept), tooLate))
+  return kept === record || told.outcome !== 'taken' ? told : { ...told, reason: WITHOUT_ISSUER }
 }
 
 async function cannot(target: Target, reason: string): Promise<Announcement> {

@@ -9,6 +9,8 @@ const AGREEMENT = 5 * 60_000
 const DATE_UNIT = 1_000
 /** Servers whose `Date` is remembered: there are a few sources and issuers. */
 const MAX_WITNESSES = 64
+/** How long the furthest ahead of a server's `Date`s counts, ms: several machines, each with its clock, may answer for it. */
+const FURTHEST_COUNTS = HOUR
 /** Latest start of counting: later times do not fit into an entry. */
 const LATEST_BEGINNING = Date.UTC(2090, 0)
 
@@ -20,6 +22,13 @@ export interface TimeBounds {
   readonly retained: number
   /** The latest time ever believed, advanced since: tokens that ended before it have ended, whatever the clock says now. */
   readonly latest: number
+}
+
+/** What a server's `Date`s said: offsets from the monotonic clock. */
+interface Witness {
+  readonly last: number
+  readonly furthest: number
+  readonly furthestAt: number
 }
 
 /**
@@ -37,7 +46,7 @@ export class TrustedClock {
   readonly #retained: number
   #claimed: { ahead: number; readonly since: number } | undefined
   #backSince: number | undefined
-  readonly #witnesses = new Map<string, number>()
+  readonly #witnesses = new Map<string, Witness>()
 
   /**
    * @param noted the {@link bounds} of an earlier run
@@ -75,32 +84,39 @@ export class TrustedClock {
 
   /** The current time or later, as far as known (epoch ms): for times that must not be too early. */
   get notBefore(): number {
-    return Math.max(this.#clock.now(), this.latest, ...[...this.#witnesses.values()].map(this.#now))
+    return Math.max(this.#clock.now(), this.latest, this.#furthest())
   }
 
   /**
    * No sooner than the clock of any issuer shows (epoch ms), if that is ahead of ours by `skew` at most: as far ahead as tokens
-   * may be issued. An issuer whose `Date` is known is taken at its word.
+   * may be issued. An issuer whose `Date` is known is taken at its word: at that furthest ahead of the last hour.
    *
    * @param servers the issuers' servers, as {@link witness} is told of them; `undefined` for an issuer without one
    */
   issuersNow(servers: readonly (string | undefined)[], skew: number): number {
     const areKnown = servers.every((server) => server !== undefined && this.#witnesses.has(server))
-    const shown = [...this.#witnesses.values()].map((ahead) => this.#now(ahead) + DATE_UNIT)
-    return Math.max(this.#clock.now() + (areKnown ? 0 : skew), this.latest, ...shown)
+    return Math.max(this.#clock.now() + (areKnown ? 0 : skew), this.latest, this.#furthest() + DATE_UNIT)
   }
 
   /** Reports the `Date` of a source's answer (epoch ms). */
   witness(source: string, date: number): void {
     if (!this.#witnesses.has(source) && this.#witnesses.size >= MAX_WITNESSES) return
-    this.#witnesses.set(source, date - this.#clock.elapsed())
+    const elapsed = this.#clock.elapsed()
+    const last = date - elapsed
+    const before = this.#witnesses.get(source)
+    const isFurthest = before === undefined || last >= before.furthest || elapsed - before.furthestAt >= FURTHEST_COUNTS
+    const { furthest, furthestAt } = isFurthest ? { furthest: last, furthestAt: elapsed } : before
+    this.#witnesses.set(source, { last, furthest, furthestAt })
   }
 
-  readonly #now = (ahead: number) => ahead + this.#clock.elapsed()
+  /** The clock furthest ahead; -Infinity if there is none. */
+  #furthest(): number {
+    return Math.max(...[...this.#witnesses.values()].map(({ furthest }) => furthest)) + this.#clock.elapsed()
+  }
 
   #update(elapsed: number): void {
     const ahead = this.#clock.now() - elapsed
-    const witnesses = [...this.#witnesses.values()]
+    const witnesses = [...this.#witnesses.values()].map(({ last }) => last)
     const agree = witnesses.length > 0 && witnesses.every((each) => Math.abs(each - ahead) <= AGREEMENT)
     this.#updateEarliest(Math.min(ahead, ...witnesses), agree, elapsed)
     this.#updateLatest(ahead, elapsed)

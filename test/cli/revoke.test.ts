@@ -103,7 +103,7 @@ t.test('an event hub takes none: what only the topic got is published and not st
 })
 
 t.test(
-  'a rule is about what was issued by now, also by an issuer whose clock is ahead; a store may keep none',
+  'a rule is about what was issued by now, also by an issuer whose clock is ahead; a store may keep none, or no issuers',
   async (t) => {
     const w = await world(t)
     const records = join(w.directory, 'records')
@@ -116,9 +116,10 @@ t.test(
     }
     const put = `async put(record) { appendFileSync('${records}', JSON.stringify(record)) }`
     const before = Date.now()
-    const [kept, notKept] = await Promise.all([
+    const [kept, notKept, widened] = await Promise.all([
       revoke(t, ['--all', '--issuer', 'i', '-c', ownStore('keeps', `keepsIssuers: true, ${put}`)]),
       revoke(t, ['--claim', 'a=b', '-c', ownStore('keeps-none', put)]),
+      revoke(t, ['j', '--issuer', 'i', '-c', ownStore('keeps-no-issuers', 'async put() {}')]),
     ])
     t.equal(kept.status, 0, kept.output)
     const { revokedBefore } = JSON.parse(readFileSync(records, 'utf8')) as { revokedBefore: number }
@@ -128,6 +129,7 @@ t.test(
       status: 2,
       output: /store +own +not written: the store keeps no revocations of this kind \(claims\)/,
     })
+    t.match(widened, { status: 0, output: /store +own +written: without the issuer, .* other issuers' tokens/ })
   },
 )
 

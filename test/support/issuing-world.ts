@@ -22,6 +22,8 @@ export interface IssuingWorldOptions {
   readonly workers?: number
   /** Lines at the configuration's end. */
   readonly more?: string
+  /** The URL of another broker than the test's own, for admin/admin. */
+  readonly broker?: string
   /** Further lines of `[tokenRevocationConfig.realtime]`. */
   readonly realtime?: string
   /** The body of `[tokenRevocationConfig.persistent]`. */
@@ -53,6 +55,7 @@ export async function issuingWorld(
     upstream = (_, res) => res.end('{"ok":true}'),
     workers = 1,
     more = '',
+    broker: brokerUrl,
     realtime = '',
     persistent = '',
     listener = '',
@@ -69,9 +72,10 @@ export async function issuingWorld(
   t.teardown(() => broker.close())
   const file = join(directory, 'micro-gw.conf')
   mkdirSync(join(directory, 'api_definitions'))
+  const url = brokerUrl ?? `amqp10://localhost:${broker.port}`
   writeFileSync(
     file,
-    config({ origin, issuer: issuer.name, broker: broker.port, workers, realtime, persistent, listener }) + more,
+    config({ origin, issuer: issuer.name, broker: url, workers, realtime, persistent, listener }) + more,
   )
   const gateway = await startGateway(t, file, env)
   await gateway.known()
@@ -121,7 +125,6 @@ export function eventOf(by: By, issued: Issued): Record<string, string | number>
 interface Addresses extends Required<Omit<IssuingWorldOptions, 'upstream' | 'more' | 'env'>> {
   readonly origin: string
   readonly issuer: string
-  readonly broker: number
 }
 
 function config(at: Addresses): string {
@@ -146,7 +149,7 @@ ${at.listener}
 [tokenRevocationConfig.realtime]
   enableRealtimeMessageRetrieval = true
   jmsConnectionTopic = "${TOPIC}"
-  jmsConnectionProviderUrl = "amqp10://localhost:${at.broker}"
+  jmsConnectionProviderUrl = "${at.broker}"
   jmsConnectionUsername = "admin"
   jmsConnectionPassword = "admin"
 ${at.realtime}

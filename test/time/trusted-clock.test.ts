@@ -152,6 +152,22 @@ t.test(
   },
 )
 
+t.test(
+  'of the Dates of one server, that furthest ahead counts, for an hour: several machines may answer',
+  async (t) => {
+    const clock = clockAt(START)
+    const time = new TrustedClock(clock)
+    time.witness('a', START + MINUTE)
+    clock.pass(HOUR / 2, time)
+    time.witness('a', clock.now() - MINUTE)
+    t.equal(time.notBefore, clock.now() + MINUTE)
+    t.equal(time.issuersNow(['a'], 5_000), clock.now() + MINUTE + 1_000)
+    clock.pass(HOUR / 2, time)
+    time.witness('a', clock.now() - MINUTE)
+    t.equal(time.notBefore, clock.now(), 'it was corrected')
+  },
+)
+
 t.test('a checkpoint is read as written; anything else is ignored', async (t) => {
   t.strictSame(readTimeBounds(JSON.parse(JSON.stringify(noted(START)))), noted(START))
   for (const other of [undefined, null, 7, 'x', [], {}, { earliest: 1, retained: 1 }, { ...noted(1), latest: null }]) {

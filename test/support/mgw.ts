@@ -51,7 +51,9 @@ export function mgw(
       changed()
     })
   }
+  let over = false
   const exit = once(child, 'close').then(([status, signal]) => {
+    over = true
     changed()
     return (status ?? signal) as number | string
   })
@@ -61,10 +63,6 @@ export function mgw(
       await new Promise<void>((resolve) => waiting.add(resolve))
     }
   }
-  let over = false
-  void exit.then(() => {
-    over = true
-  })
   const end = async (signal: NodeJS.Signals = 'SIGTERM') => {
     if (!over) child.kill(signal)
     return exit

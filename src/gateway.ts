@@ -1,16 +1,16 @@
-import { type AdminServer, startAdmin } from './admin/index.js'
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
 import { expiringCertificates } from './gateway/expiring-certificates.js'
-import { type Inputs, issuersServers, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
+import { Explainer } from './gateway/explainer.js'
+import { type Inputs, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
-import { hasCertificate, opened as openedListener, selfSigned } from './gateway/listeners.js'
+import { hasCertificate, selfSigned } from './gateway/listeners.js'
 import { Observer, type Serves } from './gateway/observing.js'
+import { openAdmin } from './gateway/open-admin.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
 import { withoutRestart } from './gateway/reload.js'
-import { type ReloadOutcome, Reloading, type ReloadingOptions } from './gateway/reloading.js'
-import type { Revocations } from './gateway/revocations.js'
+import { Reloading, type ReloadingOptions, type ReloadOutcome } from './gateway/reloading.js'
 import { prepareServing } from './gateway/serving.js'
 import { type Connections, tryConnections } from './gateway/try-connections.js'
 import type { Ports } from './gateway/worker-process.js'
@@ -162,7 +162,9 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       }
     }
     revocations.start()
-    const admin = keep(await openAdmin(config, revocations, revoke, serving, logging))
+    const explainer = keep(new Explainer(inputs, revocations, logging))
+    const observer = new Observer(revocations, serving)
+    const admin = keep(await openAdmin(config, { revocations, revoke, observer, explainer }, logging))
     const { httpPort, httpsPort, tokenPort } = await listen()
     log.info('gateway started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
     const optional = tokenPort === undefined ? {} : { tokenPort }
@@ -171,7 +173,12 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       await close()
       log.info('gateway stopped')
     })
-    const reloading = new Reloading({ configFile, serve: (next) => serveAnew(config, next, serving), logger: log })
+    const serve = async (next: Inputs) => {
+      const outcome = await serveAnew(config, next, serving)
+      explainer.renew({ ...next, config: withoutRestart(config, next.config).config })
+      return outcome
+    }
+    const reloading = new Reloading({ configFile, serve, logger: log })
     return {
       httpPort,
       httpsPort,
@@ -216,35 +223,6 @@ function workersOptions(
 ): WorkersOptions {
   const { stopTimeout } = server
   return { configFile, count: workerCount(server.workers), stopTimeout, publisher, revoke, logger: logging('Workers') }
-}
-
-function openAdmin(
-  config: Config,
-  revocations: Revocations,
-  revoke: (record: RevocationRecord) => Promise<void>,
-  serving: Readonly<Serves>,
-  logging: Logging,
-): Promise<AdminServer> {
-  const { admin } = config
-  const { host, port } = admin
-  const observer = new Observer(revocations, serving)
-  const start = () =>
-    startAdmin({
-      host,
-      port,
-      revocations: {
-        token: admin.token,
-        now: () => revocations.notBefore,
-        issuersNow: () => revocations.issuersNow(issuersServers(config), config.server.timestampSkew),
-        revoke,
-        ofItsIssuer: namesIssuers(config),
-        logger: logging('Admin'),
-      },
-      logger: logging('Admin'),
-      readiness: () => observer.readiness(),
-      metrics: () => observer.metrics(),
-    })
-  return openedListener(start, { section: 'admin', key: 'port', host, port })
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

@@ -8,9 +8,13 @@ export interface BadRequest {
 
 const NAMES = ['token', 'jti', 'subject', 'clientId', 'session', 'issuer', 'claims'] as const
 const RULES = { subject: 'subject', clientId: 'client', session: 'session' } as const
+const LOOKUP_MEMBERS: ReadonlySet<string> = new Set([...NAMES, 'iss'])
+const EXPLAIN_MEMBERS: ReadonlySet<string> = new Set(['token', 'method', 'path'])
 const MEMBERS: ReadonlySet<string> = new Set([...NAMES, 'iss', 'revokedBefore', 'expiry'])
 /** Longest id, in characters; `revocable` limits whole tokens. */
 const MAX_ID = 16_384
+/** Characters of a request's path. */
+const MAX_PATH = 8_192
 /** How far, ms, a rule's time may lie ahead: the sender's clock may be fast, but future tokens cannot be revoked. */
 const MAX_AHEAD = 60_000
 
@@ -32,8 +36,8 @@ export function readRevocationRequest(
 ): RevocationRecord | BadRequest {
   const body = parse(text)
   if (body === undefined) return bad('the body must be a JSON object')
-  const unknown = Object.keys(body).find((name) => !MEMBERS.has(name))
-  if (unknown !== undefined) return bad(`unknown member; the members are ${[...MEMBERS].join(', ')}`)
+  const unknown = unknownMember(body, MEMBERS)
+  if (unknown !== undefined) return unknown
   const [name, ...others] = NAMES.filter((each) => body[each] !== undefined)
   if (name === undefined || others.length > 0) return bad(`exactly one of ${NAMES.join(', ')} is required`)
   const { iss } = body
@@ -70,6 +74,53 @@ export function readRevocationRequest(
   if (iss !== undefined && !mayBeOf(id.trim(), iss)) return bad('iss must be that of the token')
   const { iss: _, ...anyIssuers } = token.record
   return ofItsIssuer ? { ...token.record, ...scope } : { ...anyIssuers, ...scope }
+}
+
+/** What is to be looked up: a whole token, or what a record names. */
+export type LookupRequest = { readonly token: string } | { readonly record: RevocationRecord }
+
+/**
+ * Reads the body of `POST /revocations/lookup`: exactly one of the names of {@link readRevocationRequest}, and for all but
+ * `token` and `issuer`, `iss`.
+ */
+export function readLookupRequest(text: string, now: number): LookupRequest | BadRequest {
+  const body = parse(text)
+  if (body === undefined) return bad('the body must be a JSON object')
+  const unknown = unknownMember(body, LOOKUP_MEMBERS)
+  if (unknown !== undefined) return unknown
+  if (body.token !== undefined && body.iss !== undefined)
+    return bad('iss excludes token, which names its issuer itself')
+  const record = readRevocationRequest(text, now)
+  if ('problem' in record) return record
+  return typeof body.token === 'string' ? { token: body.token.trim() } : { record }
+}
+
+/** A request that is to be explained: with a token, and where it is used. */
+export interface ExplainRequest {
+  readonly token: string
+  readonly method?: string
+  readonly path?: string
+}
+
+/** Reads the body of `POST /explain`: `token`, and both or none of `method` and `path`. */
+export function readExplainRequest(text: string): ExplainRequest | BadRequest {
+  const body = parse(text)
+  if (body === undefined) return bad('the body must be a JSON object')
+  const unknown = unknownMember(body, EXPLAIN_MEMBERS)
+  if (unknown !== undefined) return unknown
+  const { token, method, path } = body
+  if (typeof token !== 'string' || token.trim() === '') return bad('token must be a non-empty string')
+  if (method === undefined && path === undefined) return { token: token.trim() }
+  if (typeof method !== 'string' || !/^[A-Za-z]{1,20}$/.test(method)) return bad('method must be a method of HTTP')
+  if (typeof path !== 'string' || !path.startsWith('/') || path.length > MAX_PATH || /[?#]/.test(path)) {
+    return bad(`path must begin with /, have no query, and have at most ${MAX_PATH} characters`)
+  }
+  return { token: token.trim(), method: method.toUpperCase(), path }
+}
+
+function unknownMember(body: object, members: ReadonlySet<string>): BadRequest | undefined {
+  const isUnknown = Object.keys(body).some((name) => !members.has(name))
+  return isUnknown ? bad(`unknown member; the members are ${[...members].join(', ')}`) : undefined
 }
 
 interface RuleTimes {

@@ -2,7 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../logging/index.js'
 import type { Exposition } from '../metrics/index.js'
 import { answerWhole, Connections, type ListenerLimits, listen } from '../server/index.js'
-import { type AdminAnswer, answerRevocation, type RevocationsOptions } from './revocations.js'
+import { type AdminAnswer, methodNotAllowed } from './answer.js'
+import { isMeantHost } from './hosts.js'
+import { answerExplain, answerLookup, type QuestionsOptions } from './questions.js'
+import { answerRevocation, type RevocationsOptions } from './revocations.js'
 
 /** The answer of `/ready`. The status code alone decides: 200 exactly when protected APIs are served. */
 export interface Readiness {
@@ -15,9 +18,14 @@ export interface AdminOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
+  /** Names under which it is reached, beside its own and `localhost`; see {@link isMeantHost}. */
+  readonly hosts: readonly string[]
   readonly readiness: () => Readiness
+  /** For people and dashboards: everything that is known of the gateway's state. Holds no secret. */
+  readonly status: () => Promise<object>
   readonly metrics: () => Promise<Exposition>
   readonly revocations: RevocationsOptions
+  readonly questions: QuestionsOptions
   readonly logger: Logger
 }
 
@@ -27,18 +35,19 @@ export interface AdminServer {
 }
 
 /**
- * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/metrics`
- * (Prometheus), and `POST /revocations` with the admin token.
- * Rejects with Node's error if it cannot listen.
+ * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/status`, `/metrics`
+ * (Prometheus), and with the admin token `POST /revocations`, `POST /revocations/lookup` and `POST /explain`. docs/admin-openapi.yaml
+ * describes it. A request under a name that it does not know is refused with 421. Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
-  const { host, port, logger } = options
+  const { host, port, hosts, logger } = options
+  const named = new Set([host, ...hosts].map((name) => name.toLowerCase()))
   const listener = await listen({
     host,
     port,
     limits: LIMITS,
     connections: new Connections(CONNECTIONS, logger),
-    onRequest: (req, res) => answer(req, res, options),
+    onRequest: (req, res) => answer(req, res, options, named),
     onError: (error) => logger.error('admin listener error', error),
   })
   return { port: listener.port, close: () => listener.close(0) }
@@ -60,8 +69,9 @@ const CONNECTIONS = {
   pace: { bytesPerSecond: 500, grace: 60_000 },
 }
 
-function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions): void {
-  answerTo(req, options).then(
+function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions, named: ReadonlySet<string>): void {
+  const answered = isMeantHost(req.headers.host, named) ? answerTo(req, options) : Promise.resolve(MISDIRECTED)
+  answered.then(
     (answer) => send(req, res, answer),
     (error: unknown) => {
       if (res.destroyed) return // the client disconnected
@@ -71,26 +81,35 @@ function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions
   )
 }
 
+const MISDIRECTED: AdminAnswer = {
+  status: 421,
+  body: { error: 'Misdirected Request', problem: 'the Host is not one of the admin listener; see [admin] hosts' },
+}
+
 async function answerTo(req: IncomingMessage, options: AdminOptions): Promise<AdminAnswer> {
-  const path = req.url?.split('?', 1)[0]
-  if (path === '/revocations') return answerRevocation(req, options.revocations)
-  if (req.method !== 'GET' && req.method !== 'HEAD') return { status: 405, body: { error: 'Method Not Allowed' } }
-  switch (path) {
-    case '/live':
-      return { status: 200, body: { status: 'alive' } }
-    case '/health':
-      return { status: 200, body: { status: 'healthy' } }
-    case '/ready': {
-      const { ready, detail } = options.readiness()
-      return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not ready', ...detail } }
-    }
-    case '/metrics': {
-      const { contentType, text } = await options.metrics()
-      return { status: 200, body: text, headers: { 'content-type': contentType } }
-    }
-    default:
-      return { status: 404, body: { error: 'Not Found' } }
-  }
+  const path = req.url?.split('?', 1)[0] ?? ''
+  const { revocations, questions } = options
+  if (path === '/revocations') return answerRevocation(req, revocations)
+  if (path === '/revocations/lookup') return answerLookup(req, revocations, questions)
+  if (path === '/explain') return answerExplain(req, revocations, questions)
+  const read = Object.hasOwn(READ, path) ? READ[path] : undefined
+  if (read !== undefined && req.method !== 'GET' && req.method !== 'HEAD') return methodNotAllowed('GET, HEAD')
+  return (await read?.(options)) ?? { status: 404, body: { error: 'Not Found' } }
+}
+
+/** What anybody who reaches the listener may read, by path. */
+const READ: Readonly<Record<string, (options: AdminOptions) => AdminAnswer | Promise<AdminAnswer>>> = {
+  '/live': () => ({ status: 200, body: { status: 'alive' } }),
+  '/health': () => ({ status: 200, body: { status: 'healthy' } }),
+  '/ready'({ readiness }) {
+    const { ready, detail } = readiness()
+    return { status: ready ? 200 : 503, body: { status: ready ? 'ready' : 'not ready', ...detail } }
+  },
+  '/status': async ({ status }) => ({ status: 200, body: await status() }),
+  async '/metrics'({ metrics }) {
+    const { contentType, text } = await metrics()
+    return { status: 200, body: text, headers: { 'content-type': contentType } }
+  },
 }
 
 function send(req: IncomingMessage, res: ServerResponse, { status, body, headers = {} }: AdminAnswer): void {

@@ -2,6 +2,7 @@ import type { LRUCache } from 'lru-cache'
 import { type CompactJwt, type Fingerprinter, identify, readCredential, type TokenIdentity } from '../token/index.js'
 import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
 import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
+import { type Examination, examine } from './examination.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
 import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './refusals.js'
 import { type CacheObserver, TokenFlights, tokenCache } from './token-cache.js'
@@ -61,6 +62,12 @@ export class JwtAuthenticator implements CachingAuthenticator {
     return issuers.map(({ claims = [], consumerKeyClaim }) =>
       identify(jwt, mapClaims(jwt.claims, claims), fingerprints, consumerKeyClaim, jwt.claims),
     )
+  }
+
+  /** What each configuration of a token's issuer says of it; asks no cache. */
+  examine(credential: string, now: number): Promise<Examination> {
+    const { timestampSkew, issuersNow = () => now } = this.#options
+    return examine(credential, this.#issuers, timestampSkew, now, issuersNow)
   }
 
   /** The issuers that tokens and revocations may be of: what nobody says the issuer of may be any one's. */

@@ -7,6 +7,7 @@ import type { Fingerprint, Fingerprinter } from '../token/index.js'
 import type { Authenticator, TokenNames } from './authenticator.js'
 import { CachedIds } from './cached-ids.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
+import type { Examination } from './examination.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
 import { keyManagerCredentials } from './key-manager-credentials.js'
@@ -18,6 +19,10 @@ export interface OpenedAuthentication {
   readonly authenticator: Authenticator & TokenNames
   /** Whether a realtime source is live: while none is, introspection answers are cached for a shorter time. */
   realtime(isLive: boolean): void
+  /** Says step by step what becomes of a credential, for people. */
+  examine(credential: string, now: number): Promise<Examination>
+  /** The issuers that tokens and revocations may be of. */
+  readonly knownIssuers: readonly string[]
   /** To be told of each new id of a revoked token in the list. */
   tokenRevoked(id: Fingerprint): void
 }
@@ -66,9 +71,13 @@ export async function openAuthentication(
     ...(keyManager && { observer: jwtIds }),
   })
   holder.jwt = jwt
+  const explained = {
+    examine: (credential: string, now: number) => jwt.examine(credential, now),
+    knownIssuers: jwt.knownIssuers,
+  }
   if (keyManager === undefined) {
     const authenticator = new CredentialAuthenticator({ jwt, introspectFailedJwt: false, ...limits })
-    return { authenticator, realtime: () => undefined, tokenRevoked: () => undefined }
+    return { ...explained, authenticator, realtime: () => undefined, tokenRevoked: () => undefined }
   }
   const opaque = new OpaqueAuthenticator({
     ...limits,
@@ -83,6 +92,7 @@ export async function openAuthentication(
     logger: logging('KeyManager'),
   })
   return {
+    ...explained,
     authenticator: new CredentialAuthenticator({
       jwt,
       opaque,

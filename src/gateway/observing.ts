@@ -1,15 +1,29 @@
 import type { Readiness } from '../admin/index.js'
-import { add, addProcess, type Exposition, expose, processUsage, type Samples } from '../metrics/index.js'
+import { add, addProcess, type Exposition, expose, processUsage, readKey, type Samples } from '../metrics/index.js'
 import { packageVersion } from '../version.js'
 import { addRevocations } from './revocation-samples.js'
-import type { Revocations } from './revocations.js'
+import type { Revocations, RevocationsState } from './revocations.js'
 import type { Serving } from './serving.js'
+import type { WorkerStatus } from './worker-process.js'
 import type { Workers } from './workers.js'
 
 /** What serves: this process, or workers. Neither while the gateway starts. */
 export interface Serves {
   workers?: Workers
   here?: Serving
+}
+
+/** The state of a gateway. Holds no secret. */
+export interface StatusReport {
+  readonly version: string
+  readonly startedAt: string
+  readonly ready: boolean
+  readonly revocations: RevocationsState
+  /** Absent if everything runs in one process. */
+  readonly workers?: readonly WorkerStatus[]
+  /** Requests answered since the start, by reason: `upstream`, `revoked`, `missing` ... */
+  readonly requests: Readonly<Record<string, number>>
+  readonly openRequests: number
 }
 
 /** What the admin listener tells of a running gateway. */
@@ -31,6 +45,21 @@ export class Observer {
     return { ready: state.known && workers.knows, detail: { revocations: state, workers: workers.status() } }
   }
 
+  /** Everything that `/status` says. */
+  async status(): Promise<StatusReport> {
+    const samples = await this.#samples()
+    const { ready, detail } = this.readiness()
+    return {
+      version: this.#version,
+      startedAt: new Date(performance.timeOrigin).toISOString(),
+      ready,
+      revocations: this.#revocations.state(),
+      ...('workers' in detail ? { workers: this.#serves.workers?.status() ?? [] } : {}),
+      requests: answeredBy(samples),
+      openRequests: samples.get('mgw_open_requests') ?? 0,
+    }
+  }
+
   /** Everything that `/metrics` says. Scrapes at the same time share one. */
   metrics(): Promise<Exposition> {
     this.#scrape ??= this.#expose().finally(() => {
@@ -40,6 +69,10 @@ export class Observer {
   }
 
   async #expose(): Promise<Exposition> {
+    return expose(await this.#samples())
+  }
+
+  async #samples(): Promise<Samples> {
     const samples: Samples = new Map()
     const { workers, here } = this.#serves
     add(samples, 'mgw_build_info', [this.#version], 1)
@@ -49,6 +82,16 @@ export class Observer {
     here?.collect(samples)
     if (workers === undefined) add(samples, 'mgw_workers', [], Number(here !== undefined))
     await workers?.collect(samples)
-    return expose(samples)
+    return samples
   }
+}
+
+function answeredBy(samples: Samples): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const [key, count] of samples) {
+    const { name, labels } = readKey(key)
+    const reason = labels.at(-1)
+    if (name === 'mgw_http_requests_total' && reason !== undefined) counts[reason] = (counts[reason] ?? 0) + count
+  }
+  return counts
 }

@@ -4,7 +4,11 @@ import { Publisher } from '../replication/index.js'
 import {
   type Entry,
   type EntryKind,
+  explain,
+  type ListedName,
+  type ListedRecord,
   type LiveRevocations,
+  listedUnder,
   type RealtimeStatus,
   type Revocation,
   type RevocationList,
@@ -104,6 +108,16 @@ export class Revocations implements LiveRevocations {
 
   find(token: TokenIdentity): Revocation | undefined {
     return this.#list.find(token)
+  }
+
+  /** All names under which a token is looked up, and what is listed there. */
+  explain(token: TokenIdentity): ListedName[] {
+    return explain(this.#list, token)
+  }
+
+  /** What is listed under the name of a record. */
+  listedUnder(record: RevocationRecord): ListedRecord[] {
+    return listedUnder(this.#list, record)
   }
 
   refused(token: TokenIdentity, now: number): void {

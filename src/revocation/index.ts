@@ -1,5 +1,6 @@
 export { TooManyClaimSets } from './claim-sets.js'
 export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock, type EntryKind } from './entry.js'
+export { explain, type ListedName, type ListedRecord, listedUnder } from './explanation.js'
 export { type LiveRevocations, RealtimeStatus, type Revocation, type RevocationLookup } from './lookup.js'
 export {
   type ClaimsRevocation,

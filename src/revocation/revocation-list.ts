@@ -16,6 +16,7 @@ import {
   type EntryKind,
   join,
   type RuleEntry,
+  type TokenEntry,
   readEntry,
   SOURCE_BITS,
   SOURCE_MASK,
@@ -25,7 +26,7 @@ import {
   writeEntry,
 } from './entry.js'
 import type { Revocation } from './lookup.js'
-import type { RevocationRecord, RuleRevocation } from './record.js'
+import type { RevocationRecord, RuleRevocation, TokenRevocation } from './record.js'
 import { believedExpiry, keptUntil, type Retention } from './retention.js'
 import { Rules } from './rules.js'
 import { SegmentedTable } from './segmented-table.js'
@@ -118,16 +119,22 @@ export class RevocationList {
       if (isNewSet) this.#changed(entry.kind, entry)
       return isNewSet ? 1 : 0
     }
-    const { fingerprints } = this.#options
-    const iss = record.iss ?? undefined
-    const nameOf = (id: string) =>
-      iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id)
-    const kind = iss === undefined ? 'token' : 'issuerToken'
-    const { ids, folded } = canonicalIds(record.id)
     let changes = 0
-    for (const id of ids) if (this.addEntry({ kind, ...nameOf(id), ...common })) changes++
-    if (folded !== undefined && this.addEntry({ kind: 'foldedToken', ...nameOf(folded), ...common })) changes++
+    for (const name of this.#namesOfToken(record)) if (this.addEntry({ ...name, ...common })) changes++
     return changes
+  }
+
+  /** The entries that there are under the names of a record. */
+  entriesOf(record: RevocationRecord): Entry[] {
+    const names = record.kind === 'token' ? this.#namesOfToken(record) : [this.#nameOf(record)]
+    return names.flatMap((name) => this.entry(name.kind, name) ?? [])
+  }
+
+  /** The entry of a fingerprint, if there is one. */
+  entry(kind: EntryKind, name: Fingerprint): Entry | undefined {
+    const segment = this.#tables[kind].segmentOf(name.lo)
+    const at = segment.find(name.hi, name.lo)
+    return at < 0 ? undefined : readEntry(kind, segment.words, at)
   }
 
   /** Adds an entry of another list with the same seed. Returns whether it revokes more, or for longer, than before. */
@@ -247,6 +254,17 @@ export class RevocationList {
     return this.#options.retained?.() ?? now
   }
 
+  #namesOfToken(record: TokenRevocation): (Fingerprint & { readonly kind: TokenEntry['kind'] })[] {
+    const { fingerprints } = this.#options
+    const iss = record.iss ?? undefined
+    const nameOf = (each: string) =>
+      iss === undefined ? fingerprints.of('token', each) : fingerprints.ofIssuer(iss, 'token', each)
+    const kind = iss === undefined ? 'token' : 'issuerToken'
+    const { ids, folded } = canonicalIds(record.id)
+    const names = ids.map((each) => ({ kind, ...nameOf(each) }) as const)
+    return folded === undefined ? names : [...names, { kind: 'foldedToken', ...nameOf(folded) }]
+  }
+
   #nameOf(record: RuleRevocation): Fingerprint & { readonly kind: RuleEntry['kind'] } {
     const { fingerprints } = this.#options
     if (record.kind === 'issuer') return { kind: 'issuerRule', ...fingerprints.of('issuer', record.iss) }
@@ -266,10 +284,8 @@ export class RevocationList {
   }
 
   #prolong(kind: EntryKind, name: Fingerprint, until: number): boolean {
-    const segment = this.#tables[kind].segmentOf(name.lo)
-    const at = segment.find(name.hi, name.lo)
-    if (at < 0) return false
-    return this.addEntry({ ...readEntry(kind, segment.words, at), keptUntil: until })
+    const entry = this.entry(kind, name)
+    return entry !== undefined && this.addEntry({ ...entry, keptUntil: until })
   }
 
   #changed(kind: EntryKind, { hi, lo }: Fingerprint): void {

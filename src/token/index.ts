@@ -14,6 +14,7 @@ export {
   isJoseHeader,
   readCredential,
   readObject,
+  type UnreadableCredential,
 } from './credential.js'
 export { type Fingerprint, Fingerprinter, SEED_BYTES } from './fingerprint.js'
 export { canonicalIds, type IdentityNames, identify, isExpiry, isNumericDate, type TokenIdentity } from './identity.js'

@@ -54,9 +54,13 @@ export const apis = key(
 export const admin = table({
   host: key(host.prefault('127.0.0.1'), 'The address of the admin listener: health, readiness, revocations.'),
   port: key(port.prefault(9797), 'Its port; 0 takes any free one.'),
+  hosts: key(
+    z.array(host, { error: 'must be a list of host names' }).max(64, 'must be at most 64 host names').prefault([]),
+    'Host names by which the admin listener is reached, beside localhost, its own, and any IP address. Others are refused.',
+  ),
   token: key(
     secret.prefault(''),
-    'The bearer token that POST /revocations asks for; empty: there is no such path. Health and readiness ask for none.',
+    'The bearer token for POST /revocations, /revocations/lookup and /explain; empty: there are no such paths.',
     {
       kind: 'secret',
     },

@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http'
-import type { Match, RouteTable } from '../../apis/index.js'
+import { holdsScopes, type Match, type RouteTable } from '../../apis/index.js'
 import { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
 import type { Logging } from '../../logging/index.js'
@@ -179,10 +179,7 @@ export class RequestHandler {
   }
 
   #authorize(exchange: Exchange, match: Match, caller: Authenticated): void {
-    const { resource, furtherScopes } = match
-    const allowed =
-      allows(resource.scopes, caller.scopes) && furtherScopes.every((scopes) => allows(scopes, caller.scopes))
-    if (!allowed) return exchange.refuse(faults.scopeNotAllowed, 'scope')
+    if (!holdsScopes(match, caller.scopes)) return exchange.refuse(faults.scopeNotAllowed, 'scope')
     const others = this.#credentials.othersIn(exchange, this.#headerOf(match))
     if (others !== undefined) this.#toApi(exchange, match, caller.keyType, [caller.identity, ...others])
   }
@@ -223,8 +220,3 @@ const ROUTE_FAULTS = {
   ambiguous: faults.badRequest,
   'encoded-slash': faults.badRequest,
 } as const
-
-/** An operation's scopes: any of its alternatives must be held whole (OpenAPI's security requirements). */
-function allows(required: readonly (readonly string[])[], held: ReadonlySet<string>): boolean {
-  return required.length === 0 || required.some((all) => all.every((scope) => held.has(scope)))
-}

@@ -1,0 +1,51 @@
+import { type AdminServer, startAdmin } from '../admin/index.js'
+import type { Config } from '../config/index.js'
+import type { Logging } from '../logging/index.js'
+import type { RevocationRecord } from '../revocation/index.js'
+import type { Explainer } from './explainer.js'
+import { issuersServers, namesIssuers } from './inputs.js'
+import { opened } from './listeners.js'
+import type { Observer } from './observing.js'
+import type { Revocations } from './revocations.js'
+
+/** What the admin listener tells of, and acts on. */
+export interface AdminParts {
+  readonly revocations: Revocations
+  readonly revoke: (record: RevocationRecord) => Promise<void>
+  readonly observer: Observer
+  readonly explainer: Explainer
+}
+
+/** Opens the admin listener. Throws as `opened` does. */
+export function openAdmin(
+  config: Config,
+  { revocations, revoke, observer, explainer }: AdminParts,
+  logging: Logging,
+): Promise<AdminServer> {
+  const { admin } = config
+  const { host, port, hosts } = admin
+  const start = () =>
+    startAdmin({
+      host,
+      port,
+      hosts,
+      revocations: {
+        token: admin.token,
+        now: () => revocations.notBefore,
+        issuersNow: () => revocations.issuersNow(issuersServers(config), config.server.timestampSkew),
+        revoke,
+        ofItsIssuer: namesIssuers(config),
+        logger: logging('Admin'),
+      },
+      logger: logging('Admin'),
+      readiness: () => observer.readiness(),
+      metrics: () => observer.metrics(),
+      status: () => observer.status(),
+      questions: {
+        lookUpToken: (token) => explainer.lookUpToken(token),
+        lookUp: (record) => explainer.lookUp(record),
+        explain: (request) => explainer.explain(request),
+      },
+    })
+  return opened(start, { section: 'admin', key: 'port', host, port })
+}

@@ -1,0 +1,175 @@
+import t, { type Test } from 'tap'
+import { jtiOf, type RunningGateway, world } from '../support/gateway.js'
+import { startCluster } from '../workers/cluster.js'
+import { DEFINITION, problemsOf } from './openapi.js'
+
+const TOKEN = 'the-admins-own'
+const ADMIN = { admin: `token = "${TOKEN}"` }
+
+interface Name {
+  readonly name: string
+  readonly issuer: string
+  readonly listed: boolean
+  readonly revokes: boolean
+  readonly record?: { readonly source: string; readonly learntAt: string }
+}
+
+interface Explained {
+  readonly verdict: object
+  readonly token: { readonly hash: string }
+  readonly steps: readonly { readonly step: string; readonly passed: boolean; readonly detail: string }[]
+  readonly names: readonly Name[]
+}
+
+/** Asks, and checks the answer by the definition. */
+async function ask(
+  t: Test,
+  gateway: RunningGateway,
+  method: 'get' | 'post',
+  path: string,
+  body?: unknown,
+  bearer = TOKEN,
+) {
+  const answer = await fetch(`${gateway.admin}${path}`, {
+    method: method.toUpperCase(),
+    headers: {
+      ...(bearer === '' ? {} : { authorization: `Bearer ${bearer}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+  const text = await answer.text()
+  t.strictSame(problemsOf(method, path, answer.status, answer.headers.get('content-type') ?? '', text), [], path)
+  return { status: answer.status, text }
+}
+
+async function explain(t: Test, gateway: RunningGateway, request: object): Promise<Explained> {
+  const { status, text } = await ask(t, gateway, 'post', '/explain', request)
+  t.equal(status, 200)
+  return JSON.parse(text) as Explained
+}
+
+for (const workers of [1, 2]) {
+  t.test(`a token is explained and looked up, with ${workers} workers; no answer and no log holds it`, async (t) => {
+    const w = await world(t)
+    const gateway = await startCluster(t, w, workers, '', ADMIN)
+    await gateway.known()
+    const token = await w.token()
+    const at = { method: 'get', path: '/things/v1/thing/1' }
+    const good = await explain(t, gateway, { token, ...at })
+    t.strictSame(good.verdict, { accepted: true })
+    t.ok(good.steps.every(({ passed }) => passed))
+    t.ok(good.names.length > 3 && good.names.every(({ listed }) => !listed))
+    await ask(t, gateway, 'post', '/revocations', { token })
+    const revoked = await explain(t, gateway, { token, ...at })
+    t.strictSame(revoked.verdict, { accepted: false, status: 401, code: 900901, reason: 'revoked' })
+    t.match(revoked.steps.at(-1), { step: 'revocation', passed: false, detail: /^by jti, from gateway, learnt 20/ })
+    t.match(
+      revoked.names.filter(({ listed }) => listed),
+      [{ name: 'jti', issuer: 'any', revokes: true, record: { source: 'gateway' } }],
+    )
+    t.equal(revoked.token.hash, good.token.hash)
+    const looked = [await ask(t, gateway, 'post', '/revocations/lookup', { token })]
+    t.match(JSON.parse(looked[0]?.text ?? ''), { known: true, revoked: true })
+    looked.push(await ask(t, gateway, 'post', '/revocations/lookup', { jti: jtiOf(token) }))
+    t.match(JSON.parse(looked[1]?.text ?? ''), { known: true, revoked: true, records: [{ source: 'gateway' }] })
+    const other = await ask(t, gateway, 'post', '/revocations/lookup', { subject: 'nobody' })
+    t.strictSame(JSON.parse(other.text), { known: true, revoked: false, records: [] })
+    const said = JSON.stringify([good, revoked, looked]) + gateway.process.output()
+    t.notOk(said.includes(token) || said.includes(jtiOf(token)), 'no token and no jti')
+  })
+}
+
+t.test('each step that refuses is named, and decides in the order of the gateway', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 1, '', ADMIN)
+  await gateway.known()
+  const token = await w.token()
+  const [header = '', payload = '', signature = ''] = token.split('.')
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object
+  const changed = (more: object) => {
+    const body = Buffer.from(JSON.stringify({ ...claims, ...more })).toString('base64url')
+    return `${header}.${body}.${signature}`
+  }
+  const verdict = async (request: object) => {
+    const { verdict, steps } = await explain(t, gateway, request)
+    return { ...verdict, failed: steps.filter(({ passed }) => !passed).map(({ step }) => step) }
+  }
+  const refused = (reason: string, ...failed: string[]) => ({
+    accepted: false,
+    status: 401,
+    code: 900901,
+    reason,
+    failed,
+  })
+  t.strictSame(await verdict({ token: 'a.b' }), refused('opaque', 'authentication'))
+  t.strictSame(await verdict({ token: 'a.b.c' }), refused('malformed', 'credential', 'authentication'))
+  t.strictSame(await verdict({ token: changed({ sub: 'x' }) }), refused('signature', 'issuer', 'authentication'))
+  t.strictSame(await verdict({ token: changed({ iss: 'x' }) }), refused('issuer', 'issuer', 'authentication'))
+  t.match(await verdict({ token, method: 'GET', path: '/elsewhere' }), { status: 404, failed: ['route'] })
+  const open = { method: 'GET', path: '/things/v1/open' }
+  t.match(await verdict({ token: 'a.b', ...open }), { accepted: true, failed: ['authentication'] })
+  await ask(t, gateway, 'post', '/revocations', { token })
+  t.match(await verdict({ token, ...open }), { accepted: false, reason: 'revoked', failed: ['revocation'] })
+  await gateway.process.printed(/revocation list is known/)
+})
+
+t.test('a rule shows until when it revokes, and spares what was issued later', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 1, '', ADMIN)
+  await gateway.known()
+  const token = await w.token()
+  const revokedBefore = '2020-01-01T00:00:00.000Z'
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+    sub: string
+    iss: string
+  }
+  await ask(t, gateway, 'post', '/revocations', { subject: claims.sub, iss: claims.iss, revokedBefore })
+  const { verdict, names } = await explain(t, gateway, { token })
+  t.strictSame(verdict, { accepted: true })
+  t.match(
+    names.filter(({ listed }) => listed),
+    [{ name: 'subject', issuer: 'its own', revokes: false, record: { revokedBefore } }],
+  )
+  const looked = await ask(t, gateway, 'post', '/revocations/lookup', { subject: claims.sub })
+  t.match(JSON.parse(looked.text), { revoked: true, records: [{ revokedBefore }] }, 'of each configured issuer')
+})
+
+t.test('the answers are as docs/admin-openapi.yaml has them, and every path of it exists', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 2, '', ADMIN)
+  await gateway.ready(2)
+  for (const path of ['/live', '/health', '/ready', '/status', '/metrics']) {
+    t.equal((await ask(t, gateway, 'get', path, undefined, '')).status, 200, path)
+  }
+  for (const path of ['/revocations', '/revocations/lookup', '/explain']) {
+    t.equal((await ask(t, gateway, 'post', path, { jti: 'a' }, 'wrong')).status, 401, path)
+    t.equal((await ask(t, gateway, 'post', path, { unknown: 1 })).status, 400, path)
+    t.equal((await ask(t, gateway, 'post', path, { token: 'a'.repeat(100_000) })).status, 413, path)
+  }
+  t.equal(Object.keys(DEFINITION.paths).length, 8)
+  for (const body of [
+    {},
+    { token: 'a', jti: 'b' },
+    { token: 'a', iss: 'b' },
+    { jti: 'a', expiry: 1 },
+    { token: 'a\nb' },
+  ]) {
+    t.equal((await ask(t, gateway, 'post', '/revocations/lookup', body)).status, 400, JSON.stringify(body))
+  }
+  for (const more of [{ method: 'GET' }, { path: '/a' }, { method: 'GET', path: 'a' }, { method: 'G T', path: '/a' }]) {
+    t.equal((await ask(t, gateway, 'post', '/explain', { token: 'a', ...more })).status, 400, JSON.stringify(more))
+  }
+})
+
+t.test('without an admin token nothing can be asked; what a gateway waits for is told', async (t) => {
+  const w = await world(t)
+  await w.stopHub()
+  const gateway = await startCluster(t, w, 1)
+  t.equal((await ask(t, gateway, 'get', '/ready', undefined, '')).status, 503)
+  const status = JSON.parse((await ask(t, gateway, 'get', '/status', undefined, '')).text) as object
+  t.match(status, { ready: false, revocations: { known: false, reason: /^waiting for/ } })
+  for (const path of ['/revocations', '/revocations/lookup', '/explain']) {
+    t.equal((await ask(t, gateway, 'post', path, { token: 'a' })).status, 404, path)
+  }
+})

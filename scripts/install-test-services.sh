@@ -2,9 +2,9 @@
 # Installs the brokers and stores that the tests start, and the library that sets their clocks wrong, on Debian 12, without starting any of them.
 set -euo pipefail
 
-packages=(etcd-server etcd-client activemq libxstream-java libjettison-java rabbitmq-server redis-server libfaketime)
+packages=(etcd-server etcd-client activemq libxstream-java libjettison-java rabbitmq-server redis-server libfaketime prometheus)
 installed() {
-  for command in etcd etcdctl java javac redis-server; do command -v "$command" >/dev/null || return 1; done
+  for command in etcd etcdctl java javac redis-server promtool; do command -v "$command" >/dev/null || return 1; done
   [ -d /usr/share/activemq ] && [ -d /usr/lib/rabbitmq ] && [ -e /usr/share/java/xstream.jar ] && compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null
 }
 if installed; then exit 0; fi

@@ -19,6 +19,9 @@ import { createLogging, type Logger, type Logging, silent } from './logging/inde
 import type { Publisher } from './replication/index.js'
 import { mayBeOf, type Revocable, type RevocationRecord, type RuleRevocation, revocable } from './revocation/index.js'
 
+export type { Explanation } from './gateway/explanation.js'
+export type { StatusReport } from './gateway/observing.js'
+
 /** A running gateway: the ports that it listens on, and how to stop it. */
 export interface Gateway {
   readonly httpPort: number

@@ -11,6 +11,9 @@ export const EXIT_USAGE = 2
 /** A revocation was published, and nothing keeps it: gateways that did not listen at that moment do not learn of it. */
 export const EXIT_NOT_STORED = 3
 
+/** The answer is no: the gateway does not serve protected APIs, or refuses the token. */
+export const EXIT_NO = 4
+
 /** Files and secrets that the configuration names and that are no good, by their codes: a worker's error has no more. */
 const OF_CONFIGURATION =
   /^ERR_(CERTIFICATE_.+|CLAIM_MAPPING|KEY_MANAGER_CREDENTIALS|KEY_NOT_SUPPORTED|SHARED_SECRET_TOO_SHORT|STATE_DIRECTORY)$/

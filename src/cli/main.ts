@@ -3,10 +3,12 @@ import { check } from './check.js'
 import { completionScript, SHELLS } from './completion.js'
 import { demo } from './demo.js'
 import { exitWith } from './exit.js'
+import { explain } from './explain.js'
 import { init } from './init.js'
 import { acceptDamagedJournal, checkJournal } from './journal.js'
 import { revoke } from './revoke.js'
 import { start } from './start.js'
+import { status } from './status.js'
 import { packageVersion } from '../version.js'
 
 const EPILOGUE = `
@@ -18,7 +20,8 @@ Examples:
   echo "$TOKEN" | mgw revoke - -c micro-gw.conf
   source <(mgw completion bash)
 
-Exit status: 0 success; 1 failure; 2 invalid command line or configuration; 3 (revoke) published and kept by nobody.`
+Exit status: 0 success; 1 failure; 2 invalid command line or configuration; 3 (revoke) published and kept by nobody;
+4 (status, explain) not ready, refused.`
 
 /** Runs a command line (`process.argv`). Sets the exit status; never rejects. A command that fails ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -48,6 +51,7 @@ function program(): Command {
     .showHelpAfterError('(mgw --help lists the commands)')
 
   addRunning(mgw)
+  addAsking(mgw)
   addRevoke(mgw)
   addJournal(mgw)
   addBeginning(mgw)
@@ -70,6 +74,47 @@ function addRunning(mgw: Command): void {
     )
     .option('--json', 'print one JSON object')
     .action(check)
+}
+
+function addAsking(mgw: Command): void {
+  mgw
+    .command('status')
+    .description('show the state of a running gateway: list, sources, workers, journal, requests')
+    .addOption(configOption())
+    .addOption(adminOption())
+    .option('--watch', 'show it every second, until Ctrl-C')
+    .option('--json', 'print a JSON object, as GET /status answers it')
+    .addHelpText('after', STATUS_HELP)
+    .action(status)
+  mgw
+    .command('explain')
+    .description('say what becomes of a request with a token, and why; asks the running gateway')
+    .argument('<token>', '-: reads the token from standard input, which keeps it out of the process list')
+    .addOption(configOption())
+    .addOption(adminOption())
+    .option('--method <method>', 'with --path: the method of the request, for its scopes')
+    .option('--path <path>', 'with --method: the path of the request')
+    .option('--json', 'print a JSON object, as POST /explain answers it')
+    .addHelpText('after', EXPLAIN_HELP)
+    .action(explain)
+}
+
+const STATUS_HELP = `
+Examples:
+  mgw status -c micro-gw.conf
+  mgw status --watch --admin http://127.0.0.1:9797
+
+Exit status: 0 protected APIs are served; 1 no gateway answers; 2 invalid command line or configuration; 4 they are not served.`
+
+const EXPLAIN_HELP = `
+Examples:
+  echo "$TOKEN" | mgw explain - -c micro-gw.conf
+  echo "$TOKEN" | mgw explain - --method GET --path /petstore/v1/pet/1
+
+Exit status: 0 the token is accepted; 1 no gateway answers; 2 invalid command line or configuration; 4 it is refused.`
+
+function adminOption(): Option {
+  return new Option('--admin <url>', 'the admin listener of the gateway (default: [admin] host and port)')
 }
 
 function addRevoke(mgw: Command): void {

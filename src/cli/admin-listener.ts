@@ -1,0 +1,86 @@
+import { isIP } from 'node:net'
+import { type Config, loadConfig } from '../config/index.js'
+import { codeOf } from '../error-code.js'
+import { describeError } from '../logging/index.js'
+
+/** Where a command finds a running gateway. */
+export interface AdminListenerOptions {
+  readonly config: string
+  /** Base URL of its admin listener; absent: as the configuration says. */
+  readonly admin?: string
+}
+
+/** The gateway cannot be asked. Its message says what to do about it, and holds no secret. */
+export class GatewayUnreachable extends Error {
+  override readonly name = 'GatewayUnreachable'
+}
+
+/** How long an answer may take, ms: a key manager may have to be asked. */
+const ANSWERED_WITHIN = 30_000
+
+/** The admin listener of a gateway that runs. */
+export class AdminListener {
+  readonly #url: string
+  readonly #config: Config
+
+  private constructor(url: string, config: Config) {
+    this.#url = url
+    this.#config = config
+  }
+
+  /** Throws the configuration's problems. */
+  static async of({ config: file, admin }: AdminListenerOptions): Promise<AdminListener> {
+    const { config } = await loadConfig(file, process.env)
+    return new AdminListener((admin ?? urlOf(config)).replace(/\/$/, ''), config)
+  }
+
+  /** The JSON that a path answers, whatever the status but 4xx. Throws {@link GatewayUnreachable}. */
+  async get(path: string): Promise<unknown> {
+    return this.#answer(path, {})
+  }
+
+  /** Posts JSON with the admin token. Throws {@link GatewayUnreachable}. */
+  async post(path: string, body: object): Promise<unknown> {
+    const { token } = this.#config.admin
+    if (token.isEmpty) throw new GatewayUnreachable('[admin] token is not configured: the gateway answers no questions')
+    const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' }
+    return this.#answer(path, { method: 'POST', headers, body: JSON.stringify(body) })
+  }
+
+  async #answer(path: string, init: RequestInit): Promise<unknown> {
+    let answer: Response
+    try {
+      answer = await fetch(this.#url + path, {
+        ...init,
+        signal: AbortSignal.timeout(ANSWERED_WITHIN),
+        redirect: 'error',
+      })
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+      const why = codeOf(cause) ?? describeError(cause)
+      throw new GatewayUnreachable(`no gateway answers at ${this.#url} (${why}): is it running, is this its [admin]?`)
+    }
+    const value: unknown = await answer.json().catch(() => undefined)
+    if (answer.status < 400 || answer.status === 503) return value
+    throw new GatewayUnreachable(
+      `${this.#url}${path} answered ${answer.status}${REMEDIES[answer.status] ?? problemIn(value)}`,
+    )
+  }
+}
+
+const REMEDIES: Readonly<Record<number, string>> = {
+  401: ': the gateway has another [admin] token than this configuration',
+  404: ': the gateway has no [admin] token, or is older than this command',
+  421: ': add the host to [admin] hosts',
+}
+
+function problemIn(value: unknown): string {
+  const isProblem = typeof value === 'object' && value !== null && 'problem' in value
+  return isProblem ? `: ${value.problem}` : ''
+}
+
+function urlOf({ admin: { host, port } }: Config): string {
+  if (port === 0) throw new GatewayUnreachable('[admin] port is 0, any free one: say --admin http://127.0.0.1:<port>')
+  const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
+  return `http://${isIP(reached) === 6 ? `[${reached}]` : reached}:${port}`
+}

@@ -24,6 +24,11 @@ const OF_NODE: readonly string[] = [
   'http2/5.1 closed: Sends a HEADERS frame',
   'http2/5.1.1 Sends stream identifier that is numerically smaller than previous',
   'http2/6.7 Sends a PING frame with ACK',
+  // Node 26
+  'http2/5.3.1 Sends PRIORITY frame that depend on itself',
+  'http2/6.3 Sends a PRIORITY frame with 0x0 stream identifier',
+  'http2/6.9.1 Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1 on a stream',
+  // Node 20
   'http2/6.9.1 Sends multiple WINDOW_UPDATE frames increasing the flow control window to above 2^31-1',
 ]
 

@@ -210,6 +210,58 @@ t.test('a whole answer reaches a client that is still sending, which is told to 
   t.match(await ask(session, { ':path': '/open/a' }), { status: 200 }, 'the connection goes on')
 })
 
+t.test('a body is asked for when the upstream reads it, and never if the request is refused', async (t) => {
+  const { session } = await world(t, echo)
+  const expecting = { ':method': 'POST', expect: '100-continue' }
+  const stream = session.request({ ...expecting, ':path': '/open/a' }, { endStream: false })
+  const answer = answerOf(stream)
+  await once(stream, 'continue')
+  stream.end('body')
+  t.match(await answer, { status: 200, body: 'body', code: 0 })
+  const refused = session.request({ ...expecting, ':path': '/secured' }, { endStream: false })
+  refused.on('continue', () => t.fail('asked for'))
+  t.match(await answerOf(refused), { status: 401, code: 0 })
+  t.match(await ask(session, { ...expecting, ':path': '/open/a', expect: 'more' }, ''), { status: 417, code: 0 })
+})
+
+t.test('a body that stops, or drips, is a 408; one that waits for its upstream is not slow', async (t) => {
+  const limits = 'minBodyRate = 100000\nbodyGracePeriod = 300'
+  const { session, reached } = await world(
+    t,
+    (req, res) => {
+      req
+        .on('error', () => undefined)
+        .on('end', () => res.end())
+        .pause()
+    },
+    '',
+    limits,
+  )
+  const upload = () => {
+    const stream = session.request({ ':path': '/open/a', ':method': 'POST' }, { endStream: false })
+    stream.write('some')
+    return stream
+  }
+  const patient = upload()
+  patient.end(Buffer.alloc(60_000))
+  const waiting = answerOf(patient)
+  const { req } = await reached(1)
+  const stopped = answerOf(upload())
+  const second = await reached(2)
+  second.req.resume()
+  const aborted = once(second.res, 'close')
+  t.match(await stopped, { status: 408, code: 0 })
+  await aborted
+  const dripping = upload()
+  const drip = setInterval(() => dripping.write('a'), 20)
+  const third = await reached(3)
+  third.req.resume()
+  t.match(await answerOf(dripping), { status: 408, code: 0 })
+  clearInterval(drip)
+  req.resume()
+  t.match(await waiting, { status: 200, code: 0 })
+})
+
 t.test('a token is required and looked up as over HTTP/1.1', async (t) => {
   const { session, arrived } = await world(t, hello)
   const authorization = `Bearer ${await accessToken()}`

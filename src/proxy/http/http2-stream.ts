@@ -1,6 +1,7 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { ignoreError } from '../client-connection.js'
 import { ClientStream, type RequestHead } from '../client-stream.js'
+import { LINGER } from '../client-connection.js'
 
 /** A request over HTTP/2, and its response: a stream of a client's connection (RFC 9113 §8.1). */
 export class Http2Stream extends ClientStream {
@@ -77,10 +78,16 @@ export class Http2Stream extends ClientStream {
     return this.body.destroyed || this.body.closed
   }
 
-  /** Drops the rest of the request's body, and has the client stop sending it once it has the response (RFC 9113 §8.1). */
+  /**
+   * Drops the rest of the request's body, and has a client that goes on sending stop (RFC 9113 §8.1). Not at once: the
+   * RST_STREAM would overtake what Node has yet to write of the response.
+   */
   #leaveBody(): void {
-    if (!this.isComplete) this.body.close(constants.NGHTTP2_NO_ERROR)
-    this.body.resume()
+    const stream = this.body
+    stream.resume()
+    if (this.isComplete) return
+    const deadline = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER)
+    stream.once('close', () => clearTimeout(deadline))
   }
 
   /** The client decides how fast what is buffered leaves: by its windows. */

@@ -32,6 +32,8 @@ export interface Http2Limits {
   readonly timeout: number
   /** Milliseconds that a connection without requests is kept. */
   readonly idleTimeout: number
+  /** Whether it is kept at all once its requests are answered. */
+  readonly keepAlive: boolean
 }
 
 /** The HTTP/2 connections of a listener. */
@@ -111,11 +113,17 @@ class Http2Connection {
     served.onLeft(() => this.#count(this.#abandoned))
     stream.once('close', () => {
       if (--this.#streams > 0) return
-      if (this.#session.closed) this.drain()
+      const { closed, destroyed } = this.#session
+      if (closed || destroyed || !this.#limits.keepAlive) this.drain()
       else this.#awaitRequest()
     })
-    if (isRefused) served.respond(head, ['content-length', '0'], '')
-    else this.#serve(served)
+    if (isRefused) return served.respond(head, EMPTY, '')
+    const { expect } = headers
+    if (expect === undefined) return this.#serve(served)
+    // RFC 9110 §10.1.1: the only expectation that is supported.
+    if (expect.toLowerCase() !== '100-continue') return served.respond(417, EMPTY, '')
+    continueWhenRead(stream)
+    this.#serve(served)
   }
 
   /** Closes the connection unless a request arrives in time. */
@@ -130,6 +138,15 @@ class Http2Connection {
 
 const TOO_MUCH = new Error('the client sent more than it may')
 const UNREAD = { httpVersion: '2.0', rawHeaders: [] }
+
+const EMPTY = ['content-length', '0']
+
+/** Asks the client for its body once somebody reads it: a refused one is never sent. */
+function continueWhenRead(stream: ServerHttp2Stream): void {
+  stream.once('resume', () => {
+    if (!stream.headersSent && !stream.destroyed && !stream.closed) stream.additionalHeaders({ ':status': 100 })
+  })
+}
 
 function ignoreError(): void {}
 

@@ -163,8 +163,8 @@ function protocolsOf({ onStream }: ListenerOptions): string[] {
 function serveHttp2(server: Server, { onStream, limits, tls }: ListenerOptions): Http2Connections | undefined {
   if (onStream === undefined || tls === undefined) return undefined
   const { maxHeaderSize, maxUriLength, timeout, keepAlive } = limits
-  const idleTimeout = keepAlive ? KEEP_ALIVE_TIMEOUT : 1
-  const http2 = new Http2Connections({ maxHeaderSize, maxUriLength, timeout, idleTimeout }, onStream)
+  const idleTimeout = KEEP_ALIVE_TIMEOUT
+  const http2 = new Http2Connections({ maxHeaderSize, maxUriLength, timeout, idleTimeout, keepAlive }, onStream)
   const serveHttp1 = server.listeners('secureConnection')
   server.removeAllListeners('secureConnection')
   server.on('secureConnection', (socket: TLSSocket) => {

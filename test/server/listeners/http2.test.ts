@@ -8,7 +8,13 @@ import { Http2Connections, type Http2Limits, MAX_CONCURRENT_STREAMS } from '../.
 import { ask, http2Client } from '../../support/http2-client.js'
 import * as h2 from '../../support/http2-frames.js'
 
-const LIMITS: Http2Limits = { maxHeaderSize: 8_192, maxUriLength: 4_096, timeout: 60_000, idleTimeout: 60_000 }
+const LIMITS: Http2Limits = {
+  maxHeaderSize: 8_192,
+  maxUriLength: 4_096,
+  timeout: 60_000,
+  idleTimeout: 60_000,
+  keepAlive: true,
+}
 const ENHANCE_YOUR_CALM = 11
 
 type Serve = (stream: ClientStream) => void
@@ -109,10 +115,30 @@ t.test('a body of another length than announced is reset, and its end never come
       h2.headers(1, [...POST, ['content-length', '5']], false),
       h2.frame(h2.TYPE.data, h2.FLAG.endStream, 1, sent),
     )
-    t.equal(await raw.answer(1), 'reset 1', `${sent.length} of 5`)
+    t.match(await raw.answer(1), /^(?:reset 1|closed)/, `${sent.length} of 5`)
     raw.socket.destroy()
   }
   t.strictSame(ends, [])
+})
+
+t.test('an answer is never lost to a body that is still to come', async (t) => {
+  const { port } = await listener(t, (stream) => {
+    const answer = () => stream.respond(404, [], stream.req.url === '/empty' ? '' : 'none')
+    if (stream.req.url === '/late') setImmediate(answer)
+    else answer()
+  })
+  const raw = await h2.rawHttp2(t, port)
+  const paths = ['/empty', '/full', '/late'].flatMap((path) => Array<string>(10).fill(path))
+  raw.send(...paths.map((path, i) => h2.headers(1 + 2 * i, h2.pseudo(path, 'POST'), false)))
+  raw.send(...paths.map((_, i) => h2.frame(h2.TYPE.data, 0, 1 + 2 * i, 'part')))
+  for (const [i, path] of paths.entries()) {
+    const stream = 1 + 2 * i
+    t.equal(await raw.answer(stream), '404', path)
+    const isEnd = ({ flags, stream: of }: h2.Frame) => of === stream && (flags & h2.FLAG.endStream) !== 0
+    t.ok(await raw.frame(isEnd), 'whole')
+    const reset = await raw.frame(({ type, stream: of }) => type === h2.TYPE.reset && of === stream)
+    t.equal(reset?.payload.readUInt32BE(), 0, 'and the client is told to stop')
+  }
 })
 
 t.test('more requests at a time than announced are refused', async (t) => {
@@ -237,7 +263,7 @@ t.test('a window beyond 2^31-1 resets its stream, or closes the connection', asy
   const { port } = await listener(t, () => undefined)
   const stream = await h2.rawHttp2(t, port)
   stream.send(h2.headers(1, GET), h2.windowUpdate(1, 0x7fffffff))
-  t.equal(await stream.answer(1), `reset ${FLOW_CONTROL_ERROR}`)
+  t.match(await stream.answer(1), new RegExp(`^(?:reset|closed) ${FLOW_CONTROL_ERROR}$`))
   const connection = await h2.rawHttp2(t, port)
   connection.send(h2.windowUpdate(0, 0x7fffffff))
   await connection.closed
@@ -264,6 +290,19 @@ t.test('a connection without requests is closed in time, one with a request is n
   for (const stream of held) hello(stream)
   t.equal(await busy.answer(1), '200')
   await busy.closed
+})
+
+t.test('without keep-alive a connection ends with its last answer, however late its first request comes', async (t) => {
+  const { port } = await listener(t, hello, { keepAlive: false })
+  const raw = await h2.rawHttp2(t, port)
+  for (let i = 0; i < 5; i++) {
+    raw.send(h2.frame(h2.TYPE.ping, 0, 0, Buffer.alloc(8, i)))
+    await raw.frame(({ type, payload }) => type === h2.TYPE.ping && payload[0] === i)
+  }
+  raw.send(h2.headers(1, GET))
+  t.equal(await raw.answer(1), '200')
+  await raw.closed
+  t.ok(raw.frames.some(({ type }) => type === h2.TYPE.goAway))
 })
 
 t.test('draining sends GOAWAY, answers what is open, and then closes', async (t) => {

@@ -33,7 +33,12 @@ async function listener(t: Test, options: Options = {}): Promise<Listener> {
     onRequest,
     onUpgrade: (_, socket) => socket.destroy(),
     ...(options.onError === undefined ? {} : { onError: options.onError }),
-    ...(options.secure === true ? { tls: { key, cert, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' } } : {}),
+    ...(options.secure === true
+      ? {
+          onStream: (stream) => stream.respond(404, [], ''),
+          tls: { key, cert, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3' },
+        }
+      : {}),
   })
   t.teardown(() => opened.close(0))
   return opened

@@ -18,6 +18,10 @@ export interface GatewayProcessOptions {
   readonly directory: string
   /** The body of `[tokenRevocationConfig.persistent]`; none by default. */
   readonly persistent?: string
+  /** Further paths of the API, as OpenAPI has them. */
+  readonly paths?: string
+  /** Further keys of `[listenerConfig]`. */
+  readonly listener?: string
   /** For `node`, before its script. */
   readonly nodeOptions?: readonly string[]
 }
@@ -48,7 +52,14 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   }
 }
 
-function configure({ directory, issuer, upstream = issuer, persistent = '' }: GatewayProcessOptions): string {
+function configure({
+  directory,
+  issuer,
+  upstream = issuer,
+  persistent = '',
+  paths = '',
+  listener = '',
+}: GatewayProcessOptions): string {
   mkdirSync(join(directory, 'api_definitions'), { recursive: true })
   writeFileSync(
     join(directory, 'api_definitions', 'things.yaml'),
@@ -58,7 +69,7 @@ x-wso2-basePath: /things
 x-wso2-production-endpoints: { urls: [${JSON.stringify(upstream)}] }
 paths:
   /thing: { get: { responses: { default: { description: any } } } }
-`,
+${paths}`,
   )
   const file = join(directory, 'micro-gw.conf')
   writeFileSync(
@@ -70,6 +81,7 @@ paths:
   httpPort = 0
   httpsPort = 0
   tokenListenerPort = 0
+${listener}
 [admin]
   port = 0
 [[jwtTokenConfig]]

@@ -18,13 +18,23 @@ export interface Refused {
   readonly reason: string
 }
 
+/** Whom a credential comes from. */
+export interface Sender {
+  /** The client's network: those who share it share the introspections that a client may have under way. */
+  readonly network: string
+}
+
 /** Checks credentials. */
 export interface Authenticator {
   /**
    * Synchronous for a cached credential. Bad credentials give a {@link Refused}, as does an unavailable key manager (503);
    * it rejects for any other failure. It does not check revocation: that is the last step before dispatch.
    */
-  authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused>
+  authenticate(
+    credential: string,
+    now: number,
+    sender?: Sender,
+  ): Authenticated | Refused | Promise<Authenticated | Refused>
 }
 
 /** Names tokens that nobody verifies, for looking them up in the revocation list and for nothing else. */

@@ -1,6 +1,13 @@
 import { hasCode } from '../error-code.js'
 import { type Credential, type Fingerprinter, identify, readCredential, type TokenIdentity } from '../token/index.js'
-import { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from './authenticator.js'
+import {
+  type Authenticated,
+  type Authenticator,
+  isRefused,
+  type Refused,
+  type Sender,
+  type TokenNames,
+} from './authenticator.js'
 import type { JwtAuthenticator } from './jwt.js'
 import type { OpaqueAuthenticator } from './opaque.js'
 import { EXPIRED, isUnverified, OPAQUE } from './refusals.js'
@@ -37,11 +44,15 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     this.#fingerprints = options.fingerprints
   }
 
-  authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused> {
-    if (!hasThreeParts(credential)) return this.#opaque?.authenticate(credential, now) ?? OPAQUE
+  authenticate(
+    credential: string,
+    now: number,
+    sender?: Sender,
+  ): Authenticated | Refused | Promise<Authenticated | Refused> {
+    if (!hasThreeParts(credential)) return this.#opaque?.authenticate(credential, now, sender) ?? OPAQUE
     if (this.#failedJwts === undefined) return this.#jwt.authenticate(credential, now)
     const known = this.#jwt.known(credential, now) ?? this.#failedJwts.known(credential, now)
-    return known ?? this.#verifyOrIntrospect(this.#failedJwts, credential, now)
+    return known ?? this.#verifyOrIntrospect(this.#failedJwts, credential, now, sender)
   }
 
   identitiesOf(credential: Credential, now: number): TokenIdentity[] {
@@ -58,10 +69,11 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     introspection: OpaqueAuthenticator,
     credential: string,
     now: number,
+    sender: Sender | undefined,
   ): Promise<Authenticated | Refused> {
     const outcome = await this.#verify(credential, now)
     if (outcome !== undefined && !(isRefused(outcome) && isUnverified(outcome))) return outcome
-    return this.#expired(credential, now) ? EXPIRED : introspection.authenticate(credential, now)
+    return this.#expired(credential, now) ? EXPIRED : introspection.authenticate(credential, now, sender)
   }
 
   /** `undefined`: the issuer's keys are unavailable. */

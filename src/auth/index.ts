@@ -1,4 +1,11 @@
-export { type Authenticated, type Authenticator, isRefused, type Refused, type TokenNames } from './authenticator.js'
+export {
+  type Authenticated,
+  type Authenticator,
+  isRefused,
+  type Refused,
+  type Sender,
+  type TokenNames,
+} from './authenticator.js'
 export { hasQueryToken, readBearer } from './bearer.js'
 export { carriedTokens } from './carried-tokens.js'
 export type { Examination, IssuerVerdict } from './examination.js'

@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache'
 import type { Logger } from '../logging/index.js'
 import { type Credential, type Fingerprinter, readCredential, type TokenIdentity } from '../token/index.js'
-import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
+import type { Authenticated, CachingAuthenticator, Refused, Sender } from './authenticator.js'
 import { BoundedCalls } from './bounded-calls.js'
 import { type Introspected, Introspection, type IntrospectionOptions, introspected } from './introspection.js'
 import { Rechecks } from './rechecks.js'
@@ -44,8 +44,9 @@ const NEGATIVE_LIFETIME = 3_000
 const REALTIME_DOWN_LIFETIME = 10_000
 const TIMEOUT = 5_000
 const RECHECK = 1_000
-/** Concurrent introspection calls, and those that wait for their turn. */
+/** Concurrent introspection calls, those of one client, and those that wait for their turn. */
 const MAX_ASKING = 64
+const MAX_ASKING_OF_CLIENT = 48
 const MAX_WAITING = 1_024
 /** The same for tokens that are due for another look: no request waits for these. */
 const MAX_ASKING_AGAIN = 32
@@ -71,6 +72,18 @@ interface Remembered extends Introspected {
   askedAgain: number
 }
 
+/** What the key manager is asked, and in whose turn. */
+interface Question {
+  readonly credential: string
+  readonly read: Credential
+  readonly now: number
+  readonly calls: BoundedCalls
+  readonly client: string
+}
+
+/** No client waits for the answer, or none is known. */
+const NOBODY = ''
+
 /** The generation of an answer that a later one has contradicted: it still names the token. */
 const ENDED = -1
 
@@ -84,8 +97,12 @@ const ENDED = -1
 export class OpaqueAuthenticator implements CachingAuthenticator {
   readonly #options: OpaqueAuthenticatorOptions
   readonly #introspection: Introspection
-  readonly #calls = new BoundedCalls(MAX_ASKING, MAX_WAITING)
-  readonly #renewals = new BoundedCalls(MAX_ASKING_AGAIN, MAX_WAITING_AGAIN)
+  readonly #calls = new BoundedCalls({
+    running: MAX_ASKING,
+    runningOfClient: MAX_ASKING_OF_CLIENT,
+    waiting: MAX_WAITING,
+  })
+  readonly #renewals = new BoundedCalls({ running: MAX_ASKING_AGAIN, waiting: MAX_WAITING_AGAIN })
   readonly #active: LRUCache<string, Remembered>
   /** Inactive tokens, until when (epoch ms). A cache of its own, since anyone can fill it. */
   readonly #inactive: LRUCache<string, number>
@@ -145,10 +162,14 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
     if (known.askedAgain === generation || this.#renewals.isFull) return
     known.askedAgain = generation
     const read = readCredential(credential)
-    if (read.kind !== 'refused') void this.#start(credential, read, now, this.#renewals)
+    if (read.kind !== 'refused') void this.#start({ credential, read, now, calls: this.#renewals, client: NOBODY })
   }
 
-  authenticate(credential: string, now: number): Authenticated | Refused | Promise<Authenticated | Refused> {
+  authenticate(
+    credential: string,
+    now: number,
+    sender?: Sender,
+  ): Authenticated | Refused | Promise<Authenticated | Refused> {
     const known = this.known(credential, now)
     if (known !== undefined) return known
     const refusedUntil = this.#inactive.get(credential)
@@ -161,23 +182,17 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
       this.#refusedBy(PADDED)
       return PADDED
     }
-    return this.#start(credential, read, now, this.#calls)
+    return this.#start({ credential, read, now, calls: this.#calls, client: sender?.network ?? NOBODY })
   }
 
-  #start(credential: string, read: Credential, now: number, calls: BoundedCalls): Promise<Authenticated | Refused> {
-    return this.#flights.start(credential, (generation) => this.#ask(credential, read, now, generation, calls))
+  #start(question: Question): Promise<Authenticated | Refused> {
+    return this.#flights.start(question.credential, (generation) => this.#ask(question, generation))
   }
 
-  async #ask(
-    credential: string,
-    read: Credential,
-    now: number,
-    generation: number,
-    calls: BoundedCalls,
-  ): Promise<Authenticated | Refused> {
+  async #ask({ credential, read, now, calls, client }: Question, generation: number): Promise<Authenticated | Refused> {
     const signal = AbortSignal.timeout(this.#options.timeout ?? TIMEOUT)
     try {
-      const claims = await calls.run(() => this.#introspection.ask(credential, signal), signal)
+      const claims = await calls.run(() => this.#introspection.ask(credential, signal), signal, client)
       const outcome = claims === undefined ? INACTIVE : introspected(read, claims, now, this.#options)
       if ('fault' in outcome) {
         this.#refusedBy(outcome)

@@ -11,6 +11,7 @@ export const faults = {
   requestTimeout: report(408, 'Request Timeout', 'The request body did not arrive in time'),
   entityTooLarge: report(413, 'Payload Too Large', 'The request body is larger than the gateway allows'),
   uriTooLong: report(414, 'URI Too Long', 'The request target is longer than the gateway allows'),
+  overloaded: report(503, 'Service Unavailable', 'The gateway has too many requests', { 'retry-after': '1' }),
 
   unclassified: fault(500, 900900, 'Unclassified Authentication Failure'),
   notSynchronised: fault(
@@ -97,11 +98,12 @@ function fault(status: number, code: number, message: string, detail?: string, h
   )
 }
 
-function report(status: number, message: string, description: string) {
+function report(status: number, message: string, description: string, headers: Record<string, string> = {}) {
   return new Fault(
     status,
     status,
     `{"code":${status},"type":"Status report","message":"${message}","description":"${description}"}`,
+    headers,
   )
 }
 

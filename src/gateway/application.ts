@@ -6,7 +6,13 @@ import type { Logging } from '../logging/index.js'
 import type { RequestMetrics } from '../metrics/index.js'
 import type { ForwardOptions, OpenRequests, WebSocketOptions } from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
-import { KeyManagerEndpoints, type OpenWebSockets, RequestHandler, RevokeEndpoint } from '../server/index.js'
+import {
+  KeyManagerEndpoints,
+  type LoadShedding,
+  type OpenWebSockets,
+  RequestHandler,
+  RevokeEndpoint,
+} from '../server/index.js'
 import type { TokenIdentity } from '../token/index.js'
 import { endpointDefaults, readClientOptions, webSocketOptions } from './client-options.js'
 import { type Inputs, namesIssuers } from './inputs.js'
@@ -19,6 +25,8 @@ export interface ApplicationParts {
   readonly openRequests: OpenRequests<TokenIdentity> | undefined
   readonly openWebSockets: OpenWebSockets
   readonly metrics: RequestMetrics
+  /** Absent: no request is refused because there are too many. */
+  readonly shedding: LoadShedding | undefined
   readonly logging: Logging
 }
 
@@ -69,7 +77,7 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
 function requestHandler(
   { config, apis }: Inputs,
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
-  { revocations, revokeHere, openRequests, openWebSockets, metrics, logging }: ApplicationParts,
+  { revocations, revokeHere, openRequests, openWebSockets, metrics, shedding, logging }: ApplicationParts,
   authenticator: Authenticator & TokenNames,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
@@ -81,6 +89,7 @@ function requestHandler(
     openRequests,
     openWebSockets,
     metrics,
+    shedding,
     http,
     webSocket,
     endpoints: endpointDefaults(config),
@@ -106,10 +115,11 @@ function requestHandler(
 }
 
 function forwardOptions({ listenerConfig }: Config, client: HttpClient): ForwardOptions {
-  const { maxEntityBodySize, minBodyRate, bodyGracePeriod } = listenerConfig
+  const { maxEntityBodySize, minBodyRate, bodyGracePeriod, requestTimeout } = listenerConfig
   return {
     client,
     maxBodyBytes: maxEntityBodySize < 0 ? Number.POSITIVE_INFINITY : maxEntityBodySize,
     bodyPace: minBodyRate === 0 ? undefined : { bytesPerSecond: minBodyRate, grace: bodyGracePeriod },
+    bodyTimeout: requestTimeout === 0 ? undefined : requestTimeout,
   }
 }

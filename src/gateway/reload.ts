@@ -25,6 +25,7 @@ const RELOADED_OF_LISTENERS = [
   'maxEntityBodySize',
   'minBodyRate',
   'bodyGracePeriod',
+  'requestTimeout',
 ] as const satisfies readonly (keyof Config['listenerConfig'])[]
 
 /** A configuration as a running process can take it. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
 import { add, RequestMetrics, type Samples } from '../metrics/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
-import { type Listener, OpenWebSockets } from '../server/index.js'
+import { type Listener, LoadShedding, OpenWebSockets } from '../server/index.js'
 import { Applications } from './applications.js'
 import { CertificateWatch } from './certificate-watch.js'
 import type { Inputs } from './inputs.js'
@@ -46,6 +46,8 @@ export async function prepareServing(
 ): Promise<PreparedServing> {
   const own = await ownCertificate(inputs.config)
   const openWebSockets = new OpenWebSockets()
+  const { maxEventLoopLag } = inputs.config.server
+  const shedding = maxEventLoopLag === 0 ? undefined : new LoadShedding(maxEventLoopLag, logging('RequestHandler'))
   const { closeOpenRequests } = inputs.config.tokenRevocationConfig
   const metrics = new RequestMetrics()
   const openRequests = closeOpenRequests ? endedByRevocations(revocations, metrics, logging) : undefined
@@ -55,6 +57,7 @@ export async function prepareServing(
     openRequests,
     metrics,
     openWebSockets,
+    shedding,
     logging,
   })
   const listeners: Listener[] = []
@@ -65,6 +68,7 @@ export async function prepareServing(
   const watch = new CertificateWatch(() => renew(applications.inputs.config), logging('Listener'))
   const close = once(async () => {
     watch.stop()
+    shedding?.stop()
     const { stopTimeout } = applications.inputs.config.server
     const closed = listeners.map((listener) => listener.close(stopTimeout))
     openWebSockets.goAway()
@@ -88,6 +92,7 @@ export async function prepareServing(
     const { config } = inputs
     const tls = await listenerTls(config, own)
     const opened = await openListeners(config, tls, applications, logging, (listener) => listeners.push(listener))
+    shedding?.start()
     await watch.read(config)
     const { http, https, token } = opened
     const optional = token === undefined ? {} : { tokenPort: token.port }

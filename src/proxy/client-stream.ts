@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { lengthIn } from './headers.js'
 
 /** The head of a request, whichever version of HTTP it came over. Node's `IncomingMessage` is one. */
@@ -28,6 +28,8 @@ export interface ClientBody {
  */
 export abstract class ClientStream implements ClientBody {
   abstract readonly req: RequestHead
+  /** The connection, which tells whose request it is. */
+  abstract readonly connection: Duplex
   abstract readonly body: Readable
   abstract readonly isComplete: boolean
   /** Whether the request has a body, as its head says. */

@@ -1,6 +1,13 @@
+import type { Duplex } from 'node:stream'
+
+/** The address of a connection's other end; empty if it has none, or is closed. */
+export function peerOf(connection: Duplex): string {
+  return 'remoteAddress' in connection && typeof connection.remoteAddress === 'string' ? connection.remoteAddress : ''
+}
+
 /**
- * What counts as one client: an IPv4 address (as IPv6 writes it, `::ffff:192.0.2.1`, too), or the /64 network of an IPv6
- * address, which is the least that a provider gives to one customer. Takes an address as Node's sockets write it.
+ * What counts as one client: an IPv4 address, or the /64 network of an IPv6 address, which is the least that a provider
+ * gives to one customer.
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address
@@ -16,5 +23,6 @@ export function networkOf(address: string): string {
   return groups.slice(0, GROUPS / 2).join(':')
 }
 
+/** An IPv4 address, as a socket that listens to both writes it. */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 const GROUPS = 8

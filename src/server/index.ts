@@ -10,6 +10,7 @@ export {
 } from './listeners/listener.js'
 export { readSmallBody, type SmallBodyFailure } from './listeners/small-body.js'
 export type { ListenerRole } from './pipeline/exchange.js'
+export { LoadShedding } from './pipeline/load-shedding.js'
 export { RequestHandler } from './pipeline/request-handler.js'
 export { LIST_NOT_KNOWN } from './pipeline/revocation-gate.js'
 export type { EndpointDefaults } from './pipeline/upstream-plans.js'

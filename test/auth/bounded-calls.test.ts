@@ -5,7 +5,7 @@ import { gate } from './key-manager.js'
 const NEVER = new AbortController().signal
 
 t.test('so many run, so many wait in order, the rest fail at once', async (t) => {
-  const calls = new BoundedCalls(2, 2)
+  const calls = new BoundedCalls({ running: 2, waiting: 2 })
   const gates = Array.from({ length: 4 }, () => gate<void>())
   const begun: number[] = []
   const running = gates.map(({ opened }, i) =>
@@ -31,7 +31,7 @@ t.test('so many run, so many wait in order, the rest fail at once', async (t) =>
 })
 
 t.test('who does not want to wait any more leaves the queue; a call that fails leaves its place', async (t) => {
-  const calls = new BoundedCalls(1, 1)
+  const calls = new BoundedCalls({ running: 1, waiting: 1 })
   const { opened, open } = gate<void>()
   const first = calls.run(() => opened, NEVER)
   const patience = new AbortController()
@@ -43,4 +43,68 @@ t.test('who does not want to wait any more leaves the queue; a call that fails l
   await first
   await t.rejects(third, { message: 'failed' })
   t.equal(await calls.run(async () => 4, NEVER), 4)
+})
+
+const turn = () => new Promise(setImmediate)
+
+/** Calls that begin, and end when the test says so. */
+function begun(calls: BoundedCalls) {
+  const order: string[] = []
+  const ends = new Map<string, () => void>()
+  const run = (name: string, client: string) =>
+    calls.run(
+      () => {
+        order.push(name)
+        return new Promise<void>((resolve) => ends.set(name, resolve))
+      },
+      NEVER,
+      client,
+    )
+  return { order, run, end: (name: string) => ends.get(name)?.() }
+}
+
+t.test('clients take turns, whoever has more calls waiting', async (t) => {
+  const { order, run, end } = begun(new BoundedCalls({ running: 1, waiting: 10 }))
+  const all = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'].map((name) => run(name, name.charAt(0)))
+  for (let i = 0; i < all.length; i++) {
+    t.equal(order.length, i + 1)
+    end(order[i] ?? '')
+    await turn()
+  }
+  await Promise.all(all)
+  t.strictSame(order, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4'])
+})
+
+t.test('some places are never taken by one client alone', async (t) => {
+  const { order, run, end } = begun(new BoundedCalls({ running: 3, runningOfClient: 2, waiting: 10 }))
+  const all = ['a1', 'a2', 'a3', 'b1', 'c1'].map((name) => run(name, name.charAt(0)))
+  t.strictSame(order, ['a1', 'a2', 'b1'])
+  end('b1')
+  await turn()
+  t.strictSame(order.slice(3), ['c1'], 'the first in line may not')
+  for (const name of ['a1', 'a2', 'c1']) end(name)
+  await turn()
+  end('a3')
+  await Promise.all(all)
+})
+
+t.test('where the queue is full, the client with the most calls in it loses its latest', async (t) => {
+  const { order, run, end } = begun(new BoundedCalls({ running: 1, waiting: 3 }))
+  const first = run('a1', 'a')
+  const [a2, a3, a4] = ['a2', 'a3', 'a4'].map((name) => run(name, 'a'))
+  await t.rejects(run('a5', 'a'), { code: 'ERR_TOO_MANY_CALLS' })
+  const b1 = run('b1', 'b')
+  await t.rejects(a4 ?? Promise.resolve(), { code: 'ERR_TOO_MANY_CALLS' })
+  const c1 = run('c1', 'c')
+  await t.rejects(a3 ?? Promise.resolve(), { code: 'ERR_TOO_MANY_CALLS' })
+  await t.rejects(
+    run('d1', 'd').then(() => t.fail('must not run')),
+    { code: 'ERR_TOO_MANY_CALLS' },
+  )
+  for (const name of ['a1', 'a2', 'b1', 'c1']) {
+    end(name)
+    await turn()
+  }
+  await Promise.all([first, a2, b1, c1])
+  t.strictSame(order, ['a1', 'a2', 'b1', 'c1'])
 })

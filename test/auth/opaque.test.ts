@@ -43,7 +43,8 @@ async function introspecting(
     logger: logging('OAuth2'),
     ...more,
   })
-  return { ...manager, opaque, lines, ask: (token: string, now = NOW) => reasonOf(opaque.authenticate(token, now)) }
+  const ask = (token: string, now = NOW, network = 'a') => reasonOf(opaque.authenticate(token, now, { network }))
+  return { ...manager, opaque, lines, ask }
 }
 
 t.test('an active token is asked for once, as RFC 7662 says, and answered at once from then on', async (t) => {
@@ -203,7 +204,7 @@ t.test('any number of requests with one token ask once; one with another token a
 t.test('64 introspections run at once, 1,024 wait, further ones are 503 immediately', async (t) => {
   const { opened, open } = gate<Reply>()
   const { ask, asked, askedTimes } = await introspecting(t, () => opened, { timeout: 60_000, cacheCapacity: 2_000 })
-  const outcomes = Array.from({ length: 64 + 1_024 }, (_, i) => ask(`token-${i}`))
+  const outcomes = Array.from({ length: 64 + 1_024 }, (_, i) => ask(`token-${i}`, NOW, i % 2 === 0 ? 'a' : 'b'))
   await askedTimes(64)
   t.equal(await ask('one-too-many'), 'key-manager')
   t.equal(asked.length, 64)

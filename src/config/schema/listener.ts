@@ -56,6 +56,10 @@ export const listenerConfig = table({
     duration(100, 3_600_000).prefault('20s'),
     'How long a request body may take beyond what minBodyRate allows.',
   ),
+  requestTimeout: key(
+    duration().prefault(0),
+    'A request body that takes longer in all, at whatever rate, is answered with 408; 0 sets no limit.',
+  ),
   minResponseRate: key(
     int(0, 1_000_000).prefault(500),
     'A client that takes what it is sent more slowly, beyond responseGracePeriod, is disconnected; 0 sets no limit.',
@@ -145,6 +149,10 @@ export const server = table({
     },
   ),
   stopTimeout: key(duration().prefault('30s'), 'How long open requests may go on after SIGTERM.'),
+  maxEventLoopLag: key(
+    duration(0, 60_000).prefault(0),
+    'When a worker’s event loop lags behind by more, a part of its requests is answered with 503, until it lags by less than half of that. /health, /revoke and the admin listener go on. 0: never.',
+  ),
   timestampSkew: key(duration(0, 3_600_000).prefault(5_000), 'How far the clocks of issuers and gateway may be apart.'),
   header: key(
     text.regex(/^[\x20-\x7e]*$/, 'must be printable ASCII').prefault('ballerina'),

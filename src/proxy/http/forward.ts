@@ -20,6 +20,8 @@ export interface ForwardOptions {
   readonly maxBodyBytes: number
   /** How fast a request's body must arrive; absent: no limit. */
   readonly bodyPace?: BodyPace | undefined
+  /** Milliseconds that a request's body may take in all; absent: no limit. */
+  readonly bodyTimeout?: number | undefined
 }
 
 /**
@@ -197,11 +199,11 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
 
   /** One for each attempt: the last one may have been destroyed with the connection that failed. */
   #requestBody(): RequestBody {
-    const { maxBodyBytes: maxBytes, bodyPace: pace } = this.#options
+    const { maxBodyBytes: maxBytes, bodyPace: pace, bodyTimeout: timeout } = this.#options
     this.#body?.destroy()
     this.#body = new RequestBody(
       this.#client,
-      { maxBytes, pace },
+      { maxBytes, pace, timeout },
       {
         mayGoOn: () => this.#mayGoOn(),
         failed: (failure, reason) => this.#stop(failure, reason),

@@ -1,4 +1,5 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { closeAfterResponse, hasBody, isBodyPending, markLastRequest } from '../client-connection.js'
 import { ClientStream } from '../client-stream.js'
 import { answerWhole } from '../whole-answer.js'
@@ -12,6 +13,10 @@ export class Http1Stream extends ClientStream {
     super(timeout)
     this.req = req
     this.#res = res
+  }
+
+  get connection(): Socket {
+    return this.req.socket
   }
 
   get body(): IncomingMessage {

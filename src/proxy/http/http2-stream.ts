@@ -1,4 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
 import { ignoreError } from '../client-connection.js'
 import { ClientStream, type RequestHead } from '../client-stream.js'
 import { LINGER } from '../client-connection.js'
@@ -19,6 +20,10 @@ export class Http2Stream extends ClientStream {
     this.req = req
     this.hasBody = !stream.endAfterHeaders && req.headers['content-length'] !== '0'
     stream.on('error', ignoreError)
+  }
+
+  get connection(): Duplex {
+    return this.body.session?.socket ?? this.body
   }
 
   get isComplete(): boolean {

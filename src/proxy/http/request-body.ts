@@ -16,6 +16,8 @@ export interface BodyLimits {
   readonly maxBytes: number
   /** Absent: no limit. */
   readonly pace?: BodyPace | undefined
+  /** Milliseconds that the whole body may take; absent: no limit. */
+  readonly timeout?: number | undefined
 }
 
 export interface BodyHooks {
@@ -32,6 +34,8 @@ export function expectsBody(method: string | undefined): boolean {
   return method !== undefined && EXPECT_BODY.has(method)
 }
 
+/** Milliseconds between two looks at a body, at most. */
+const LONGEST_LOOK = 60_000
 /** Bytes buffered for an upstream that is slower than its client. */
 const HIGH_WATER_MARK = 65_536
 
@@ -45,6 +49,7 @@ export class RequestBody extends Readable {
   readonly #limits: BodyLimits
   readonly #hooks: BodyHooks
   readonly #detach: () => void
+  readonly #begun = performance.now()
   #received = 0
   /** Milliseconds spent waiting for the client, before the current wait and since when that lasts (`performance.now()`). */
   #waited = 0
@@ -72,9 +77,10 @@ export class RequestBody extends Readable {
   }
 
   override _read(): void {
-    if (this.#limits.pace !== undefined && this.#waitingSince === undefined) {
+    const { pace, timeout } = this.#limits
+    if ((pace !== undefined || timeout !== undefined) && this.#waitingSince === undefined) {
       this.#waitingSince = performance.now()
-      if (this.#timer === undefined) this.#watch(this.#limits.pace.grace)
+      if (this.#timer === undefined) this.#watch(Math.min(pace?.grace ?? LONGEST_LOOK, timeout ?? LONGEST_LOOK))
     }
     this.#client.body.resume()
   }
@@ -105,17 +111,23 @@ export class RequestBody extends Readable {
 
   #watch(delay: number): void {
     // Reads first what has arrived: if this process was blocked, the client was not slow.
-    this.#timer = setTimeout(() => setImmediate(() => this.#look()), delay)
+    this.#timer = setTimeout(() => setImmediate(() => this.#look()), Math.min(delay, LONGEST_LOOK))
   }
 
   #look(): void {
-    const { pace } = this.#limits
-    if (this.destroyed || this.readableEnded || this.#client.isComplete || pace === undefined) return
+    if (this.destroyed || this.readableEnded || this.#client.isComplete) return
     const now = performance.now()
+    const { pace, timeout = Number.POSITIVE_INFINITY } = this.#limits
+    const left = timeout - (now - this.#begun)
+    const ahead = pace === undefined ? Number.POSITIVE_INFINITY : this.#aheadOf(pace, now)
+    if (Math.min(left, ahead) <= 0) this.#fail('body-too-slow', 'the request body arrived too slowly')
+    else this.#watch(Math.min(left, Math.max(ahead, (pace?.grace ?? 0) / 10)))
+  }
+
+  /** Milliseconds that are left to the client at this pace. */
+  #aheadOf({ grace, bytesPerSecond }: BodyPace, now: number): number {
     const waited = this.#waited + (this.#waitingSince === undefined ? 0 : now - this.#waitingSince)
-    const left = pace.grace + (this.#received * 1_000) / pace.bytesPerSecond - waited
-    if (left <= 0) this.#fail('body-too-slow', 'the request body arrived too slowly')
-    else this.#watch(Math.max(left, pace.grace / 10))
+    return grace + (this.#received * 1_000) / bytesPerSecond - waited
   }
 
   #fail(failure: BodyFailure, text: string): void {

@@ -2,7 +2,7 @@ import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { FailureLog, type Logger } from '../../logging/index.js'
 import { reset } from '../../proxy/index.js'
-import { networkOf } from '../client-network.js'
+import { networkOf, peerOf } from '../client-network.js'
 import { type ResponsePace, SlowReaders } from './slow-readers.js'
 
 export interface ConnectionLimits {
@@ -50,26 +50,33 @@ export class Connections {
   }
 
   #admits(socket: Socket): boolean {
-    const { most, mostOfClient } = this.#limits
+    const { most } = this.#limits
     if (this.#open >= most) {
       this.#log.failed('warn', 'too many connections; closing new ones', undefined, { limit: most })
       return false
     }
-    const client = mostOfClient === Number.POSITIVE_INFINITY ? undefined : networkOf(socket.remoteAddress ?? '')
-    if (client !== undefined) {
-      const ofClient = this.#ofClients.get(client) ?? 0
-      if (ofClient >= mostOfClient) {
-        this.#log.failed('warn', 'too many connections of one client; closing new ones', undefined, {
-          limit: mostOfClient,
-          client,
-        })
-        return false
-      }
-      this.#ofClients.set(client, ofClient + 1)
-    }
+    const client = this.#clientOf(socket)
+    if (client !== undefined && !this.#admitsAnotherOf(client)) return false
     this.#open++
     socket.once('close', () => this.#closed(client))
     return true
+  }
+
+  /** Whose connections a connection counts as one of; `undefined`: it is not counted. */
+  #clientOf(socket: Socket): string | undefined {
+    if (this.#limits.mostOfClient === Number.POSITIVE_INFINITY) return undefined
+    return networkOf(peerOf(socket))
+  }
+
+  #admitsAnotherOf(client: string): boolean {
+    const { mostOfClient: limit } = this.#limits
+    const open = this.#ofClients.get(client) ?? 0
+    if (open < limit) {
+      this.#ofClients.set(client, open + 1)
+      return true
+    }
+    this.#log.failed('warn', 'too many connections of one client; closing new ones', undefined, { limit, client })
+    return false
   }
 
   #closed(client: string | undefined): void {

@@ -42,7 +42,8 @@ export class Credentials {
     if (bearer.kind === 'missing') return exchange.refuse(faults.missingCredentials, 'missing')
     if (bearer.kind === 'malformed') return exchange.refuse(faults.invalidCredentials, 'malformed')
     log.authentication(exchange, 'Processing request with the Authentication handler chain')
-    const outcome = authenticator.authenticate(bearer.credential, Math.max(Date.now(), revocations.endedBefore))
+    const now = Math.max(Date.now(), revocations.endedBefore)
+    const outcome = authenticator.authenticate(bearer.credential, now, exchange)
     if (!(outcome instanceof Promise)) return this.#authenticated(exchange, outcome)
     outcome.then(
       (late) => exchange.guard(() => this.#authenticated(exchange, late)),

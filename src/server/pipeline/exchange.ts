@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { Api, Match } from '../../apis/index.js'
-import type { Refused } from '../../auth/index.js'
+import type { Refused, Sender } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
 import type { ApiMetrics, MeasuredApi, RequestMetrics } from '../../metrics/index.js'
 import {
@@ -16,6 +16,7 @@ import {
   type WebSocketOptions,
 } from '../../proxy/index.js'
 import type { TokenIdentity } from '../../token/index.js'
+import { networkOf, peerOf } from '../client-network.js'
 import type { KeyManagerEndpoint } from '../key-manager/endpoints.js'
 import type { RequestLog } from '../log/request-log.js'
 import type { Target } from './path.js'
@@ -47,13 +48,15 @@ export interface ExchangeContext {
  * left. `RequestHandler` fills it in step by step (received, matched) and then refuses, answers or forwards it. Once it
  * is forwarded, the transfer asks it before anything is sent upstream, and tells it how that went.
  */
-export abstract class Exchange implements TransferHooks {
+export abstract class Exchange implements TransferHooks, Sender {
   readonly req: RequestHead
   /** Of the listener that received it. */
   readonly role: ListenerRole
   /** Unique in this process; see `requestId`. */
   readonly number: number
   abstract readonly isWebSocket: boolean
+  /** The connection that it came over. */
+  abstract readonly connection: Duplex
   /** The request's body. */
   abstract readonly body: Readable
 
@@ -90,6 +93,11 @@ export abstract class Exchange implements TransferHooks {
     this.req = req
     this.role = role
     this.number = number
+  }
+
+  /** What counts as one client; see `networkOf`. */
+  get network(): string {
+    return networkOf(peerOf(this.connection))
   }
 
   /** Answers with a small body, unless an answer has begun. A HEAD gets the headers only. */

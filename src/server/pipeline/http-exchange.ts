@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { type ClientStream, forward, type Transfer, type UpstreamRequest } from '../../proxy/index.js'
 import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js'
 
@@ -10,6 +10,10 @@ export class HttpExchange extends Exchange {
   constructor(context: ExchangeContext, stream: ClientStream, role: ListenerRole, number: number) {
     super(context, stream.req, role, number)
     this.#stream = stream
+  }
+
+  get connection(): Duplex {
+    return this.#stream.connection
   }
 
   get body(): Readable {

@@ -24,6 +24,7 @@ import { Credentials } from './credentials.js'
 import type { Exchange, ExchangeContext, ListenerRole } from './exchange.js'
 import { HttpExchange } from './http-exchange.js'
 import { forwardToKeyManager, revokeAtKeyManager } from './key-manager-calls.js'
+import type { LoadShedding } from './load-shedding.js'
 import { readRequest } from './read-request.js'
 import { RevocationGate } from './revocation-gate.js'
 import { type EndpointDefaults, type HeaderRules, UpstreamPlans, upstreamRequest } from './upstream-plans.js'
@@ -46,6 +47,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   /** The `server` header of the gateway's own answers; empty: none. */
   readonly serverHeader: string
   readonly maxUriLength: number
+  /** Refuses requests when there are too many; absent: none. */
+  readonly shedding?: LoadShedding | undefined
   /** Milliseconds for which a client may read nothing of a response; 0 or absent: no limit. */
   readonly clientTimeout?: number | undefined
   readonly metrics: RequestMetrics
@@ -124,6 +127,9 @@ export class RequestHandler {
       return exchange.refuse(faults.noApi, 'no-websocket-here')
     }
     if (isHealth) return exchange.answer(200, HEALTH_HEADERS, HEALTHY, 'health')
+    if (endpoint?.action !== 'revoke' && this.#options.shedding?.refuses() === true) {
+      return exchange.refuse(faults.overloaded, 'overloaded')
+    }
     if (endpoint !== undefined) return this.#callKeyManager(exchange, endpoint)
     const cors = role === 'http' ? undefined : keyManager?.endpoints.corsAt(target.path)
     if (isPreflight(req, cors)) return exchange.answer(204, preflightHeaders(req, cors), '', 'preflight')

@@ -13,7 +13,7 @@ import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js
 export class WebSocketExchange extends Exchange {
   readonly isWebSocket = true
   readonly body: IncomingMessage
-  readonly #socket: Duplex
+  readonly connection: Duplex
   #head: Buffer
   #transfer: WebSocketTransfer | undefined
   #answered = false
@@ -29,20 +29,20 @@ export class WebSocketExchange extends Exchange {
   ) {
     super(context, req, role, number)
     this.body = req
-    this.#socket = socket
+    this.connection = socket
     this.#head = head
   }
 
   respond(status: number, headers: readonly string[], body: string | Buffer): void {
     if (this.#answered) return
     this.#answered = true
-    writeResponse(this.#socket, status, this.answerHeaders(headers), this.req.method === 'HEAD' ? '' : body)
+    writeResponse(this.connection, status, this.answerHeaders(headers), this.req.method === 'HEAD' ? '' : body)
   }
 
   protected transfer(upstream: UpstreamRequest): WebSocketTransfer {
     const { webSocket, openWebSockets } = this.context
     this.#answered = true // the transfer owns the socket, unless it fails unanswered
-    const transfer = forwardWebSocket(upstream, this.body, this.#socket, this.#head, this, webSocket)
+    const transfer = forwardWebSocket(upstream, this.body, this.connection, this.#head, this, webSocket)
     this.#head = NOTHING // a WebSocket may stay open for days
     this.#transfer = transfer
     openWebSockets.add(transfer)

@@ -145,8 +145,8 @@ t.test('every answer of the catalogue, to the letter, with and without a body', 
   t.match(await ask(unknowing.httpPort, 'GET', { path: '/answers/1.0/open' }), { status: 200, body: /ok/ })
 
   const tested = new Set<string>([...cases.map(([name]) => name), 'noProductionEndpoint', 'notSynchronised'])
-  // slow-clients.test.ts, revoke-endpoint.test.ts, endpoints.test.ts
-  const elsewhere = ['requestTimeout', 'revocationUnconfirmed', 'upstreamSuspended']
+  // slow-clients.test.ts, revoke-endpoint.test.ts, endpoints.test.ts, load-shedding.test.ts
+  const elsewhere = ['requestTimeout', 'revocationUnconfirmed', 'upstreamSuspended', 'overloaded']
   const never = ['unclassified'] // what nobody foresaw
   t.strictSame([...tested, ...elsewhere, ...never].sort(), Object.keys(faults).sort(), 'that is the whole catalogue')
 })

@@ -42,6 +42,7 @@ function world({ closesOpenRequests = true } = {}) {
   const context = { log, metrics, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
   class Noting extends Exchange {
     readonly isWebSocket = false
+    readonly connection = new PassThrough()
     readonly body = new PassThrough()
     readonly answers: number[] = []
     readonly bodies: (string | Buffer)[] = []

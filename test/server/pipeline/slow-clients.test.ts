@@ -93,6 +93,16 @@ t.test('a body that stops, or drips, is a 408, and its upstream request is abort
   }
 })
 
+t.test('a body that takes too long in all is a 408, at whatever rate it comes', async (t) => {
+  const { gateway, came } = await world(t, undefined, 'minBodyRate = 0\nrequestTimeout = "300ms"\n')
+  const flowing = client(t, gateway.httpPort)
+  flowing.socket.write(post('flowing', CHUNKED))
+  const flow = setInterval(() => flowing.socket.writable && flowing.socket.write(`3e8\r\n${'a'.repeat(1_000)}\r\n`), 10)
+  t.teardown(() => clearInterval(flow))
+  t.match(await flowing.closed, /^HTTP\/1\.1 408 /)
+  await (await came('flowing')).aborted
+})
+
 t.test('a client that waits for its upstream is not slow, and what came fast may rest', async (t) => {
   const { gateway, came } = await world(t, (req, res) => {
     if (req.url !== '/held') req.resume()

@@ -4,7 +4,13 @@ import { type Config, corsOf } from '../config/index.js'
 import { connectionCounts, createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { RequestMetrics } from '../metrics/index.js'
-import type { ForwardOptions, OpenRequests, WebSocketOptions } from '../proxy/index.js'
+import {
+  AddressList,
+  Forwarding,
+  type ForwardOptions,
+  type OpenRequests,
+  type WebSocketOptions,
+} from '../proxy/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import {
   KeyManagerEndpoints,
@@ -93,6 +99,7 @@ function requestHandler(
     http,
     webSocket,
     endpoints: endpointDefaults(config),
+    forwarding: forwardingOf(config),
     keyManager: keyManager && {
       endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext, corsOf(keyManager.cors)),
       revoke: new RevokeEndpoint({
@@ -112,6 +119,11 @@ function requestHandler(
     clientTimeout: listenerConfig.timeout,
     logging,
   })
+}
+
+function forwardingOf({ listenerConfig }: Config): Forwarding {
+  const { forwardedHeaders, trustedProxies } = listenerConfig
+  return new Forwarding({ headers: forwardedHeaders, trustedProxies: new AddressList(trustedProxies) })
 }
 
 function forwardOptions({ listenerConfig }: Config, client: HttpClient): ForwardOptions {

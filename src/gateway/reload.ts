@@ -26,6 +26,7 @@ const RELOADED_OF_LISTENERS = [
   'minBodyRate',
   'bodyGracePeriod',
   'requestTimeout',
+  'forwardedHeaders',
 ] as const satisfies readonly (keyof Config['listenerConfig'])[]
 
 /** A configuration as a running process can take it. */

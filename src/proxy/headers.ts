@@ -13,28 +13,114 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 /** Some upstreams let these replace the path or method, which are what the gateway has authorized. */
 const OVERRIDES = ['x-original-url', 'x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override']
-/** Some upstreams read the second as the first, which alone frames the body. */
+/** In which frameworks look for the client's address, scheme, host or path, beside `x-forwarded-*`. */
+const OF_PROXIES = [
+  ...[
+    'forwarded',
+    'x-forwarded',
+    'forwarded-for',
+    'x-real-ip',
+    'x-client-ip',
+    'client-ip',
+    'true-client-ip',
+    'x-remote-ip',
+  ],
+  ...[
+    'cf-connecting-ip',
+    'cf-connecting-ipv6',
+    'fastly-client-ip',
+    'x-azure-clientip',
+    'x-azure-socketip',
+    'x-appengine-user-ip',
+  ],
+  ...[
+    'x-cluster-client-ip',
+    'x-envoy-external-address',
+    'x-original-forwarded-for',
+    'x-originating-ip',
+    'x-remote-addr',
+  ],
+  ...['x-remote-address', 'x-proxyuser-ip', 'wl-proxy-client-ip', 'proxy-client-ip', 'x-host', 'x-original-host'],
+  ...[
+    'x-http-host-override',
+    'x-scheme',
+    'x-url-scheme',
+    'front-end-https',
+    'x-arr-ssl',
+    'x-script-name',
+    'x-original-uri',
+  ],
+]
+/** Spelt so, some upstreams read it as `content-length`, which alone frames the body. */
 const LENGTH_RESPELT = 'content_length'
-/** Dropped from requests: `host` will name the upstream, `expect` was answered by our own server. */
-const NOT_FORWARDED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...OVERRIDES, 'host', 'expect'])
+
+/** What becomes of a header: dropped, dropped unless a trusted proxy wrote it, or told otherwise ({@link Told}). */
+type Fate = 'dropped' | 'of-proxies' | keyof Told
+
+const FATES: ReadonlyMap<string, Fate> = new Map<string, Fate>([
+  // `expect` is answered by our own server.
+  ...[...HOP_BY_HOP, ...OVERRIDES, 'expect'].map((name) => [name, 'dropped'] as const),
+  ...OF_PROXIES.map((name) => [name, 'of-proxies'] as const),
+  ['host', 'host'], // it will name the upstream
+  ['via', 'via'],
+  ['forwarded', 'forwarded'],
+  ['x-forwarded-for', 'for'],
+  ['x-forwarded-proto', 'proto'],
+  ['x-forwarded-host', 'forwardedHost'],
+])
+const FORWARDED = 'x-forwarded-'
+const X = 0x78
+
+/** What a request says of where it comes from: `host`, and values which are only there if they can be believed. */
+export interface Told {
+  host: string | undefined
+  via: string | undefined
+  forwarded: string | undefined
+  /** `X-Forwarded-For`, `-Proto` and `-Host`. */
+  for: string | undefined
+  proto: string | undefined
+  forwardedHost: string | undefined
+}
 
 /**
  * The headers of a request as an upstream gets them: name, value, name, value ... in their order and spelling, without
  * hop-by-hop headers, those that `Connection` lists, and those in `removed` (lower-case names), also if they are spelt with
- * `_` for `-`: CGI and its heirs read both as one variable.
+ * `_` for `-`: CGI and its heirs read both as one variable. Headers in which proxies tell of their client are dropped unless
+ * a trusted one wrote them; those that {@link Told} has are entered there instead.
  */
-export function requestHeaders(raw: readonly string[], removed: ReadonlySet<string>): string[] {
+export function requestHeaders(
+  raw: readonly string[],
+  removed: ReadonlySet<string>,
+  isTrusted: boolean,
+  told: Told,
+): string[] {
   const out: string[] = []
   let listed: Set<string> | undefined
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string
+    const value = raw[i + 1] as string
     const lower = name.toLowerCase()
-    if (lower === 'connection') listed = withListed(listed, raw[i + 1] as string)
+    if (lower === 'connection') listed = withListed(listed, value)
     const plain = lower.includes('_') ? lower.replaceAll('_', '-') : lower
-    if (NOT_FORWARDED.has(plain) || removed.has(plain) || removed.has(lower) || lower === LENGTH_RESPELT) continue
-    out.push(name, raw[i + 1] as string)
+    const fate = fateOf(plain)
+    if (fate !== undefined && !(fate === 'of-proxies' && isTrusted && plain === lower)) {
+      if (plain === lower && fate !== 'dropped' && fate !== 'of-proxies') tell(told, fate, value, isTrusted)
+      continue
+    }
+    if (removed.has(plain) || removed.has(lower) || lower === LENGTH_RESPELT) continue
+    out.push(name, value)
   }
   return listed === undefined ? out : without(out, listed)
+}
+
+function fateOf(name: string): Fate | undefined {
+  return FATES.get(name) ?? (name.charCodeAt(0) === X && name.startsWith(FORWARDED) ? 'of-proxies' : undefined)
+}
+
+function tell(told: Told, what: keyof Told, value: string, isTrusted: boolean): void {
+  if (what !== 'host' && what !== 'via' && !isTrusted) return
+  const before = told[what]
+  told[what] = before === undefined ? value : `${before}, ${value}`
 }
 
 /**

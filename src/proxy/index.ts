@@ -1,3 +1,4 @@
+export { AddressList, announceClient, clientAddress, peerAddress } from './client-address.js'
 export {
   closeAfterResponse,
   currentResponse,
@@ -11,7 +12,8 @@ export {
 export { ClientStream, type RequestHead } from './client-stream.js'
 export { EndpointGroup } from './endpoints/endpoint-group.js'
 export { DEFAULT_ENDPOINT_RULES, type EndpointChange, type EndpointRules } from './endpoints/options.js'
-export { hasHeader, requestHeaders, responseHeaders } from './headers.js'
+export { Forwarding } from './forwarding.js'
+export { hasHeader, responseHeaders } from './headers.js'
 export { type ForwardOptions, forward } from './http/forward.js'
 export { Http1Stream } from './http/http1-stream.js'
 export { Http2Stream } from './http/http2-stream.js'

@@ -1,5 +1,16 @@
 import t from 'tap'
-import { requestHeaders, responseHeaders } from '../../src/proxy/headers.js'
+import { requestHeaders as forwardedHeaders, responseHeaders, type Told } from '../../src/proxy/headers.js'
+
+const nothing = (): Told => ({
+  host: undefined,
+  via: undefined,
+  forwarded: undefined,
+  for: undefined,
+  proto: undefined,
+  forwardedHost: undefined,
+})
+const requestHeaders = (raw: readonly string[], removed: ReadonlySet<string>, isTrusted = false, told = nothing()) =>
+  forwardedHeaders(raw, removed, isTrusted, told)
 
 t.test('headers keep their order, spelling and repetition', async (t) => {
   const raw = ['Accept', 'a', 'X-One', '1', 'x-one', '2', 'Cookie', 'c']
@@ -64,4 +75,55 @@ t.test('headers that name another path, method or caller are not forwarded', asy
     'a',
   ]
   t.strictSame(requestHeaders(raw, new Set(['x-jwt-assertion'])), ['X_Other', 'a'])
+})
+
+const CLAIMS = [
+  ...[
+    'Forwarded',
+    'X-Forwarded-For',
+    'X-Forwarded-Proto',
+    'X-Forwarded-Host',
+    'X-Forwarded-Port',
+    'X-Forwarded-Prefix',
+  ],
+  ...['X-Forwarded-User', 'X-Forwarded-Anything', 'X-Real-IP', 'X-Client-IP', 'True-Client-IP', 'CF-Connecting-IP'],
+]
+
+t.test('what a client says of where it comes from is not forwarded, however it is spelt', async (t) => {
+  const spelt = CLAIMS.flatMap((name) => [name, name.toLowerCase(), name.replaceAll('-', '_'), name.toUpperCase()])
+  const told = nothing()
+  t.strictSame(
+    requestHeaders(
+      spelt.flatMap((name) => [name, '192.0.2.1']),
+      new Set(),
+      false,
+      told,
+    ),
+    [],
+  )
+  t.strictSame(told, nothing())
+})
+
+t.test('what a trusted proxy says of its client is kept, in its one spelling', async (t) => {
+  const told = nothing()
+  const raw = ['X-Forwarded-For', '192.0.2.1', 'X-Real-IP', '192.0.2.1', 'x-forwarded-for', '192.0.2.2']
+  const more = [
+    'X-Forwarded-Proto',
+    'https',
+    'X_Real_IP',
+    'forged',
+    'X_Forwarded_For',
+    'forged',
+    'X-Forwarded-Port',
+    '443',
+  ]
+  const kept = requestHeaders([...raw, ...more, 'Forwarded', 'for=a'], new Set(), true, told)
+  t.strictSame(kept, ['X-Real-IP', '192.0.2.1', 'X-Forwarded-Port', '443'])
+  t.strictSame(told, { ...nothing(), for: '192.0.2.1, 192.0.2.2', proto: 'https', forwarded: 'for=a' })
+})
+
+t.test('host and Via are told whoever the client is', async (t) => {
+  const told = nothing()
+  requestHeaders(['Host', 'a.example', 'Via', '1.0 a', 'via', '1.1 b', 'V_ia', 'c'], new Set(), false, told)
+  t.strictSame(told, { ...nothing(), host: 'a.example', via: '1.0 a, 1.1 b' })
 })

@@ -5,14 +5,9 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Test } from 'tap'
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
-import {
-  forwardWebSocket,
-  requestHeaders,
-  type UpstreamFailure,
-  type WebSocketTransfer,
-  writeResponse,
-} from '../../src/proxy/index.js'
+import { forwardWebSocket, type UpstreamFailure, type WebSocketTransfer, writeResponse } from '../../src/proxy/index.js'
 import { toUpstreams } from './endpoints.js'
+import { SILENT } from './forwarding.js'
 
 export interface UpgradeProxy {
   readonly port: number
@@ -65,7 +60,7 @@ export async function upgradeProxy(
   const server = listener === undefined ? createServer() : createTlsServer(listener)
   server.on('upgrade', (req, socket, head) => {
     options.onHead?.(head)
-    const headers = requestHeaders(req.rawHeaders, options.removed ?? new Set())
+    const headers = SILENT.requestHeaders(req, req.socket, options.removed ?? new Set())
     const upstream = to(options.path ?? req.url ?? '/', headers)
     const hooks = {
       mayStart,

@@ -1,5 +1,14 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { bool, duration, headerName, host, int, key, optionalText, port, secret, table, text, word } from './values.js'
+
+/** Whether it is an IP address, or a network in CIDR notation. */
+function isNetwork(value: string): boolean {
+  const [address = '', prefix, ...more] = value.split('/')
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+  if (bits < 0 || more.length > 0 || address.includes('%')) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+}
 
 /** Where requests arrive: `[listenerConfig]`, `[http2]`, `[mutualSSLConfig]`, `[authConfig]`, `[jwtConfig]`. */
 
@@ -78,6 +87,24 @@ export const listenerConfig = table({
     int(0).prefault(0),
     'The same for one client: an IPv4 address, or the /64 network of an IPv6 address. 0 sets no limit. Behind a load balancer every connection comes from its address.',
     { unit: 'connections' },
+  ),
+  trustedProxies: key(
+    z
+      .array(
+        text.refine((value) => isNetwork(value), 'must be an IP address, or a network such as "10.0.0.0/8"'),
+        { error: 'must be a list of IP addresses and networks' },
+      )
+      .max(256, 'must be at most 256 addresses and networks')
+      .prefault([]),
+    'Addresses and networks of proxies in front of the gateway. What they say of their client (X-Forwarded-For, Forwarded, X-Real-IP ...) is passed on; what anybody else says is dropped.',
+  ),
+  forwardedHeaders: key(
+    z
+      .array(word(['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'Forwarded', 'Via']), {
+        error: 'must be a list of header names',
+      })
+      .prefault(['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'Via']),
+    'The headers in which upstreams are told of the client: of X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, Forwarded and Via.',
   ),
   timeout: key(duration().prefault(120_000), 'A connection on which nothing happens for so long is closed; 0: never.'),
 }).prefault({})

@@ -1,5 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
-import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import { ignoreError } from '../client-connection.js'
 import { ClientStream, type RequestHead } from '../client-stream.js'
 import { LINGER } from '../client-connection.js'
@@ -7,6 +7,7 @@ import { LINGER } from '../client-connection.js'
 /** A request over HTTP/2, and its response: a stream of a client's connection (RFC 9113 §8.1). */
 export class Http2Stream extends ClientStream {
   readonly req: RequestHead
+  readonly connection: TLSSocket
   readonly body: ServerHttp2Stream
   readonly hasBody: boolean
   protected readonly isInTurn = true
@@ -14,16 +15,13 @@ export class Http2Stream extends ClientStream {
   #isOver = false
 
   /** @param timeout as for {@link ClientStream}; the end of a response must be read in it, too */
-  constructor(stream: ServerHttp2Stream, req: RequestHead, timeout: number) {
+  constructor(stream: ServerHttp2Stream, req: RequestHead, connection: TLSSocket, timeout: number) {
     super(timeout)
+    this.connection = connection
     this.body = stream
     this.req = req
     this.hasBody = !stream.endAfterHeaders && req.headers['content-length'] !== '0'
     stream.on('error', ignoreError)
-  }
-
-  get connection(): Duplex {
-    return this.body.session?.socket ?? this.body
   }
 
   get isComplete(): boolean {

@@ -4,7 +4,7 @@ import { type Authenticator, isRefused } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
 import { type Answer, CallError, type HttpClient, openCall } from '../../http-client/index.js'
 import { describeError, type Logger } from '../../logging/index.js'
-import { type RequestHead, requestHeaders, responseHeaders } from '../../proxy/index.js'
+import { type RequestHead, responseHeaders } from '../../proxy/index.js'
 import { type Revocable, revocable, type TokenRevocation, UnconfirmedRevocation } from '../../revocation/index.js'
 import { readRevocationForm } from './revocation-form.js'
 
@@ -23,6 +23,14 @@ export interface RevokeEndpointOptions {
   readonly timeout?: number
   /** Milliseconds that a client may take for the form, a few hundred bytes. Default 10 s. */
   readonly formTimeout?: number
+}
+
+/** A request for a revocation. */
+export interface RevocationRequest {
+  readonly req: RequestHead
+  readonly body: Readable
+  /** Its headers as the key manager gets them, without those in `removed` (lower-case names). */
+  upstreamHeaders(removed: ReadonlySet<string>): string[]
 }
 
 /** The answer to a client: the key manager's own, or a fault. */
@@ -58,13 +66,13 @@ export class RevokeEndpoint {
   }
 
   /** @param url the key manager's endpoint; @param query the request's, with its `?`, or empty */
-  async answer(req: RequestHead, content: Readable, url: string, query: string): Promise<RevokeOutcome> {
-    const form = await readRevocationForm(req, content, query, this.#formTimeout)
+  async answer(request: RevocationRequest, url: string, query: string): Promise<RevokeOutcome> {
+    const form = await readRevocationForm(request.req, request.body, query, this.#formTimeout)
     if ('fault' in form) return { kind: 'fault', ...form }
     const posted = form.token === undefined ? undefined : await this.#verified(form.token)
     if (posted === 'unknown') return refusal(faults.keyManagerUnavailable, 'unjudged')
     try {
-      return await this.#forward(req, url + query, form.body, posted)
+      return await this.#forward(request, url + query, form.body, posted)
     } catch (error) {
       if (error instanceof UnconfirmedRevocation) return this.#unconfirmed(error)
       if (!(error instanceof CallError)) throw error
@@ -97,8 +105,13 @@ export class RevokeEndpoint {
   }
 
   /** The key manager's answer, once what it revoked is listed. Throws `CallError` if there is none, or an incomplete one. */
-  async #forward(req: RequestHead, url: string, body: Buffer, posted: Revocable | undefined): Promise<RevokeOutcome> {
-    const answer = await this.#call(req, url, body).catch(async (error: unknown) => {
+  async #forward(
+    request: RevocationRequest,
+    url: string,
+    body: Buffer,
+    posted: Revocable | undefined,
+  ): Promise<RevokeOutcome> {
+    const answer = await this.#call(request, url, body).catch(async (error: unknown) => {
       // It may have revoked the token before its answer was lost, as the token's holder asked.
       if (error instanceof CallError && error.sent) await this.#list(posted, {})
       throw error
@@ -128,9 +141,9 @@ export class RevokeEndpoint {
     logger.debug('key manager answered a revocation', { listed: records.size })
   }
 
-  #call(req: RequestHead, url: string, body: Buffer): ReturnType<typeof openCall> {
+  #call(request: RevocationRequest, url: string, body: Buffer): ReturnType<typeof openCall> {
     const headers: Record<string, string> = {}
-    const raw = requestHeaders(req.rawHeaders, this.#options.removedHeaders)
+    const raw = request.upstreamHeaders(this.#options.removedHeaders)
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const name = (raw[i] as string).toLowerCase()
       if (name === 'content-length') continue

@@ -109,7 +109,8 @@ class Http2Connection {
     if (this.#streams++ === 0) clearTimeout(this.#idle)
     const head = readHead(headers, raw, this.#limits.maxHeaderSize)
     const isRefused = typeof head === 'number'
-    const served = new Http2Stream(stream, isRefused ? { ...UNREAD, headers } : head, this.#limits.timeout)
+    const read = isRefused ? { ...UNREAD, headers } : head
+    const served = new Http2Stream(stream, read, this.#socket, this.#limits.timeout)
     served.onLeft(() => this.#count(this.#abandoned))
     stream.once('close', () => {
       if (--this.#streams > 0) return

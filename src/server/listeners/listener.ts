@@ -8,7 +8,7 @@ import {
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { type SecureVersion, Server as TlsServer, type TLSSocket } from 'node:tls'
+import { type SecureVersion, type TLSSocket, Server as TlsServer } from 'node:tls'
 import {
   type ClientStream,
   closeAfterResponse,

@@ -4,6 +4,7 @@ import type { Refused, Sender } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
 import type { ApiMetrics, MeasuredApi, RequestMetrics } from '../../metrics/index.js'
 import {
+  type Forwarding,
   type ForwardOptions,
   hasHeader,
   type OpenRequests,
@@ -39,6 +40,8 @@ export interface ExchangeContext {
   readonly http: ForwardOptions
   readonly webSocket: WebSocketOptions
   readonly openWebSockets: OpenWebSockets
+  /** What upstreams are told of the client. */
+  readonly forwarding: Forwarding
   /** The `server` header of the gateway's own answers; empty: none. */
   readonly serverHeader: string
 }
@@ -105,6 +108,11 @@ export abstract class Exchange implements TransferHooks, Sender {
 
   /** Begins to transfer the request to an upstream and its answer back. */
   protected abstract transfer(upstream: UpstreamRequest): Transfer
+
+  /** Its headers as an upstream gets them, without those in `removed` (lower-case names). */
+  upstreamHeaders(removed: ReadonlySet<string>): string[] {
+    return this.context.forwarding.requestHeaders(this.req, this.connection, removed)
+  }
 
   /** Answers with a fault: the only place where one becomes an answer. */
   refuse(fault: Fault, reason: string): void {

@@ -1,4 +1,4 @@
-import { requestHeaders, responseHeaders } from '../../proxy/index.js'
+import { responseHeaders } from '../../proxy/index.js'
 import type { TokenIdentity } from '../../token/index.js'
 import type { KeyManagerEndpoint } from '../key-manager/endpoints.js'
 import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
@@ -10,8 +10,8 @@ export function forwardToKeyManager(
   { origin, path }: KeyManagerEndpoint,
   identities: readonly TokenIdentity[],
 ): void {
-  const { req, target, responseHeaders, ownCors } = exchange
-  const headers = requestHeaders(req.rawHeaders, NOTHING)
+  const { target, responseHeaders, ownCors } = exchange
+  const headers = exchange.upstreamHeaders(NOTHING)
   const upstream = { target: { origin, path: path + target.query }, headers, responseHeaders, ownCors }
   exchange.forward(upstream, identities, target.path)
 }
@@ -22,8 +22,7 @@ export function revokeAtKeyManager(
   { origin, path }: KeyManagerEndpoint,
   revoke: RevokeEndpoint | undefined,
 ): void {
-  const { req, target } = exchange
-  revoke?.answer(req, exchange.body, origin + path, target.query).then(
+  revoke?.answer(exchange, origin + path, exchange.target.query).then(
     (outcome) =>
       exchange.guard(() => {
         if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)

@@ -7,6 +7,7 @@ import type { RequestMetrics } from '../../metrics/index.js'
 import {
   type ClientStream,
   DEFAULT_ENDPOINT_RULES,
+  type Forwarding,
   type ForwardOptions,
   Http1Stream,
   isWebSocketUpgrade,
@@ -44,6 +45,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   /** How endpoints are chosen and repeated; absent: by default. */
   readonly endpoints?: EndpointDefaults | undefined
   readonly webSocket: WebSocketOptions
+  /** What upstreams are told of the client. */
+  readonly forwarding: Forwarding
   /** The `server` header of the gateway's own answers; empty: none. */
   readonly serverHeader: string
   readonly maxUriLength: number
@@ -68,12 +71,12 @@ export class RequestHandler {
   #exchanges = 0
 
   constructor(options: RequestHandlerOptions) {
-    const { authenticator, revocations, openRequests, http, webSocket, serverHeader, metrics } = options
+    const { authenticator, revocations, openRequests, http, webSocket, forwarding, serverHeader, metrics } = options
     const log = new RequestLog(options.logging)
     const gate = new RevocationGate(revocations, log)
     const { openWebSockets = new OpenWebSockets() } = options
     this.#options = options
-    this.#context = { log, metrics, gate, openRequests, http, webSocket, openWebSockets, serverHeader }
+    this.#context = { log, metrics, gate, openRequests, http, webSocket, openWebSockets, forwarding, serverHeader }
     this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
       this.#authenticated(exchange, outcome),
     )

@@ -1,13 +1,7 @@
 import { type Api, type Endpoint, type Endpoints, type Resource, upstreamPath } from '../../apis/index.js'
 import { Secret } from '../../config/index.js'
 import { basicCredentials } from '../../http-client/index.js'
-import {
-  EndpointGroup,
-  type EndpointRules,
-  requestHeaders,
-  type UpstreamRequest,
-  type UpstreamTarget,
-} from '../../proxy/index.js'
+import { EndpointGroup, type EndpointRules, type UpstreamRequest, type UpstreamTarget } from '../../proxy/index.js'
 import type { Exchange } from './exchange.js'
 import type { Target } from './path.js'
 
@@ -109,8 +103,8 @@ export function upstreamRequest(
   resource: Resource,
   exchange: Exchange,
 ): UpstreamRequest | undefined {
-  const { req, target, responseHeaders, ownCors } = exchange
-  const headers = requestHeaders(req.rawHeaders, plan.removed)
+  const { target, responseHeaders, ownCors } = exchange
+  const headers = exchange.upstreamHeaders(plan.removed)
   if (plan.authorization !== undefined) headers.push('authorization', plan.authorization.reveal())
   const { endpoint, group, timeout } = plan
   if (group === undefined) {

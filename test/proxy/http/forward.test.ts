@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type RequestListener, request, type
 import { type AddressInfo, connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { requestHeaders } from '../../../src/proxy/headers.js'
 import { forward } from '../../../src/proxy/http/forward.js'
 import { Http1Stream } from '../../../src/proxy/http/http1-stream.js'
 import type { Transfer, UpstreamFailure } from '../../../src/proxy/transfer.js'
 import { toUpstreams } from '../../support/endpoints.js'
+import { SILENT } from '../../support/forwarding.js'
 import { exchangeRaw, httpClient, httpServer, tcpServer } from '../../support/servers.js'
 
 interface Proxy {
@@ -34,7 +34,7 @@ async function proxy(
   let ended = 0
   const to = toUpstreams(origin)
   const server = createServer((req, res) => {
-    const upstream = to(req.url ?? '/', requestHeaders(req.rawHeaders, new Set()))
+    const upstream = to(req.url ?? '/', SILENT.requestHeaders(req, req.socket, new Set()))
     const stream = new Http1Stream(req, res, options.clientTimeout)
     const transfer = forward(
       upstream,

@@ -13,6 +13,7 @@ import { RequestLog } from '../../../src/server/log/request-log.js'
 import type { ExchangeContext } from '../../../src/server/pipeline/exchange.js'
 import { HttpExchange } from '../../../src/server/pipeline/http-exchange.js'
 import { etcdMissing, startEtcd } from '../../services/etcd.js'
+import { SILENT } from '../../support/forwarding.js'
 import { type RunningGateway, startGateway, type World, world } from '../../support/gateway.js'
 import { hostGateway } from '../../support/gateway-in-process.js'
 import { form, type HttpsAnswer } from '../../support/https-client.js'
@@ -333,7 +334,7 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     logger: silent('test'),
     ...options,
   })
-  const context = { log: new RequestLog(silent), serverHeader: '' } as ExchangeContext
+  const context = { log: new RequestLog(silent), serverHeader: '', forwarding: SILENT } as unknown as ExchangeContext
   const { port, close } = await listen({
     host: '127.0.0.1',
     port: 0,
@@ -341,7 +342,7 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     onUpgrade: () => undefined,
     onRequest(req, res) {
       const exchange = new HttpExchange(context, new Http1Stream(req, res), 'https', 1)
-      void endpoint.answer(req, req, `${keyManager}/revoke`, '').then((outcome) => {
+      void endpoint.answer(exchange, `${keyManager}/revoke`, '').then((outcome) => {
         if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
         else exchange.respond(outcome.status, outcome.headers, outcome.body)
       })

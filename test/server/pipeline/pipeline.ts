@@ -14,6 +14,7 @@ import { RevocationList } from '../../../src/revocation/revocation-list.js'
 import { RequestHandler, type RequestHandlerOptions } from '../../../src/server/pipeline/request-handler.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
 import { authenticator, fingerprints, issuer } from '../../auth/tokens.js'
+import { SILENT } from '../../support/forwarding.js'
 import { httpServer } from '../../support/servers.js'
 
 /** A pipeline behind a plain listener, with a revocation list that the test fills. */
@@ -77,6 +78,7 @@ export async function pipeline(
     openRequests,
     metrics: new RequestMetrics(),
     http: { client, maxBodyBytes: 1_000 },
+    forwarding: SILENT,
     webSocket: { tls: {}, connectTimeout: 5_000, answerTimeout: 5_000, idleTimeout: 0 },
     authorizationHeader: 'authorization',
     assertionHeader: 'x-jwt-assertion',

@@ -1,6 +1,7 @@
 // Which headers an upstream may believe: what the gateway did not judge does not reach it.
 import t, { type Test } from 'tap'
 import { accessToken, gatewayInProcess } from '../../support/gateway-in-process.js'
+import { ask, http2Client } from '../../support/http2-client.js'
 import { httpServer } from '../../support/servers.js'
 
 const DEFINITION = (upstream: string, header: string) => `openapi: 3.0.3
@@ -58,4 +59,52 @@ t.test('headers that only the gateway may set are removed, however spelt', async
       [],
     )
   }
+})
+
+const FORGED = {
+  'x-forwarded-for': '192.0.2.1',
+  'x-real-ip': '192.0.2.1',
+  x_forwarded_for: '192.0.2.1',
+  forwarded: 'for=a',
+}
+const OPEN = (upstream: string) => DEFINITION(upstream, 'Authorization')
+
+/** The headers that an upstream gets of a request with forged ones. */
+async function forwarded(t: Test, listenerConfig: string): Promise<Record<string, string>> {
+  const { origin } = await httpServer(t, (req, res) => res.end(JSON.stringify(req.headers)))
+  const { http } = await gatewayInProcess(t, OPEN(origin), '', listenerConfig)
+  return (await (await fetch(`${http}/things/open`, { headers: FORGED })).json()) as Record<string, string>
+}
+
+t.test('upstreams are told of the client, who cannot say that it is another one', async (t) => {
+  const { 'x-forwarded-host': host = '', ...headers } = await forwarded(t, '')
+  t.match(headers, { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'http', via: '1.1 mgw' })
+  t.match(host, /^127\.0\.0\.1:\d+$/)
+  t.strictSame(
+    ['forwarded', 'x-real-ip', 'x_forwarded_for'].filter((name) => name in headers),
+    [],
+  )
+})
+
+t.test('what a trusted proxy says of its client is passed on', async (t) => {
+  const headers = await forwarded(
+    t,
+    '  trustedProxies = ["127.0.0.0/8"]\n  forwardedHeaders = ["x-forwarded-for", "Forwarded"]',
+  )
+  t.match(headers, { 'x-forwarded-for': '192.0.2.1, 127.0.0.1', 'x-real-ip': '192.0.2.1' })
+  t.match(headers.forwarded, /^for=a, for=127\.0\.0\.1;proto=http;host="127\.0\.0\.1:\d+"$/)
+  t.strictSame(
+    ['x_forwarded_for', 'via', 'x-forwarded-proto'].filter((name) => name in headers),
+    [],
+  )
+})
+
+t.test('over HTTP/2 upstreams are told the same', async (t) => {
+  const { origin } = await httpServer(t, (req, res) => res.end(JSON.stringify(req.headers)))
+  const { httpsPort } = await gatewayInProcess(t, OPEN(origin))
+  const { body } = await ask(http2Client(t, httpsPort), { ':path': '/things/open', ...FORGED })
+  const { 'x-forwarded-host': host = '', ...headers } = JSON.parse(body) as Record<string, string>
+  t.match(headers, { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https', via: '2 mgw' })
+  t.equal(host, `127.0.0.1:${httpsPort}`)
+  t.notOk('forwarded' in headers || 'x-real-ip' in headers)
 })

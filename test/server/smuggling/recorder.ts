@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import type { Test } from 'tap'
 import { accessToken, gatewayInProcess, revokeAt } from '../../support/gateway-in-process.js'
 import { tcpServer } from '../../support/servers.js'
-import { expectsBody, type ReadRequest, type Reading, readRequests, STRICT } from './readings.js'
+import { expectsBody, type Reading, type ReadRequest, readRequests, STRICT } from './readings.js'
 
 /** An upstream on bare sockets that records every byte. */
 export interface Recorder {

@@ -3,8 +3,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
-import { gatewayBefore, type Recorder, recorder } from './recorder.js'
 import { READINGS, STRICT } from './readings.js'
+import { gatewayBefore, type Recorder, recorder } from './recorder.js'
 import { chunked, forwarded, refused } from './tricks.js'
 
 /** Sends bytes in pieces of a length, and resolves with all that comes back until the gateway closes. */

@@ -71,6 +71,7 @@ const CONNECTIONS = {
 
 function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions, named: ReadonlySet<string>): void {
   const answered = isMeantHost(req.headers.host, named) ? answerTo(req, options) : Promise.resolve(MISDIRECTED)
+  if (req.headers.expect !== undefined) res.writeContinue()
   answered.then(
     (answer) => send(req, res, answer),
     (error: unknown) => {

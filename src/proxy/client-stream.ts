@@ -41,9 +41,13 @@ export abstract class ClientStream implements ClientBody {
   /** Milliseconds for which the client may read nothing; 0: no limit. */
   protected readonly timeout: number
   /** Of headers that were not written yet; 0: there are none. */
+  /** Whether trailers may follow the response's body. */
+  protected mayHaveTrailers = false
   #status = 0
   #reason: string | undefined
   #headers: string[] = NONE
+  #isAsked = false
+  #informed = 0
   /** The whole body, if it came in one small part and was not written yet. */
   #whole: Buffer | undefined
   #stalled: NodeJS.Timeout | undefined
@@ -69,12 +73,35 @@ export abstract class ClientStream implements ClientBody {
   protected abstract writePart(chunk: Buffer): boolean
   protected abstract onceDrained(drained: () => void): void
   protected abstract writeEnd(): void
+  /** Sends `100 Continue`. */
+  protected abstract writeContinue(): void
+  /** Sends an informational response; `headers` are the caller's no longer. */
+  protected abstract writeInformational(status: number, headers: string[]): void
+  /** Takes the trailers of a response whose headers were written; drops them where its framing has none. */
+  protected abstract writeTrailers(trailers: readonly string[]): void
 
   /** Writes a whole response whose body is small, in as few pieces as can be. */
   protected writeWhole(status: number, reason: string | undefined, headers: string[], body: Buffer): void {
     this.writeHead(status, reason, headers)
     this.writePart(body)
     this.writeEnd()
+  }
+
+  /** Asks for the request's body, once, if the client waits for that (`Expect: 100-continue`, RFC 9110 §10.1.1). */
+  askForBody(): void {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    const { expect } = this.req.headers
+    if (expect !== undefined && this.req.httpVersion !== '1.0' && !this.headersSent) this.writeContinue()
+  }
+
+  /**
+   * Passes on an informational response, 103 for one: name, value, name, value ... Not to HTTP/1.0, nor while the client
+   * still reads an earlier response of its connection, and only the first {@link MAX_INFORMATIONAL}.
+   */
+  inform(status: number, headers: string[]): void {
+    if (this.req.httpVersion === '1.0' || this.headersSent || !this.isInTurn) return
+    if (this.#informed++ < MAX_INFORMATIONAL) this.writeInformational(status, headers)
   }
 
   /** Whether any part of an upstream's response has arrived. */
@@ -88,7 +115,8 @@ export abstract class ClientStream implements ClientBody {
   }
 
   /** Takes the headers of an upstream's response: name, value, name, value ... */
-  begin(status: number, reason: string | undefined, headers: string[]): void {
+  begin(status: number, reason: string | undefined, headers: string[], mayHaveTrailers = false): void {
+    this.mayHaveTrailers = mayHaveTrailers
     this.#status = status
     this.#reason = reason
     this.#headers = headers
@@ -116,10 +144,12 @@ export abstract class ClientStream implements ClientBody {
     return false
   }
 
-  end(): void {
+  /** @param trailers name, value, name, value ... of a response that was begun with `mayHaveTrailers` */
+  end(trailers: readonly string[] = NONE): void {
     const [status, whole] = [this.#status, this.#whole]
     if (whole === undefined || status === 0) {
       this.#writeHeld()
+      if (trailers.length > 0 && this.mayHaveTrailers) this.writeTrailers(trailers)
       this.writeEnd()
     } else {
       this.#status = 0
@@ -160,6 +190,8 @@ export abstract class ClientStream implements ClientBody {
   }
 }
 
+/** An upstream that sends more, without end perhaps, goes on unheard. */
+const MAX_INFORMATIONAL = 32
 const NONE: string[] = []
 /** Bytes up to which copying a body costs less than writing it apart. */
 const SMALL = 8_192

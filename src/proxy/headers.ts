@@ -1,5 +1,5 @@
 /** Headers of one connection (RFC 9110 §7.6.1), and those that ask for what the gateway does not forward. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',

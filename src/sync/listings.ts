@@ -3,8 +3,8 @@ import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 import { type PersistentStore, PositionLost, type SourceStatus } from '../sources/source.js'
 import { type Clock, startTimeSlice } from '../time/index.js'
 import { type LastListing, ListingMemory, ToldByStore } from './last-listing.js'
-import { ListingProgress } from './listing-progress.js'
 import { ListingPace, type ListingPaceOptions } from './listing-pace.js'
+import { ListingProgress } from './listing-progress.js'
 import type { SourceTracker } from './source-state.js'
 
 export interface ListingsOptions extends ListingPaceOptions {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import type { ClientStream } from '../client-stream.js'
-import { isChunked, responseHeaders, withoutLength } from '../headers.js'
+import { isChunked, withoutLength } from '../headers.js'
 import type {
   Transfer,
   TransferHooks,
@@ -11,6 +11,8 @@ import type {
   UpstreamTarget,
 } from '../transfer.js'
 import { type BodyPace, expectsBody, RequestBody } from './request-body.js'
+import { rawHeadersOf } from './response-head.js'
+import { acceptsTrailers, announceTrailers, passedTrailers } from './trailers.js'
 import { ANSWER_DROPPED, isConnectionLost, isIdempotent, isLengthMismatch, isTimeout } from './upstream-errors.js'
 
 /** How requests are forwarded, whichever they are. */
@@ -49,6 +51,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   readonly #hooks: TransferHooks
   readonly #options: ForwardOptions
   readonly #hasBody: boolean
+  readonly #takesTrailers: boolean
   #controller: Dispatcher.DispatchController | undefined
   #body: RequestBody | undefined
   #aborted: { reason: Error; failure: UpstreamFailure } | undefined
@@ -67,6 +70,8 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#hooks = hooks
     this.#options = options
     this.#hasBody = client.hasBody
+    this.#takesTrailers = acceptsTrailers(client.req)
+    if (this.#takesTrailers) upstream.headers.push('TE', 'trailers')
     client.onLeft(() => this.#stop('client-left', new Error('the client closed its connection')))
   }
 
@@ -101,15 +106,17 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
       this.#aborted = { reason: new Error('refused before sending'), failure: 'refused' }
     }
     if (this.#aborted !== undefined) controller.abort(this.#aborted.reason)
+    else if (this.#hasBody) this.#client.askForBody()
   }
 
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
-    { 'transfer-encoding': coding }: IncomingHttpHeaders,
+    { 'transfer-encoding': coding, trailer }: IncomingHttpHeaders,
     message?: string,
   ): void {
-    if (status < 200 || !this.#mayGoOn()) return // informational: ours to answer, not the upstream's
+    if (!this.#mayGoOn()) return
+    if (status < 200) return this.#inform(status, rawHeadersOf(controller, [], this.#upstream.ownCors))
     if (coding !== undefined && !isChunked(coding)) {
       return this.#stop('unreachable', new Error('unsupported transfer coding'))
     }
@@ -117,11 +124,13 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#next = tries?.answered(status, this.#mayRepeat())
     if (this.#next !== undefined) return controller.abort(ANSWER_DROPPED)
     this.#hooks.answered?.(status)
-    const raw = controller.rawHeaders
     this.#isBodiless = status === 204 || status === 304
-    const headers = Array.isArray(raw) ? responseHeaders(raw, added, ownCors) : []
+    const headers = rawHeadersOf(controller, added, ownCors)
     // A 204 must not have a length (RFC 9110 §8.6): a client that trusts it waits for bytes of the next response.
-    this.#client.begin(status, message, status === 204 ? withoutLength(headers) : headers)
+    if (status === 204) return this.#client.begin(status, message, withoutLength(headers))
+    const mayTrail = this.#takesTrailers && coding !== undefined && this.#client.req.method !== 'HEAD'
+    if (mayTrail) announceTrailers(trailer, headers)
+    this.#client.begin(status, message, headers, mayTrail && !this.#isBodiless)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -134,13 +143,19 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     if (!isTaken) controller.pause()
   }
 
-  onResponseEnd(): void {
+  #inform(status: number, headers: string[]): void {
+    // Nobody asked for another protocol.
+    if (status === 101) this.#stop('unreachable', new Error('the upstream switched to another protocol'))
+    else this.#client.inform(status, withoutLength(headers))
+  }
+
+  onResponseEnd(controller?: Dispatcher.DispatchController): void {
     if (this.#client.isHeld && !this.#hooks.mayGoOn()) {
       return this.#fail('refused', new Error('refused in transit')) // too late to abort the upstream's request
     }
     // An upstream that answers before it has the whole body does not want the rest of it.
     this.#body?.destroy()
-    this.#client.end()
+    this.#client.end(passedTrailers(controller?.rawTrailers))
     this.#end()
   }
 

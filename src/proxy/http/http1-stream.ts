@@ -86,6 +86,26 @@ export class Http1Stream extends ClientStream {
     this.writeEnd()
   }
 
+  protected writeContinue(): void {
+    this.#res.writeContinue()
+  }
+
+  /** Behind a client that reads slowly it is dropped: what is buffered must stay bounded. */
+  protected writeInformational(status: number, headers: string[]): void {
+    const { socket } = this.#res
+    if (socket === null || !socket.writable || socket.writableNeedDrain) return
+    const fields = []
+    for (let i = 0; i + 1 < headers.length; i += 2) fields.push(`${headers[i]}: ${headers[i + 1]}`)
+    if (!fields.every((field) => FIELD.test(field))) return
+    socket.write([`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...fields, '', ''].join('\r\n'), 'latin1')
+  }
+
+  protected writeTrailers(trailers: readonly string[]): void {
+    const fields: [string, string][] = []
+    for (let i = 0; i + 1 < trailers.length; i += 2) fields.push([trailers[i] as string, trailers[i + 1] as string])
+    this.#res.addTrailers(fields)
+  }
+
   protected writeEnd(): void {
     if (isBodyPending(this.req)) closeAfterResponse(this.req, this.#res)
     this.#res.end()
@@ -97,4 +117,5 @@ function reasonPhrase(status: number, given: string | undefined): string {
   return given !== undefined && VISIBLE.test(given) ? given : (STATUS_CODES[status] ?? '')
 }
 
+const FIELD = /^[\t -~\x80-\xff]+$/
 const VISIBLE = /^[\t -~]+$/

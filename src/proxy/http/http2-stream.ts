@@ -13,6 +13,7 @@ export class Http2Stream extends ClientStream {
   protected readonly isInTurn = true
   /** Whether nothing more will be written: the response is whole, or broken off by the gateway. */
   #isOver = false
+  #trailers: OutgoingHttpHeaders | undefined
 
   /** @param timeout as for {@link ClientStream}; the end of a response must be read in it, too */
   constructor(stream: ServerHttp2Stream, req: RequestHead, connection: TLSSocket, timeout: number) {
@@ -54,7 +55,10 @@ export class Http2Stream extends ClientStream {
   }
 
   protected writeHead(status: number, _: unknown, headers: string[]): void {
-    if (!this.#isClosed) this.body.respond(outgoingHeaders(status, headers))
+    if (this.#isClosed) return
+    const { mayHaveTrailers: waitForTrailers } = this
+    if (waitForTrailers) this.body.once('wantTrailers', () => this.body.sendTrailers(this.#trailers ?? {}))
+    this.body.respond(outgoingHeaders(status, headers), { waitForTrailers })
   }
 
   protected flushHead(): void {}
@@ -66,6 +70,18 @@ export class Http2Stream extends ClientStream {
 
   protected onceDrained(drained: () => void): void {
     this.body.once('drain', drained)
+  }
+
+  protected writeContinue(): void {
+    if (!this.#isClosed) this.body.additionalHeaders({ ':status': 100 })
+  }
+
+  protected writeInformational(status: number, headers: string[]): void {
+    if (!this.#isClosed && !this.body.writableNeedDrain) this.body.additionalHeaders(outgoingHeaders(status, headers))
+  }
+
+  protected writeTrailers(trailers: readonly string[]): void {
+    this.#trailers = outgoingHeaders(undefined, trailers)
   }
 
   protected writeEnd(): void {
@@ -122,9 +138,9 @@ const OF_CONNECTION: ReadonlySet<string> = new Set([
  * Name, value, name, value ... as Node takes them. Repeated headers are joined, which means the same (RFC 9110 §5.3), except
  * `Set-Cookie`: Node refuses to repeat some, `X-Content-Type-Options` for one.
  */
-function outgoingHeaders(status: number, headers: readonly string[]): OutgoingHttpHeaders {
+function outgoingHeaders(status: number | undefined, headers: readonly string[]): OutgoingHttpHeaders {
   const out: OutgoingHttpHeaders = Object.create(null)
-  out[':status'] = status
+  if (status !== undefined) out[':status'] = status
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = (headers[i] as string).toLowerCase()
     if (OF_CONNECTION.has(name)) continue

@@ -27,12 +27,14 @@ const FORM = 'application/x-www-form-urlencoded'
 export async function readRevocationForm(
   req: RequestHead,
   content: Readable,
+  askForBody: () => void,
   query: string,
   timeout: number,
 ): Promise<RevocationForm | RefusedForm> {
   const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== FORM || req.headers['content-encoding'] !== undefined) return refused(faults.badRequest, 'content-type')
   if (countOf(req.rawHeaders, 'authorization') > 1) return refused(faults.badRequest, 'two-credentials')
+  askForBody()
   const body = await readSmallBody(req, content, { maxBytes: MAX_BYTES, timeout })
   if (!Buffer.isBuffer(body)) return refused(FAULT_OF[body], body)
   const tokens = new URLSearchParams(body.toString('utf8')).getAll('token')

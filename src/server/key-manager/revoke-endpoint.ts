@@ -29,6 +29,8 @@ export interface RevokeEndpointOptions {
 export interface RevocationRequest {
   readonly req: RequestHead
   readonly body: Readable
+  /** Asks for its body, if the client waits for that. */
+  askForBody(): void
   /** Its headers as the key manager gets them, without those in `removed` (lower-case names). */
   upstreamHeaders(removed: ReadonlySet<string>): string[]
 }
@@ -67,7 +69,13 @@ export class RevokeEndpoint {
 
   /** @param url the key manager's endpoint; @param query the request's, with its `?`, or empty */
   async answer(request: RevocationRequest, url: string, query: string): Promise<RevokeOutcome> {
-    const form = await readRevocationForm(request.req, request.body, query, this.#formTimeout)
+    const form = await readRevocationForm(
+      request.req,
+      request.body,
+      () => request.askForBody(),
+      query,
+      this.#formTimeout,
+    )
     if ('fault' in form) return { kind: 'fault', ...form }
     const posted = form.token === undefined ? undefined : await this.#verified(form.token)
     if (posted === 'unknown') return refusal(faults.keyManagerUnavailable, 'unjudged')

@@ -118,6 +118,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.setTimeout(limits.timeout)
   server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
   server.on('clientError', answerUnreadable)
+  // The body is asked for once nothing refuses it: `ClientStream.askForBody`.
+  server.on('checkContinue', listener)
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
   const http2 = serveHttp2(server, options)
   const upgrade = options.onUpgrade ?? refuseUpgrade

@@ -103,6 +103,9 @@ export abstract class Exchange implements TransferHooks, Sender {
     return networkOf(peerOf(this.connection))
   }
 
+  /** Asks for the request's body, if the client waits for that. */
+  abstract askForBody(): void
+
   /** Answers with a small body, unless an answer has begun. A HEAD gets the headers only. */
   abstract respond(status: number, headers: readonly string[], body: string | Buffer): void
 

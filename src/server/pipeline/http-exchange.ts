@@ -20,6 +20,10 @@ export class HttpExchange extends Exchange {
     return this.#stream.body
   }
 
+  askForBody(): void {
+    this.#stream.askForBody()
+  }
+
   respond(status: number, headers: readonly string[], body: string | Buffer): void {
     this.#stream.respond(status, this.answerHeaders(headers), body)
   }

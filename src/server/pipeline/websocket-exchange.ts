@@ -33,6 +33,9 @@ export class WebSocketExchange extends Exchange {
     this.#head = head
   }
 
+  /** It has none. */
+  askForBody(): void {}
+
   respond(status: number, headers: readonly string[], body: string | Buffer): void {
     if (this.#answered) return
     this.#answered = true

@@ -50,6 +50,8 @@ function world({ closesOpenRequests = true } = {}) {
     /** Whether its transfer is over as soon as it begins. */
     endsAtOnce = false
 
+    askForBody(): void {}
+
     respond(status: number, _: readonly string[], body: string | Buffer): void {
       this.answers.push(status)
       this.bodies.push(body)

@@ -4,7 +4,15 @@ import { ensureSelfSigned, hasSelfSigned, type KeyStore, readKeyPair, readKeySto
 import type { Config } from '../config/index.js'
 import { codeOf, hasCode } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
-import { Connections, type Listener, type ListenerRole, type ListenerTls, listen } from '../server/index.js'
+import { AddressList } from '../proxy/index.js'
+import {
+  Connections,
+  type Listener,
+  type ListenerRole,
+  type ListenerTls,
+  listen,
+  ProxyProtocol,
+} from '../server/index.js'
 import type { Listening } from './applications.js'
 import { mostConnections } from './open-files.js'
 
@@ -24,6 +32,9 @@ export async function openListeners(
     maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
   }
   const connections = clientConnections(listenerConfig, logging)
+  const proxyProtocol = listenerConfig.proxyProtocol
+    ? new ProxyProtocol(new AddressList(listenerConfig.trustedProxies), logging('Listener'))
+    : undefined
   const open = async (
     role: ListenerRole,
     key: 'httpPort' | 'httpsPort' | 'tokenListenerPort',
@@ -35,6 +46,7 @@ export async function openListeners(
       port,
       limits,
       connections,
+      proxyProtocol,
       onRequest: handler.listener(role),
       onStream: http2.enable ? handler.streamListener(role) : undefined,
       onUpgrade: handler.upgradeListener(role),

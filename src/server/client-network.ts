@@ -1,8 +1,9 @@
 import type { Duplex } from 'node:stream'
+import { clientAddress } from '../proxy/index.js'
 
 /** The address of a connection's other end; empty if it has none, or is closed. */
 export function peerOf(connection: Duplex): string {
-  return 'remoteAddress' in connection && typeof connection.remoteAddress === 'string' ? connection.remoteAddress : ''
+  return clientAddress(connection)
 }
 
 /**

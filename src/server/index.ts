@@ -8,6 +8,7 @@ export {
   type ListenerTls,
   listen,
 } from './listeners/listener.js'
+export { ProxyProtocol } from './listeners/proxy-protocol.js'
 export { readSmallBody, type SmallBodyFailure } from './listeners/small-body.js'
 export type { ListenerRole } from './pipeline/exchange.js'
 export { LoadShedding } from './pipeline/load-shedding.js'

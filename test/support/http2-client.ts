@@ -7,6 +7,8 @@ import {
   type IncomingHttpStatusHeader,
   type OutgoingHttpHeaders,
 } from 'node:http2'
+import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { Test } from 'tap'
 
 export interface Http2Answer {
@@ -19,8 +21,16 @@ export interface Http2Answer {
 }
 
 /** An HTTP/2 connection that accepts any certificate, and ends with the test. */
-export function http2Client(t: Pick<Test, 'teardown'>, port: number): ClientHttp2Session {
-  const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+export function http2Client(
+  t: Pick<Test, 'teardown'>,
+  port: number,
+  options: { socket?: Socket } = {},
+): ClientHttp2Session {
+  const createConnection = () => connectTls({ ...options, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+  const session = connect(`https://127.0.0.1:${port}`, {
+    rejectUnauthorized: false,
+    ...(options.socket === undefined ? {} : { createConnection }),
+  })
   session.on('error', () => undefined)
   t.teardown(() => session.destroy())
   return session

@@ -100,6 +100,14 @@ function* ofUnknownIssuers({ jwtTokenConfig, tokenRevocationConfig, keyManager }
 function* ofListeners({ listenerConfig, admin }: Config): Generator<Contradiction> {
   const { certFile, keyFile, keyStorePath, host } = listenerConfig
   yield* ofKeyPair('listenerConfig', certFile, keyFile)
+  if (listenerConfig.proxyProtocol && listenerConfig.trustedProxies.length === 0) {
+    yield {
+      path: 'listenerConfig.proxyProtocol',
+      message: 'no connection would be accepted: trustedProxies is empty',
+      remedy: 'list the addresses of the load balancers in trustedProxies',
+      beside: ['listenerConfig.trustedProxies'],
+    }
+  }
   if (certFile !== undefined && keyStorePath !== undefined) {
     yield {
       path: 'listenerConfig.keyStorePath',

@@ -98,6 +98,10 @@ export const listenerConfig = table({
       .prefault([]),
     'Addresses and networks of proxies in front of the gateway. What they say of their client (X-Forwarded-For, Forwarded, X-Real-IP ...) is passed on; what anybody else says is dropped.',
   ),
+  proxyProtocol: key(
+    bool.prefault(false),
+    'Whether each connection begins with a header of the PROXY protocol, version 1 or 2, which names the client. Only those from trustedProxies are accepted then.',
+  ),
   forwardedHeaders: key(
     z
       .array(word(['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'Forwarded', 'Via']), {

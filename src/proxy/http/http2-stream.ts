@@ -1,8 +1,7 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import { ignoreError } from '../client-connection.js'
+import { ignoreError, LINGER } from '../client-connection.js'
 import { ClientStream, type RequestHead } from '../client-stream.js'
-import { LINGER } from '../client-connection.js'
 
 /** A request over HTTP/2, and its response: a stream of a client's connection (RFC 9113 §8.1). */
 export class Http2Stream extends ClientStream {

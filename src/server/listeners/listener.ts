@@ -19,6 +19,7 @@ import {
 import type { Connections } from './connections.js'
 import { Http2Connections } from './http2.js'
 import { limitPipelining } from './pipelining.js'
+import type { ProxyProtocol } from './proxy-protocol.js'
 import { headFault } from './request-head.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrades.js'
@@ -61,6 +62,8 @@ export interface ListenerOptions {
   readonly limits: ListenerLimits
   /** Which connections are served, and for how long they may not be read; absent: all, and for ever. */
   readonly connections?: Connections | undefined
+  /** Reads whose connections load balancers pass on; absent: clients connect by themselves, or nobody says. */
+  readonly proxyProtocol?: ProxyProtocol | undefined
   /** Absent: plain HTTP. */
   readonly tls?: ListenerTls
   readonly onRequest: RequestListener
@@ -129,6 +132,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     else writeResponse(socket, fault, [], '')
   })
   options.connections?.guard(server)
+  options.proxyProtocol?.guard(server)
   await opened(server, options)
   return {
     port: (server.address() as AddressInfo).port,

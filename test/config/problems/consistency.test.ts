@@ -99,3 +99,13 @@ t.test('keys that only look as if they excluded each other are none', async (t) 
     t.same([...problems(text)], [], text)
   }
 })
+
+t.test('the PROXY protocol needs a load balancer that is trusted', async (t) => {
+  const paths = (text: string) => [...problems(`[listenerConfig]\n${text}`).keys()]
+  t.same(paths('proxyProtocol = true'), ['listenerConfig.proxyProtocol'])
+  t.same(paths('proxyProtocol = true\ntrustedProxies = ["10.0.0.0/8"]'), [])
+  t.same(paths('trustedProxies = ["10.0.0.0/33", "::1/64", "a"]'), [
+    'listenerConfig.trustedProxies[0]',
+    'listenerConfig.trustedProxies[2]',
+  ])
+})

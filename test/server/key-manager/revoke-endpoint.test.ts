@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { faults } from '../../../src/faults/index.js'
 import { silent } from '../../../src/logging/index.js'
+import { RequestMetrics } from '../../../src/metrics/index.js'
 import { Http1Stream } from '../../../src/proxy/index.js'
 import { UnconfirmedRevocation } from '../../../src/revocation/index.js'
 import { RevokeEndpoint, type RevokeEndpointOptions } from '../../../src/server/key-manager/revoke-endpoint.js'
@@ -334,7 +335,8 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     logger: silent('test'),
     ...options,
   })
-  const context = { log: new RequestLog(silent), serverHeader: '', forwarding: SILENT } as unknown as ExchangeContext
+  const shared = { log: new RequestLog(silent), metrics: new RequestMetrics(), forwarding: SILENT }
+  const context = { ...shared, serverHeader: '' } as unknown as ExchangeContext
   const { port, close } = await listen({
     host: '127.0.0.1',
     port: 0,

@@ -91,9 +91,14 @@ export function identify(
   }
   const named = namesAt(sets, 'iss')
   const issuers = named.length > 0 ? named : [...new Set(knownIssuers)]
-  const { token } = credential
+  const names = namesBy(written, (kind, id, found) => found.push(fingerprints.of(kind, id)))
+  // Not spread: each identity would have a hidden class of its own, and looking one up would be slow.
   return {
-    ...namesBy(written, (kind, id, found) => found.push(fingerprints.of(kind, id))),
+    ids: names.ids,
+    folded: names.folded,
+    subjects: names.subjects,
+    clients: names.clients,
+    sessions: names.sessions,
     ofIssuer: namesBy(written, (kind, id, found) => {
       for (const issuer of issuers) found.push(fingerprints.ofIssuer(issuer, kind, id))
     }),
@@ -101,9 +106,7 @@ export function identify(
     claims: new ClaimValues(sets, issuers, fingerprints),
     issuedAt: issuedAt(sets),
     expiresAt: moment(claims.exp),
-    get hash() {
-      return createHash('sha256').update(token).digest('hex').slice(0, 12)
-    },
+    hash: createHash('sha256').update(credential.token).digest('hex').slice(0, 12),
   }
 }
 

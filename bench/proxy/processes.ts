@@ -57,8 +57,16 @@ export async function startListening(cores: string, command: readonly string[], 
   return running
 }
 
+/** What still runs when this process ends, however it does. */
+const children = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of children) child.kill()
+})
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(1))
+
 function runningOf(child: ChildProcess): Running {
-  const closed = once(child, 'close')
+  children.add(child)
+  const closed = once(child, 'close').finally(() => children.delete(child))
   return {
     pid: child.pid ?? 0,
     async end() {

@@ -6,8 +6,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'deaf to the topic',
     promise: 'topic',
     file: 'sync/source-state.js',
-    find: '        listener.apply(record, this.name)\n',
-    replace: "        if (this.role !== 'realtime') listener.apply(record, this.name)\n",
+    find: 'listener.apply(record, this.name);',
+    replace: "if (this.role !== 'realtime') listener.apply(record, this.name);",
     caughtBy: { chaos: ['etcd cut'], sees: /the broker had delivered it|\(revoked by broker\) in time/ },
   },
   {
@@ -422,8 +422,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an issuer’s token is everybody’s',
     promise: 'issuers',
     file: 'revocation/revocation-list.js',
-    find: "=> iss === undefined ? fingerprints.of('token', id) : fingerprints.ofIssuer(iss, 'token', id);",
-    replace: "=> fingerprints.of('token', id);",
+    find: "=> iss === undefined ? fingerprints.of('token', each) : fingerprints.ofIssuer(iss, 'token', each);",
+    replace: "=> fingerprints.of('token', each);",
     caughtBy: {
       test: 'revocation/rules',
       title: 'any records revoke the tokens that comparing each of them says, learnt directly or copied',

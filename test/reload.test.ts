@@ -6,6 +6,7 @@ import { connect } from 'node:tls'
 import { generate } from 'selfsigned'
 import t from 'tap'
 import { startGateway, world } from './support/gateway.js'
+import { createIssuer } from './support/issuer.js'
 
 const RELOADED = /configuration reloaded/
 
@@ -137,6 +138,51 @@ t.test('SIGHUP: an issuer that is no longer configured, and changes that need a 
   await gateway.process.printed(RELOADED)
   t.equal(await gateway.status(token), 401)
 })
+
+t.test('a rule of now revokes the tokens of an issuer that a reload has added, whose clock is ahead', async (t) => {
+  const w = await world(t)
+  const configFile = w.configFile('', { admin: '  token = "operator"' })
+  const gateway = await startGateway(t, configFile)
+  await gateway.known()
+  const added = await createIssuer('https://added.example')
+  writeFileSync(join(dirname(configFile), 'added.pem'), added.publicPem)
+  append(configFile, '\n[[jwtTokenConfig]]\n  issuer = "https://added.example"\n  certFile = "added.pem"\n')
+  gateway.process.child.kill('SIGHUP')
+  await gateway.process.printed(RELOADED)
+  const now = Math.floor(Date.now() / 1_000)
+  const claims = { iss: added.name, sub: 'mallory', jti: 'a', iat: now + 4, exp: now + 600 }
+  const token = added.signRaw(JSON.stringify({ alg: 'RS256', kid: 'RS256' }), JSON.stringify(claims))
+  t.equal(await gateway.status(token), 200)
+  const answer = await fetch(`${gateway.admin}/revocations`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer operator', 'content-type': 'application/json' },
+    body: JSON.stringify({ subject: 'mallory' }),
+  })
+  t.equal(answer.status, 204, await answer.text())
+  t.equal(await gateway.status(token), 401)
+})
+
+t.test(
+  'a worker that is replaced has [server] as its primary has it, though the file says something else by now',
+  async (t) => {
+    const w = await world(t)
+    const configFile = w.configFile('', {}, 'gateway', 2)
+    const text = readFileSync(configFile, 'utf8')
+    writeFileSync(configFile, text.replace('[server]', '[server]\n  header = "first"'))
+    const gateway = await startGateway(t, configFile)
+    const listening = () =>
+      [...gateway.process.output().matchAll(/worker listening worker=(\d+)/g)].map(([, pid]) => pid)
+    await gateway.process.wrote(() => listening().length === 2)
+    writeFileSync(configFile, text.replace('[server]', '[server]\n  header = "second"'))
+    // One after the other: the port is free once no worker has it.
+    for (const [at, pid] of listening().entries()) {
+      process.kill(Number(pid), 'SIGKILL')
+      await gateway.process.wrote(() => listening().length === 3 + at)
+    }
+    const answer = await fetch(`${gateway.http}/health`)
+    t.equal(answer.headers.get('server'), 'first')
+  },
+)
 
 t.test('certificates whose files change are served: after SIGHUP at once, and without it', async (t) => {
   const w = await world(t)

@@ -13,7 +13,7 @@ export interface RevocationsOptions extends ProtectedOptions {
   /** No sooner than the clock of any issuer shows (epoch ms): a rule without a time revokes all tokens issued so far. */
   readonly issuersNow: () => number
   /** Whether a whole JWT's `jti` is that of its issuer alone: several issuers are trusted. */
-  readonly ofItsIssuer: boolean
+  readonly ofItsIssuer: () => boolean
   readonly logger: Logger
 }
 
@@ -33,7 +33,7 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   const text = await readProtected(req, options)
   if (typeof text !== 'string') return text
   const { now, ofItsIssuer, issuersNow } = options
-  const read = readRevocationRequest(text, now(), ofItsIssuer, issuersNow())
+  const read = readRevocationRequest(text, now(), ofItsIssuer(), issuersNow())
   if ('problem' in read) return badRequest(read.problem)
   try {
     await options.revoke(read)

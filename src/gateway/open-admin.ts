@@ -14,12 +14,14 @@ export interface AdminParts {
   readonly revoke: (record: RevocationRecord) => Promise<void>
   readonly observer: Observer
   readonly explainer: Explainer
+  /** The configurations by which tokens are accepted now: one, or several while they are reloaded. */
+  readonly served: () => readonly Config[]
 }
 
 /** Opens the admin listener. Throws as `opened` does. */
 export function openAdmin(
   config: Config,
-  { revocations, revoke, observer, explainer }: AdminParts,
+  { revocations, revoke, observer, explainer, served }: AdminParts,
   logging: Logging,
 ): Promise<AdminServer> {
   const { admin } = config
@@ -32,9 +34,9 @@ export function openAdmin(
       revocations: {
         token: admin.token,
         now: () => revocations.notBefore,
-        issuersNow: () => revocations.issuersNow(issuersServers(config), config.server.timestampSkew),
+        issuersNow: () => revocations.issuersNow(served().flatMap(issuersServers), config.server.timestampSkew),
         revoke,
-        ofItsIssuer: namesIssuers(config),
+        ofItsIssuer: () => served().every(namesIssuers),
         logger: logging('Admin'),
       },
       logger: logging('Admin'),

@@ -47,6 +47,43 @@ export function withoutRestart(running: Config, next: Config): Reloadable {
   return { config, needsRestart: [...new Set([...sections, ...keys, ...listener])].sort() }
 }
 
+/**
+ * What a worker must have as its primary has it, whatever the file holds when it is started: by what the list is kept, and
+ * tokens are named and end. JSON, without secrets.
+ */
+export interface OfPrimary {
+  readonly server: Config['server']
+  readonly retention: number
+  readonly closeOpenRequests: boolean
+  /** Of the sources that speak for one. */
+  readonly realtimeIssuer?: string | undefined
+  readonly persistentIssuer?: string | undefined
+}
+
+export function ofPrimary({ server, tokenRevocationConfig }: Config): OfPrimary {
+  const { retention, closeOpenRequests, realtime, persistent } = tokenRevocationConfig
+  const issuers = { realtimeIssuer: realtime.issuer, persistentIssuer: persistent.issuer }
+  return { server, retention, closeOpenRequests, ...issuers }
+}
+
+/** A configuration that a worker has read, as its primary has it where both must agree. */
+export function asPrimary(config: Config, shared: OfPrimary): Config {
+  const { server, retention, closeOpenRequests, realtimeIssuer, persistentIssuer } = shared
+  const { tokenRevocationConfig } = config
+  const { realtime, persistent } = tokenRevocationConfig
+  return {
+    ...config,
+    server,
+    tokenRevocationConfig: {
+      ...tokenRevocationConfig,
+      retention,
+      closeOpenRequests,
+      realtime: { ...realtime, issuer: realtimeIssuer },
+      persistent: { ...persistent, issuer: persistentIssuer },
+    },
+  }
+}
+
 const TOKEN_LISTENER = 'listenerConfig.tokenListenerPort'
 
 function pick<T extends object, Key extends keyof T>(from: T, keys: readonly Key[]): Pick<T, Key> {

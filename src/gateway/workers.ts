@@ -6,6 +6,7 @@ import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import { Backoff } from '../time/index.js'
+import type { OfPrimary } from './reload.js'
 import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
 
 /** Interval of checks for workers that hang, ms. */
@@ -17,6 +18,8 @@ const HEALTHY_AFTER = 30_000
 
 export interface WorkersOptions {
   readonly configFile: string
+  /** What all workers have as this process has it, also one that is started after the file has changed. */
+  readonly shared: OfPrimary
   readonly count: number
   /** Milliseconds that open requests have when the workers are stopped. */
   readonly stopTimeout: number
@@ -59,7 +62,11 @@ export class Workers {
     if (process.env.NODE_CLUSTER_SCHED_POLICY === undefined) cluster.schedulingPolicy = cluster.SCHED_NONE
     // The executable file runs itself again (scripts/package/entry.js); `worker` is what `ps` shows.
     const exec = isExecutable ? 'worker' : fileURLToPath(new URL('../worker.js', import.meta.url))
-    cluster.setupPrimary({ exec, args: [options.configFile], serialization: 'advanced' })
+    cluster.setupPrimary({
+      exec,
+      args: [JSON.stringify(options.shared), options.configFile],
+      serialization: 'advanced',
+    })
     const workers = new Workers(options)
     try {
       const ports = await new Promise<Ports>((resolve, reject) => {

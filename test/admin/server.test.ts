@@ -25,7 +25,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
       revoke: async (record) => {
         revoked.push(record)
       },
-      ofItsIssuer: false,
+      ofItsIssuer: () => false,
       logger,
       now: Date.now,
       issuersNow: Date.now,

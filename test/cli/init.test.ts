@@ -75,7 +75,7 @@ t.test('mgw completion prints a script that bash runs, and that completes comman
     const script = `source ${file}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _mgw; echo "\${COMPREPLY[@]}"`
     return spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout.trim()
   }
-  t.equal(completed('mgw', 'st'), 'start')
+  t.equal(completed('mgw', 'sta'), 'start status')
   t.match(completed('mgw', 'journal', ''), /^check accept-damaged --help$/)
   t.equal(completed('mgw', 'check', '-c', 'x.conf', '--con'), '--config --connect')
   for (const shell of ['zsh', 'fish']) t.match((await run(t, ['completion', shell])).said, /accept-damaged/)

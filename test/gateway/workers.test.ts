@@ -1,7 +1,9 @@
 import cluster from 'node:cluster'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { parseConfig } from '../../src/config/index.js'
+import { ofPrimary } from '../../src/gateway/reload.js'
 import { RestartDelay, Workers } from '../../src/gateway/workers.js'
 import { silent } from '../../src/logging/index.js'
 import { Publisher } from '../../src/replication/index.js'
@@ -66,5 +68,9 @@ function setUp(t: Test) {
     logger,
   })
   t.teardown(() => publisher.close())
-  return { options: { configFile, count: 1, stopTimeout: 1_000, publisher, revoke: async () => {}, logger }, logged }
+  const shared = ofPrimary(parseConfig(readFileSync(configFile, 'utf8'), configFile, {}).config)
+  return {
+    options: { configFile, shared, count: 1, stopTimeout: 1_000, publisher, revoke: async () => {}, logger },
+    logged,
+  }
 }

@@ -36,6 +36,8 @@ export abstract class ClientStream implements ClientBody {
   abstract readonly hasBody: boolean
   /** Whether a response's headers were sent: nothing else can answer the request any more. */
   abstract readonly headersSent: boolean
+  /** Whether the client has left. Whoever begins with a request late asks: its streams say `close` once. */
+  abstract readonly isGone: boolean
   /** Whether the client reads this response, and not yet an earlier one of its connection. */
   protected abstract readonly isInTurn: boolean
   /** Milliseconds for which the client may read nothing; 0: no limit. */
@@ -63,7 +65,7 @@ export abstract class ClientStream implements ClientBody {
   /** Breaks the response off, so that the client can tell: resets the connection or the HTTP/2 stream. */
   abstract reset(): void
 
-  /** Calls `left` if the client leaves before it has the whole response. */
+  /** Calls `left` if the client leaves before it has the whole response; not if it {@link isGone} already. */
   abstract onLeft(left: () => void): void
 
   protected abstract writeHead(status: number, reason: string | undefined, headers: string[]): void
@@ -184,7 +186,7 @@ export abstract class ClientStream implements ClientBody {
     const { isInTurn } = this
     clearTimeout(this.#stalled)
     this.#stalled = setTimeout(() => {
-      if (isInTurn) stalled()
+      if (isInTurn || this.isGone) stalled()
       else this.#awaitClient(stalled)
     }, this.timeout)
   }

@@ -72,12 +72,13 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#hasBody = client.hasBody
     this.#takesTrailers = acceptsTrailers(client.req)
     if (this.#takesTrailers) upstream.headers.push('TE', 'trailers')
-    client.onLeft(() => this.#stop('client-left', new Error('the client closed its connection')))
+    client.onLeft(() => this.#clientLeft())
   }
 
   send(): void {
     const { headers, timeout = null } = this.#upstream
     const { origin, path } = this.#target
+    if (this.#client.isGone) return this.#clientLeft()
     try {
       const options: Dispatcher.DispatchOptions = {
         origin,
@@ -231,6 +232,10 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     const goesOn = this.#hooks.mayGoOn()
     if (!goesOn) this.#stop('refused', new Error('refused in transit'))
     return goesOn
+  }
+
+  #clientLeft(): void {
+    this.#stop('client-left', new Error('the client closed its connection'))
   }
 
   #stop(failure: UpstreamFailure, reason: Error): void {

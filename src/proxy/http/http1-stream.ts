@@ -35,6 +35,11 @@ export class Http1Stream extends ClientStream {
     return this.#res.headersSent
   }
 
+  /** Node closes the first response of a connection only: those behind it have no socket, and are not destroyed. */
+  get isGone(): boolean {
+    return this.#res.destroyed || this.req.socket.destroyed
+  }
+
   protected get isInTurn(): boolean {
     return this.#res.socket !== null
   }

@@ -33,8 +33,12 @@ export class Http2Stream extends ClientStream {
     return this.body.headersSent
   }
 
+  get isGone(): boolean {
+    return this.body.destroyed || this.body.closed
+  }
+
   respond(status: number, headers: string[], body: string | Buffer): void {
-    if (this.body.headersSent || this.#isClosed) return
+    if (this.body.headersSent || this.isGone) return
     this.drop()
     this.writeHead(status, undefined, headers)
     if (body.length > 0 && !this.body.writableEnded) this.body.write(body)
@@ -54,7 +58,7 @@ export class Http2Stream extends ClientStream {
   }
 
   protected writeHead(status: number, _: unknown, headers: string[]): void {
-    if (this.#isClosed) return
+    if (this.isGone) return
     const { mayHaveTrailers: waitForTrailers } = this
     if (waitForTrailers) this.body.once('wantTrailers', () => this.body.sendTrailers(this.#trailers ?? {}))
     this.body.respond(outgoingHeaders(status, headers), { waitForTrailers })
@@ -64,7 +68,7 @@ export class Http2Stream extends ClientStream {
 
   /** Node has ended the stream itself after a status that has no body, and after the head for a HEAD. */
   protected writePart(chunk: Buffer): boolean {
-    return this.#isClosed || this.body.writableEnded || this.body.write(chunk)
+    return this.isGone || this.body.writableEnded || this.body.write(chunk)
   }
 
   protected onceDrained(drained: () => void): void {
@@ -72,11 +76,11 @@ export class Http2Stream extends ClientStream {
   }
 
   protected writeContinue(): void {
-    if (!this.#isClosed) this.body.additionalHeaders({ ':status': 100 })
+    if (!this.isGone) this.body.additionalHeaders({ ':status': 100 })
   }
 
   protected writeInformational(status: number, headers: string[]): void {
-    if (!this.#isClosed && !this.body.writableNeedDrain) this.body.additionalHeaders(outgoingHeaders(status, headers))
+    if (!this.isGone && !this.body.writableNeedDrain) this.body.additionalHeaders(outgoingHeaders(status, headers))
   }
 
   protected writeTrailers(trailers: readonly string[]): void {
@@ -86,14 +90,10 @@ export class Http2Stream extends ClientStream {
   protected writeEnd(): void {
     this.#isOver = true
     const stream = this.body
-    if (this.#isClosed) return
+    if (this.isGone) return
     if (!stream.writableEnded) stream.end()
     if (!stream.endAfterHeaders) this.#leaveBody()
     if (this.timeout > 0 && !stream.writableFinished) this.#expire()
-  }
-
-  get #isClosed(): boolean {
-    return this.body.destroyed || this.body.closed
   }
 
   /**

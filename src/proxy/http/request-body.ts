@@ -67,6 +67,7 @@ export class RequestBody extends Readable {
     const { body } = client
     body.pause() // a `data` listener would make it flow
     body.on('data', data).on('end', end).on('close', close)
+    if (body.destroyed) process.nextTick(close) // it has said so already
     this.#detach = () => void body.off('data', data).off('end', end).off('close', close).pause()
     this.on('error', ignoreError)
   }

@@ -9,6 +9,7 @@ import { connectUpstream, type HandshakeHooks, readOrigin, sendHandshake, switch
 
 /** Bytes of an answer other than 101; a larger one is a failure. */
 const MAX_ANSWER_BYTES = 65_536
+const LEFT = 'the client closed its connection'
 /** WebSocket close codes (RFC 6455 §7.4.1). */
 const GOING_AWAY = 1001
 const POLICY_VIOLATION = 1008
@@ -37,6 +38,8 @@ export class WebSocketAttempt implements WebSocketTransfer {
   }
 
   start(): void {
+    const { socket } = this.#parts
+    if (socket.destroyed || socket.readableEnded) return this.#defer('client-left', new Error(LEFT))
     if (!this.#parts.isWebSocket)
       return this.#defer('not-websocket', new Error('the request asks for another protocol'))
     try {
@@ -165,14 +168,14 @@ export class WebSocketAttempt implements WebSocketTransfer {
   }
 
   #leftEarly(): void {
-    if (!this.#open) this.#fail('client-left', new Error('the client closed its connection'))
+    if (!this.#open) this.#fail('client-left', new Error(LEFT))
   }
 
   #clientClosed(): void {
     if (this.#over) return
-    if (!this.#open) return this.#fail('client-left', new Error('the client closed its connection'))
+    if (!this.#open) return this.#fail('client-left', new Error(LEFT))
     if (!this.#client.clean) {
-      this.#tell('client-left', new Error('the client closed its connection'))
+      this.#tell('client-left', new Error(LEFT))
       if (this.#upstream !== undefined) reset(this.#upstream)
     }
     this.#maybeEnd()

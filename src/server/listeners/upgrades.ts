@@ -54,6 +54,7 @@ export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll
     }
     open.add(socket)
     socket.once('close', () => open.delete(socket))
+    socket.read(0) // so that it is noticed if the client leaves before anybody reads
     listener(req, socket, head)
   })
   return {

@@ -55,6 +55,7 @@ export class WebSocketExchange extends Exchange {
   override failed(failure: UpstreamFailure, answered: boolean, cause: unknown): void {
     this.#answered = answered
     super.failed(failure, answered, cause)
+    if (failure === 'client-left' && !answered) this.connection.destroy() // it may have closed its side only
   }
 
   override ended(): void {

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { buffer, text } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { forward } from '../../../src/proxy/http/forward.js'
 import { Http1Stream } from '../../../src/proxy/http/http1-stream.js'
@@ -388,6 +389,23 @@ t.test('a response that waits for an earlier one of its connection is not cut of
   t.match(answers, 'over')
   t.match(answers, 'x'.repeat(1_000))
   t.strictSame(via.failures, [])
+})
+
+t.test('a response that waits for an earlier one is given up once the client has left', async (t) => {
+  const begun = new EventEmitter()
+  const { origin } = await httpServer(t, (req, res) => {
+    if (req.url !== '/large') return
+    res.write(Buffer.alloc(1_000_000, 'x'))
+    begun.emit('large')
+  })
+  const via = await proxy(t, origin, { clientTimeout: 100 })
+  const isBegun = once(begun, 'large')
+  const socket = connect(via.port, '127.0.0.1').resume()
+  socket.write('GET /silent HTTP/1.1\r\nHost: a\r\n\r\nGET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+  await isBegun
+  socket.destroy()
+  while (via.ended() < 2) await setTimeout(10)
+  t.strictSame(via.failures, ['client-left', 'client-left'])
 })
 
 t.test('if an upstream cannot be reached the next one gets the request, for any method, with its body', async (t) => {

@@ -9,8 +9,7 @@ import type { BodyFailure } from '../../../src/proxy/transfer.js'
 const PACE = { bytesPerSecond: 1_000_000_000, grace: 50 }
 
 /** A body that comes as the test pushes it; who takes it reads nothing yet. */
-function upload(mayGoOn = () => true) {
-  const req = new IncomingMessage(new Socket())
+function upload(mayGoOn = () => true, req = new IncomingMessage(new Socket())) {
   let tell: (failure: BodyFailure) => void = () => undefined
   const failed = new Promise<BodyFailure>((resolve) => {
     tell = resolve
@@ -52,6 +51,15 @@ t.test('destroying the body leaves the request open and paused', async (t) => {
   t.notOk(req.destroyed)
   t.ok(req.isPaused())
   t.equal(req.listenerCount('data'), 0)
+})
+
+t.test('a body whose client had left before fails', async (t) => {
+  const req = new IncomingMessage(new Socket())
+  req.destroy()
+  await once(req, 'close')
+  const { failed, body } = upload(() => true, req)
+  t.equal(await failed, 'client-left')
+  t.ok(body.destroyed)
 })
 
 t.test('a body held back by the check never goes on: neither its end nor its buffered rest', async (t) => {

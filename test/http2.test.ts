@@ -145,6 +145,23 @@ t.test('a client that leaves aborts the request of the upstream', async (t) => {
   await aborted
 })
 
+t.test('a status that is none is a 502, and a 205 has no content, as over HTTP/1.1', async (t) => {
+  const { gateway, session } = await world(t, (req, res) => {
+    if (req.url === '/open/205') res.writeHead(205, { 'content-length': 2 }).end('ab')
+    else res.writeHead(Number(req.url?.slice(6))).end()
+  })
+  const http1 = insecureHttps(t)
+  for (const [of, status] of [
+    [599, 599],
+    [600, 502],
+    [999, 502],
+    [205, 205],
+  ]) {
+    t.match(await ask(session, { ':path': `/open/${of}` }), { status, code: 0 }, `${of}`)
+    t.match(await http1(`https://127.0.0.1:${gateway.httpsPort}/open/${of}`), { status }, `${of} over HTTP/1.1`)
+  }
+})
+
 t.test('an upstream that fails in the middle of a body resets the stream, and no other', async (t) => {
   const waiting: ServerResponse[] = []
   const { session, reached } = await world(t, (req, res) => {

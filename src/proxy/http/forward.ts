@@ -118,6 +118,8 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   ): void {
     if (!this.#mayGoOn()) return
     if (status < 200) return this.#inform(status, rawHeadersOf(controller, [], this.#upstream.ownCors))
+    // Not one of HTTP's (RFC 9110 §15), and HTTP/2 could not pass it on.
+    if (status > 599) return this.#stop('unreachable', new Error('invalid status'))
     if (coding !== undefined && !isChunked(coding)) {
       return this.#stop('unreachable', new Error('unsupported transfer coding'))
     }
@@ -127,8 +129,9 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
     this.#hooks.answered?.(status)
     this.#isBodiless = status === 204 || status === 304
     const headers = rawHeadersOf(controller, added, ownCors)
-    // A 204 must not have a length (RFC 9110 §8.6): a client that trusts it waits for bytes of the next response.
-    if (status === 204) return this.#client.begin(status, message, withoutLength(headers))
+    // A 204 must not have a length (RFC 9110 §8.6): a client that trusts it waits for bytes of the next response. A 205 has
+    // no content either (§15.3.6), and Node sends none over HTTP/2.
+    if (status === 204 || status === 205) return this.#client.begin(status, message, withoutLength(headers))
     const mayTrail = this.#takesTrailers && coding !== undefined && this.#client.req.method !== 'HEAD'
     if (mayTrail) announceTrailers(trailer, headers)
     this.#client.begin(status, message, headers, mayTrail && !this.#isBodiless)

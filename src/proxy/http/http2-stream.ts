@@ -98,13 +98,15 @@ export class Http2Stream extends ClientStream {
 
   /**
    * Drops the rest of the request's body, and has a client that goes on sending stop (RFC 9113 §8.1). Not at once: the
-   * RST_STREAM would overtake what Node has yet to write of the response.
+   * RST_STREAM would overtake what Node has yet to write of the response. And not before that is written: a stream that
+   * waits in `closed` for its end is destroyed without RST_STREAM, and Node's session then sends empty DATA for ever.
    */
   #leaveBody(): void {
     const stream = this.body
     stream.resume()
     if (this.isComplete) return
-    const deadline = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), LINGER)
+    const close = () => stream.close(constants.NGHTTP2_NO_ERROR)
+    const deadline = setTimeout(() => (stream.writableFinished ? close() : stream.once('finish', close)), LINGER)
     stream.once('close', () => clearTimeout(deadline))
   }
 

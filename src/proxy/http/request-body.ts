@@ -105,6 +105,8 @@ export class RequestBody extends Readable {
 
   #end(): void {
     clearTimeout(this.#timer)
+    // RST_STREAM with NO_ERROR ends an HTTP/2 body, too, wherever it was.
+    if (this.#client.body.closed) return this.#fail('client-left', 'the client reset its stream')
     if (!this.#hooks.mayGoOn()) return // without the end the upstream cannot take it for whole
     this.#detach()
     this.push(null)

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http2'
 import type { RequestHead } from '../../proxy/index.js'
 import { HOST } from './request-head.js'
@@ -7,6 +8,8 @@ export type HeadRefusal = 400 | 431
 
 /** Bytes that each field counts beside its name and value (RFC 9113 §6.5.2). */
 const FIELD_OVERHEAD = 32
+/** What HTTP/1.1 is served for: any other token would be one to a wildcard of an API, and to the upstream. */
+const KNOWN_METHODS: ReadonlySet<string | undefined> = new Set(METHODS)
 const SCHEME = /^https?$/i
 /** nghttp2 refuses them too. Forwarded, they would frame or route an HTTP/1.1 message (RFC 9113 §8.2.2). */
 const FORBIDDEN: ReadonlySet<string> = new Set([
@@ -30,6 +33,7 @@ export function readHead(
   maxSize: number,
 ): RequestHead | HeadRefusal {
   const { ':method': method, ':path': path, ':authority': authority } = headers
+  if (!KNOWN_METHODS.has(method)) return 400
   const host = authority ?? headers.host
   if (host === undefined || host === '' || !HOST.test(host)) return 400
   const rawHeaders = ['host', host]

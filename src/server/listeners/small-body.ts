@@ -38,7 +38,8 @@ export async function readSmallBody(
     // The listener's own time-out restarts with every byte.
     const timer = setTimeout(stop, timeout, 'body-too-slow')
     body.on('data', take)
-    body.on('end', () => end(Buffer.concat(chunks)))
+    // RST_STREAM with NO_ERROR ends an HTTP/2 body, too, wherever it was.
+    body.on('end', () => end(body.closed ? 'client-left' : Buffer.concat(chunks)))
     body.on('error', () => end('client-left'))
     body.on('close', () => end('client-left'))
   })

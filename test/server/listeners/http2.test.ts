@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer } from 'node:tls'
 import t, { type Test } from 'tap'
@@ -67,6 +68,10 @@ t.test('a request that HTTP/1.1 could read in two ways, or that HTTP/2 forbids, 
     [':path with a line break', h2.pseudo('/a HTTP/1.1\r\nx: y')],
     [':path with a space', h2.pseudo('/a b')],
     ['a method that is no token', h2.pseudo('/a', 'GET /b')],
+    ...['trace', 'get', 'connect', 'PRI', '__proto__', 'GETX', ''].map((method): [string, [string, string][]] => [
+      `the method '${method}'`,
+      h2.pseudo('/a', method),
+    ]),
     ['a scheme with a path', GET.map(([name, value]) => [name, name === ':scheme' ? 'https://other/b?' : value])],
     ['another scheme', GET.map(([name, value]) => [name, name === ':scheme' ? 'file' : value])],
     ['an unknown pseudo-header', [...GET, [':other', 'a']]],
@@ -229,6 +234,30 @@ t.test('each flood closes the connection, and none of its requests beyond the li
     t.ok(served.length < 1_000, what)
   }
 })
+
+t.test(
+  'a response that is waited for outlives the time for its request, and a broken session ends at once',
+  async (t) => {
+    const { port, served } = await listener(t, (stream) => {
+      if (stream.req.url !== '/large') return hello(stream)
+      stream.begin(200, undefined, [])
+      stream.write(
+        Buffer.alloc(300_000),
+        () => undefined,
+        () => undefined,
+      )
+      stream.end()
+    })
+    const raw = await h2.rawHttp2(t, port)
+    raw.send(h2.headers(1, h2.pseudo('/large', 'POST'), false), h2.headers(3, POST, false))
+    await raw.frame(({ type, stream }) => type === h2.TYPE.reset && stream === 3)
+    const isClosed = (served[0]?.body as ServerHttp2Stream | undefined)?.closed
+    t.equal(isClosed, false, 'the stream is not closed while its response is unread')
+    if (isClosed) return // Node's session would spin, and this process with it
+    raw.send(h2.windowUpdate(0, 100_000), h2.windowUpdate(1, 100_000), h2.windowUpdate(0, 0x7fffffff))
+    await raw.closed
+  },
+)
 
 t.test('a client that grants no window, or a byte at a time, loses its streams', async (t) => {
   const large: Serve = (stream) => {

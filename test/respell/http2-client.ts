@@ -27,6 +27,20 @@ export async function exchangeHttp2(port: number, bytes: string): Promise<number
   }
 }
 
+const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*$/
+
+/**
+ * Whether each line of a request's head can be a field. nghttp2 drops one that cannot, and the gateway gets the rest: what is
+ * left of a request with two credentials may be good.
+ */
+export function canBeFields(bytes: string): boolean {
+  const [head = ''] = split(bytes.replace(/^(?:\r?\n)+/, ''), /\r?\n\r?\n/)
+  return head
+    .split(/\r?\n/)
+    .slice(1)
+    .every((line) => FIELD_LINE.test(line))
+}
+
 /** A line that begins with a blank, or has no colon, goes on with the field before it. */
 function fieldsOf(lines: string): [string, string][] {
   const fields: [string, string][] = []

@@ -1,6 +1,6 @@
 import { Random } from '../chaos/random.js'
 import type { Teardowns } from '../chaos/teardowns.js'
-import { exchangeHttp2 } from './http2-client.js'
+import { canBeFields, exchangeHttp2 } from './http2-client.js'
 import { exchange } from './raw-client.js'
 import { drawAttempt, get } from './requests.js'
 import { openWorld, type World } from './world.js'
@@ -50,7 +50,8 @@ export async function runRespell(
       const { issued, by } = random.pick(world.revocable)
       const control = random.pick(world.controls)
       const attempt = drawAttempt(issued, { path: `/things/r${number}`, control: control.jwt }, random)
-      const isHttp2 = number % HTTP2_EVERY === 0
+      const isOneOfTwo = attempt.bytes.includes(control.jwt)
+      const isHttp2 = number % HTTP2_EVERY === 0 && (!isOneOfTwo || canBeFields(attempt.bytes))
       const send = (bytes: string) => (isHttp2 ? exchangeHttp2(world.securePort, bytes) : exchange(world.port, bytes))
       const statuses = await send(attempt.bytes)
       tally.attempted(

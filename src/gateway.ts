@@ -6,6 +6,7 @@ import { type Inputs, namesIssuers, readInputs, workerCount } from './gateway/in
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, selfSigned } from './gateway/listeners.js'
 import { Observer, type Serves } from './gateway/observing.js'
+import { once } from './gateway/once.js'
 import { openAdmin } from './gateway/open-admin.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
@@ -246,13 +247,5 @@ function workersOptions(
     publisher,
     revoke,
     logger: logging('Workers'),
-  }
-}
-
-function once(action: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined
-  return () => {
-    done ??= action()
-    return done
   }
 }

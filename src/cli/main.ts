@@ -1,4 +1,5 @@
 import { Argument, Command, Option } from 'commander'
+import { packageVersion } from '../version.js'
 import { check } from './check.js'
 import { completionScript, SHELLS } from './completion.js'
 import { demo } from './demo.js'
@@ -9,7 +10,6 @@ import { acceptDamagedJournal, checkJournal } from './journal.js'
 import { revoke } from './revoke.js'
 import { start } from './start.js'
 import { status } from './status.js'
-import { packageVersion } from '../version.js'
 
 const EPILOGUE = `
 Examples:

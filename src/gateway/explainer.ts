@@ -4,6 +4,7 @@ import { createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { ListedName, ListedRecord, RevocationRecord } from '../revocation/index.js'
 import { readCredential, type TokenIdentity } from '../token/index.js'
+import { readClientOptions } from './client-options.js'
 import {
   authenticated,
   describe,
@@ -19,7 +20,6 @@ import {
 } from './explanation.js'
 import type { Inputs } from './inputs.js'
 import type { Revocations } from './revocations.js'
-import { readClientOptions } from './client-options.js'
 
 /** What is listed about a token or a name. */
 export interface LookedUp {

@@ -2,11 +2,12 @@ import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
 import { add, RequestMetrics, type Samples } from '../metrics/index.js'
 import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
-import { type Listener, LoadShedding, OpenWebSockets } from '../server/index.js'
+import { type Listener, type ListenerTls, LoadShedding, OpenWebSockets } from '../server/index.js'
 import { Applications } from './applications.js'
 import { CertificateWatch } from './certificate-watch.js'
 import type { Inputs } from './inputs.js'
 import { listenerTls, openListeners, ownCertificate } from './listeners.js'
+import { once } from './once.js'
 import { endedByRevocations } from './open-requests.js'
 import { withoutRestart } from './reload.js'
 
@@ -61,11 +62,11 @@ export async function prepareServing(
     logging,
   })
   const listeners: Listener[] = []
-  const renew = async (config: Config) => {
-    const renewed = await listenerTls(config, await ownCertificate(config))
-    for (const listener of listeners) listener.renew(renewed)
+  const readTls = async (config: Config) => listenerTls(config, await ownCertificate(config))
+  const renew = (tls: ListenerTls) => {
+    for (const listener of listeners) listener.renew(tls)
   }
-  const watch = new CertificateWatch(() => renew(applications.inputs.config), logging('Listener'))
+  const watch = new CertificateWatch(async () => renew(await readTls(applications.inputs.config)), logging('Listener'))
   const close = once(async () => {
     watch.stop()
     shedding?.stop()
@@ -77,9 +78,9 @@ export async function prepareServing(
   })
   const reload = async (next: Inputs) => {
     const { config, needsRestart } = withoutRestart(applications.inputs.config, next.config)
-    const renewed = await listenerTls(config, await ownCertificate(config))
+    const tls = await readTls(config) // before anything changes: it may not be usable
     await applications.replace({ ...next, config })
-    for (const listener of listeners) listener.renew(renewed)
+    renew(tls)
     await watch.read(config)
     return needsRestart
   }
@@ -99,12 +100,4 @@ export async function prepareServing(
     return { httpPort: http.port, httpsPort: https.port, ...optional, reload, collect, close }
   }
   return { listen, close }
-}
-
-function once(action: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined
-  return () => {
-    done ??= action()
-    return done
-  }
 }

@@ -4,6 +4,7 @@ export {
   currentResponse,
   destroyAfterLinger,
   hasHadLastRequest,
+  ignoreError,
   isBodyPending,
   markLastRequest,
   reset,

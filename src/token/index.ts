@@ -9,9 +9,9 @@ export {
 } from './claim-set.js'
 export {
   type CompactJwt,
-  type JsonObject,
   type Credential,
   isJoseHeader,
+  type JsonObject,
   readCredential,
   readObject,
   type UnreadableCredential,

@@ -7,7 +7,7 @@ import {
   type ServerSessionOptions,
 } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import { type ClientStream, destroyAfterLinger, Http2Stream } from '../../proxy/index.js'
+import { type ClientStream, destroyAfterLinger, Http2Stream, ignoreError } from '../../proxy/index.js'
 import { readHead } from './http2-head.js'
 import { RateLimit } from './rate-limit.js'
 
@@ -148,8 +148,6 @@ function continueWhenRead(stream: ServerHttp2Stream): void {
     if (!stream.headersSent && !stream.destroyed && !stream.closed) stream.additionalHeaders({ ':status': 100 })
   })
 }
-
-function ignoreError(): void {}
 
 function optionsOf({ maxHeaderSize, maxUriLength }: Http2Limits): ServerSessionOptions {
   return {

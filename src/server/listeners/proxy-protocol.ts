@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import { FailureLog, type Logger } from '../../logging/index.js'
-import { type AddressList, announceClient, peerAddress } from '../../proxy/index.js'
+import { type AddressList, announceClient, ignoreError, peerAddress } from '../../proxy/index.js'
 import { MAX_HEADER, readProxyHeader } from './proxy-header.js'
 
 /** Milliseconds that a load balancer may take for a header, which it sends at once. */
@@ -88,5 +88,3 @@ export class ProxyProtocol {
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
-
-function ignoreError(): void {}

@@ -42,9 +42,9 @@ export abstract class ClientStream implements ClientBody {
   protected abstract readonly isInTurn: boolean
   /** Milliseconds for which the client may read nothing; 0: no limit. */
   protected readonly timeout: number
-  /** Of headers that were not written yet; 0: there are none. */
   /** Whether trailers may follow the response's body. */
   protected mayHaveTrailers = false
+  /** Of headers that were not written yet; 0: there are none. */
   #status = 0
   #reason: string | undefined
   #headers: string[] = NONE

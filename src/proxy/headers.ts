@@ -183,6 +183,7 @@ const NEVER_LISTED: ReadonlySet<string> = new Set(['content-length', 'content-ty
 
 /** Adds the headers that a value of `Connection` lists, in lower case. */
 function withListed(listed: Set<string> | undefined, value: string): Set<string> | undefined {
+  if (value === 'keep-alive' || value === 'close') return listed
   let all = listed
   for (const token of value.toLowerCase().split(',')) {
     const option = token.trim()

@@ -6,15 +6,20 @@ export interface OpenKey {
   readonly lo: number
 }
 
+/** The open requests of a token. */
 interface Group<Identity> {
   readonly identity: Identity
   readonly keys: readonly OpenKey[]
-  readonly transfers: Set<Transfer>
+  /** One of them: most tokens have no second one at a time, and need no Set. */
+  first: Transfer | undefined
+  others: Set<Transfer> | undefined
+  /** Whether its token was used again since {@link OpenRequests} last looked for one to forget. */
+  isRecent: boolean
 }
 
 /**
- * Tokens that stay indexed without an open request, the most recently used: indexing one under all its names costs more
- * than everything else here, and most tokens are used again.
+ * Tokens that stay indexed without an open request, those that were used again before others: indexing one under all its
+ * names costs more than everything else here, and most tokens are used again.
  */
 const MAX_IDLE = 1_024
 
@@ -24,10 +29,11 @@ const MAX_IDLE = 1_024
  */
 export class OpenRequests<Identity extends object> {
   readonly #keysOf: (identity: Identity) => readonly OpenKey[]
+  /** In the order in which they are looked at for one to forget. */
   readonly #groups = new Map<Identity, Group<Identity>>()
   readonly #byKey = new Map<number, Set<Group<Identity>>>()
-  /** In the order in which their last requests ended: the first is dropped first. */
-  readonly #idle = new Set<Group<Identity>>()
+  /** Groups without an open request. */
+  #idle = 0
   #size = 0
 
   /** @param keysOf everything that a revocation may name the identity by */
@@ -37,23 +43,28 @@ export class OpenRequests<Identity extends object> {
 
   /** Adds a transfer that has begun; {@link remove} it when it is over. */
   add(identity: Identity, transfer: Transfer): void {
-    const group = this.#groups.get(identity) ?? this.#open(identity)
-    if (group.transfers.size === 0) this.#idle.delete(group)
-    group.transfers.add(transfer)
+    const known = this.#groups.get(identity)
+    const group = known ?? this.#open(identity)
+    if (known !== undefined) known.isRecent = true
+    if (group.first === transfer || group.others?.has(transfer) === true) return
+    if (!isOpen(group)) this.#idle--
+    if (group.first === undefined) group.first = transfer
+    else {
+      group.others ??= new Set()
+      group.others.add(transfer)
+    }
     this.#size++
   }
 
   remove(identity: Identity, transfer: Transfer): void {
     const group = this.#groups.get(identity)
-    if (group?.transfers.delete(transfer) !== true) return
+    if (group === undefined) return
+    if (group.first === transfer) group.first = undefined
+    else if (group.others?.delete(transfer) !== true) return
     this.#size--
-    if (group.transfers.size > 0) return
-    this.#idle.add(group)
-    if (this.#idle.size <= MAX_IDLE) return
-    for (const oldest of this.#idle) {
-      this.#close(oldest)
-      break
-    }
+    if (isOpen(group)) return
+    this.#idle++
+    if (this.#idle > MAX_IDLE) this.#forgetOne()
   }
 
   /**
@@ -85,8 +96,10 @@ export class OpenRequests<Identity extends object> {
   }
 
   #open(identity: Identity): Group<Identity> {
-    const group = { identity, keys: this.#keysOf(identity), transfers: new Set<Transfer>() }
+    const keys = this.#keysOf(identity)
+    const group: Group<Identity> = { identity, keys, first: undefined, others: undefined, isRecent: false }
     this.#groups.set(identity, group)
+    this.#idle++
     for (const key of group.keys) {
       const index = indexOf(key)
       const others = this.#byKey.get(index)
@@ -96,9 +109,18 @@ export class OpenRequests<Identity extends object> {
     return group
   }
 
+  /** Forgets an idle token. One that was used again is passed over once. */
+  #forgetOne(): void {
+    for (const group of this.#groups.values()) {
+      this.#groups.delete(group.identity)
+      if (!isOpen(group) && !group.isRecent) return this.#close(group)
+      group.isRecent = false
+      this.#groups.set(group.identity, group) // at the end, where this loop comes again
+    }
+  }
+
   #close(group: Group<Identity>): void {
-    this.#idle.delete(group)
-    this.#groups.delete(group.identity)
+    this.#idle--
     for (const key of group.keys) {
       const index = indexOf(key)
       const others = this.#byKey.get(index)
@@ -109,15 +131,20 @@ export class OpenRequests<Identity extends object> {
   }
 }
 
+function isOpen({ first, others }: Group<unknown>): boolean {
+  return first !== undefined || (others !== undefined && others.size > 0)
+}
+
 function endEach<Identity>(
   groups: readonly Group<Identity>[],
   isRevoked: (identity: Identity) => boolean,
   reason: Error,
 ): number {
   let ended = 0
-  for (const { identity, transfers } of groups) {
-    if (transfers.size === 0 || !isRevoked(identity)) continue
-    for (const transfer of [...transfers]) {
+  for (const group of groups) {
+    if (!isOpen(group) || !isRevoked(group.identity)) continue
+    const { first, others = [] } = group
+    for (const transfer of first === undefined ? [...others] : [first, ...others]) {
       transfer.abort(reason)
       ended++
     }

@@ -11,6 +11,8 @@ interface Connection {
   readonly waiting: (readonly [req: IncomingMessage, res: ServerResponse])[]
   /** Requests dropped after the connection's last one. */
   dropped: number
+  /** Listens to the `close` of each response that is served: one function a connection. */
+  readonly closed: (this: ServerResponse) => void
 }
 
 /**
@@ -26,18 +28,22 @@ export function limitPipelining(limit: number, listener: RequestListener, served
   const connections = new WeakMap<Socket, Connection>()
 
   const serve = (connection: Connection, req: IncomingMessage, res: ServerResponse): void => {
-    const { serving, waiting } = connection
-    serving.add(res)
-    res.once('close', () => {
-      serving.delete(res)
-      served()
-      const next = waiting.shift()
-      if (next !== undefined) serve(connection, ...next)
-    })
+    connection.serving.add(res)
+    res.on('close', connection.closed)
     listener(req, res)
   }
   const opened = (socket: Socket): Connection => {
-    const connection: Connection = { serving: new Set(), waiting: [], dropped: 0 }
+    const connection: Connection = {
+      serving: new Set(),
+      waiting: [],
+      dropped: 0,
+      closed() {
+        if (!connection.serving.delete(this)) return
+        served()
+        const next = connection.waiting.shift()
+        if (next !== undefined) serve(connection, ...next)
+      },
+    }
     connections.set(socket, connection)
     // Before Node's own listener, which closes the first response: nothing that waits may be served then.
     socket.prependOnceListener('close', () => {

@@ -105,7 +105,9 @@ async function measure(): Promise<void> {
 
 async function asked<Question, Answer>(process: ChildProcess, question: Question): Promise<Answer> {
   process.send(question as object)
-  return ((await once(process, 'message')) as [Answer])[0]
+  const isOver = new AbortController()
+  process.once('exit', () => isOver.abort())
+  return ((await once(process, 'message', { signal: isOver.signal })) as [Answer])[0]
 }
 
 /** Resolves when the crowd has got what the operating systems buffer, and the gateway rests. */

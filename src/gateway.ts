@@ -5,10 +5,12 @@ import { Explainer } from './gateway/explainer.js'
 import { type Inputs, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, selfSigned } from './gateway/listeners.js'
+import { Observation } from './gateway/observation.js'
 import { Observer, type Serves } from './gateway/observing.js'
 import { once } from './gateway/once.js'
 import { openAdmin } from './gateway/open-admin.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
+import { tryRecordFiles } from './gateway/record-files.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
 import { ofPrimary, withoutRestart } from './gateway/reload.js'
 import { Reloading, type ReloadingOptions, type ReloadOutcome } from './gateway/reloading.js'
@@ -16,9 +18,16 @@ import { prepareServing } from './gateway/serving.js'
 import { type Connections, tryConnections } from './gateway/try-connections.js'
 import type { Ports } from './gateway/worker-process.js'
 import { Workers, type WorkersOptions } from './gateway/workers.js'
-import { createLogging, type Logger, type Logging, silent } from './logging/index.js'
+import { createLogging, type Logger, type Logging, type LogLevel, silent } from './logging/index.js'
 import type { Publisher } from './replication/index.js'
-import { mayBeOf, type Revocable, type RevocationRecord, type RuleRevocation, revocable } from './revocation/index.js'
+import {
+  type Asker,
+  mayBeOf,
+  type Revocable,
+  type RevocationRecord,
+  type RuleRevocation,
+  revocable,
+} from './revocation/index.js'
 
 export type { Explanation } from './gateway/explanation.js'
 export type { StatusReport } from './gateway/observing.js'
@@ -141,17 +150,21 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     return part
   }
   try {
-    const revocations = keep(await openRevocations(config, logging, await openSources(config, logging)))
-    const publisher = workerCount(config.server.workers) === 1 ? undefined : revocations.publisher(logging('Workers'))
+    const isAlone = workerCount(config.server.workers) === 1
+    await tryRecordFiles(config)
+    const observation = keep(await Observation.open(config, logging, isAlone))
+    const sources = await openSources(config, logging)
+    const revocations = keep(await openRevocations(config, logging, sources, observation.learnt))
+    const publisher = isAlone ? undefined : revocations.publisher(logging('Workers'))
     if (publisher !== undefined) keep({ close: async () => publisher.close() })
-    const revoke = async (record: RevocationRecord | undefined) => {
-      const durable = revocations.revokeHere(record)
+    const revoke = async (record: RevocationRecord | undefined, asker?: Asker) => {
+      const durable = revocations.revokeHere(record, asker)
       await Promise.all([durable, publisher?.enforced()])
     }
     const serving: Serves = {}
     let listen: () => Promise<Ports>
     if (publisher === undefined) {
-      const prepared = keep(await prepareServing(inputs, revocations, revoke, logging))
+      const prepared = keep(await prepareServing(inputs, revocations, revoke, logging, observation))
       listen = async () => {
         serving.here = keep(await prepared.listen())
         return serving.here
@@ -167,10 +180,18 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     }
     revocations.start()
     const explainer = keep(new Explainer(inputs, revocations, logging))
-    const observer = new Observer(revocations, serving)
+    const observer = new Observer(revocations, serving, observation)
+    observation.alsoSend(() => observer.samples())
     // While a reload is under way, and after one that not every worker took, several are served.
     let served: readonly Config[] = [config]
-    const parts = { revocations, revoke, observer, explainer, served: () => served }
+    const logLevel = {
+      get: () => logging.level ?? config.logging.level,
+      set(level: LogLevel) {
+        logging.level = level
+        serving.workers?.setLogLevel(level)
+      },
+    }
+    const parts = { revocations, revoke, observer, explainer, logLevel, served: () => served }
     const admin = keep(await openAdmin(config, parts, logging))
     const { httpPort, httpsPort, tokenPort } = await listen()
     log.info('gateway started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
@@ -194,7 +215,11 @@ export async function startGateway(configFile: string, options: { logging?: Logg
         throw error
       }
     }
-    const reloading = new Reloading({ configFile, serve, logger: log })
+    const reopenLogs = () => {
+      observation.reopen()
+      serving.workers?.reopenLogs()
+    }
+    const reloading = new Reloading({ configFile, serve, reopenLogs, logger: log })
     return {
       httpPort,
       httpsPort,

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { codeOf } from './error-code.js'
 import { readInputs } from './gateway/inputs.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './gateway/messages.js'
+import { Observation } from './gateway/observation.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
 import { asPrimary, type OfPrimary } from './gateway/reload.js'
 import { prepareServing, type Serving } from './gateway/serving.js'
@@ -21,6 +22,7 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   const inputs = await read()
   const { config } = inputs
   const logging = createLogging(config.logging)
+  const observation = await Observation.open(config, logging, true)
   const replica = new Replica({
     timestampSkew: config.server.timestampSkew,
     retention: config.tokenRevocationConfig.retention,
@@ -31,7 +33,7 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   let serving: Serving | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
-    stopping ??= (serving?.close() ?? Promise.resolve()).finally(() => process.exit(0))
+    stopping ??= (serving?.close() ?? Promise.resolve()).then(() => observation.close()).finally(() => process.exit(0))
   }
   let isListening: (opened: Serving) => void = () => undefined
   const listening = new Promise<Serving>((resolve) => {
@@ -50,6 +52,8 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
     if (message.kind === 'replication') replica.receive(message.message)
     else if (message.kind === 'revoked') handovers.settle(message.number, message.failure)
     else if (message.kind === 'reload') reload()
+    else if (message.kind === 'reopen-logs') observation.reopen()
+    else if (message.kind === 'log-level') logging.level = message.level
     else if (message.kind === 'measure') tell({ kind: 'metrics', metrics: measured(serving) })
     else if (message.kind === 'drain') stop()
   })
@@ -60,7 +64,13 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   })
   await replica.follow()
   if (stopping !== undefined) return
-  const prepared = await prepareServing(inputs, replica, (record) => handovers.revoke(record), logging)
+  const prepared = await prepareServing(
+    inputs,
+    replica,
+    (record, asker) => handovers.revoke(record, asker),
+    logging,
+    observation,
+  )
   serving = await prepared.listen()
   isListening(serving)
   const { close: _, reload: __, collect: ___, ...ports } = serving

@@ -1,8 +1,8 @@
 // What does a request through mgw cost, beside what a user would pick instead? Each row starts its gateways, checks their
 // answers (200, and 401 for a revoked and for no token), and loads them in turn; prints medians as Markdown.
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { Agent, request } from 'node:https'
 import { request as plainRequest } from 'node:http'
+import { Agent, request } from 'node:https'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { median } from '../support/statistics.js'

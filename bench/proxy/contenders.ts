@@ -14,6 +14,8 @@ export interface Demands {
   /** Whether the cache of verified tokens is smaller than the number of tokens in use. */
   readonly cold: boolean
   readonly revocationsPerSecond: number
+  /** Further sections of mgw's configuration. */
+  readonly sections?: string
 }
 
 /** A gateway that runs. */

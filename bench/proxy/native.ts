@@ -102,7 +102,7 @@ export async function startMgw({ executable }: NodeVersion, world: World, demand
   return { ...running, origin: tls ? `https://127.0.0.1:${https}` : `http://127.0.0.1:${http}`, speaksH2 }
 }
 
-function configure(world: World, { workers, cold, revocationsPerSecond }: Demands): string {
+function configure(world: World, { workers, cold, revocationsPerSecond, sections = '' }: Demands): string {
   const directory = mkdtempSync(join(world.directory, 'mgw-'))
   mkdirSync(join(directory, 'api_definitions'))
   const any = '{ responses: { default: { description: any } } }'
@@ -143,6 +143,7 @@ paths:
   module = "${fileURLToPath(new URL('gateways/store.js', import.meta.url))}"
   file = "${world.revoked}"
   perSecond = ${revocationsPerSecond}
+${sections}
 `,
   )
   return file

@@ -11,7 +11,7 @@ export interface BenchOptions {
 }
 
 export const USAGE = `npm run bench:proxy -- [options]
-  --only a,b     rows or gateways whose names contain one of these (base, cold, large, post, tls, h2, workers, revoking, cost, paced; mgw, haproxy ...)
+  --only a,b     rows or gateways whose names contain one of these (base, cold, large, post, tls, h2, workers, revoking, access-log, cost, paced; mgw, haproxy ...)
   --rounds N     interleaved rounds, of which medians are printed (5)
   --seconds N    of one run (3)
   --node 20,26   versions of Node (this one's, 24, 26)

@@ -64,5 +64,12 @@ export const ROWS: readonly Row[] = [
     of: PEERS,
   },
   { ...BASE, name: 'revoking', title: '1,000 revocations a second arrive', revocationsPerSecond: 1_000, of: PEERS },
+  {
+    ...BASE,
+    name: 'access-log',
+    title: 'an access log, JSON, to a file',
+    sections: '[accessLog]\n  enable = true\n  format = "json"\n  file = "access.log"',
+    of: ['mgw'],
+  },
   { ...BASE, name: 'paced', title: 'paced at half of HAProxy’s rate', load: 'half', of: PEERS },
 ]

@@ -1,1 +1,2 @@
+export type { LogLevelOptions } from './log-level.js'
 export { type AdminServer, type Readiness, startAdmin } from './server.js'

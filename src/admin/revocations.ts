@@ -1,13 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { describeError, type Logger } from '../logging/index.js'
-import { type RevocationRecord, TooManyClaimSets, UnconfirmedRevocation } from '../revocation/index.js'
+import { type Asker, type RevocationRecord, TooManyClaimSets, UnconfirmedRevocation } from '../revocation/index.js'
+import { peerOf } from '../server/index.js'
 import { type AdminAnswer, badRequest } from './answer.js'
 import { type ProtectedOptions, readProtected } from './protected.js'
 import { readRevocationRequest } from './revocation-request.js'
 
 export interface RevocationsOptions extends ProtectedOptions {
   /** Revokes; resolves when the revocation is durable and every worker enforces it; rejects with `UnconfirmedRevocation`. */
-  readonly revoke: (record: RevocationRecord) => Promise<void>
+  readonly revoke: (record: RevocationRecord, asker: Asker) => Promise<void>
   /** The current time or later (epoch ms). */
   readonly now: () => number
   /** No sooner than the clock of any issuer shows (epoch ms): a rule without a time revokes all tokens issued so far. */
@@ -36,7 +37,7 @@ export async function answerRevocation(req: IncomingMessage, options: Revocation
   const read = readRevocationRequest(text, now(), ofItsIssuer(), issuersNow())
   if ('problem' in read) return badRequest(read.problem)
   try {
-    await options.revoke(read)
+    await options.revoke(read, { via: 'admin', client: peerOf(req.socket) })
     return { status: 204 }
   } catch (error) {
     if (error instanceof TooManyClaimSets) {

@@ -4,6 +4,7 @@ import type { Exposition } from '../metrics/index.js'
 import { answerWhole, Connections, type ListenerLimits, listen } from '../server/index.js'
 import { type AdminAnswer, methodNotAllowed } from './answer.js'
 import { isMeantHost } from './hosts.js'
+import { answerLogLevel, type LogLevelOptions } from './log-level.js'
 import { answerExplain, answerLookup, type QuestionsOptions } from './questions.js'
 import { answerRevocation, type RevocationsOptions } from './revocations.js'
 
@@ -26,6 +27,7 @@ export interface AdminOptions {
   readonly metrics: () => Promise<Exposition>
   readonly revocations: RevocationsOptions
   readonly questions: QuestionsOptions
+  readonly logLevel: LogLevelOptions
   readonly logger: Logger
 }
 
@@ -36,7 +38,7 @@ export interface AdminServer {
 
 /**
  * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/status`, `/metrics`
- * (Prometheus), and with the admin token `POST /revocations`, `POST /revocations/lookup` and `POST /explain`. docs/admin-openapi.yaml
+ * (Prometheus), and with the admin token `POST /revocations`, `POST /revocations/lookup`, `POST /explain` and `POST /log-level`. docs/admin-openapi.yaml
  * describes it. A request under a name that it does not know is refused with 421. Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
@@ -89,9 +91,10 @@ const MISDIRECTED: AdminAnswer = {
 
 async function answerTo(req: IncomingMessage, options: AdminOptions): Promise<AdminAnswer> {
   const path = req.url?.split('?', 1)[0] ?? ''
-  const { revocations, questions } = options
+  const { revocations, questions, logLevel } = options
   if (path === '/revocations') return answerRevocation(req, revocations)
   if (path === '/revocations/lookup') return answerLookup(req, revocations, questions)
+  if (path === '/log-level') return answerLogLevel(req, revocations, logLevel)
   if (path === '/explain') return answerExplain(req, revocations, questions)
   const read = Object.hasOwn(READ, path) ? READ[path] : undefined
   if (read !== undefined && req.method !== 'GET' && req.method !== 'HEAD') return methodNotAllowed('GET, HEAD')

@@ -16,7 +16,7 @@ export const EXIT_NO = 4
 
 /** Files and secrets that the configuration names and that are no good, by their codes: a worker's error has no more. */
 const OF_CONFIGURATION =
-  /^ERR_(CERTIFICATE_.+|CLAIM_MAPPING|KEY_MANAGER_CREDENTIALS|KEY_NOT_SUPPORTED|SHARED_SECRET_TOO_SHORT|STATE_DIRECTORY)$/
+  /^ERR_(CERTIFICATE_.+|CLAIM_MAPPING|KEY_MANAGER_CREDENTIALS|KEY_NOT_SUPPORTED|LOG_FILE|SHARED_SECRET_TOO_SHORT|STATE_DIRECTORY)$/
 
 /** Prints an error for people and sets the exit status that goes with it. */
 export function exitWith(error: unknown): void {

@@ -11,26 +11,31 @@ import {
   type OpenRequests,
   type WebSocketOptions,
 } from '../proxy/index.js'
-import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
+import type { Asker, LiveRevocations, RevocationRecord } from '../revocation/index.js'
 import {
   KeyManagerEndpoints,
   type LoadShedding,
   type OpenWebSockets,
   RequestHandler,
+  type RequestObserver,
   RevokeEndpoint,
 } from '../server/index.js'
 import type { TokenIdentity } from '../token/index.js'
+import { Tracing } from '../tracing/index.js'
 import { endpointDefaults, readClientOptions, webSocketOptions } from './client-options.js'
 import { type Inputs, namesIssuers } from './inputs.js'
+import { recordsSpans } from './telemetry.js'
 
 /** What outlives a configuration: applications that follow one another share it. */
 export interface ApplicationParts {
   readonly revocations: LiveRevocations
   /** Takes the revocations that arrive through the listeners. */
-  readonly revokeHere: (record: RevocationRecord | undefined) => Promise<void>
+  readonly revokeHere: (record: RevocationRecord | undefined, asker: Asker) => Promise<void>
   readonly openRequests: OpenRequests<TokenIdentity> | undefined
   readonly openWebSockets: OpenWebSockets
   readonly metrics: RequestMetrics
+  /** Told of each request when it is over. */
+  readonly observers: readonly RequestObserver[]
   /** Absent: no request is refused because there are too many. */
   readonly shedding: LoadShedding | undefined
   readonly logging: Logging
@@ -83,7 +88,7 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
 function requestHandler(
   { config, apis }: Inputs,
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
-  { revocations, revokeHere, openRequests, openWebSockets, metrics, shedding, logging }: ApplicationParts,
+  { revocations, revokeHere, openRequests, openWebSockets, metrics, observers, shedding, logging }: ApplicationParts,
   authenticator: Authenticator & TokenNames,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
@@ -95,11 +100,13 @@ function requestHandler(
     openRequests,
     openWebSockets,
     metrics,
+    observers,
     shedding,
     http,
     webSocket,
     endpoints: endpointDefaults(config),
     forwarding: forwardingOf(config),
+    tracing: new Tracing({ ...config.tracing, recordsSpans: recordsSpans(config) }),
     keyManager: keyManager && {
       endpoints: new KeyManagerEndpoints(keyManager.serverUrl, keyManager.tokenContext, corsOf(keyManager.cors)),
       revoke: new RevokeEndpoint({

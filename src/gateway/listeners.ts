@@ -12,6 +12,8 @@ import {
   type ListenerTls,
   listen,
   ProxyProtocol,
+  type RequestObserver,
+  reportTurnedAway,
 } from '../server/index.js'
 import type { Listening } from './applications.js'
 import { mostConnections } from './open-files.js'
@@ -22,6 +24,7 @@ export async function openListeners(
   tls: ListenerTls,
   handler: Listening,
   logging: Logging,
+  observers: readonly RequestObserver[],
   onOpened: (listener: Listener) => void,
 ): Promise<{ http: Listener; https: Listener; token: Listener | undefined }> {
   const limits = {
@@ -50,6 +53,7 @@ export async function openListeners(
       onRequest: handler.listener(role),
       onStream: http2.enable ? handler.streamListener(role) : undefined,
       onUpgrade: handler.upgradeListener(role),
+      onTurnedAway: reportTurnedAway(observers, role !== 'http'),
       onError: (error: Error) => logging('Listener').error('listener error', error, { port }),
     }
     const start = () => listen(tls === undefined ? options : { ...options, tls })

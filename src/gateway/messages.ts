@@ -1,6 +1,7 @@
+import type { LogLevel } from '../logging/index.js'
 import type { ProcessUsage, Samples } from '../metrics/index.js'
 import type { PrimaryMessage, WorkerMessage } from '../replication/index.js'
-import type { RevocationRecord, UnconfirmedCode } from '../revocation/index.js'
+import type { Asker, RevocationRecord, UnconfirmedCode } from '../revocation/index.js'
 
 /** Why the primary did not confirm a revocation. Holds no secret. */
 export interface HandoverFailure {
@@ -21,6 +22,10 @@ export type ToWorker =
   | { readonly kind: 'revoked'; readonly number: number; readonly failure?: HandoverFailure }
   /** Read the configuration anew; answered with `reloaded`. */
   | { readonly kind: 'reload' }
+  /** Open the log files by their names again. */
+  | { readonly kind: 'reopen-logs' }
+  /** Write this level of the log from now on. */
+  | { readonly kind: 'log-level'; readonly level: LogLevel }
   /** Say what was counted: answered with `metrics`. */
   | { readonly kind: 'measure' }
   /** Stop accepting, let open requests end, and exit. */
@@ -34,7 +39,12 @@ export type ToPrimary =
   /** It serves by the new configuration; with `failure`, by the old one. */
   | { readonly kind: 'reloaded'; readonly failure?: string }
   /** A revocation arrived through this worker; without a record, confirm the earlier ones. Answered with `revoked` and the number. */
-  | { readonly kind: 'revoke'; readonly number: number; readonly record: RevocationRecord | undefined }
+  | {
+      readonly kind: 'revoke'
+      readonly number: number
+      readonly record: RevocationRecord | undefined
+      readonly asker: Asker
+    }
   | { readonly kind: 'metrics'; readonly metrics: WorkerMetrics }
   /** The worker cannot serve, and exits. */
   | { readonly kind: 'failed'; readonly reason: string; readonly code?: string }

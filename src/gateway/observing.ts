@@ -1,6 +1,7 @@
 import type { Readiness } from '../admin/index.js'
 import { add, addProcess, type Exposition, expose, processUsage, readKey, type Samples } from '../metrics/index.js'
 import { packageVersion } from '../version.js'
+import type { Observation } from './observation.js'
 import { addRevocations } from './revocation-samples.js'
 import type { Revocations, RevocationsState } from './revocations.js'
 import type { Serving } from './serving.js'
@@ -30,12 +31,14 @@ export interface StatusReport {
 export class Observer {
   readonly #revocations: Revocations
   readonly #serves: Serves
+  readonly #observation: Observation
   readonly #version = packageVersion()
   #scrape: Promise<Exposition> | undefined
 
-  constructor(revocations: Revocations, serves: Serves) {
+  constructor(revocations: Revocations, serves: Serves, observation: Observation) {
     this.#revocations = revocations
     this.#serves = serves
+    this.#observation = observation
   }
 
   readiness(): Readiness {
@@ -47,7 +50,7 @@ export class Observer {
 
   /** Everything that `/status` says. */
   async status(): Promise<StatusReport> {
-    const samples = await this.#samples()
+    const samples = await this.samples()
     const { ready, detail } = this.readiness()
     return {
       version: this.#version,
@@ -69,10 +72,11 @@ export class Observer {
   }
 
   async #expose(): Promise<Exposition> {
-    return expose(await this.#samples())
+    return expose(await this.samples())
   }
 
-  async #samples(): Promise<Samples> {
+  /** What is counted now, by all processes. */
+  async samples(): Promise<Samples> {
     const samples: Samples = new Map()
     const { workers, here } = this.#serves
     add(samples, 'mgw_build_info', [this.#version], 1)
@@ -80,6 +84,8 @@ export class Observer {
     addRevocations(samples, this.#revocations.state(), this.#revocations.realtimeLag)
     addProcess(samples, 'primary', processUsage())
     here?.collect(samples)
+    // With one process it counts with what serves.
+    if (here === undefined) this.#observation.collect(samples)
     if (workers === undefined) add(samples, 'mgw_workers', [], Number(here !== undefined))
     await workers?.collect(samples)
     return samples

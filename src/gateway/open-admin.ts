@@ -1,7 +1,7 @@
-import { type AdminServer, startAdmin } from '../admin/index.js'
+import { type AdminServer, type LogLevelOptions, startAdmin } from '../admin/index.js'
 import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
-import type { RevocationRecord } from '../revocation/index.js'
+import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { Explainer } from './explainer.js'
 import { issuersServers, namesIssuers } from './inputs.js'
 import { opened } from './listeners.js'
@@ -11,9 +11,10 @@ import type { Revocations } from './revocations.js'
 /** What the admin listener tells of, and acts on. */
 export interface AdminParts {
   readonly revocations: Revocations
-  readonly revoke: (record: RevocationRecord) => Promise<void>
+  readonly revoke: (record: RevocationRecord, asker: Asker) => Promise<void>
   readonly observer: Observer
   readonly explainer: Explainer
+  readonly logLevel: LogLevelOptions
   /** The configurations by which tokens are accepted now: one, or several while they are reloaded. */
   readonly served: () => readonly Config[]
 }
@@ -21,7 +22,7 @@ export interface AdminParts {
 /** Opens the admin listener. Throws as `opened` does. */
 export function openAdmin(
   config: Config,
-  { revocations, revoke, observer, explainer, served }: AdminParts,
+  { revocations, revoke, observer, explainer, logLevel, served }: AdminParts,
   logging: Logging,
 ): Promise<AdminServer> {
   const { admin } = config
@@ -43,6 +44,7 @@ export function openAdmin(
       readiness: () => observer.readiness(),
       metrics: () => observer.metrics(),
       status: () => observer.status(),
+      logLevel,
       questions: {
         lookUpToken: (token) => explainer.lookUpToken(token),
         lookUp: (record) => explainer.lookUp(record),

@@ -15,7 +15,7 @@ import {
 } from '../sync/index.js'
 import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
-import { CLOCK_NOTE, Revocations } from './revocations.js'
+import { CLOCK_NOTE, type Learnt, Revocations } from './revocations.js'
 
 /** A rule that cannot be taken is logged once in this time, ms. */
 const ERROR_EVERY = 60_000
@@ -48,9 +48,14 @@ export async function openSources(
 
 /**
  * Opens and reads the journal; `start()` starts the sources, which are closed with the result. A journal that cannot be
- * written, or not be read in full, is a warning.
+ * written, or not be read in full, is a warning. `learnt` is told of what is new.
  */
-export async function openRevocations(config: Config, logging: Logging, sources?: Sources): Promise<Revocations> {
+export async function openRevocations(
+  config: Config,
+  logging: Logging,
+  sources?: Sources,
+  learnt: Learnt = () => undefined,
+): Promise<Revocations> {
   const { tokenRevocationConfig: settings } = config
   const logger = logging('TokenRevocation')
   const { topic, store: opened, clock } = sources ?? (await openSources(config, logging))
@@ -69,7 +74,7 @@ export async function openRevocations(config: Config, logging: Logging, sources?
     onRealtime: (isLive) => realtimeStatus.set(isLive),
     ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
-    target: targetOf(list, journal, sourcesIdentity(config), logger),
+    target: targetOf(list, journal, sourcesIdentity(config), logger, learnt),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
@@ -96,6 +101,7 @@ export async function openRevocations(config: Config, logging: Logging, sources?
         })
       : undefined,
     trustedClock,
+    learnt,
     release: async () => opened?.close(),
   })
 }
@@ -106,9 +112,10 @@ function targetOf(
   journal: Journal | undefined,
   sources: string,
   logger: Logger,
+  learnt: Learnt,
 ): RevocationTarget {
   return {
-    apply: taking(list, logger),
+    apply: taking(list, logger, learnt),
     inSync(at, position) {
       journal?.inSync(at)
       if (position !== undefined) journal?.note(STORE_POSITION, position)
@@ -120,11 +127,11 @@ function targetOf(
 }
 
 /** Adds sources' records; that one cannot be taken is an error in the log, once a minute, and nothing else is lost with it. */
-function taking(list: RevocationList, logger: Logger): RevocationTarget['apply'] {
+function taking(list: RevocationList, logger: Logger, learnt: Learnt): RevocationTarget['apply'] {
   let errorAt = Number.NEGATIVE_INFINITY
   return (record, source) => {
     try {
-      list.add(record, source, Date.now())
+      if (list.add(record, source, Date.now()) > 0) learnt(record, source)
     } catch (error) {
       if (!(error instanceof TooManyClaimSets)) throw error
       const now = performance.now()

@@ -1,5 +1,5 @@
 import { describeError } from '../logging/index.js'
-import { type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
+import { type Asker, type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
 import type { HandoverFailure, ToPrimary } from './messages.js'
 
 /** How long to wait for the primary's answer, ms: longer than it waits for its disk, its store and its workers. */
@@ -31,14 +31,14 @@ export class PendingHandovers {
    * Hands a revocation to the primary; resolves when it has confirmed it. Rejects with {@link UnconfirmedRevocation} when the
    * primary reports a failure, does not answer in time, or is gone: a message sent proves nothing.
    */
-  revoke(record: RevocationRecord | undefined): Promise<void> {
+  revoke(record: RevocationRecord | undefined, asker: Asker): Promise<void> {
     const number = ++this.#last
     return new Promise((resolve, reject) => {
       const { send, timeout = HANDOVER_TIMEOUT } = this.#options
       const fail = (message: string) => () => this.settle(number, { code: 'ERR_REVOCATION_HANDOVER', message })
       const timer = setTimeout(fail(`the primary did not confirm the revocation within ${timeout} ms`), timeout)
       this.#pending.set(number, { timer, resolve, reject })
-      send({ kind: 'revoke', number, record }, fail(GONE))
+      send({ kind: 'revoke', number, record, asker }, fail(GONE))
     })
   }
 

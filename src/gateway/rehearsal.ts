@@ -5,6 +5,7 @@ import { expiringCertificates } from './expiring-certificates.js'
 import type { Inputs } from './inputs.js'
 import { hasCertificate, trySelfSigned, tryToWrite } from './listeners.js'
 import { openRevocations, openSources } from './open-revocations.js'
+import { tryRecordFiles } from './record-files.js'
 import { prepareServing } from './serving.js'
 
 /** What a start would say. */
@@ -25,6 +26,7 @@ export async function rehearseStart(inputs: Inputs): Promise<Rehearsed> {
   if (!hasCertificate(config)) await trySelfSigned(config.server.stateDirectory)
   const { store } = await openSources(config, logging, { mayWrite: false })
   await store?.close()
+  await tryRecordFiles(config)
   await tryServing(inputs, logging)
   await tryJournal(config, warnings)
   return { warnings, storeAddresses: store?.addresses ?? [] }

@@ -12,6 +12,7 @@ const RELOADED = [
   'caching',
   'httpClients',
   'mutualSSLConfig',
+  'tracing',
 ] as const satisfies readonly (keyof Config)[]
 
 /** Keys of `[listenerConfig]` that concern what is done with requests, and not how connections are accepted. */

@@ -14,6 +14,8 @@ export interface ReloadingOptions {
   readonly configFile: string
   /** Serves by the new inputs; throws, and goes on by the old ones, for what cannot be used. */
   readonly serve: (inputs: Inputs) => Promise<Pick<ReloadOutcome, 'problems' | 'needsRestart'>>
+  /** Called first: log files may have been renamed. */
+  readonly reopenLogs: () => void
   readonly logger: Logger
 }
 
@@ -45,7 +47,8 @@ export class Reloading {
   }
 
   async #once(): Promise<ReloadOutcome> {
-    const { configFile, serve, logger } = this.#options
+    const { configFile, serve, reopenLogs, logger } = this.#options
+    reopenLogs()
     let outcome: ReloadOutcome
     try {
       const inputs = await readInputs(configFile)

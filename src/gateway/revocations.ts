@@ -2,6 +2,7 @@ import type { Journal, JournalStatus } from '../journal/index.js'
 import type { Logger } from '../logging/index.js'
 import { Publisher } from '../replication/index.js'
 import {
+  type Asker,
   type Entry,
   type EntryKind,
   explain,
@@ -27,6 +28,9 @@ const HERE = 'gateway'
 /** Name of the journal's note of the trusted clock's bounds. */
 export const CLOCK_NOTE = 'clock'
 
+/** Told of a revocation that is new in the list, or revokes more than before; and of each that is asked for here, and by whom. */
+export type Learnt = (record: RevocationRecord, source: string, asker?: Asker) => void
+
 /** The state of the list and all that feeds it. Holds no secret. */
 export interface RevocationsState extends SynchronizerState {
   readonly entries: { readonly tokens: number; readonly rules: number }
@@ -50,6 +54,7 @@ export class Revocations implements LiveRevocations {
   readonly #synchronizer: Synchronizer
   readonly #realtimeStatus: RealtimeStatus
   readonly #writeBack: WriteBack | undefined
+  readonly #learnt: Learnt
   readonly #release: () => Promise<unknown>
   readonly #trustedClock: TrustedClock
   readonly #checkpoint: ClockCheckpoint
@@ -65,6 +70,7 @@ export class Revocations implements LiveRevocations {
     realtimeStatus: RealtimeStatus
     writeBack: WriteBack | undefined
     trustedClock: TrustedClock
+    learnt: Learnt
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
@@ -77,6 +83,7 @@ export class Revocations implements LiveRevocations {
     this.#checkpoint = new ClockCheckpoint(parts.trustedClock, (bounds) =>
       parts.journal?.note(CLOCK_NOTE, { ...bounds }),
     )
+    this.#learnt = parts.learnt
     this.#release = parts.release
   }
 
@@ -140,8 +147,11 @@ export class Revocations implements LiveRevocations {
    *
    * @param record `undefined` waits for all earlier ones to be durable
    */
-  async revokeHere(record: RevocationRecord | undefined): Promise<void> {
-    if (record !== undefined) this.#list.add(record, HERE, Date.now())
+  async revokeHere(record: RevocationRecord | undefined, asker?: Asker): Promise<void> {
+    if (record !== undefined) {
+      const isNew = this.#list.add(record, HERE, Date.now()) > 0
+      if (isNew || asker !== undefined) this.#learnt(record, HERE, asker)
+    }
     const storable = record && this.#writeBack?.storable(record)
     const put = record === undefined ? this.#writeBack?.all() : storable && this.#writeBack?.put(storable)
     const disk = this.#journal && Promise.all([this.#journal.flush(), put?.kept])

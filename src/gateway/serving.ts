@@ -1,12 +1,14 @@
 import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
 import { add, RequestMetrics, type Samples } from '../metrics/index.js'
-import type { LiveRevocations, RevocationRecord } from '../revocation/index.js'
+import type { LiveRevocations } from '../revocation/index.js'
 import { type Listener, type ListenerTls, LoadShedding, OpenWebSockets } from '../server/index.js'
+import type { ApplicationParts } from './application.js'
 import { Applications } from './applications.js'
 import { CertificateWatch } from './certificate-watch.js'
 import type { Inputs } from './inputs.js'
 import { listenerTls, openListeners, ownCertificate } from './listeners.js'
+import type { Observation } from './observation.js'
 import { once } from './once.js'
 import { endedByRevocations } from './open-requests.js'
 import { withoutRestart } from './reload.js'
@@ -37,13 +39,14 @@ export interface PreparedServing {
 
 /**
  * Makes the serving half, without listening. `revokeHere` takes the revocations that will arrive through the listeners.
- * Throws for keys, certificates, trust stores, secrets and claim mappings that cannot be used.
+ * `observation` is told of requests; the caller closes it. Throws for keys, certificates, trust stores, secrets and claim mappings that cannot be used.
  */
 export async function prepareServing(
   inputs: Inputs,
   revocations: LiveRevocations,
-  revokeHere: (record: RevocationRecord | undefined) => Promise<void>,
+  revokeHere: ApplicationParts['revokeHere'],
   logging: Logging,
+  observation?: Pick<Observation, 'observers' | 'collect'>,
 ): Promise<PreparedServing> {
   const own = await ownCertificate(inputs.config)
   const openWebSockets = new OpenWebSockets()
@@ -52,11 +55,13 @@ export async function prepareServing(
   const { closeOpenRequests } = inputs.config.tokenRevocationConfig
   const metrics = new RequestMetrics()
   const openRequests = closeOpenRequests ? endedByRevocations(revocations, metrics, logging) : undefined
+  const observers = observation?.observers ?? []
   const applications = await Applications.open(inputs, {
     revocations,
     revokeHere,
     openRequests,
     metrics,
+    observers,
     openWebSockets,
     shedding,
     logging,
@@ -87,12 +92,15 @@ export async function prepareServing(
   const collect = (samples: Samples) => {
     metrics.collect(samples)
     applications.collect(samples)
+    observation?.collect(samples)
     add(samples, 'mgw_open_requests', [], openRequests?.size ?? 0)
   }
   const listen = async () => {
     const { config } = inputs
     const tls = await listenerTls(config, own)
-    const opened = await openListeners(config, tls, applications, logging, (listener) => listeners.push(listener))
+    const opened = await openListeners(config, tls, applications, logging, observers, (listener) =>
+      listeners.push(listener),
+    )
     shedding?.start()
     await watch.read(config)
     const { http, https, token } = opened

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
-import type { Logger } from '../logging/index.js'
+import type { Logger, LogLevel } from '../logging/index.js'
 import type { FollowerStatus, Publisher } from '../replication/index.js'
-import type { RevocationRecord } from '../revocation/index.js'
+import type { Asker, RevocationRecord } from '../revocation/index.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
 
@@ -32,7 +32,7 @@ export interface WorkerStatus extends Partial<FollowerStatus> {
 export interface WorkerEvents {
   listening(ports: Ports): void
   /** A revocation arrived through it; rejects if it can't be confirmed. */
-  revoke(record: RevocationRecord | undefined): Promise<void>
+  revoke(record: RevocationRecord | undefined, asker: Asker): Promise<void>
   /** It reported why it cannot serve; it exits next. */
   failed(error: Error): void
   /** It has exited, or could not be started. Called once. */
@@ -134,6 +134,16 @@ export class WorkerProcess {
     if (typeof failure === 'string') throw new Error(failure)
   }
 
+  /** Has it open its log files again. */
+  reopenLogs(): void {
+    this.#send({ kind: 'reopen-logs' })
+  }
+
+  /** Has it write this level of the log from now on. */
+  setLogLevel(level: LogLevel): void {
+    this.#send({ kind: 'log-level', level })
+  }
+
   /** Lets its open requests end; resolves when it has exited. */
   async drain(stopTimeout: number): Promise<void> {
     this.#send({ kind: 'drain' })
@@ -158,8 +168,8 @@ export class WorkerProcess {
       this.#metrics = message.metrics
       for (const measured of this.#measured.splice(0)) measured()
     } else if (message.kind === 'revoke') {
-      const { number } = message
-      void outcomeOf(events.revoke(message.record)).then((failure) =>
+      const { number, record, asker } = message
+      void outcomeOf(events.revoke(record, asker)).then((failure) =>
         this.#send({ kind: 'revoked', number, ...failure }),
       )
     } else {

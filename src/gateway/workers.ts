@@ -1,10 +1,10 @@
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
-import { describeError, type Logger } from '../logging/index.js'
+import { describeError, type Logger, type LogLevel } from '../logging/index.js'
 import { add, addAll, addProcess, lasting, type Samples } from '../metrics/index.js'
 import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
-import type { RevocationRecord } from '../revocation/index.js'
+import type { Asker, RevocationRecord } from '../revocation/index.js'
 import { Backoff } from '../time/index.js'
 import type { OfPrimary } from './reload.js'
 import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
@@ -25,7 +25,7 @@ export interface WorkersOptions {
   readonly stopTimeout: number
   readonly publisher: Publisher
   /** Takes a revocation that arrived through a worker; resolves when it is durable and every worker enforces it. */
-  readonly revoke: (record: RevocationRecord | undefined) => Promise<void>
+  readonly revoke: (record: RevocationRecord | undefined, asker: Asker) => Promise<void>
   readonly logger: Logger
 }
 
@@ -46,6 +46,8 @@ export class Workers {
   #onFirst: { resolve(ports: Ports): void; reject(error: Error): void } | undefined
   #closing = false
   #restarts = 0
+  /** What was set since the start, if anything. */
+  #logLevel: LogLevel | undefined
   /** What workers that have exited had counted. */
   readonly #retired: Samples = new Map()
 
@@ -97,6 +99,17 @@ export class Workers {
   async reload(): Promise<string[]> {
     const reloaded = await Promise.allSettled([...this.#running].map((worker) => worker.reload()))
     return reloaded.flatMap((each) => (each.status === 'rejected' ? [describeError(each.reason)] : []))
+  }
+
+  /** Has every worker open its log files again. */
+  reopenLogs(): void {
+    for (const worker of this.#running) worker.reopenLogs()
+  }
+
+  /** Has every worker write this level of the log, also one that is started later. */
+  setLogLevel(level: LogLevel): void {
+    this.#logLevel = level
+    for (const worker of this.#running) worker.setLogLevel(level)
   }
 
   /**
@@ -151,6 +164,7 @@ export class Workers {
     const worker = new WorkerProcess(number, publisher, logger, {
       listening: (ports) => {
         logger.info('worker listening', { worker: worker.pid })
+        if (this.#logLevel !== undefined) worker.setLogLevel(this.#logLevel)
         this.#onFirst?.resolve(ports)
       },
       revoke: this.#options.revoke,

@@ -79,6 +79,13 @@ export const METRICS = {
   mgw_write_back_failures_total: counter('Attempts to write a revocation to the store that failed.'),
   mgw_write_back_dropped_total: counter('Revocations given up: no space for them, or expired.'),
 
+  mgw_log_lines_dropped_total: counter(
+    'Lines of the access log or the audit log that were not written: the disk or the reader was too slow, or full.',
+    'log',
+  ),
+
+  mgw_spans_dropped_total: counter('Spans that no OpenTelemetry collector took.'),
+
   process_cpu_seconds_total: counter('CPU time of a process.', 'process'),
   process_resident_memory_bytes: gauge('Resident memory of a process.', 'process'),
   process_start_time_seconds: gauge('When a process was started.', 'process'),

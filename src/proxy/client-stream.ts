@@ -40,6 +40,8 @@ export abstract class ClientStream implements ClientBody {
   abstract readonly isGone: boolean
   /** Whether the client reads this response, and not yet an earlier one of its connection. */
   protected abstract readonly isInTurn: boolean
+  /** Bytes of an upstream's body that were written so far. */
+  bytesSent = 0
   /** Milliseconds for which the client may read nothing; 0: no limit. */
   protected readonly timeout: number
   /** Whether trailers may follow the response's body. */
@@ -132,6 +134,7 @@ export abstract class ClientStream implements ClientBody {
    * too long. A small part that is the whole body waits for the end, which comes with it: one write is cheaper than two.
    */
   write(chunk: Buffer, drained: () => void, stalled: () => void): boolean {
+    this.bytesSent += chunk.length
     if (this.#status !== 0 && chunk.length <= SMALL && chunk.length === lengthIn(this.#headers)) {
       this.#whole = chunk
       return true

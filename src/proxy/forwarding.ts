@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type AddressList, clientAddress } from './client-address.js'
 import type { RequestHead } from './client-stream.js'
@@ -42,12 +43,30 @@ export class Forwarding {
     this.#trustedProxies = trustedProxies
   }
 
+  /** Whether a connection comes from a trusted proxy. */
+  isTrusted(connection: Duplex): boolean {
+    return this.#peerOf(connection).isTrusted
+  }
+
+  /**
+   * The address of the client on whose behalf a connection's request comes: its other end, or the last one in
+   * `X-Forwarded-For` that is no trusted proxy's if that end is one.
+   */
+  clientOf(req: RequestHead, connection: Duplex): string {
+    const { address, isTrusted } = this.#peerOf(connection)
+    const list = req.headers['x-forwarded-for']
+    if (!isTrusted || typeof list !== 'string') return address
+    const hops = list.split(',').map((hop) => hop.trim())
+    const client = hops.findLast((hop) => !this.#trustedProxies.has(hop)) ?? hops[0] ?? ''
+    return isIP(client) === 0 ? address : client
+  }
+
   /**
    * The headers of a request as an upstream gets them, without those in `removed` (lower-case names); see
    * {@link requestHeaders}.
    */
   requestHeaders(req: RequestHead, connection: Duplex, removed: ReadonlySet<string>): string[] {
-    const peer = this.#peers.get(connection) ?? this.#opened(connection)
+    const peer = this.#peerOf(connection)
     const told: Told = {
       host: undefined,
       via: undefined,
@@ -76,6 +95,10 @@ export class Forwarding {
     else if (told.forwarded !== undefined) headers.push('Forwarded', told.forwarded)
     if (sets.has('Via')) headers.push('Via', appended(told.via, `${PROTOCOLS[version] ?? version} ${PSEUDONYM}`))
     else if (told.via !== undefined) headers.push('Via', told.via)
+  }
+
+  #peerOf(connection: Duplex): Peer {
+    return this.#peers.get(connection) ?? this.#opened(connection)
   }
 
   #opened(connection: Duplex): Peer {

@@ -58,8 +58,8 @@ const LENGTH_RESPELT = 'content_length'
 type Fate = 'dropped' | 'of-proxies' | keyof Told
 
 const FATES: ReadonlyMap<string, Fate> = new Map<string, Fate>([
-  // `expect` is answered by our own server.
-  ...[...HOP_BY_HOP, ...OVERRIDES, 'expect'].map((name) => [name, 'dropped'] as const),
+  // `expect` is answered by our own server; the gateway gives each request an id.
+  ...[...HOP_BY_HOP, ...OVERRIDES, 'expect', 'x-request-id'].map((name) => [name, 'dropped'] as const),
   ...OF_PROXIES.map((name) => [name, 'of-proxies'] as const),
   ['host', 'host'], // it will name the upstream
   ['via', 'via'],

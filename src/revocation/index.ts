@@ -1,3 +1,4 @@
+export type { Asker } from './asker.js'
 export { TooManyClaimSets } from './claim-sets.js'
 export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock, type EntryKind } from './entry.js'
 export { explain, type ListedName, type ListedRecord, listedUnder } from './explanation.js'

@@ -37,6 +37,9 @@ export interface TokenIdentity extends IdentityNames {
   readonly issuedAt: number
   /** Epoch ms of its `exp`. */
   readonly expiresAt: number | undefined
+  /** Its `sub`, and the client that it was issued to: for lines that an operator lets name callers. */
+  readonly subject: string | undefined
+  readonly client: string | undefined
   /** Names it in a log: the first 12 hexadecimal digits of the SHA-256 of its canonical spelling. */
   readonly hash: string
 }
@@ -106,6 +109,8 @@ export function identify(
     claims: new ClaimValues(sets, issuers, fingerprints),
     issuedAt: issuedAt(sets),
     expiresAt: moment(claims.exp),
+    subject: written.subjects[0],
+    client: written.clients.at(-1),
     hash: createHash('sha256').update(credential.token).digest('hex').slice(0, 12),
   }
 }

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { jtiOf, type RunningGateway, world } from '../support/gateway.js'
-import { startCluster } from '../workers/cluster.js'
+import { servers, startCluster } from '../workers/cluster.js'
 import { DEFINITION, problemsOf } from './openapi.js'
 
 const TOKEN = 'the-admins-own'
@@ -142,12 +142,12 @@ t.test('the answers are as docs/admin-openapi.yaml has them, and every path of i
   for (const path of ['/live', '/health', '/ready', '/status', '/metrics']) {
     t.equal((await ask(t, gateway, 'get', path, undefined, '')).status, 200, path)
   }
-  for (const path of ['/revocations', '/revocations/lookup', '/explain']) {
+  for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level']) {
     t.equal((await ask(t, gateway, 'post', path, { jti: 'a' }, 'wrong')).status, 401, path)
     t.equal((await ask(t, gateway, 'post', path, { unknown: 1 })).status, 400, path)
     t.equal((await ask(t, gateway, 'post', path, { token: 'a'.repeat(100_000) })).status, 413, path)
   }
-  t.equal(Object.keys(DEFINITION.paths).length, 8)
+  t.equal(Object.keys(DEFINITION.paths).length, 9)
   for (const body of [
     {},
     { token: 'a', jti: 'b' },
@@ -156,6 +156,9 @@ t.test('the answers are as docs/admin-openapi.yaml has them, and every path of i
     { token: 'a\nb' },
   ]) {
     t.equal((await ask(t, gateway, 'post', '/revocations/lookup', body)).status, 400, JSON.stringify(body))
+  }
+  for (const body of [{ level: 'loud' }, { level: 1 }, { level: 'debug', more: 1 }, []]) {
+    t.equal((await ask(t, gateway, 'post', '/log-level', body)).status, 400, JSON.stringify(body))
   }
   for (const more of [{ method: 'GET' }, { path: '/a' }, { method: 'GET', path: 'a' }, { method: 'G T', path: '/a' }]) {
     t.equal((await ask(t, gateway, 'post', '/explain', { token: 'a', ...more })).status, 400, JSON.stringify(more))
@@ -169,7 +172,23 @@ t.test('without an admin token nothing can be asked; what a gateway waits for is
   t.equal((await ask(t, gateway, 'get', '/ready', undefined, '')).status, 503)
   const status = JSON.parse((await ask(t, gateway, 'get', '/status', undefined, '')).text) as object
   t.match(status, { ready: false, revocations: { known: false, reason: /^waiting for/ } })
-  for (const path of ['/revocations', '/revocations/lookup', '/explain']) {
+  for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level']) {
     t.equal((await ask(t, gateway, 'post', path, { token: 'a' })).status, 404, path)
   }
+})
+
+t.test('the level of the log is changed in the primary and in its workers', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 2, '', ADMIN)
+  await gateway.ready(2)
+  const level = async (body: object) => JSON.parse((await ask(t, gateway, 'post', '/log-level', body)).text)
+  t.strictSame(await level({}), { level: 'debug' })
+  t.strictSame(await level({ level: 'warn' }), { level: 'warn' })
+  t.strictSame(await level({}), { level: 'warn' })
+  const before = gateway.process.output().length
+  await ask(t, gateway, 'post', '/revocations', { token: await w.token() }) // which every worker acknowledges
+  t.equal(await gateway.status('a.b'), 401)
+  t.strictSame(await level({ level: 'debug' }), { level: 'debug' })
+  t.notMatch(gateway.process.output().slice(before), /INFO|DEBUG .* request refused/)
+  while (servers(gateway.process.output().slice(before)).size < 2) await gateway.fresh('a.b')
 })

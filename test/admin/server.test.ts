@@ -31,6 +31,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
       issuersNow: Date.now,
       bodyTimeout,
     },
+    logLevel: { get: () => 'info', set: () => undefined },
     logger,
   })
   t.teardown(() => close())

@@ -10,5 +10,7 @@ export const NOBODY: TokenIdentity = {
   claims: { of: () => [] },
   issuedAt: 0,
   expiresAt: undefined,
+  subject: undefined,
+  client: undefined,
   hash: '',
 }

@@ -74,12 +74,12 @@ function ask(http: string, token: string, agent: Agent | undefined): Promise<num
 
 /** Which workers, by their pids, have refused a revoked token, as the log says. */
 export function refusers(output: string): Set<number> {
-  const lines = output.matchAll(/\[([0-9a-z]+)-[0-9a-z]+\] request refused .*reason=revoked/g)
+  const lines = output.matchAll(/\[[0-9a-f]+-([0-9a-z]+)-[0-9a-z]+\] request refused .*reason=revoked/g)
   return new Set([...lines].map(([, pid]) => Number.parseInt(pid ?? '', 36)))
 }
 
 /** Which workers, by their pids, have served a request with a token, as the log says. */
 export function servers(output: string): Set<number> {
-  const lines = output.matchAll(/\[([0-9a-z]+)-[0-9a-z]+\] Processing request/g)
+  const lines = output.matchAll(/\[[0-9a-f]+-([0-9a-z]+)-[0-9a-z]+\] Processing request/g)
   return new Set([...lines].map(([, pid]) => Number.parseInt(pid ?? '', 36)))
 }

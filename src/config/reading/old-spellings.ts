@@ -51,6 +51,7 @@ export function modernise(tree: Tree, problems: ConfigProblem[], warnings: Confi
   normaliseLevel(tree)
   if (valueAt(tree, ['server', 'timestampSkew']) === -1) takeAt(tree, ['server', 'timestampSkew']) // WSO2's "not set"
   moveMetricsPort(tree, warnings)
+  takeAccessLog(tree)
   normaliseMutualTls(tree)
   normaliseRealtime(tree, problems, warnings)
   normalisePersistent(tree, problems, warnings)
@@ -152,6 +153,16 @@ function moveMetricsPort(tree: Tree, warnings: ConfigWarning[]): void {
     message: 'the admin listener uses this port, on admin.host',
     remedy: 'write [admin] with host and port',
   })
+}
+
+/** Ballerina's settings for WSO2's access log. */
+function takeAccessLog(tree: Tree): void {
+  const log = takeAt(tree, ['b7a', 'http', 'accesslog'])
+  if (!isTree(log) || tree.accessLog !== undefined) return
+  const { path } = log
+  const hasFile = typeof path === 'string' && path !== ''
+  if (hasFile || isYes(log.console)) setAt(tree, ['accessLog', 'enable'], true)
+  if (hasFile) setAt(tree, ['accessLog', 'file'], path)
 }
 
 function normaliseRealtime(tree: Tree, problems: ConfigProblem[], warnings: ConfigWarning[]): void {

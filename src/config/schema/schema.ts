@@ -5,6 +5,7 @@ import { httpClients } from './http-clients.js'
 import { caching, jwtTokenConfig, keyManager, security } from './issuers.js'
 import { authConfig, http2, jwtConfig, listenerConfig, mutualSSLConfig, server } from './listener.js'
 import { apim, tokenRevocationConfig } from './revocation.js'
+import { accessLog, auditLog, openTelemetry, tracing } from './telemetry.js'
 import { table } from './values.js'
 
 /** Every section and key that the gateway knows by itself, with types, defaults and descriptions. */
@@ -26,6 +27,10 @@ export const configSchema = table({
   server,
   admin,
   logging,
+  accessLog,
+  auditLog,
+  tracing,
+  openTelemetry,
 })
 
 type DeepReadonly<T> = T extends Secret

@@ -5,7 +5,13 @@ import { type Fault, faults } from '../../faults/index.js'
 import { type Answer, CallError, type HttpClient, openCall } from '../../http-client/index.js'
 import { describeError, type Logger } from '../../logging/index.js'
 import { type RequestHead, responseHeaders } from '../../proxy/index.js'
-import { type Revocable, revocable, type TokenRevocation, UnconfirmedRevocation } from '../../revocation/index.js'
+import {
+  type Asker,
+  type Revocable,
+  revocable,
+  type TokenRevocation,
+  UnconfirmedRevocation,
+} from '../../revocation/index.js'
 import { readRevocationForm } from './revocation-form.js'
 
 export interface RevokeEndpointOptions {
@@ -13,7 +19,7 @@ export interface RevokeEndpointOptions {
   /** Verifies the posted token. */
   readonly authenticator: Authenticator
   /** Enters a revocation, and confirms it and all earlier ones; rejects with `UnconfirmedRevocation`. */
-  readonly revocations: { revokeHere(record: TokenRevocation | undefined): Promise<void> }
+  readonly revocations: { revokeHere(record: TokenRevocation | undefined, asker: Asker): Promise<void> }
   /** Whether a JWT's `jti` is that of its issuer alone: several issuers are trusted. */
   readonly ofItsIssuer: boolean
   /** Lower-case names of headers that the key manager must not see. */
@@ -29,6 +35,9 @@ export interface RevokeEndpointOptions {
 export interface RevocationRequest {
   readonly req: RequestHead
   readonly body: Readable
+  /** Its client's address; empty: nobody wants to know. */
+  readonly client: string
+  readonly requestId: string
   /** Asks for its body, if the client waits for that. */
   askForBody(): void
   /** Its headers as the key manager gets them, without those in `removed` (lower-case names). */
@@ -121,18 +130,22 @@ export class RevokeEndpoint {
   ): Promise<RevokeOutcome> {
     const answer = await this.#call(request, url, body).catch(async (error: unknown) => {
       // It may have revoked the token before its answer was lost, as the token's holder asked.
-      if (error instanceof CallError && error.sent) await this.#list(posted, {})
+      if (error instanceof CallError && error.sent) await this.#list(request, posted, {})
       throw error
     })
     const received = buffer(answer.body)
     // Lists what the status says was revoked even if the body breaks off.
     received.catch(() => undefined)
-    if (answer.status >= 200 && answer.status < 300) await this.#list(posted, answer.headers)
+    if (answer.status >= 200 && answer.status < 300) await this.#list(request, posted, answer.headers)
     const whole = await received
     return { kind: 'answer', status: answer.status, headers: headersOf(answer.headers, whole), body: whole }
   }
 
-  async #list(posted: Revocable | undefined, headers: Answer['headers']): Promise<void> {
+  async #list(
+    { client, requestId }: RevocationRequest,
+    posted: Revocable | undefined,
+    headers: Answer['headers'],
+  ): Promise<void> {
     const { revocations, ofItsIssuer, logger } = this.#options
     const named = [headers[REVOKED_ACCESS_TOKEN]].flat()
     const reported = named.map((token) =>
@@ -145,7 +158,8 @@ export class RevokeEndpoint {
     )
     // On the retry after a 503 the key manager names no token: confirms what it named before.
     const confirmed = records.size === 0 ? [undefined] : [...records.values()]
-    await Promise.all(confirmed.map((record) => revocations.revokeHere(record)))
+    const asker: Asker = { via: 'revoke', client, requestId }
+    await Promise.all(confirmed.map((record) => revocations.revokeHere(record, asker)))
     logger.debug('key manager answered a revocation', { listed: records.size })
   }
 

@@ -10,6 +10,7 @@ import type { TLSSocket } from 'node:tls'
 import { type ClientStream, destroyAfterLinger, Http2Stream, ignoreError } from '../../proxy/index.js'
 import { readHead } from './http2-head.js'
 import { RateLimit } from './rate-limit.js'
+import type { TurnedAway } from './turned-away.js'
 
 /** Requests of one connection that are served at a time (SETTINGS_MAX_CONCURRENT_STREAMS). */
 export const MAX_CONCURRENT_STREAMS = 100
@@ -43,14 +44,17 @@ export class Http2Connections {
   readonly #open = new Set<Http2Connection>()
   #draining = false
 
-  constructor(limits: Http2Limits, serve: (stream: ClientStream) => void) {
+  readonly #turnedAway: TurnedAway | undefined
+
+  constructor(limits: Http2Limits, serve: (stream: ClientStream) => void, turnedAway?: TurnedAway) {
     this.#limits = limits
     this.#serve = serve
+    this.#turnedAway = turnedAway
   }
 
   /** Takes over a connection whose client chose `h2` (RFC 7301). */
   add(socket: TLSSocket): void {
-    const connection = new Http2Connection(socket, this.#limits, this.#serve)
+    const connection = new Http2Connection(socket, this.#limits, this.#serve, this.#turnedAway)
     this.#open.add(connection)
     socket.once('close', () => this.#open.delete(connection))
     if (this.#draining) connection.drain()
@@ -72,15 +76,22 @@ class Http2Connection {
   readonly #session: ServerHttp2Session
   readonly #limits: Http2Limits
   readonly #serve: (stream: ClientStream) => void
+  readonly #turnedAway: TurnedAway | undefined
   readonly #abandoned = new RateLimit(ABANDONED)
   readonly #controlFrames = new RateLimit(CONTROL_FRAMES)
   #streams = 0
   #idle: NodeJS.Timeout | undefined
 
-  constructor(socket: TLSSocket, limits: Http2Limits, serve: (stream: ClientStream) => void) {
+  constructor(
+    socket: TLSSocket,
+    limits: Http2Limits,
+    serve: (stream: ClientStream) => void,
+    turnedAway: TurnedAway | undefined,
+  ) {
     this.#socket = socket
     this.#limits = limits
     this.#serve = serve
+    this.#turnedAway = turnedAway
     const session = performServerHandshake(socket, optionsOf(limits))
     this.#session = session
     session.on('error', ignoreError)
@@ -118,13 +129,18 @@ class Http2Connection {
       if (closed || destroyed || !this.#limits.keepAlive) this.drain()
       else this.#awaitRequest()
     })
-    if (isRefused) return served.respond(head, EMPTY, '')
+    if (isRefused) return this.#turnAway(served, head)
     const { expect } = headers
     if (expect === undefined) return this.#serve(served)
     // RFC 9110 §10.1.1: the only expectation that is supported.
-    if (expect.toLowerCase() !== '100-continue') return served.respond(417, EMPTY, '')
+    if (expect.toLowerCase() !== '100-continue') return this.#turnAway(served, 417)
     continueWhenRead(stream)
     this.#serve(served)
+  }
+
+  #turnAway(stream: Http2Stream, status: number): void {
+    stream.respond(status, EMPTY, '')
+    this.#turnedAway?.(status, this.#socket, stream.req)
   }
 
   /** Closes the connection unless a request arrives in time. */

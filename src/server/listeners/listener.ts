@@ -21,6 +21,7 @@ import { Http2Connections } from './http2.js'
 import { limitPipelining } from './pipelining.js'
 import type { ProxyProtocol } from './proxy-protocol.js'
 import { headFault } from './request-head.js'
+import type { TurnedAway } from './turned-away.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrades.js'
 
@@ -71,6 +72,8 @@ export interface ListenerOptions {
   readonly onStream?: ((stream: ClientStream) => void) | undefined
   /** Absent: a request for a WebSocket is answered with a bare 404. */
   readonly onUpgrade?: UpgradeListener
+  /** Told of requests that the listener answers itself: what cannot be read, or is known to be read in different ways. */
+  readonly onTurnedAway?: TurnedAway | undefined
   /** Called with each error of the open listener, such as a connection that could not be accepted. It stays open. */
   readonly onError?: (error: Error) => void
 }
@@ -111,6 +114,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     by(req, res)
     if (isLast) markLastRequest(req.socket)
   }
+  const answerFault: RequestListener = (req, res) => turnAway(req, res, headFault(req) ?? 400, options.onTurnedAway)
   const listener: RequestListener<typeof ServedRequest> = (req, res) => {
     serve(req, res, headFault(req) === undefined ? onRequest : answerFault)
   }
@@ -120,16 +124,21 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout, ALPNProtocols: protocolsOf(options) }, listener)
   server.setTimeout(limits.timeout)
   server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
-  server.on('clientError', answerUnreadable)
+  server.on('clientError', (error, socket) => answerUnreadable(error, socket, options.onTurnedAway))
   // The body is asked for once nothing refuses it: `ClientStream.askForBody`.
   server.on('checkContinue', listener)
-  server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) => serve(req, res, answerExpectation))
+  server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) =>
+    serve(req, res, answerExpectation(options.onTurnedAway)),
+  )
   const http2 = serveHttp2(server, options)
   const upgrade = options.onUpgrade ?? refuseUpgrade
   const upgraded = onUpgrade(server, (req, socket, head) => {
     const fault = headFault(req)
     if (fault === undefined) upgrade(req, socket, head)
-    else writeResponse(socket, fault, [], '')
+    else {
+      writeResponse(socket, fault, [], '')
+      options.onTurnedAway?.(fault, socket, req)
+    }
   })
   options.connections?.guard(server)
   options.proxyProtocol?.guard(server)
@@ -166,11 +175,18 @@ function protocolsOf({ onStream }: ListenerOptions): string[] {
  * Serves the connections of a TLS server whose client chose `h2`; all others stay with Node's HTTP/1.1 server, and all that
  * applies to them does not change. (`http2.createSecureServer` with `allowHTTP1` ignores time-outs and limits of theirs.)
  */
-function serveHttp2(server: Server, { onStream, limits, tls }: ListenerOptions): Http2Connections | undefined {
+function serveHttp2(
+  server: Server,
+  { onStream, onTurnedAway, limits, tls }: ListenerOptions,
+): Http2Connections | undefined {
   if (onStream === undefined || tls === undefined) return undefined
   const { maxHeaderSize, maxUriLength, timeout, keepAlive } = limits
   const idleTimeout = KEEP_ALIVE_TIMEOUT
-  const http2 = new Http2Connections({ maxHeaderSize, maxUriLength, timeout, idleTimeout, keepAlive }, onStream)
+  const http2 = new Http2Connections(
+    { maxHeaderSize, maxUriLength, timeout, idleTimeout, keepAlive },
+    onStream,
+    onTurnedAway,
+  )
   const serveHttp1 = server.listeners('secureConnection')
   server.removeAllListeners('secureConnection')
   server.on('secureConnection', (socket: TLSSocket) => {
@@ -197,16 +213,13 @@ function opened(server: Server, { port, host, onError }: ListenerOptions): Promi
 
 const refuseUpgrade: UpgradeListener = (_, socket) => writeResponse(socket, 404, [], '')
 
-function answerFault(req: IncomingMessage, res: ServerResponse): void {
-  answerBare(req, res, headFault(req) ?? 400)
-}
-
 /** RFC 9110 §10.1.1: the only expectation that is supported is `100-continue`. */
-function answerExpectation(req: IncomingMessage, res: ServerResponse): void {
-  answerBare(req, res, 417)
+function answerExpectation(turnedAway: TurnedAway | undefined): RequestListener {
+  return (req, res) => turnAway(req, res, 417, turnedAway)
 }
 
-function answerBare(req: IncomingMessage, res: ServerResponse, status: number): void {
+function turnAway(req: IncomingMessage, res: ServerResponse, status: number, turnedAway: TurnedAway | undefined): void {
   if (isBodyPending(req)) closeAfterResponse(req, res)
   res.writeHead(status, { 'content-length': 0 }).end()
+  turnedAway?.(status, req.socket, req)
 }

@@ -1,4 +1,4 @@
-import type { Logger } from '../../logging/index.js'
+import type { Fields, Logger } from '../../logging/index.js'
 import type { Revocation } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
 import { LineLimit } from './line-limit.js'
@@ -16,12 +16,12 @@ export class RefusalLog {
     this.#limit = new LineLimit((leftOut) => log.info('revoked tokens refused', { leftOut }))
   }
 
-  /** @param requestId called only if a line is written */
-  revoked(requestId: () => string, api: string, token: TokenIdentity, revocation: Revocation, now: number): void {
+  /** @param names of the request; called only if a line is written */
+  revoked(names: () => Fields, api: string, token: TokenIdentity, revocation: Revocation, now: number): void {
     const more = this.#limit.next(now)
     if (more === undefined) return
     this.#log.info('revoked token refused', {
-      requestId: requestId(),
+      ...names(),
       api,
       reason: 'revoked',
       by: revocation.by,

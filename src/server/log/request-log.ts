@@ -9,8 +9,11 @@ import { RefusalLog } from './refusal-log.js'
 
 /** A request as the log names it. */
 export interface LoggedRequest {
-  /** Unique in this process. */
-  readonly number: number
+  readonly requestId: string
+  /** Of the trace that it belongs to, if any. */
+  readonly traceId?: string | undefined
+  /** What revoked its token: noted here when it is refused for that. */
+  revocation?: Revocation | undefined
 }
 
 /** Logs requests, with the components and the debug lines of WSO2's gateway. */
@@ -39,14 +42,14 @@ export class RequestLog {
   notServed(request: LoggedRequest, api: string, { method, fullTemplate, unserved }: Resource): void {
     const more = this.#unserved.next(Date.now())
     if (more === undefined) return
-    const fields = { requestId: requestId(request), api, operation: `${method} ${fullTemplate}`, ...more }
+    const fields = { ...namesOf(request), api, operation: `${method} ${fullTemplate}`, ...more }
     this.#log.info('operation not served', { ...fields, reason: unserved?.message })
   }
 
   refused(request: LoggedRequest, fault: Fault, reason: string): void {
     if (!this.#log.debugEnabled) return
     this.#log.debug('request refused', {
-      requestId: requestId(request),
+      ...namesOf(request),
       status: fault.status,
       code: fault.code,
       reason,
@@ -56,14 +59,14 @@ export class RequestLog {
   failed(request: LoggedRequest, error: unknown): void {
     const more = this.#failures.next(Date.now())
     if (more === undefined) return
-    this.#log.error('request failed', error, { requestId: requestId(request), ...more })
+    this.#log.error('request failed', error, { ...namesOf(request), ...more })
   }
 
   /** @param origin a configured one */
   upstreamFailed(request: LoggedRequest, failure: string, origin: string, cause: unknown): void {
     const more = this.#upstreamLimit(origin).next(Date.now())
     if (more === undefined) return
-    const fields = { requestId: requestId(request), failure, origin, ...more }
+    const fields = { ...namesOf(request), failure, origin, ...more }
     this.#log.error('upstream response incomplete', cause, fields)
   }
 
@@ -76,16 +79,16 @@ export class RequestLog {
   /** The usual end of a WebSocket that nobody uses any more. */
   idle(request: LoggedRequest): void {
     if (!this.#log.debugEnabled) return
-    this.#log.debug('idle WebSocket closed', { requestId: requestId(request) })
+    this.#log.debug('idle WebSocket closed', { ...namesOf(request) })
   }
 
   authentication(request: LoggedRequest, text: string): void {
-    if (this.#authLog.debugEnabled) this.#authLog.debug(text, { requestId: requestId(request) })
+    if (this.#authLog.debugEnabled) this.#authLog.debug(text, { ...namesOf(request) })
   }
 
   lookedUp(request: LoggedRequest, revocation: Revocation | undefined): void {
     if (!this.#jwtLog.debugEnabled) return
-    const fields = { requestId: requestId(request) }
+    const fields = { ...namesOf(request) }
     this.#jwtLog.debug('Checking for the JTI in the gateway invalid revoked token map.', fields)
     if (revocation === undefined) return
     this.#jwtLog.debug('JTI token found in the invalid token map.', fields)
@@ -95,7 +98,7 @@ export class RequestLog {
   }
 
   revoked(request: LoggedRequest, api: string, token: TokenIdentity, revocation: Revocation, now: number): void {
-    this.#refusals.revoked(() => requestId(request), api, token, revocation, now)
+    this.#refusals.revoked(() => namesOf(request), api, token, revocation, now)
   }
 
   #upstreamLimit(origin: string): LineLimit {
@@ -110,6 +113,6 @@ export class RequestLog {
   }
 }
 
-function requestId({ number }: LoggedRequest): string {
-  return `${process.pid.toString(36)}-${number.toString(36)}`
+function namesOf({ requestId, traceId }: LoggedRequest): { requestId: string; traceId?: string } {
+  return traceId === undefined ? { requestId } : { requestId, traceId }
 }

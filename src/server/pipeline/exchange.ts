@@ -2,61 +2,36 @@ import type { Duplex, Readable } from 'node:stream'
 import type { Api, Match } from '../../apis/index.js'
 import type { Refused, Sender } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
-import type { ApiMetrics, MeasuredApi, RequestMetrics } from '../../metrics/index.js'
+import type { ApiMetrics, MeasuredApi } from '../../metrics/index.js'
 import {
-  type Forwarding,
-  type ForwardOptions,
   hasHeader,
-  type OpenRequests,
   type RequestHead,
   type Transfer,
   type TransferHooks,
   type UpstreamFailure,
   type UpstreamRequest,
+  type UpstreamTarget,
   type UpstreamTries,
-  type WebSocketOptions,
 } from '../../proxy/index.js'
+import type { Revocation } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
+import type { Correlation } from '../../tracing/index.js'
 import { networkOf, peerOf } from '../client-network.js'
 import type { KeyManagerEndpoint } from '../key-manager/endpoints.js'
-import type { RequestLog } from '../log/request-log.js'
+import type { ObservedRequest } from '../log/request-observer.js'
+import type { ExchangeContext, ListenerRole } from './exchange-context.js'
 import type { Target } from './path.js'
-import { LIST_NOT_KNOWN, NOT_SYNCHRONISED, REVOKED, type RevocationGate } from './revocation-gate.js'
-import type { OpenWebSockets } from './websocket-exchange.js'
-
-/**
- * What a listener serves: plain HTTP the APIs; HTTPS the APIs and the key manager's endpoints; the token listener the
- * key manager's endpoints only. All of them answer `/health`.
- */
-export type ListenerRole = 'http' | 'https' | 'token'
-
-/** What all exchanges of a gateway share. */
-export interface ExchangeContext {
-  readonly log: RequestLog
-  readonly metrics: RequestMetrics
-  readonly gate: RevocationGate
-  /** Requests with a token that are under way, so that a revocation ends them; absent: it does not. */
-  readonly openRequests: OpenRequests<TokenIdentity> | undefined
-  readonly http: ForwardOptions
-  readonly webSocket: WebSocketOptions
-  readonly openWebSockets: OpenWebSockets
-  /** What upstreams are told of the client. */
-  readonly forwarding: Forwarding
-  /** The `server` header of the gateway's own answers; empty: none. */
-  readonly serverHeader: string
-}
+import { LIST_NOT_KNOWN, NOT_SYNCHRONISED, REVOKED } from './revocation-gate.js'
 
 /**
  * A request and its answer, over HTTP or for a WebSocket: one object from the moment it is received until the answer has
  * left. `RequestHandler` fills it in step by step (received, matched) and then refuses, answers or forwards it. Once it
  * is forwarded, the transfer asks it before anything is sent upstream, and tells it how that went.
  */
-export abstract class Exchange implements TransferHooks, Sender {
+export abstract class Exchange implements TransferHooks, Sender, ObservedRequest {
   readonly req: RequestHead
   /** Of the listener that received it. */
   readonly role: ListenerRole
-  /** Unique in this process; see `requestId`. */
-  readonly number: number
   abstract readonly isWebSocket: boolean
   /** The connection that it came over. */
   abstract readonly connection: Duplex
@@ -70,15 +45,22 @@ export abstract class Exchange implements TransferHooks, Sender {
   /** Matched: a resource of an API, or else an endpoint of the key manager. */
   match: Match | undefined
   endpoint: KeyManagerEndpoint | undefined
+  /** The token that it was authenticated by. */
+  token: TokenIdentity | undefined
+  /** What revoked its token. */
+  revocation: Revocation | undefined
+  /** The address of its client; empty unless somebody observes. */
+  client = ''
   /** What every answer to it says, in CORS headers for one. */
   responseHeaders: readonly string[] = []
   /** Whether its API has CORS settings: then its upstream's CORS headers are dropped. */
   ownCors = false
 
   protected readonly context: ExchangeContext
+  #correlation: Correlation | undefined
   #identities: readonly TokenIdentity[] = NOBODY
   #apiName = ''
-  #origin = ''
+  #target: UpstreamTarget | undefined
   #tries: UpstreamTries | undefined
   #transfer: Transfer | undefined
   #refusal: Refused | undefined
@@ -90,17 +72,50 @@ export abstract class Exchange implements TransferHooks, Sender {
   #status = 0
   #failure = ''
   #isCounted = false
+  #isReported = false
 
-  constructor(context: ExchangeContext, req: RequestHead, role: ListenerRole, number: number) {
+  constructor(context: ExchangeContext, req: RequestHead, role: ListenerRole) {
     this.context = context
     this.req = req
     this.role = role
-    this.number = number
   }
 
   /** What counts as one client; see `networkOf`. */
   get network(): string {
     return networkOf(peerOf(this.connection))
+  }
+
+  get requestId(): string {
+    return this.correlation.requestId
+  }
+
+  get traceId(): string | undefined {
+    return this.correlation.trace?.traceId
+  }
+
+  /** Decided once, when it is first asked for. */
+  get correlation(): Correlation {
+    const { tracing, forwarding } = this.context
+    this.#correlation ??= tracing.correlate(this.req.headers, forwarding.isTrusted(this.connection))
+    return this.#correlation
+  }
+
+  get isSecure(): boolean {
+    return this.role !== 'http'
+  }
+
+  /** Where it went last; absent: to no upstream. */
+  get upstream(): UpstreamTarget | undefined {
+    return this.#tries?.target ?? this.#target
+  }
+
+  /** Bytes of the body that the client was sent. */
+  protected abstract readonly bytesSent: number
+
+  /** Notes what is gone with the connection, where somebody observes. */
+  received(): void {
+    const { observers, forwarding } = this.context
+    if (observers.length > 0) this.client = forwarding.clientOf(this.req, this.connection)
   }
 
   /** Asks for the request's body, if the client waits for that. */
@@ -114,7 +129,9 @@ export abstract class Exchange implements TransferHooks, Sender {
 
   /** Its headers as an upstream gets them, without those in `removed` (lower-case names). */
   upstreamHeaders(removed: ReadonlySet<string>): string[] {
-    return this.context.forwarding.requestHeaders(this.req, this.connection, removed)
+    const { forwarding, tracing } = this.context
+    const headers = forwarding.requestHeaders(this.req, this.connection, removed)
+    return tracing.tell(this.correlation, this.req.headers, headers)
   }
 
   /** Answers with a fault: the only place where one becomes an answer. */
@@ -122,7 +139,7 @@ export abstract class Exchange implements TransferHooks, Sender {
     this.context.log.refused(this, fault, reason)
     const { responseHeaders } = this
     const headers = responseHeaders.length === 0 ? fault.headers : [...fault.headers, ...responseHeaders]
-    this.answer(fault.status, headers, fault.body, reason)
+    this.#answer(fault.status, headers, fault.body, reason, true)
   }
 
   /**
@@ -131,8 +148,13 @@ export abstract class Exchange implements TransferHooks, Sender {
    * @param reason a word of a small set
    */
   answer(status: number, headers: readonly string[], body: string | Buffer, reason: string): void {
+    this.#answer(status, headers, body, reason, false)
+  }
+
+  #answer(status: number, headers: readonly string[], body: string | Buffer, reason: string, isRefused: boolean): void {
     this.#count(status, reason)
     this.respond(status, headers, body)
+    this.#report(status, reason, isRefused, body)
   }
 
   /** Answers 500 after an unexpected error: the log has its cause, the client does not. */
@@ -159,7 +181,7 @@ export abstract class Exchange implements TransferHooks, Sender {
   forward(upstream: UpstreamRequest, identities: readonly TokenIdentity[], apiName: string): void {
     this.#identities = identities
     this.#apiName = apiName
-    this.#origin = upstream.target.origin
+    this.#target = upstream.target
     this.#tries = upstream.tries
     this.#counts.inProgress++
     const transfer = this.transfer(upstream)
@@ -201,7 +223,7 @@ export abstract class Exchange implements TransferHooks, Sender {
     if (failure === 'timeout' && answered && this.isWebSocket) return log.idle(this)
     const byClient = failure === 'body-too-large' || failure === 'body-too-slow'
     if (!byClient) {
-      const origin = this.#tries?.target.origin ?? this.#origin
+      const origin = this.upstream?.origin ?? ''
       log.upstreamFailed(this, failure, origin, cause)
       metrics.upstreamFailed(origin, failure)
     }
@@ -211,7 +233,9 @@ export abstract class Exchange implements TransferHooks, Sender {
   ended(): void {
     this.#isOver = true
     this.#counts.inProgress--
-    this.#count(this.#status, this.#failure === '' ? UPSTREAM : this.#failure)
+    const reason = this.#failure === '' ? UPSTREAM : this.#failure
+    this.#count(this.#status, reason)
+    this.#report(this.#status, reason, false)
     if (this.#transfer === undefined) return
     for (const identity of this.#identities) this.context.openRequests?.remove(identity, this.#transfer)
   }
@@ -223,6 +247,18 @@ export abstract class Exchange implements TransferHooks, Sender {
     const counts = this.#counts
     counts.count(status, reason)
     if (!this.isWebSocket) counts.duration.observe(performance.now() - this.#arrivedAt)
+  }
+
+  /** Tells those who observe, once. @param body the gateway's own answer; absent: an upstream's */
+  #report(status: number, reason: string, isRefused: boolean, body?: string | Buffer): void {
+    const { observers } = this.context
+    if (observers.length === 0 || this.#isReported) return
+    this.#isReported = true
+    const sent = this.#sentAt === 0 ? {} : { sent: { after: this.#sentAt - this.#arrivedAt, status: this.#status } }
+    const ownBytes = body === undefined || this.req.method === 'HEAD' ? 0 : Buffer.byteLength(body)
+    const bytes = body === undefined ? this.bytesSent : ownBytes
+    const outcome = { status, reason, isRefused, bytes, duration: performance.now() - this.#arrivedAt, ...sent }
+    for (const observer of observers) observer.over(this, outcome)
   }
 
   get #counts(): ApiMetrics {

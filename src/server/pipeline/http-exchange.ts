@@ -1,14 +1,15 @@
 import type { Duplex, Readable } from 'node:stream'
 import { type ClientStream, forward, type Transfer, type UpstreamRequest } from '../../proxy/index.js'
-import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js'
+import { Exchange } from './exchange.js'
+import type { ExchangeContext, ListenerRole } from './exchange-context.js'
 
 /** A request over HTTP, of whichever version, and the response that answers it. */
 export class HttpExchange extends Exchange {
   readonly isWebSocket = false
   readonly #stream: ClientStream
 
-  constructor(context: ExchangeContext, stream: ClientStream, role: ListenerRole, number: number) {
-    super(context, stream.req, role, number)
+  constructor(context: ExchangeContext, stream: ClientStream, role: ListenerRole) {
+    super(context, stream.req, role)
     this.#stream = stream
   }
 
@@ -18,6 +19,10 @@ export class HttpExchange extends Exchange {
 
   get body(): Readable {
     return this.#stream.body
+  }
+
+  protected get bytesSent(): number {
+    return this.#stream.bytesSent
   }
 
   askForBody(): void {

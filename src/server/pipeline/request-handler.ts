@@ -16,13 +16,16 @@ import {
 } from '../../proxy/index.js'
 import type { RevocationLookup } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
+import type { Tracing } from '../../tracing/index.js'
 import type { KeyManagerEndpoint, KeyManagerEndpoints } from '../key-manager/endpoints.js'
 import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
 import type { UpgradeListener } from '../listeners/upgrades.js'
 import { RequestLog } from '../log/request-log.js'
+import type { RequestObserver } from '../log/request-observer.js'
 import { allowOrigin, isPreflight, preflightHeaders } from './cors.js'
 import { Credentials } from './credentials.js'
-import type { Exchange, ExchangeContext, ListenerRole } from './exchange.js'
+import type { Exchange } from './exchange.js'
+import type { ExchangeContext, ListenerRole } from './exchange-context.js'
 import { HttpExchange } from './http-exchange.js'
 import { forwardToKeyManager, revokeAtKeyManager } from './key-manager-calls.js'
 import type { LoadShedding } from './load-shedding.js'
@@ -47,6 +50,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   readonly webSocket: WebSocketOptions
   /** What upstreams are told of the client. */
   readonly forwarding: Forwarding
+  /** By what requests are found again in logs and at upstreams. */
+  readonly tracing: Tracing
   /** The `server` header of the gateway's own answers; empty: none. */
   readonly serverHeader: string
   readonly maxUriLength: number
@@ -55,6 +60,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   /** Milliseconds for which a client may read nothing of a response; 0 or absent: no limit. */
   readonly clientTimeout?: number | undefined
   readonly metrics: RequestMetrics
+  /** Told of each request when it is over; absent: nobody is. */
+  readonly observers?: readonly RequestObserver[]
   readonly logging: Logging
 }
 
@@ -68,15 +75,18 @@ export class RequestHandler {
   readonly #context: ExchangeContext
   readonly #credentials: Credentials
   readonly #plans: UpstreamPlans
-  #exchanges = 0
 
   constructor(options: RequestHandlerOptions) {
-    const { authenticator, revocations, openRequests, http, webSocket, forwarding, serverHeader, metrics } = options
+    const { authenticator, revocations, openRequests, http, webSocket, metrics } = options
+    const { forwarding, tracing, serverHeader } = options
     const log = new RequestLog(options.logging)
     const gate = new RevocationGate(revocations, log)
-    const { openWebSockets = new OpenWebSockets() } = options
+    const { openWebSockets = new OpenWebSockets(), observers = [] } = options
     this.#options = options
-    this.#context = { log, metrics, gate, openRequests, http, webSocket, openWebSockets, forwarding, serverHeader }
+    this.#context = {
+      ...{ log, metrics, observers, gate, openRequests, http, webSocket, openWebSockets },
+      ...{ forwarding, tracing, serverHeader },
+    }
     this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
       this.#authenticated(exchange, outcome),
     )
@@ -98,8 +108,9 @@ export class RequestHandler {
   }
 
   #serve(stream: ClientStream, role: ListenerRole): void {
-    const exchange = new HttpExchange(this.#context, stream, role, ++this.#exchanges)
+    const exchange = new HttpExchange(this.#context, stream, role)
     try {
+      exchange.received()
       this.#receive(exchange)
     } catch (error) {
       exchange.fail(error)
@@ -109,8 +120,9 @@ export class RequestHandler {
   /** Serves the requests for WebSockets of a listener. */
   upgradeListener(role: ListenerRole): UpgradeListener {
     return (req, socket, head) => {
-      const exchange = new WebSocketExchange(this.#context, req, socket, head, role, ++this.#exchanges)
+      const exchange = new WebSocketExchange(this.#context, req, socket, head, role)
       exchange.guard(() => {
+        exchange.received()
         if (isWebSocketUpgrade(req)) this.#receive(exchange)
         else exchange.refuse(faults.badRequest, 'not-websocket')
       })
@@ -182,6 +194,7 @@ export class RequestHandler {
       this.#context.log.authentication(exchange, 'Authentication handler chain returned with value : false')
       return exchange.refuse(outcome.fault, outcome.reason)
     }
+    exchange.token = outcome.identity
     const { match, endpoint } = exchange
     if (match !== undefined) this.#authorize(exchange, match, outcome)
     else if (endpoint !== undefined) forwardToKeyManager(exchange, endpoint, [outcome.identity])

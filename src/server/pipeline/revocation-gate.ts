@@ -27,6 +27,7 @@ export class RevocationGate {
     if (revocation === undefined) return undefined
     const now = Date.now()
     this.#revocations.refused(identity, now)
+    request.revocation = revocation
     this.#log.revoked(request, apiName, identity, revocation, now)
     return REVOKED
   }

@@ -7,7 +7,8 @@ import {
   type WebSocketTransfer,
   writeResponse,
 } from '../../proxy/index.js'
-import { Exchange, type ExchangeContext, type ListenerRole } from './exchange.js'
+import { Exchange } from './exchange.js'
+import type { ExchangeContext, ListenerRole } from './exchange-context.js'
 
 /** A request for a WebSocket: answered on its bare socket, which is closed then, or joined with an upstream. */
 export class WebSocketExchange extends Exchange {
@@ -17,20 +18,20 @@ export class WebSocketExchange extends Exchange {
   #head: Buffer
   #transfer: WebSocketTransfer | undefined
   #answered = false
+  /** What the connection had sent before. */
+  readonly #sentBefore: number
 
   /** @param head what the client sent after the request */
-  constructor(
-    context: ExchangeContext,
-    req: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    role: ListenerRole,
-    number: number,
-  ) {
-    super(context, req, role, number)
+  constructor(context: ExchangeContext, req: IncomingMessage, socket: Duplex, head: Buffer, role: ListenerRole) {
+    super(context, req, role)
     this.body = req
     this.connection = socket
     this.#head = head
+    this.#sentBefore = bytesWritten(socket)
+  }
+
+  protected get bytesSent(): number {
+    return bytesWritten(this.connection) - this.#sentBefore
   }
 
   /** It has none. */
@@ -65,6 +66,10 @@ export class WebSocketExchange extends Exchange {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+function bytesWritten(connection: Duplex): number {
+  return 'bytesWritten' in connection && typeof connection.bytesWritten === 'number' ? connection.bytesWritten : 0
+}
 
 /** The WebSockets of a gateway, so that they can be closed with 1001 when it stops. */
 export class OpenWebSockets {

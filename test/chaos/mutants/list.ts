@@ -512,4 +512,24 @@ export const MUTANTS: readonly Mutant[] = [
       title: 'a revocation that comes between two tries refuses the request: the next upstream gets nothing',
     },
   },
+  {
+    name: 'a token in a query is logged',
+    promise: 'logs',
+    file: 'server/log/redact.js',
+    find: 'OF_CREDENTIAL.test(unescaped(name))',
+    replace: 'OF_CREDENTIAL.test(name)',
+    caughtBy: { test: 'server/log/redact', title: 'values of parameters that may be credentials are replaced' },
+  },
+  {
+    name: 'the audit log does not say who asked for a revocation',
+    promise: 'logs',
+    file: 'gateway/revocations.js',
+    find: 'this.#learnt(record, HERE, asker)',
+    replace: 'this.#learnt(record, HERE)',
+    caughtBy: {
+      test: 'gateway/record-files',
+      title:
+        'a line a request over HTTP/1.1, HTTP/2 and for a WebSocket, as JSON; refusals and revocations are audited',
+    },
+  },
 ]

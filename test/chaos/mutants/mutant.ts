@@ -42,6 +42,7 @@ export const PROMISES = [
   'memory',
   'issuers',
   'last check',
+  'logs',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

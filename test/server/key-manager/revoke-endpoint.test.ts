@@ -11,10 +11,10 @@ import { UnconfirmedRevocation } from '../../../src/revocation/index.js'
 import { RevokeEndpoint, type RevokeEndpointOptions } from '../../../src/server/key-manager/revoke-endpoint.js'
 import { listen } from '../../../src/server/listeners/listener.js'
 import { RequestLog } from '../../../src/server/log/request-log.js'
-import type { ExchangeContext } from '../../../src/server/pipeline/exchange.js'
+import type { ExchangeContext } from '../../../src/server/pipeline/exchange-context.js'
 import { HttpExchange } from '../../../src/server/pipeline/http-exchange.js'
 import { etcdMissing, startEtcd } from '../../services/etcd.js'
-import { SILENT } from '../../support/forwarding.js'
+import { SILENT, UNTRACED } from '../../support/forwarding.js'
 import { type RunningGateway, startGateway, type World, world } from '../../support/gateway.js'
 import { hostGateway } from '../../support/gateway-in-process.js'
 import { form, type HttpsAnswer } from '../../support/https-client.js'
@@ -335,7 +335,13 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     logger: silent('test'),
     ...options,
   })
-  const shared = { log: new RequestLog(silent), metrics: new RequestMetrics(), forwarding: SILENT }
+  const shared = {
+    log: new RequestLog(silent),
+    metrics: new RequestMetrics(),
+    forwarding: SILENT,
+    tracing: UNTRACED,
+    observers: [],
+  }
   const context = { ...shared, serverHeader: '' } as unknown as ExchangeContext
   const { port, close } = await listen({
     host: '127.0.0.1',
@@ -343,7 +349,7 @@ async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEn
     limits: { maxHeaderSize: 8_192, maxUriLength: 8_192, timeout: 60_000, keepAlive: true, maxPipelinedRequests: 10 },
     onUpgrade: () => undefined,
     onRequest(req, res) {
-      const exchange = new HttpExchange(context, new Http1Stream(req, res), 'https', 1)
+      const exchange = new HttpExchange(context, new Http1Stream(req, res), 'https')
       void endpoint.answer(exchange, `${keyManager}/revoke`, '').then((outcome) => {
         if (outcome.kind === 'fault') exchange.refuse(outcome.fault, outcome.reason)
         else exchange.respond(outcome.status, outcome.headers, outcome.body)

@@ -6,7 +6,7 @@ import type { Issued } from '../../support/issuer.js'
 import { type By, type IssuingWorld, issuingWorld } from '../../support/issuing-world.js'
 
 const LINE =
-  /INFO \[wso2\/gateway\] - \[AuthnFilter\] \[([0-9a-z]+-[0-9a-z]+)\] revoked token refused api=(\S+) reason=(\S+) by=(\S+) source=("[^"]+"|\S+) learnt=(\S+) token=([0-9a-f]{12})(?: leftOut=(\d+))?\n/g
+  /INFO \[wso2\/gateway\] - \[AuthnFilter\] \[([0-9a-z-]+)\] revoked token refused api=(\S+) reason=(\S+) by=(\S+) source=("[^"]+"|\S+) learnt=(\S+) token=([0-9a-f]{12})(?: leftOut=(\d+))?\n/g
 
 const hashOf = ({ jwt }: Issued) => createHash('sha256').update(jwt).digest('hex').slice(0, 12)
 const ask = async ({ gateway }: IssuingWorld, { jwt }: Issued) =>
@@ -38,7 +38,7 @@ t.test('a refusal says by what, from which source, and since when', { skip: etcd
     while ((await ask(world, token)) !== 401);
     await world.gateway.process.printed(new RegExp(`token=${hashOf(token)}`))
     const line = [...world.gateway.process.output().matchAll(LINE)].find(([, ...parts]) => parts[6] === hashOf(token))
-    t.match(line, [/./, /^\w+-\w+$/, 'things', 'revoked', by, source], `${revoked}: ${line?.[0]}`)
+    t.match(line, [/./, /^\w+-\w+-\w+$/, 'things', 'revoked', by, source], `${revoked}: ${line?.[0]}`)
     const learnt = Date.parse(line?.[6] ?? '')
     t.ok(learnt > since - 2_000 && learnt <= Date.now(), 'to the second')
   }

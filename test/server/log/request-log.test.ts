@@ -4,7 +4,7 @@ import { createLogging } from '../../../src/logging/index.js'
 import { LINES_A_SECOND } from '../../../src/server/log/line-limit.js'
 import { type LoggedRequest, RequestLog } from '../../../src/server/log/request-log.js'
 
-const REQUEST: LoggedRequest = { number: 7 }
+const REQUEST: LoggedRequest = { requestId: '7' }
 const COUNT = 100 * LINES_A_SECOND
 
 /** The lines that `write` writes, and those that come later, until `COUNT` of them are written or counted. */

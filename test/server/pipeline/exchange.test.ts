@@ -7,9 +7,11 @@ import { silent } from '../../../src/logging/index.js'
 import { RequestMetrics, type Samples } from '../../../src/metrics/index.js'
 import { OpenRequests, type Transfer, type UpstreamFailure, type UpstreamRequest } from '../../../src/proxy/index.js'
 import { RequestLog } from '../../../src/server/log/request-log.js'
-import { Exchange, type ExchangeContext } from '../../../src/server/pipeline/exchange.js'
+import { Exchange } from '../../../src/server/pipeline/exchange.js'
+import type { ExchangeContext } from '../../../src/server/pipeline/exchange-context.js'
 import { LIST_NOT_KNOWN, RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
+import { SILENT, UNTRACED } from '../../support/forwarding.js'
 import { NOBODY } from '../../token/nobody.js'
 
 const UPSTREAM: UpstreamRequest = { target: { origin: 'http://up.example', path: '/' }, headers: [] }
@@ -39,11 +41,13 @@ function world({ closesOpenRequests = true } = {}) {
   const openRequests = closesOpenRequests ? new OpenRequests<TokenIdentity>(({ ids }) => ids) : undefined
   const gate = new RevocationGate(revocations, log)
   const metrics = new RequestMetrics()
-  const context = { log, metrics, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
+  const shared = { forwarding: SILENT, tracing: UNTRACED, observers: [] }
+  const context = { ...shared, log, metrics, gate, openRequests, serverHeader: '' } as unknown as ExchangeContext
   class Noting extends Exchange {
     readonly isWebSocket = false
     readonly connection = new PassThrough()
     readonly body = new PassThrough()
+    readonly bytesSent = 0
     readonly answers: number[] = []
     readonly bodies: (string | Buffer)[] = []
     readonly aborted: Error[] = []
@@ -62,7 +66,7 @@ function world({ closesOpenRequests = true } = {}) {
       return { abort: (reason) => void this.aborted.push(reason) }
     }
   }
-  const exchange = () => new Noting(context, new IncomingMessage(new Socket()), 'http', 1)
+  const exchange = () => new Noting(context, new IncomingMessage(new Socket()), 'http')
   return { state, openRequests, exchange, metrics }
 }
 

@@ -14,7 +14,7 @@ import { RevocationList } from '../../../src/revocation/revocation-list.js'
 import { RequestHandler, type RequestHandlerOptions } from '../../../src/server/pipeline/request-handler.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
 import { authenticator, fingerprints, issuer } from '../../auth/tokens.js'
-import { SILENT } from '../../support/forwarding.js'
+import { SILENT, UNTRACED } from '../../support/forwarding.js'
 import { httpServer } from '../../support/servers.js'
 
 /** A pipeline behind a plain listener, with a revocation list that the test fills. */
@@ -79,6 +79,7 @@ export async function pipeline(
     metrics: new RequestMetrics(),
     http: { client, maxBodyBytes: 1_000 },
     forwarding: SILENT,
+    tracing: UNTRACED,
     webSocket: { tls: {}, connectTimeout: 5_000, answerTimeout: 5_000, idleTimeout: 0 },
     authorizationHeader: 'authorization',
     assertionHeader: 'x-jwt-assertion',

@@ -7,7 +7,7 @@ import { RevocationGate } from '../../../src/server/pipeline/revocation-gate.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
 import { NOBODY } from '../../token/nobody.js'
 
-const request = { number: 1 }
+const request = { requestId: '1' }
 
 t.test('a list that has become unknown while a token was judged lets nothing leave', (t) => {
   const refused: TokenIdentity[] = []

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import type { LineOutput } from '../logging/index.js'
+import type { Asker, RevocationRecord } from '../revocation/index.js'
+import type { ObservedRequest, Outcome, RequestObserver } from '../server/index.js'
+import { readCredential } from '../token/index.js'
+
+/** Writes, a JSON object a line, which revocations were learnt and which requests were refused. Names are hashed. */
+export class AuditLog implements RequestObserver {
+  readonly #output: LineOutput
+
+  constructor(output: LineOutput) {
+    this.#output = output
+  }
+
+  /** A revocation is new in the list, or revokes more than before, or somebody asks for it here. */
+  learnt(record: RevocationRecord, source: string, asker?: Asker): void {
+    const { kind, expiresAt, iss } = record
+    this.#write({
+      event: 'revocation',
+      kind,
+      name: nameHash(record),
+      issuer: iss ?? undefined,
+      source,
+      revokedBefore: kind === 'token' ? undefined : iso(record.revokedBefore),
+      expiresAt: iso(expiresAt),
+      via: asker?.via,
+      client: asker?.client,
+      requestId: asker?.requestId,
+    })
+  }
+
+  over(request: ObservedRequest, { status, reason, isRefused }: Outcome): void {
+    if (!isRefused) return
+    const { req, client, requestId, traceId, api, match, token, revocation } = request
+    this.#write({
+      event: 'refusal',
+      reason,
+      status,
+      client,
+      method: req.method ?? '',
+      api: api?.name,
+      resource: match?.resource.fullTemplate,
+      requestId,
+      traceId,
+      token: token?.hash,
+      by: revocation?.by,
+      source: revocation?.source,
+      learnt: iso(revocation?.learntAt),
+    })
+  }
+
+  /** Lines could not be written. */
+  lost(lines: number): void {
+    this.#write({ event: 'lines lost', lines })
+  }
+
+  #write(fields: Readonly<Record<string, unknown>>): void {
+    this.#output.write(`${JSON.stringify({ time: new Date().toISOString(), ...fields })}\n`)
+  }
+}
+
+/** Beyond this no `Date` exists. */
+const LAST_INSTANT = 8.64e15
+
+function iso(moment: number | undefined): string | undefined {
+  return moment === undefined || !(moment <= LAST_INSTANT) ? undefined : new Date(moment).toISOString()
+}
+
+/**
+ * What stands for a record's name: the first 12 hexadecimal digits of a SHA-256, of a whole token as the log's `token`, of any
+ * other name as it is written.
+ */
+function nameHash(record: RevocationRecord): string {
+  const hash = createHash('sha256')
+  if (record.kind === 'issuer') hash.update(record.iss)
+  else if (record.kind === 'claims') hash.update(JSON.stringify(Object.entries(record.claims).sort()))
+  else if (record.kind === 'token') hash.update(canonical(record.id))
+  else hash.update(record.id)
+  return hash.digest('hex').slice(0, 12)
+}
+
+function canonical(id: string): string {
+  const credential = readCredential(id)
+  return credential.kind === 'refused' ? id : credential.token
+}

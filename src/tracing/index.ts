@@ -1,0 +1,2 @@
+export { makeRequestId } from './request-id.js'
+export { type Correlation, Tracing, type TracingOptions } from './tracing.js'

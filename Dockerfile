@@ -19,6 +19,7 @@ COPY --from=build /mgw/node_modules ./node_modules
 COPY --from=build /mgw/dist ./dist
 COPY bin ./bin
 COPY conf ./conf
+COPY web ./web
 COPY LICENSE ./
 RUN ln -s /mgw/bin/mgw.js /usr/local/bin/mgw && mkdir -p /mgw/conf/data && chown -R node:node /mgw/conf/data
 USER node

@@ -180,7 +180,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     }
     revocations.start()
     const explainer = keep(new Explainer(inputs, revocations, logging))
-    const observer = new Observer(revocations, serving, observation)
+    const observer = keep(new Observer(revocations, serving, observation))
     observation.alsoSend(() => observer.samples())
     // While a reload is under way, and after one that not every worker took, several are served.
     let served: readonly Config[] = [config]

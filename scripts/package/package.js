@@ -67,7 +67,7 @@ async function bundle() {
 /** Puts the bundle, and what it reads as files, into a copy of Node. */
 function build({ builder, binary }) {
   const file = join(root, 'build', name)
-  const embedded = ['package.json', ...filesBelow('conf')]
+  const embedded = ['package.json', ...filesBelow('conf'), ...filesBelow('web')]
   const config = {
     main: join(work, 'mgw.cjs'),
     executable: binary,

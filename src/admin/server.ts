@@ -3,8 +3,10 @@ import type { Logger } from '../logging/index.js'
 import type { Exposition } from '../metrics/index.js'
 import { answerWhole, Connections, type ListenerLimits, listen } from '../server/index.js'
 import { type AdminAnswer, methodNotAllowed } from './answer.js'
+import { StatusEvents } from './events.js'
 import { isMeantHost } from './hosts.js'
 import { answerLogLevel, type LogLevelOptions } from './log-level.js'
+import { PAGE } from './page.js'
 import { answerExplain, answerLookup, type QuestionsOptions } from './questions.js'
 import { answerRevocation, type RevocationsOptions } from './revocations.js'
 
@@ -37,22 +39,30 @@ export interface AdminServer {
 }
 
 /**
- * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/status`, `/metrics`
- * (Prometheus), and with the admin token `POST /revocations`, `POST /revocations/lookup`, `POST /explain` and `POST /log-level`. docs/admin-openapi.yaml
+ * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/status`, `/events` (the
+ * same as it changes), `/` (a page that shows it), `/metrics` (Prometheus), and with the admin token `POST /revocations`,
+ * `/revocations/lookup`, `/explain` and `/log-level`. docs/admin-openapi.yaml
  * describes it. A request under a name that it does not know is refused with 421. Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   const { host, port, hosts, logger } = options
   const named = new Set([host, ...hosts].map((name) => name.toLowerCase()))
+  const events = new StatusEvents(options)
   const listener = await listen({
     host,
     port,
     limits: LIMITS,
     connections: new Connections(CONNECTIONS, logger),
-    onRequest: (req, res) => answer(req, res, options, named),
+    onRequest: (req, res) => answer(req, res, options, named, events),
     onError: (error) => logger.error('admin listener error', error),
   })
-  return { port: listener.port, close: () => listener.close(0) }
+  return {
+    port: listener.port,
+    close: () => {
+      events.close()
+      return listener.close(0)
+    },
+  }
 }
 
 /** The default limits of the other listeners; `timeout` in milliseconds. */
@@ -71,8 +81,20 @@ const CONNECTIONS = {
   pace: { bytesPerSecond: 500, grace: 60_000 },
 }
 
-function answer(req: IncomingMessage, res: ServerResponse, options: AdminOptions, named: ReadonlySet<string>): void {
-  const answered = isMeantHost(req.headers.host, named) ? answerTo(req, options) : Promise.resolve(MISDIRECTED)
+function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  options: AdminOptions,
+  named: ReadonlySet<string>,
+  events: StatusEvents,
+): void {
+  const isMeant = isMeantHost(req.headers.host, named)
+  if (isMeant && pathOf(req) === '/events') {
+    const refusal = events.listen(req, res)
+    if (refusal !== undefined) send(req, res, refusal)
+    return
+  }
+  const answered = isMeant ? answerTo(req, options) : Promise.resolve(MISDIRECTED)
   if (req.headers.expect !== undefined) res.writeContinue()
   answered.then(
     (answer) => send(req, res, answer),
@@ -89,8 +111,12 @@ const MISDIRECTED: AdminAnswer = {
   body: { error: 'Misdirected Request', problem: 'the Host is not one of the admin listener; see [admin] hosts' },
 }
 
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? ''
+}
+
 async function answerTo(req: IncomingMessage, options: AdminOptions): Promise<AdminAnswer> {
-  const path = req.url?.split('?', 1)[0] ?? ''
+  const path = pathOf(req)
   const { revocations, questions, logLevel } = options
   if (path === '/revocations') return answerRevocation(req, revocations)
   if (path === '/revocations/lookup') return answerLookup(req, revocations, questions)
@@ -103,6 +129,7 @@ async function answerTo(req: IncomingMessage, options: AdminOptions): Promise<Ad
 
 /** What anybody who reaches the listener may read, by path. */
 const READ: Readonly<Record<string, (options: AdminOptions) => AdminAnswer | Promise<AdminAnswer>>> = {
+  ...PAGE,
   '/live': () => ({ status: 200, body: { status: 'alive' } }),
   '/health': () => ({ status: 200, body: { status: 'healthy' } }),
   '/ready'({ readiness }) {

@@ -18,6 +18,7 @@ The gateway is running.
 
   gateway        ${urls.https}  ${urls.http}
   health         ${urls.https}/health  ${urls.admin}/ready
+  status page    ${urls.admin}/
   token service  ${urls.tokenService}  (client demo:demo)
   broker         ${urls.broker}  (admin:admin)
   petstore       ${urls.petstore}

@@ -2,6 +2,8 @@ import type { Readiness } from '../admin/index.js'
 import { add, addProcess, type Exposition, expose, processUsage, readKey, type Samples } from '../metrics/index.js'
 import { packageVersion } from '../version.js'
 import type { Observation } from './observation.js'
+import type { LearntRevocation } from './recent-revocations.js'
+import { type RecentRequests, RequestHistory } from './request-history.js'
 import { addRevocations } from './revocation-samples.js'
 import type { Revocations, RevocationsState } from './revocations.js'
 import type { Serving } from './serving.js'
@@ -17,6 +19,8 @@ export interface Serves {
 /** The state of a gateway. Holds no secret. */
 export interface StatusReport {
   readonly version: string
+  /** Epoch ms. */
+  readonly at: number
   readonly startedAt: string
   readonly ready: boolean
   readonly revocations: RevocationsState
@@ -25,6 +29,10 @@ export interface StatusReport {
   /** Requests answered since the start, by reason: `upstream`, `revoked`, `missing` ... */
   readonly requests: Readonly<Record<string, number>>
   readonly openRequests: number
+  /** What was answered in the last ten minutes. */
+  readonly recentRequests: RecentRequests
+  /** The newest first. */
+  readonly recentRevocations: readonly LearntRevocation[]
 }
 
 /** What the admin listener tells of a running gateway. */
@@ -33,6 +41,7 @@ export class Observer {
   readonly #serves: Serves
   readonly #observation: Observation
   readonly #version = packageVersion()
+  readonly #history = new RequestHistory(async () => answeredBy(await this.samples()))
   #scrape: Promise<Exposition> | undefined
 
   constructor(revocations: Revocations, serves: Serves, observation: Observation) {
@@ -54,12 +63,15 @@ export class Observer {
     const { ready, detail } = this.readiness()
     return {
       version: this.#version,
+      at: Date.now(),
       startedAt: new Date(performance.timeOrigin).toISOString(),
       ready,
       revocations: this.#revocations.state(),
       ...('workers' in detail ? { workers: this.#serves.workers?.status() ?? [] } : {}),
       requests: answeredBy(samples),
       openRequests: samples.get('mgw_open_requests') ?? 0,
+      recentRequests: this.#history.recent,
+      recentRevocations: this.#revocations.recent,
     }
   }
 
@@ -69,6 +81,11 @@ export class Observer {
       this.#scrape = undefined
     })
     return this.#scrape
+  }
+
+  /** Stops counting for {@link status}. */
+  close(): Promise<void> {
+    return this.#history.close()
   }
 
   async #expose(): Promise<Exposition> {

@@ -15,6 +15,7 @@ import {
 } from '../sync/index.js'
 import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
+import { RecentRevocations } from './recent-revocations.js'
 import { CLOCK_NOTE, type Learnt, Revocations } from './revocations.js'
 
 /** A rule that cannot be taken is logged once in this time, ms. */
@@ -70,11 +71,12 @@ export async function openRevocations(
     )
   }
   const realtimeStatus = new RealtimeStatus()
+  const recent = new RecentRevocations(list)
   const synchronizer = new Synchronizer({
     onRealtime: (isLive) => realtimeStatus.set(isLive),
     ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
-    target: targetOf(list, journal, sourcesIdentity(config), logger, learnt),
+    target: targetOf(recent, journal, sourcesIdentity(config), logger, learnt),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,
     maxStaleness: settings.maxStaleness,
@@ -86,6 +88,7 @@ export async function openRevocations(
   journal?.damages.onChange(() => synchronizer.journalChanged())
   return new Revocations({
     list,
+    recent,
     fingerprints,
     journal,
     synchronizer,
@@ -108,7 +111,7 @@ export async function openRevocations(
 
 /** The list, and what the journal is told of it. `sources` identifies the sources. */
 function targetOf(
-  list: RevocationList,
+  list: RecentRevocations,
   journal: Journal | undefined,
   sources: string,
   logger: Logger,
@@ -127,7 +130,7 @@ function targetOf(
 }
 
 /** Adds sources' records; that one cannot be taken is an error in the log, once a minute, and nothing else is lost with it. */
-function taking(list: RevocationList, logger: Logger, learnt: Learnt): RevocationTarget['apply'] {
+function taking(list: RecentRevocations, logger: Logger, learnt: Learnt): RevocationTarget['apply'] {
   let errorAt = Number.NEGATIVE_INFINITY
   return (record, source) => {
     try {

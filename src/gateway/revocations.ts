@@ -20,6 +20,7 @@ import {
 import type { Synchronizer, SynchronizerState, WriteBack, WriteBackState } from '../sync/index.js'
 import { ClockCheckpoint, systemClock, type TrustedClock, within } from '../time/index.js'
 import type { Fingerprinter, TokenIdentity } from '../token/index.js'
+import type { LearntRevocation, RecentRevocations } from './recent-revocations.js'
 
 /** How long a revocation through the gateway may take to become durable, ms. */
 export const CONFIRMED_WITHIN = 5_000
@@ -50,6 +51,7 @@ export interface RevocationsState extends SynchronizerState {
 export class Revocations implements LiveRevocations {
   readonly fingerprints: Fingerprinter
   readonly #list: RevocationList
+  readonly #recent: RecentRevocations
   readonly #journal: Journal | undefined
   readonly #synchronizer: Synchronizer
   readonly #realtimeStatus: RealtimeStatus
@@ -64,6 +66,7 @@ export class Revocations implements LiveRevocations {
 
   constructor(parts: {
     list: RevocationList
+    recent: RecentRevocations
     fingerprints: Fingerprinter
     journal: Journal | undefined
     synchronizer: Synchronizer
@@ -75,6 +78,7 @@ export class Revocations implements LiveRevocations {
   }) {
     this.fingerprints = parts.fingerprints
     this.#list = parts.list
+    this.#recent = parts.recent
     this.#journal = parts.journal
     this.#synchronizer = parts.synchronizer
     this.#realtimeStatus = parts.realtimeStatus
@@ -149,7 +153,7 @@ export class Revocations implements LiveRevocations {
    */
   async revokeHere(record: RevocationRecord | undefined, asker?: Asker): Promise<void> {
     if (record !== undefined) {
-      const isNew = this.#list.add(record, HERE, Date.now()) > 0
+      const isNew = this.#recent.add(record, HERE, Date.now()) > 0
       if (isNew || asker !== undefined) this.#learnt(record, HERE, asker)
     }
     const storable = record && this.#writeBack?.storable(record)
@@ -210,6 +214,11 @@ export class Revocations implements LiveRevocations {
       journal: this.#journal?.status() ?? { enabled: false },
       ...(this.#writeBack === undefined ? {} : { writeBack: this.#writeBack.state() }),
     }
+  }
+
+  /** The revocations that were learnt last, the newest first. */
+  get recent(): readonly LearntRevocation[] {
+    return this.#recent.all
   }
 
   /** How long the topic's revocations took to arrive; `undefined` if there is no topic. */

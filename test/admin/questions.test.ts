@@ -139,7 +139,7 @@ t.test('the answers are as docs/admin-openapi.yaml has them, and every path of i
   const w = await world(t)
   const gateway = await startCluster(t, w, 2, '', ADMIN)
   await gateway.ready(2)
-  for (const path of ['/live', '/health', '/ready', '/status', '/metrics']) {
+  for (const path of ['/', '/status.css', '/status.js', '/live', '/health', '/ready', '/status', '/metrics']) {
     t.equal((await ask(t, gateway, 'get', path, undefined, '')).status, 200, path)
   }
   for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level']) {
@@ -147,7 +147,7 @@ t.test('the answers are as docs/admin-openapi.yaml has them, and every path of i
     t.equal((await ask(t, gateway, 'post', path, { unknown: 1 })).status, 400, path)
     t.equal((await ask(t, gateway, 'post', path, { token: 'a'.repeat(100_000) })).status, 413, path)
   }
-  t.equal(Object.keys(DEFINITION.paths).length, 9)
+  t.equal(Object.keys(DEFINITION.paths).length, 13)
   for (const body of [
     {},
     { token: 'a', jti: 'b' },

@@ -67,6 +67,7 @@ t.test('a gateway that is not ready is a 4; none, and another admin token, are a
 
 const REPORT: StatusReport = {
   version: '1.2.3',
+  at: Date.UTC(2026, 0, 1, 0, 0, 10),
   startedAt: '2026-01-01T00:00:00.000Z',
   ready: false,
   revocations: {
@@ -102,6 +103,8 @@ const REPORT: StatusReport = {
   ],
   requests: { upstream: 1_000, revoked: 20 },
   openRequests: 3,
+  recentRequests: { interval: 5_000, counts: {} },
+  recentRevocations: [],
 }
 
 t.test('the progress of a listing has its rate and the time left', async (t) => {

@@ -1,7 +1,9 @@
 import { type Config, loadConfig } from './config/index.js'
 import { type Announcement, announce } from './gateway/announce.js'
+import type { Primary } from './gateway/application.js'
 import { expiringCertificates } from './gateway/expiring-certificates.js'
 import { Explainer } from './gateway/explainer.js'
+import { IdentityProviders } from './gateway/identity-providers.js'
 import { type Inputs, namesIssuers, readInputs, workerCount } from './gateway/inputs.js'
 import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
 import { hasCertificate, selfSigned } from './gateway/listeners.js'
@@ -157,21 +159,30 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     const revocations = keep(await openRevocations(config, logging, sources, observation.learnt))
     const publisher = isAlone ? undefined : revocations.publisher(logging('Workers'))
     if (publisher !== undefined) keep({ close: async () => publisher.close() })
-    const revoke = async (record: RevocationRecord | undefined, asker?: Asker) => {
-      const durable = revocations.revokeHere(record, asker)
+    const revoke = async (record: RevocationRecord | undefined, asker?: Asker, source?: string) => {
+      const durable = revocations.revokeHere(record, asker, source)
       await Promise.all([durable, publisher?.enforced()])
     }
+    const witness = (server: string, date: number) => revocations.witness(server, date)
+    const providers = keep(
+      await IdentityProviders.open(config, {
+        revoke: (record, source) => revoke(record, undefined, source),
+        witness,
+        logging,
+      }),
+    )
+    const primary: Primary = { revoke, receive: (notice) => providers.receive(notice) }
     const serving: Serves = {}
     let listen: () => Promise<Ports>
     if (publisher === undefined) {
-      const prepared = keep(await prepareServing(inputs, revocations, revoke, logging, observation))
+      const prepared = keep(await prepareServing(inputs, revocations, primary, logging, observation))
       listen = async () => {
         serving.here = keep(await prepared.listen())
         return serving.here
       }
     } else {
       await tryServing(inputs) // fails once, not in each worker
-      const options = workersOptions(configFile, config, publisher, revoke, logging)
+      const options = workersOptions(configFile, config, publisher, primary, logging)
       listen = async () => {
         const { workers, ports } = await Workers.start(options)
         serving.workers = keep(workers)
@@ -179,8 +190,9 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       }
     }
     revocations.start()
+    providers.start()
     const explainer = keep(new Explainer(inputs, revocations, logging))
-    const observer = keep(new Observer(revocations, serving, observation))
+    const observer = keep(new Observer(revocations, providers, serving, observation))
     observation.alsoSend(() => observer.samples())
     // While a reload is under way, and after one that not every worker took, several are served.
     let served: readonly Config[] = [config]
@@ -259,7 +271,7 @@ function workersOptions(
   configFile: string,
   config: Config,
   publisher: Publisher,
-  revoke: WorkersOptions['revoke'],
+  primary: Primary,
   logging: Logging,
 ): WorkersOptions {
   const { server } = config
@@ -270,7 +282,7 @@ function workersOptions(
     count: workerCount(server.workers),
     stopTimeout,
     publisher,
-    revoke,
+    ...primary,
     logger: logging('Workers'),
   }
 }

@@ -4,6 +4,7 @@ import { readInputs } from './gateway/inputs.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './gateway/messages.js'
 import { Observation } from './gateway/observation.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
+import { PendingNotices } from './gateway/pending-notices.js'
 import { asPrimary, type OfPrimary } from './gateway/reload.js'
 import { prepareServing, type Serving } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
@@ -29,7 +30,11 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
     send: (message) => tell({ kind: 'replication', message }),
   })
   const handovers = new PendingHandovers({ send: tell })
-  process.once('disconnect', () => handovers.lost())
+  const notices = new PendingNotices(tell)
+  process.once('disconnect', () => {
+    handovers.lost()
+    notices.lost()
+  })
   let serving: Serving | undefined
   let stopping: Promise<void> | undefined
   const stop = () => {
@@ -51,6 +56,7 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
     if (!isWorkersMessage<ToWorker>(message)) return
     if (message.kind === 'replication') replica.receive(message.message)
     else if (message.kind === 'revoked') handovers.settle(message.number, message.failure)
+    else if (message.kind === 'noticeAnswered') notices.settle(message.number, message.answer)
     else if (message.kind === 'reload') reload()
     else if (message.kind === 'reopen-logs') observation.reopen()
     else if (message.kind === 'log-level') logging.level = message.level
@@ -64,13 +70,8 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   })
   await replica.follow()
   if (stopping !== undefined) return
-  const prepared = await prepareServing(
-    inputs,
-    replica,
-    (record, asker) => handovers.revoke(record, asker),
-    logging,
-    observation,
-  )
+  const primary = { revoke: handovers.revoke.bind(handovers), receive: notices.receive.bind(notices) }
+  const prepared = await prepareServing(inputs, replica, primary, logging, observation)
   serving = await prepared.listen()
   isListening(serving)
   const { close: _, reload: __, collect: ___, ...ports } = serving

@@ -9,6 +9,18 @@ export interface Authenticated {
   readonly keyType: 'PRODUCTION' | 'SANDBOX'
   /** Epoch ms until which this answer may be used without verifying the token again. */
   readonly usableUntil: number
+  /** Asks its issuer whether it still stands by it; absent: nobody is asked. */
+  readonly standing?: StandingCheck | undefined
+}
+
+/** Whether the issuer of a token that was authenticated still stands by it. */
+export interface StandingCheck {
+  /** The token as it was authenticated, or its refusal: at once while a verdict may be used. Never rejects. */
+  confirm(
+    authenticated: Authenticated,
+    credential: string,
+    sender?: Sender,
+  ): Authenticated | Refused | Promise<Authenticated | Refused>
 }
 
 /** A rejected request: what the client is told, and what the log is told. */

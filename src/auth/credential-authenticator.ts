@@ -50,6 +50,17 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     sender?: Sender,
   ): Authenticated | Refused | Promise<Authenticated | Refused> {
     if (!hasThreeParts(credential)) return this.#opaque?.authenticate(credential, now, sender) ?? OPAQUE
+    const outcome = this.#authenticateJwt(credential, now, sender)
+    return outcome instanceof Promise
+      ? outcome.then((late) => confirmed(late, credential, sender))
+      : confirmed(outcome, credential, sender)
+  }
+
+  #authenticateJwt(
+    credential: string,
+    now: number,
+    sender: Sender | undefined,
+  ): Authenticated | Refused | Promise<Authenticated | Refused> {
     if (this.#failedJwts === undefined) return this.#jwt.authenticate(credential, now)
     const known = this.#jwt.known(credential, now) ?? this.#failedJwts.known(credential, now)
     return known ?? this.#verifyOrIntrospect(this.#failedJwts, credential, now, sender)
@@ -92,6 +103,16 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     const { exp } = read.claims
     return typeof exp === 'number' && exp * 1000 + this.#skew <= now
   }
+}
+
+/** The outcome, once the issuer has been asked where that is required. */
+function confirmed(
+  outcome: Authenticated | Refused,
+  credential: string,
+  sender: Sender | undefined,
+): Authenticated | Refused | Promise<Authenticated | Refused> {
+  if (isRefused(outcome) || outcome.standing === undefined) return outcome
+  return outcome.standing.confirm(outcome, credential, sender)
 }
 
 /** As `readCredential` counts them, without allocating. */

@@ -17,8 +17,8 @@ class IntrospectionError extends Error {
 }
 
 export interface IntrospectionOptions {
-  readonly serverUrl: string
-  readonly tokenContext: string
+  /** Of the introspection endpoint. */
+  readonly url: string
   readonly client: Dispatcher
   readonly credentials: KeyManagerCredentials
   /** Milliseconds for one call. */
@@ -32,14 +32,12 @@ export function keyManagerUrl(serverUrl: string, tokenContext: string, name: str
   return [origin, ...path, name].join('/')
 }
 
-/** Asks a key manager about tokens: `POST {serverUrl}/{tokenContext}/introspect` (RFC 7662). */
+/** Asks a key manager, or an issuer, about tokens (RFC 7662). */
 export class Introspection {
   readonly #options: IntrospectionOptions
-  readonly #url: string
 
   constructor(options: IntrospectionOptions) {
     this.#options = options
-    this.#url = keyManagerUrl(options.serverUrl, options.tokenContext, 'introspect')
   }
 
   /**
@@ -55,9 +53,9 @@ export class Introspection {
   }
 
   #post(token: string, authorization: string | undefined, signal: AbortSignal): Promise<Answer> {
-    const { client, timeout } = this.#options
+    const { url, client, timeout } = this.#options
     return call(client, {
-      url: this.#url,
+      url,
       method: 'POST',
       headers: {
         accept: 'application/json',
@@ -72,7 +70,7 @@ export class Introspection {
   }
 
   #read({ status, body }: Answer): Claims | undefined {
-    const where = describeTarget(this.#url)
+    const where = describeTarget(this.#options.url)
     if (status !== 200) throw new IntrospectionError(`${where} answered ${status}`)
     const claims = readObject(body.toString('base64url'))
     if (typeof claims?.active !== 'boolean')

@@ -59,6 +59,11 @@ export class Jwks implements VerificationKeys {
     this.#usableKeys = new UsableKeys(options.logger, { url: describeTarget(options.url) })
   }
 
+  async ready(): Promise<void> {
+    if (this.#resolve === undefined) await this.#refresh()
+    if (this.#resolve === undefined) throw new JwksUnavailable(this.#options.url, this.#failure)
+  }
+
   async key(header: JWSHeaderParameters, token: FlattenedJWSInput) {
     if (this.#resolve === undefined) await this.#refresh()
     else if (this.#isOld(this.#now())) void this.#refresh()

@@ -1,9 +1,15 @@
 import { errors, type JWSHeaderParameters, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { type CompactJwt, isExpiry, isNumericDate } from '../token/index.js'
+import type { StandingCheck } from './authenticator.js'
 import { type ClaimMapping, checkMappings } from './claims.js'
 import { type ClaimsRules, checkClaims } from './claims-set.js'
 import { verifyShort } from './short-signatures.js'
-import { ASYMMETRIC_ALGORITHMS, type VerificationKeys } from './verification-keys.js'
+import {
+  ASYMMETRIC_ALGORITHMS,
+  MAX_KEYS_TRIED,
+  PARTS_NOT_LOOKED_AT,
+  type VerificationKeys,
+} from './verification-keys.js'
 
 /** An issuer whose tokens are accepted: one `[[jwtTokenConfig]]`. Several may have the same `issuer`. */
 export interface JwtIssuer {
@@ -17,10 +23,11 @@ export interface JwtIssuer {
   readonly claims?: readonly ClaimMapping[]
   /** Accept only the type `at+jwt` (RFC 9068 §4). */
   readonly requireAccessTokenType?: boolean
+  /** Asks the issuer about tokens that verified; absent: the signature is enough. */
+  readonly standing?: StandingCheck | undefined
+  /** Called for each token that verified and names no session: the end of its session would not find it. */
+  readonly onNoSession?: (() => void) | undefined
 }
-
-/** How many of an issuer's keys are tried on a token without a `kid`. */
-const MAX_KEYS_TRIED = 8
 
 /** The issuers by `iss`, in the order of the configuration. Throws `ClaimMappingError`. */
 export function byIssuer(issuers: readonly JwtIssuer[]): ReadonlyMap<string, readonly JwtIssuer[]> {
@@ -88,9 +95,6 @@ function joseOptions(rules: ClaimsRules, algorithms: readonly string[]): JWTVeri
   }
 }
 
-/** Keys are found by the header alone. */
-const PARTS_NOT_LOOKED_AT = { payload: '', signature: '' }
-
 /**
  * Throws jose's error for an invalid claim if `exp`, `nbf` or `iat` is not in seconds, or the token was issued after `latest`
  * (epoch ms): a rule about all that was issued so far would spare it.
@@ -136,6 +140,7 @@ export function isNoAccessToken({ header }: CompactJwt): boolean {
   return typeof typ !== 'string' || (mediaType(typ).endsWith('+jwt') && mediaType(typ) !== 'at+jwt')
 }
 
-function mediaType(value: string): string {
+/** A media type as `typ` and `cty` have it, without case and without `application/`, which both may leave out. */
+export function mediaType(value: string): string {
   return value.toLowerCase().replace(/^application\//, '')
 }

@@ -126,11 +126,14 @@ export class JwtAuthenticator implements CachingAuthenticator {
   #authenticated(issuer: JwtIssuer, jwt: CompactJwt, exp: number, now: number): Authenticated {
     const { timestampSkew, cacheExpiryTime, fingerprints } = this.#options
     const claims = mapClaims(jwt.claims, issuer.claims ?? [])
+    const identity = identify(jwt, claims, fingerprints, issuer.consumerKeyClaim, jwt.claims)
+    if (identity.sessions.length === 0) issuer.onNoSession?.()
     return {
-      identity: identify(jwt, claims, fingerprints, issuer.consumerKeyClaim, jwt.claims),
+      identity,
       scopes: scopesOf(claims),
       keyType: keyTypeOf(claims),
       usableUntil: Math.min(exp * 1000 + timestampSkew, now + cacheExpiryTime),
+      standing: issuer.standing,
     }
   }
 }

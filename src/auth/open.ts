@@ -1,5 +1,3 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
-import { findCertificate, readPublicKey, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
@@ -8,11 +6,14 @@ import type { Authenticator, TokenNames } from './authenticator.js'
 import { CachedIds } from './cached-ids.js'
 import { CredentialAuthenticator } from './credential-authenticator.js'
 import type { Examination } from './examination.js'
+import { keyManagerUrl } from './introspection.js'
+import { keysOf } from './issuer-keys.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
 import { keyManagerCredentials } from './key-manager-credentials.js'
+import { standingOf } from './open-standing.js'
 import { OpaqueAuthenticator } from './opaque.js'
-import { FixedKey, FixedKeyError, SharedSecret, type VerificationKeys } from './verification-keys.js'
+import type { WatchedTokens } from './watched-tokens.js'
 
 /** The authenticator, and what it must be told about revocations. */
 export interface OpenedAuthentication {
@@ -27,8 +28,6 @@ export interface OpenedAuthentication {
   tokenRevoked(id: Fingerprint): void
 }
 
-type IssuerConfig = Config['jwtTokenConfig'][number]
-
 /** Builds the authenticator of a configuration. Throws for unusable keys, secrets and claim mappings. */
 export async function openAuthentication(
   config: Config,
@@ -38,9 +37,13 @@ export async function openAuthentication(
     readonly logging: Logging
     /** Told the time in the `Date` of issuers' responses. */
     readonly witness?: Witness
+    /** Told which tokens have to be asked about again while they are in use. */
+    readonly watched?: WatchedTokens
+    /** Called for each token that verified, of an issuer that announces the end of sessions, and names none. */
+    readonly noSession?: (issuer: string) => void
   },
 ): Promise<OpenedAuthentication> {
-  const { client, fingerprints, logging, witness } = parts
+  const { client, fingerprints, logging, witness, watched } = parts
   const ahead = new Map<string, number>() // of the monotonic clock, by server
   const issuersClient = observeDates(client, (server, date) => void ahead.set(server, date - performance.now()))
   const keysClient = witness === undefined ? issuersClient : observeDates(issuersClient, witness)
@@ -60,7 +63,12 @@ export async function openAuthentication(
       onKeysDropped: () => holder.jwt?.forgetVerified(),
     })
   const issuers = await Promise.all(
-    config.jwtTokenConfig.map(async (issuer) => ({ ...issuer, keys: await keysOf(issuer, config, jwks) })),
+    config.jwtTokenConfig.map(async (issuer) => ({
+      ...issuer,
+      keys: await keysOf(issuer, config, jwks),
+      standing: standingOf(config, issuer, { client: issuersClient, watched, logger: logging('JWTAuthProvider') }),
+      onNoSession: onNoSession(config, issuer.issuer, parts),
+    })),
   )
   const { keyManager } = config
   const jwtIds = new CachedIds()
@@ -81,8 +89,7 @@ export async function openAuthentication(
   }
   const opaque = new OpaqueAuthenticator({
     ...limits,
-    serverUrl: keyManager.serverUrl,
-    tokenContext: keyManager.tokenContext,
+    url: keyManagerUrl(keyManager.serverUrl, keyManager.tokenContext, 'introspect'),
     client: issuersClient,
     credentials: keyManagerCredentials(keyManager.security, client),
     acceptUntypedTokens: keyManager.acceptUntypedTokens,
@@ -110,34 +117,25 @@ export async function openAuthentication(
   }
 }
 
+/** What is done with tokens of an issuer that announces the end of sessions: one that names none is not found by it. */
+function onNoSession(
+  { identityProvider }: Config,
+  issuer: string,
+  { logging, noSession }: Pick<Parameters<typeof openAuthentication>[1], 'logging' | 'noSession'>,
+): (() => void) | undefined {
+  if (noSession === undefined || !identityProvider.some((provider) => provider.issuer === issuer)) return undefined
+  let isSaid = false
+  return () => {
+    noSession(issuer)
+    if (isSaid) return
+    isSaid = true
+    const text = 'tokens without sid and session_state are accepted: the end of a session does not revoke them'
+    logging('JWTAuthProvider').warn(text, { issuer })
+  }
+}
+
 /** Every issuer that the configuration names: of tokens, and of revocations. */
 function knownIssuers({ jwtTokenConfig, tokenRevocationConfig: { realtime, persistent } }: Config): string[] {
   const named = [...jwtTokenConfig.map(({ issuer }) => issuer), realtime.issuer, persistent.issuer]
   return [...new Set(named.filter((issuer) => issuer !== undefined))]
-}
-
-async function keysOf(issuer: IssuerConfig, config: Config, jwks: (url: string) => Jwks): Promise<VerificationKeys> {
-  if (!issuer.sharedSecret.isEmpty) return new SharedSecret(issuer.sharedSecret)
-  if (issuer.jwksURL !== undefined) return jwks(issuer.jwksURL)
-  if (issuer.certFile !== undefined) return fixedKey(await readPublicKey(issuer.certFile), issuer.certFile)
-  const { trustStorePath, trustStorePassword } = config.listenerConfig
-  if (issuer.certificateAlias === undefined || trustStorePath === undefined) {
-    throw new TypeError(
-      `${issuer.issuer}: jwksURL, certFile or certificateAlias (in listenerConfig.trustStorePath) is needed`,
-    )
-  }
-  const store = await readTrustStore(trustStorePath, trustStorePassword)
-  const { pem } = findCertificate(store, issuer.certificateAlias)
-  return fixedKey(pem, `${trustStorePath}: ${issuer.certificateAlias}`)
-}
-
-/** @param from for the error: the file, and the entry in it */
-function fixedKey(pem: string, from: string): FixedKey {
-  let key: KeyObject
-  try {
-    key = createPublicKey(pem)
-  } catch (cause) {
-    throw new FixedKeyError(`${from}: invalid key, or unsupported type`, { cause })
-  }
-  return new FixedKey(key, from)
 }

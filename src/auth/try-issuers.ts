@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.js'
 import type { HttpClient } from '../http-client/index.js'
 import { describeError, describeTarget, type Logging } from '../logging/index.js'
-import { Introspection } from './introspection.js'
+import { Introspection, keyManagerUrl } from './introspection.js'
 import { fetchKeySet } from './jwks.js'
 import { keyManagerCredentials } from './key-manager-credentials.js'
 import { UsableKeys } from './usable-keys.js'
@@ -34,7 +34,8 @@ export function tryIssuers(config: Config, client: HttpClient, logging: Logging)
   const { serverUrl, tokenContext, security } = keyManager
   const asked = attempt(`key manager ${describeTarget(serverUrl)}`, async () => {
     const credentials = keyManagerCredentials(security, client)
-    const introspection = new Introspection({ serverUrl, tokenContext, client, credentials, timeout: TIMEOUT })
+    const url = keyManagerUrl(serverUrl, tokenContext, 'introspect')
+    const introspection = new Introspection({ url, client, credentials, timeout: TIMEOUT })
     await introspection.ask(NO_TOKEN, AbortSignal.timeout(TIMEOUT))
     return 'answers introspection'
   })

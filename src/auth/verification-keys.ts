@@ -12,7 +12,14 @@ export interface VerificationKeys {
    * keys are unavailable.
    */
   key(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey | KeyObject | Uint8Array>
+  /** Resolves when the keys are there; rejects, as `key` does, if they are unavailable. Absent: they are there. */
+  ready?(): Promise<void>
 }
+
+/** Keys are found by the header alone: what to pass {@link VerificationKeys.key} for the token. */
+export const PARTS_NOT_LOOKED_AT: FlattenedJWSInput = { payload: '', signature: '' }
+/** How many of an issuer's keys are tried on a token without a `kid`. */
+export const MAX_KEYS_TRIED = 8
 
 /** Neither `none` nor an HMAC with a public key for its secret (RFC 8725 §3.1). */
 export const ASYMMETRIC_ALGORITHMS: readonly string[] = [

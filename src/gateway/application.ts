@@ -1,5 +1,5 @@
 import { RouteTable } from '../apis/index.js'
-import { type Authenticator, openAuthentication, type TokenNames } from '../auth/index.js'
+import { type Authenticator, openAuthentication, type TokenNames, type WatchedTokens } from '../auth/index.js'
 import { type Config, corsOf } from '../config/index.js'
 import { connectionCounts, createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
@@ -15,23 +15,34 @@ import type { Asker, LiveRevocations, RevocationRecord } from '../revocation/ind
 import {
   KeyManagerEndpoints,
   type LoadShedding,
+  NoticeEndpoints,
   type OpenWebSockets,
   RequestHandler,
   type RequestObserver,
   RevokeEndpoint,
 } from '../server/index.js'
+import { type Notice, type NoticeAnswer, noticePaths } from '../sources/identity-provider/index.js'
 import type { TokenIdentity } from '../token/index.js'
 import { Tracing } from '../tracing/index.js'
 import { endpointDefaults, readClientOptions, webSocketOptions } from './client-options.js'
 import { type Inputs, namesIssuers } from './inputs.js'
 import { recordsSpans } from './telemetry.js'
 
+/** What of the primary serves what arrives through the listeners of any process. */
+export interface Primary {
+  /** Takes a revocation; `undefined` waits for all earlier ones. Rejects with `UnconfirmedRevocation`. */
+  revoke(record: RevocationRecord | undefined, asker: Asker): Promise<void>
+  /** Takes what an identity provider posted. Never rejects. */
+  receive(notice: Notice): Promise<NoticeAnswer>
+}
+
 /** What outlives a configuration: applications that follow one another share it. */
 export interface ApplicationParts {
   readonly revocations: LiveRevocations
-  /** Takes the revocations that arrive through the listeners. */
-  readonly revokeHere: (record: RevocationRecord | undefined, asker: Asker) => Promise<void>
+  readonly primary: Primary
   readonly openRequests: OpenRequests<TokenIdentity> | undefined
+  /** Tokens that their issuers are asked about while they are in use. */
+  readonly watched: WatchedTokens
   readonly openWebSockets: OpenWebSockets
   readonly metrics: RequestMetrics
   /** Told of each request when it is over. */
@@ -44,6 +55,7 @@ export interface ApplicationParts {
 /** All that serves requests by one configuration: routes, keys, connections to upstreams. A reload makes another. */
 export interface Application {
   readonly handler: RequestHandler
+  readonly authenticator: Authenticator
   /** Whether a realtime source is live; see `OpenedAuthentication`. */
   realtime(isLive: boolean): void
   /** To be told of each new id of a revoked token in the list. */
@@ -59,7 +71,7 @@ export interface Application {
 /** Makes an application. Throws for keys, certificates, trust stores, secrets and claim mappings that cannot be used. */
 export async function openApplication(inputs: Inputs, parts: ApplicationParts): Promise<Application> {
   const { config } = inputs
-  const { revocations, logging } = parts
+  const { revocations, watched, metrics, logging } = parts
   const clientOptions = await readClientOptions(config)
   const client = createHttpClient(clientOptions)
   try {
@@ -68,11 +80,14 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
       fingerprints: revocations.fingerprints,
       logging,
       witness: (server, date) => revocations.witness(server, date),
+      watched,
+      noSession: (issuer) => metrics.tokenWithoutSession(issuer),
     })
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
     const handler = requestHandler(inputs, forwarding, parts, authenticator)
     return {
       handler,
+      authenticator,
       realtime,
       tokenRevoked,
       connections: () => connectionCounts(client),
@@ -88,7 +103,7 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
 function requestHandler(
   { config, apis }: Inputs,
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
-  { revocations, revokeHere, openRequests, openWebSockets, metrics, observers, shedding, logging }: ApplicationParts,
+  { revocations, primary, openRequests, openWebSockets, metrics, observers, shedding, logging }: ApplicationParts,
   authenticator: Authenticator & TokenNames,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
@@ -112,12 +127,13 @@ function requestHandler(
       revoke: new RevokeEndpoint({
         client: http.client,
         authenticator,
-        revocations: { revokeHere },
+        revocations: { revokeHere: (record, asker) => primary.revoke(record, asker) },
         ofItsIssuer: namesIssuers(config),
         removedHeaders: new Set([assertionHeader]),
         logger: logging('KeyManager'),
       }),
     },
+    notices: noticeEndpoints(config, primary),
     authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
     assertionHeader,
     removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
@@ -126,6 +142,11 @@ function requestHandler(
     clientTimeout: listenerConfig.timeout,
     logging,
   })
+}
+
+function noticeEndpoints(config: Config, primary: Primary): NoticeEndpoints | undefined {
+  const paths = config.identityProvider.flatMap(noticePaths)
+  return paths.length === 0 ? undefined : new NoticeEndpoints({ paths, receive: (notice) => primary.receive(notice) })
 }
 
 function forwardingOf({ listenerConfig }: Config): Forwarding {

@@ -1,3 +1,4 @@
+import type { Authenticated, Refused } from '../auth/index.js'
 import { add, type Samples } from '../metrics/index.js'
 import type { ListenerRole, RequestHandler } from '../server/index.js'
 import { type Application, type ApplicationParts, openApplication } from './application.js'
@@ -58,6 +59,12 @@ export class Applications implements Listening {
     const timer = setTimeout(() => this.#retire(previous), RETIRED_AFTER)
     timer.unref()
     this.#retiring.set(previous, timer)
+  }
+
+  /** As for a request that brings this credential now. */
+  async authenticate(credential: string): Promise<Authenticated | Refused> {
+    const now = Math.max(Date.now(), this.#parts.revocations.endedBefore)
+    return this.#current.authenticator.authenticate(credential, now)
   }
 
   listener(role: ListenerRole): ReturnType<RequestHandler['listener']> {

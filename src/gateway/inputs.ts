@@ -41,9 +41,11 @@ function* doubts(config: Config, apis: readonly Api[]): Generator<string> {
     yield 'no token can be valid for the protected APIs: configure an issuer in [[jwtTokenConfig]], or a [keyManager]'
   }
   if (persistent.enablePersistentStorageRetrieval) return
-  yield realtime.enableRealtimeMessageRetrieval
-    ? 'no persistent store configured: revocations published while the broker is unreachable are lost'
-    : 'no revocation source configured: revoked tokens are accepted'
+  if (realtime.enableRealtimeMessageRetrieval) {
+    yield 'no persistent store configured: revocations published while the broker is unreachable are lost'
+  } else if (config.identityProvider.length === 0) {
+    yield 'no revocation source configured: revoked tokens are accepted'
+  }
 }
 
 /**

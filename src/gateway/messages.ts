@@ -2,6 +2,7 @@ import type { LogLevel } from '../logging/index.js'
 import type { ProcessUsage, Samples } from '../metrics/index.js'
 import type { PrimaryMessage, WorkerMessage } from '../replication/index.js'
 import type { Asker, RevocationRecord, UnconfirmedCode } from '../revocation/index.js'
+import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
 
 /** Why the primary did not confirm a revocation. Holds no secret. */
 export interface HandoverFailure {
@@ -20,6 +21,8 @@ export type ToWorker =
   | { readonly kind: 'replication'; readonly message: PrimaryMessage }
   /** A revocation that the worker handed over is durable and enforced by every worker; with `failure` it is not confirmed. */
   | { readonly kind: 'revoked'; readonly number: number; readonly failure?: HandoverFailure }
+  /** What the identity provider is answered whose notice the worker handed over. */
+  | { readonly kind: 'noticeAnswered'; readonly number: number; readonly answer: NoticeAnswer }
   /** Read the configuration anew; answered with `reloaded`. */
   | { readonly kind: 'reload' }
   /** Open the log files by their names again. */
@@ -45,6 +48,8 @@ export type ToPrimary =
       readonly record: RevocationRecord | undefined
       readonly asker: Asker
     }
+  /** A notice of an identity provider arrived through this worker. Answered with `noticeAnswered` and the number. */
+  | { readonly kind: 'notice'; readonly number: number; readonly notice: Notice }
   | { readonly kind: 'metrics'; readonly metrics: WorkerMetrics }
   /** The worker cannot serve, and exits. */
   | { readonly kind: 'failed'; readonly reason: string; readonly code?: string }

@@ -1,6 +1,7 @@
 import type { Readiness } from '../admin/index.js'
 import { add, addProcess, type Exposition, expose, processUsage, readKey, type Samples } from '../metrics/index.js'
 import { packageVersion } from '../version.js'
+import type { IdentityProviders } from './identity-providers.js'
 import type { Observation } from './observation.js'
 import type { LearntRevocation } from './recent-revocations.js'
 import { type RecentRequests, RequestHistory } from './request-history.js'
@@ -38,20 +39,27 @@ export interface StatusReport {
 /** What the admin listener tells of a running gateway. */
 export class Observer {
   readonly #revocations: Revocations
+  readonly #identityProviders: Pick<IdentityProviders, 'states'>
   readonly #serves: Serves
   readonly #observation: Observation
   readonly #version = packageVersion()
   readonly #history = new RequestHistory(async () => answeredBy(await this.samples()))
   #scrape: Promise<Exposition> | undefined
 
-  constructor(revocations: Revocations, serves: Serves, observation: Observation) {
+  constructor(
+    revocations: Revocations,
+    identityProviders: Pick<IdentityProviders, 'states'>,
+    serves: Serves,
+    observation: Observation,
+  ) {
     this.#revocations = revocations
+    this.#identityProviders = identityProviders
     this.#serves = serves
     this.#observation = observation
   }
 
   readiness(): Readiness {
-    const state = this.#revocations.state()
+    const state = this.#state()
     const { workers, here } = this.#serves
     if (workers === undefined) return { ready: state.known && here !== undefined, detail: { revocations: state } }
     return { ready: state.known && workers.knows, detail: { revocations: state, workers: workers.status() } }
@@ -66,7 +74,7 @@ export class Observer {
       at: Date.now(),
       startedAt: new Date(performance.timeOrigin).toISOString(),
       ready,
-      revocations: this.#revocations.state(),
+      revocations: this.#state(),
       ...('workers' in detail ? { workers: this.#serves.workers?.status() ?? [] } : {}),
       requests: answeredBy(samples),
       openRequests: samples.get('mgw_open_requests') ?? 0,
@@ -88,6 +96,12 @@ export class Observer {
     return this.#history.close()
   }
 
+  /** With identity providers among the sources. */
+  #state(): RevocationsState {
+    const state = this.#revocations.state()
+    return { ...state, sources: [...state.sources, ...this.#identityProviders.states()] }
+  }
+
   async #expose(): Promise<Exposition> {
     return expose(await this.samples())
   }
@@ -98,7 +112,7 @@ export class Observer {
     const { workers, here } = this.#serves
     add(samples, 'mgw_build_info', [this.#version], 1)
     add(samples, 'mgw_ready', [], Number(this.readiness().ready))
-    addRevocations(samples, this.#revocations.state(), this.#revocations.realtimeLag)
+    addRevocations(samples, this.#state(), this.#revocations.realtimeLag)
     addProcess(samples, 'primary', processUsage())
     here?.collect(samples)
     // With one process it counts with what serves.

@@ -1,65 +1,51 @@
 import { describeError } from '../logging/index.js'
 import { type Asker, type RevocationRecord, UnconfirmedRevocation } from '../revocation/index.js'
 import type { HandoverFailure, ToPrimary } from './messages.js'
+import { PendingCalls } from './pending-calls.js'
 
 /** How long to wait for the primary's answer, ms: longer than it waits for its disk, its store and its workers. */
 export const HANDOVER_TIMEOUT = 8_000
 
-interface Pending {
-  readonly timer: NodeJS.Timeout
-  readonly resolve: () => void
-  readonly reject: (error: UnconfirmedRevocation) => void
-}
+/** Sends to the primary. Calls `undelivered` if the message can't be sent. */
+export type SendToPrimary = (message: ToPrimary, undelivered: () => void) => void
 
 export interface HandoverOptions {
-  /** Sends to the primary. Calls `undelivered` if the message can't be sent. */
-  readonly send: (message: ToPrimary, undelivered: () => void) => void
+  readonly send: SendToPrimary
   readonly timeout?: number
 }
 
 /** Revocations that arrived through this worker and wait for the primary's answer. */
 export class PendingHandovers {
-  readonly #options: HandoverOptions
-  readonly #pending = new Map<number, Pending>()
-  #last = 0
+  readonly #send: SendToPrimary
+  readonly #calls: PendingCalls<HandoverFailure | undefined>
 
-  constructor(options: HandoverOptions) {
-    this.#options = options
+  constructor({ send, timeout = HANDOVER_TIMEOUT }: HandoverOptions) {
+    this.#send = send
+    this.#calls = new PendingCalls(timeout)
   }
 
   /**
    * Hands a revocation to the primary; resolves when it has confirmed it. Rejects with {@link UnconfirmedRevocation} when the
-   * primary reports a failure, does not answer in time, or is gone: a message sent proves nothing.
+   * primary reports a failure, does not answer in time, or is gone.
    */
-  revoke(record: RevocationRecord | undefined, asker: Asker): Promise<void> {
-    const number = ++this.#last
-    return new Promise((resolve, reject) => {
-      const { send, timeout = HANDOVER_TIMEOUT } = this.#options
-      const fail = (message: string) => () => this.settle(number, { code: 'ERR_REVOCATION_HANDOVER', message })
-      const timer = setTimeout(fail(`the primary did not confirm the revocation within ${timeout} ms`), timeout)
-      this.#pending.set(number, { timer, resolve, reject })
-      send({ kind: 'revoke', number, record, asker }, fail(GONE))
-    })
+  async revoke(record: RevocationRecord | undefined, asker: Asker): Promise<void> {
+    const failure = await this.#calls.ask(
+      (number, undelivered) => this.#send({ kind: 'revoke', number, record, asker }, undelivered),
+      (message) => ({ code: 'ERR_REVOCATION_HANDOVER', message }),
+    )
+    if (failure !== undefined) throw new UnconfirmedRevocation(failure.code, failure.message)
   }
 
-  /** The primary's answer, or a failure in its place. */
+  /** The primary's answer. */
   settle(number: number, failure: HandoverFailure | undefined): void {
-    const pending = this.#pending.get(number)
-    if (pending === undefined) return
-    this.#pending.delete(number)
-    clearTimeout(pending.timer)
-    if (failure === undefined) pending.resolve()
-    else pending.reject(new UnconfirmedRevocation(failure.code, failure.message))
+    this.#calls.settle(number, failure)
   }
 
   /** The primary is gone: fails all that wait. */
   lost(): void {
-    for (const number of [...this.#pending.keys()])
-      this.settle(number, { code: 'ERR_REVOCATION_HANDOVER', message: GONE })
+    this.#calls.lost()
   }
 }
-
-const GONE = 'the primary process is gone'
 
 /** The primary's answer for a revocation: empty, or why it is not confirmed. Never rejects. */
 export async function outcomeOf(revocation: Promise<void>): Promise<{ failure?: HandoverFailure }> {

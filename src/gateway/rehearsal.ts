@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.js'
 import { describeError, type Fields, type Logger, type Logging, silent } from '../logging/index.js'
+import type { Primary } from './application.js'
 import { expiringCertificates } from './expiring-certificates.js'
 import type { Inputs } from './inputs.js'
 import { hasCertificate, trySelfSigned, tryToWrite } from './listeners.js'
@@ -37,12 +38,15 @@ export async function tryServing(inputs: Inputs, logging: Logging = silent): Pro
   const sources = { topic: undefined, store: undefined, clock: {} }
   const revocations = await openRevocations(withoutJournal(inputs.config), silent, sources)
   try {
-    const serving = await prepareServing(inputs, revocations, async () => undefined, logging)
+    const serving = await prepareServing(inputs, revocations, NO_PRIMARY, logging)
     await serving.close()
   } finally {
     await revocations.close()
   }
 }
+
+/** Nothing arrives. */
+const NO_PRIMARY: Primary = { revoke: async () => undefined, receive: async () => ({ status: 404 }) }
 
 function withoutJournal(config: Config): Config {
   const { tokenRevocationConfig } = config

@@ -45,7 +45,8 @@ export function withoutRestart(running: Config, next: Config): Reloadable {
   const keys = changed(listenerConfig, next.listenerConfig).map((name) => `listenerConfig.${name}`)
   // Its listener is opened at the start, or not.
   const listener = (running.keyManager === undefined) === (next.keyManager === undefined) ? [] : [TOKEN_LISTENER]
-  return { config, needsRestart: [...new Set([...sections, ...keys, ...listener])].sort() }
+  const providers = haveOtherKeys(running, next) ? ['identityProvider'] : []
+  return { config, needsRestart: [...new Set([...sections, ...keys, ...listener, ...providers])].sort() }
 }
 
 /**
@@ -83,6 +84,17 @@ export function asPrimary(config: Config, shared: OfPrimary): Config {
       persistent: { ...persistent, issuer: persistentIssuer },
     },
   }
+}
+
+/** Whether an identity provider's messages would be verified by other keys: its sources have theirs from the start. */
+function haveOtherKeys({ identityProvider, jwtTokenConfig }: Config, next: Config): boolean {
+  const keysOf = (issuers: Config['jwtTokenConfig'], name: string) =>
+    issuers
+      .filter(({ issuer }) => issuer === name)
+      .map(({ jwksURL, certFile, certificateAlias }) => ({ jwksURL, certFile, certificateAlias }))
+  return identityProvider.some(
+    ({ issuer }) => !isSame(keysOf(jwtTokenConfig, issuer), keysOf(next.jwtTokenConfig, issuer)),
+  )
 }
 
 const TOKEN_LISTENER = 'listenerConfig.tokenListenerPort'

@@ -150,11 +150,12 @@ export class Revocations implements LiveRevocations {
    * within 5 s; the attempts go on. With the journal off and no store that takes revocations, the list is enough.
    *
    * @param record `undefined` waits for all earlier ones to be durable
+   * @param source the name of the source that it comes from
    */
-  async revokeHere(record: RevocationRecord | undefined, asker?: Asker): Promise<void> {
+  async revokeHere(record: RevocationRecord | undefined, asker?: Asker, source = HERE): Promise<void> {
     if (record !== undefined) {
-      const isNew = this.#recent.add(record, HERE, Date.now()) > 0
-      if (isNew || asker !== undefined) this.#learnt(record, HERE, asker)
+      const isNew = this.#recent.add(record, source, Date.now()) > 0
+      if (isNew || asker !== undefined) this.#learnt(record, source, asker)
     }
     const storable = record && this.#writeBack?.storable(record)
     const put = record === undefined ? this.#writeBack?.all() : storable && this.#writeBack?.put(storable)

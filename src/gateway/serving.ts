@@ -1,9 +1,10 @@
+import { WatchedTokens } from '../auth/index.js'
 import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
 import { add, RequestMetrics, type Samples } from '../metrics/index.js'
 import type { LiveRevocations } from '../revocation/index.js'
 import { type Listener, type ListenerTls, LoadShedding, OpenWebSockets } from '../server/index.js'
-import type { ApplicationParts } from './application.js'
+import type { Primary } from './application.js'
 import { Applications } from './applications.js'
 import { CertificateWatch } from './certificate-watch.js'
 import type { Inputs } from './inputs.js'
@@ -12,6 +13,7 @@ import type { Observation } from './observation.js'
 import { once } from './once.js'
 import { endedByRevocations } from './open-requests.js'
 import { withoutRestart } from './reload.js'
+import { StandingWatch } from './standing-watch.js'
 
 /** The serving half of a process: listeners, pipeline, connections to upstreams. */
 export interface Serving {
@@ -38,13 +40,13 @@ export interface PreparedServing {
 }
 
 /**
- * Makes the serving half, without listening. `revokeHere` takes the revocations that will arrive through the listeners.
+ * Makes the serving half, without listening. `primary` takes what will arrive through the listeners.
  * `observation` is told of requests; the caller closes it. Throws for keys, certificates, trust stores, secrets and claim mappings that cannot be used.
  */
 export async function prepareServing(
   inputs: Inputs,
   revocations: LiveRevocations,
-  revokeHere: ApplicationParts['revokeHere'],
+  primary: Primary,
   logging: Logging,
   observation?: Pick<Observation, 'observers' | 'collect'>,
 ): Promise<PreparedServing> {
@@ -56,16 +58,27 @@ export async function prepareServing(
   const metrics = new RequestMetrics()
   const openRequests = closeOpenRequests ? endedByRevocations(revocations, metrics, logging) : undefined
   const observers = observation?.observers ?? []
+  const watched = new WatchedTokens()
   const applications = await Applications.open(inputs, {
     revocations,
-    revokeHere,
+    primary,
     openRequests,
+    watched,
     metrics,
     observers,
     openWebSockets,
     shedding,
     logging,
   })
+  const standing =
+    openRequests &&
+    new StandingWatch({
+      openRequests,
+      watched,
+      authenticate: (credential) => applications.authenticate(credential),
+      metrics,
+      logger: logging('OpenRequests'),
+    })
   const listeners: Listener[] = []
   const readTls = async (config: Config) => listenerTls(config, await ownCertificate(config))
   const renew = (tls: ListenerTls) => {
@@ -74,6 +87,7 @@ export async function prepareServing(
   const watch = new CertificateWatch(async () => renew(await readTls(applications.inputs.config)), logging('Listener'))
   const close = once(async () => {
     watch.stop()
+    standing?.stop()
     shedding?.stop()
     const { stopTimeout } = applications.inputs.config.server
     const closed = listeners.map((listener) => listener.close(stopTimeout))
@@ -102,6 +116,7 @@ export async function prepareServing(
       listeners.push(listener),
     )
     shedding?.start()
+    standing?.start()
     await watch.read(config)
     const { http, https, token } = opened
     const optional = token === undefined ? {} : { tokenPort: token.port }

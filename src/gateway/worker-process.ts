@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import type { Logger, LogLevel } from '../logging/index.js'
 import type { FollowerStatus, Publisher } from '../replication/index.js'
 import type { Asker, RevocationRecord } from '../revocation/index.js'
+import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
 
@@ -33,6 +34,8 @@ export interface WorkerEvents {
   listening(ports: Ports): void
   /** A revocation arrived through it; rejects if it can't be confirmed. */
   revoke(record: RevocationRecord | undefined, asker: Asker): Promise<void>
+  /** A notice of an identity provider arrived through it. */
+  receive(notice: Notice): Promise<NoticeAnswer>
   /** It reported why it cannot serve; it exits next. */
   failed(error: Error): void
   /** It has exited, or could not be started. Called once. */
@@ -172,6 +175,9 @@ export class WorkerProcess {
       void outcomeOf(events.revoke(record, asker)).then((failure) =>
         this.#send({ kind: 'revoked', number, ...failure }),
       )
+    } else if (message.kind === 'notice') {
+      const { number } = message
+      void events.receive(message.notice).then((answer) => this.#send({ kind: 'noticeAnswered', number, answer }))
     } else {
       events.failed(Object.assign(new Error(message.reason), message.code === undefined ? {} : { code: message.code }))
     }

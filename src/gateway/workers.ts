@@ -5,6 +5,7 @@ import { add, addAll, addProcess, lasting, type Samples } from '../metrics/index
 import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
 import type { Asker, RevocationRecord } from '../revocation/index.js'
+import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
 import { Backoff } from '../time/index.js'
 import type { OfPrimary } from './reload.js'
 import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
@@ -26,6 +27,8 @@ export interface WorkersOptions {
   readonly publisher: Publisher
   /** Takes a revocation that arrived through a worker; resolves when it is durable and every worker enforces it. */
   readonly revoke: (record: RevocationRecord | undefined, asker: Asker) => Promise<void>
+  /** Takes a notice that arrived through a worker. Never rejects. */
+  readonly receive: (notice: Notice) => Promise<NoticeAnswer>
   readonly logger: Logger
 }
 
@@ -168,6 +171,7 @@ export class Workers {
         this.#onFirst?.resolve(ports)
       },
       revoke: this.#options.revoke,
+      receive: this.#options.receive,
       failed: (error) => {
         logger.error('worker failed to start', error, { worker: worker.pid })
         this.#onFirst?.reject(error)

@@ -46,8 +46,12 @@ export const METRICS = {
   mgw_upstream_queued_requests: gauge('Requests that wait for a connection to an origin.', 'origin'),
   mgw_open_requests: gauge('Requests with a token that are under way, and that a revocation would end.'),
   mgw_open_requests_ended_total: counter(
-    'Open requests ended because their token was revoked, or because the list stopped being known.',
+    'Open requests ended because their token was revoked or is inactive, or because the list stopped being known.',
     'reason',
+  ),
+  mgw_tokens_without_session_total: counter(
+    'Tokens that verified and name no session, of issuers that announce the end of sessions.',
+    'issuer',
   ),
 
   mgw_revocation_list_known: gauge('Whether the revocation list is known: 1 or 0.'),

@@ -53,7 +53,8 @@ export class ApiMetrics {
 }
 
 /** Why open requests are ended. */
-export type EndedReason = 'revoked' | 'list-not-known'
+export type EndedReason = (typeof ENDED)[number]
+const ENDED = ['revoked', 'list-not-known', 'inactive'] as const
 
 /** What one process counts of the requests that it serves. */
 export class RequestMetrics {
@@ -62,7 +63,9 @@ export class RequestMetrics {
   readonly #byApi = new WeakMap<MeasuredApi, ApiMetrics>()
   /** By origin, then by failure: both from the configuration or a fixed set. */
   readonly #failures = new Map<string, Map<string, number>>()
-  readonly #ended = { revoked: 0, 'list-not-known': 0 }
+  readonly #ended = { revoked: 0, 'list-not-known': 0, inactive: 0 }
+  /** By issuer, which is configured. */
+  readonly #withoutSession = new Map<string, number>()
 
   /** The counts of an API; of requests that reach none. */
   of(api: MeasuredApi = NO_API): ApiMetrics {
@@ -87,13 +90,20 @@ export class RequestMetrics {
     this.#ended[reason] += requests
   }
 
+  /** A token verified that names no session. @param issuer a configured one */
+  tokenWithoutSession(issuer: string): void {
+    this.#withoutSession.set(issuer, (this.#withoutSession.get(issuer) ?? 0) + 1)
+  }
+
   /** Adds what was counted. */
   collect(samples: Samples): void {
     for (const { api, metrics } of this.#named.values()) metrics.collect(api, samples)
     for (const [origin, failures] of this.#failures) {
       for (const [failure, count] of failures) add(samples, 'mgw_upstream_failures_total', [origin, failure], count)
     }
-    for (const reason of ['revoked', 'list-not-known'] as const) {
+    for (const [issuer, count] of this.#withoutSession)
+      add(samples, 'mgw_tokens_without_session_total', [issuer], count)
+    for (const reason of ENDED) {
       add(samples, 'mgw_open_requests_ended_total', [reason], this.#ended[reason])
     }
   }

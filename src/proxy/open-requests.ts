@@ -80,6 +80,17 @@ export class OpenRequests<Identity extends object> {
     return endEach([...this.#groups.values()], isRevoked, reason)
   }
 
+  /** The tokens that have open requests. */
+  *open(): Generator<Identity> {
+    for (const group of this.#groups.values()) if (isOpen(group)) yield group.identity
+  }
+
+  /** Ends the open requests of one token. Returns how many it ended. */
+  endOf(identity: Identity, reason: Error): number {
+    const group = this.#groups.get(identity)
+    return group === undefined ? 0 : endEach([group], () => true, reason)
+  }
+
   /** Ends all open requests. Returns how many it ended. */
   endAll(reason: Error): number {
     return this.endWhere(() => true, reason)

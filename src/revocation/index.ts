@@ -4,12 +4,14 @@ export { blocksOf, decodeEntries, ENTRY_KINDS, type Entry, type EntryBlock, type
 export { explain, type ListedName, type ListedRecord, listedUnder } from './explanation.js'
 export { type LiveRevocations, RealtimeStatus, type Revocation, type RevocationLookup } from './lookup.js'
 export {
+  ALWAYS,
   type ClaimsRevocation,
   expiryInstant,
   type IssuerRevocation,
   instant,
   isIssuer,
   type JSONValue,
+  MAX_CLAIM_VALUE_LENGTH,
   MAX_RECORD_ID_LENGTH,
   mayBeOf,
   type NameRevocation,

@@ -55,7 +55,7 @@ export interface ClaimsRevocation extends Rule {
 /** Characters of the longest issuer, name of a claim, and claim's value in a record. */
 const MAX_ISSUER_LENGTH = 2_048
 const MAX_CLAIM_NAME_LENGTH = 256
-const MAX_CLAIM_VALUE_LENGTH = 1_024
+export const MAX_CLAIM_VALUE_LENGTH = 1_024
 
 /** Whose tokens a record is about, from its member `iss`; `undefined` for what can name no issuer. */
 export function readScope(iss: unknown): { readonly iss?: string | null } | undefined {
@@ -106,6 +106,9 @@ export type JSONValue =
 
 /** Beyond this no `Date` exists; Java's Long.MAX_VALUE ("never") is far above it. */
 const LAST_INSTANT = 8.64e15
+
+/** A rule's time (epoch ms) that no token is issued after: it revokes whatever it names, whenever that is issued. */
+export const ALWAYS = LAST_INSTANT
 
 /**
  * The record that revokes a token in a store and on a topic: a JWT is named by its `jti`, or by its canonical signature

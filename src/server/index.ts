@@ -1,5 +1,6 @@
 export { answerWhole } from '../proxy/index.js'
 export { peerOf } from './client-network.js'
+export { NoticeEndpoints } from './identity-provider/notice-endpoints.js'
 export { KeyManagerEndpoints } from './key-manager/endpoints.js'
 export { RevokeEndpoint } from './key-manager/revoke-endpoint.js'
 export { Connections } from './listeners/connections.js'

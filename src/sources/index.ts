@@ -1,3 +1,4 @@
+export type { IdentityProviderSource } from './identity-provider/index.js'
 export {
   brokerCertificates,
   type OpenStore,
@@ -8,3 +9,4 @@ export {
   type TopicPublisher,
   takesRevocations,
 } from './open.js'
+export { openIdentityProviders } from './open-identity-providers.js'

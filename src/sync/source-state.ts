@@ -7,7 +7,7 @@ import type { Clock } from '../time/index.js'
 /** Status of a source, for people: `/ready`, the log, metrics. */
 export interface SourceState extends Partial<MalformedReport> {
   readonly name: string
-  readonly role: 'realtime' | 'store' | 'watch'
+  readonly role: 'realtime' | 'store' | 'watch' | 'push' | 'stream'
   readonly status: SourceStatus
   /** Epoch ms since when. */
   readonly since: number
@@ -67,7 +67,7 @@ export class SourceTracker {
   sink(listener: SourceListener): RevocationSink {
     return {
       revoked: (record, publishedAt) => {
-        this.#learnt(publishedAt)
+        this.learnt(publishedAt)
         listener.apply(record, this.name)
       },
       resync: (reason) => listener.resync(reason),
@@ -96,7 +96,8 @@ export class SourceTracker {
     }
   }
 
-  #learnt(publishedAt: number | undefined): void {
+  /** It delivered a revocation, which was published at `publishedAt` (epoch ms). */
+  learnt(publishedAt?: number): void {
     const now = this.#clock.now()
     this.#revocations++
     this.#lastAt = now

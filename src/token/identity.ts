@@ -90,7 +90,7 @@ export function identify(
     folded: credential.kind === 'opaque' ? [foldedName(unpaddedLowerCase(credential.token))] : NOBODY,
     subjects: namesAt(sets, 'sub'),
     clients: clientsIn(sets, consumerKeyClaim),
-    sessions: namesAt(sets, 'sid'),
+    sessions: sessionsIn(sets),
   }
   const named = namesAt(sets, 'iss')
   const issuers = named.length > 0 ? named : [...new Set(knownIssuers)]
@@ -211,6 +211,12 @@ function namesAt(sets: readonly JsonObject[], claim: string): readonly string[] 
     if (name !== undefined && !names.includes(name)) names.push(name)
   }
   return names.length === 0 ? NOBODY : names
+}
+
+/** The names of the session: `sid`, and what Keycloak calls it beside or in its place. */
+function sessionsIn(sets: readonly JsonObject[]): readonly string[] {
+  const [sids, states] = [namesAt(sets, 'sid'), namesAt(sets, 'session_state')]
+  return states.length === 0 ? sids : [...new Set([...sids, ...states])]
 }
 
 /** The names of the client: each claim may have one, or a list. */

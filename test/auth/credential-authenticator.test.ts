@@ -25,8 +25,7 @@ async function gateway(
   const { origin, asked } = await keyManager(t, answer)
   const client = httpClient(t)
   const opaque = new OpaqueAuthenticator({
-    serverUrl: origin,
-    tokenContext: '/oauth2/',
+    url: `${origin}/oauth2/introspect`,
     client,
     credentials: keyManagerCredentials(noSecurity, client),
     timestampSkew: 5_000,

@@ -70,8 +70,7 @@ async function asking(t: Test, answer: (count: number) => Reply) {
   const client = httpClient(t)
   const credentials = keyManagerCredentials(noSecurity, client)
   const introspection = new Introspection({
-    serverUrl: manager.origin,
-    tokenContext: 'oauth2',
+    url: `${manager.origin}/oauth2/introspect`,
     client,
     credentials,
     timeout: 5_000,

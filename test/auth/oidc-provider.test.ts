@@ -24,8 +24,7 @@ function gateway(t: Test, issuer: string, now: () => number = Date.now) {
   ])
   const basic = { enabled: true, username: GATEWAY.clientId, password: GATEWAY.clientSecret }
   const opaque = new OpaqueAuthenticator({
-    serverUrl: issuer,
-    tokenContext: 'oauth2',
+    url: `${issuer}/oauth2/introspect`,
     client,
     credentials: keyManagerCredentials({ ...noSecurity, basic }, client),
     timestampSkew: 5_000,

@@ -31,8 +31,7 @@ async function introspecting(
   const client = httpClient(t)
   const logging = createLogging({ level: 'debug', format: 'json', stream: { write: (line) => lines.push(line) } })
   const opaque = new OpaqueAuthenticator({
-    serverUrl: manager.origin,
-    tokenContext: 'oauth2',
+    url: `${manager.origin}/oauth2/introspect`,
     client,
     credentials: keyManagerCredentials(noSecurity, client),
     timestampSkew: 5_000,
@@ -394,7 +393,11 @@ t.test('a 401 to the gateway’s own access token: a new one, and the question o
   const credentials = keyManagerCredentials({ ...noSecurity, oauth2 }, client, () => clock.now)
   await credentials.authorization()
   clock.now += 1_000
-  const { opaque, lines } = await introspecting(t, () => ({}), { serverUrl: `${manager.origin}/`, client, credentials })
+  const { opaque, lines } = await introspecting(t, () => ({}), {
+    url: `${manager.origin}/oauth2/introspect`,
+    client,
+    credentials,
+  })
   t.equal(await reasonOf(opaque.authenticate('token-1', NOW)), 'accepted')
   t.strictSame(
     manager.asked.map(({ path }) => path),

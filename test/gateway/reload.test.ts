@@ -27,3 +27,11 @@ t.test('a key manager that is added has no listener of its own before a restart'
   const next = configOf('[keyManager]\nserverUrl = "https://km.example"\n')
   t.same(withoutRestart(configOf(''), next).needsRestart, ['listenerConfig.tokenListenerPort'])
 })
+
+t.test('an identity provider has the keys of its issuer from the start', async (t) => {
+  const text = (url: string) =>
+    `[[jwtTokenConfig]]\nissuer = "i"\njwksURL = "${url}"\n[[identityProvider]]\nname = "idp"\nissuer = "i"\n`
+  const { config, needsRestart } = withoutRestart(configOf(text('http://a')), configOf(text('http://b')))
+  t.same(needsRestart, ['identityProvider'])
+  t.equal(config.jwtTokenConfig[0]?.jwksURL, 'http://b', 'its tokens are verified by the new ones')
+})

@@ -11,6 +11,9 @@ import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 
+/** Nothing arrives through the workers. */
+const PRIMARY = { revoke: async () => {}, receive: async () => ({ status: 404 }) }
+
 t.test('restarts soon after a start wait ever longer, up to 30 s; a long life resets that', (t) => {
   const delay = new RestartDelay()
   const delays = Array.from({ length: 11 }, () => delay.next(50))
@@ -70,7 +73,7 @@ function setUp(t: Test) {
   t.teardown(() => publisher.close())
   const shared = ofPrimary(parseConfig(readFileSync(configFile, 'utf8'), configFile, {}).config)
   return {
-    options: { configFile, shared, count: 1, stopTimeout: 1_000, publisher, revoke: async () => {}, logger },
+    options: { configFile, shared, count: 1, stopTimeout: 1_000, publisher, ...PRIMARY, logger },
     logged,
   }
 }

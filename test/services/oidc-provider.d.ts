@@ -8,7 +8,16 @@ declare module 'oidc-provider' {
     body: unknown
   }
 
+  /** As much of a client. */
+  interface Client {
+    backchannelLogoutUri: string
+    backchannelLogoutSessionRequired: boolean
+    /** Posts a logout token; rejects unless it is answered 200 or 204. */
+    backchannelLogout(sub: string, sid: string): Promise<void>
+  }
+
   export class Provider {
+    readonly Client: { find(id: string): Promise<Client | undefined> }
     constructor(issuer: string, configuration: Record<string, unknown>)
     callback(): RequestListener
     use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): void

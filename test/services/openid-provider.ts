@@ -1,7 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { request } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { importJWK, SignJWT } from 'jose'
 import { Provider } from 'oidc-provider'
 import type { Test } from 'tap'
 import { Secret } from '../../src/config/index.js'
@@ -37,6 +39,10 @@ export interface OpenIdProvider {
   signWith(keys: readonly SigningKey[]): void
   opaque(): Promise<string>
   jwt(): Promise<string>
+  /** A JWT of a user, for an hour from ten seconds ago. */
+  sign(claims: { readonly sub: string; readonly sid: string }): Promise<string>
+  /** Posts a logout token about a user's session, or without one about the user, as a client's OpenID provider does. */
+  logOut(uri: string, sub: string, sid?: string): Promise<void>
   /** Revokes at the provider itself; resolves with the status. */
   revoke(token: string): Promise<number>
   /** Nobody listens at its port any more. */
@@ -72,8 +78,11 @@ export async function openIdProvider(t: Test, options: OpenIdProviderOptions = {
   t.teardown(stop)
   const { port } = server.address() as AddressInfo
   const issuer = `http://127.0.0.1:${port}`
+  let provider: Provider
+  let signingKey: SigningKey
   const signWith = (keys: readonly SigningKey[]) => {
-    const provider = new Provider(issuer, configuration(keys))
+    provider = new Provider(issuer, configuration(keys))
+    if (keys[0] !== undefined) signingKey = keys[0]
     if (options.revokesJwts === true) provider.use(takeJwts)
     answer = provider.callback()
   }
@@ -98,6 +107,20 @@ export async function openIdProvider(t: Test, options: OpenIdProviderOptions = {
     signWith,
     opaque: () => token({}),
     jwt: () => token(JWT_RESOURCE),
+    async sign(claims) {
+      const now = Math.floor(Date.now() / 1000)
+      return new SignJWT({ ...claims, iat: now - 10, exp: now + 3_600 })
+        .setProtectedHeader({ alg: 'RS256', kid: signingKey.kid })
+        .setIssuer(issuer)
+        .sign(await importJWK(signingKey, 'RS256'))
+    },
+    async logOut(uri, sub, sid) {
+      const client = await provider.Client.find(CLIENT.id)
+      if (client === undefined) throw new Error('no such client')
+      client.backchannelLogoutUri = uri
+      client.backchannelLogoutSessionRequired = sid !== undefined
+      await client.backchannelLogout(sub, sid ?? '')
+    },
     async revoke(revoked) {
       const answered = await post('/oauth2/revoke', { token: revoked })
       await answered.arrayBuffer()
@@ -115,6 +138,14 @@ const takeJwts: Parameters<Provider['use']>[0] = async (context, next) => {
   if (error === 'unsupported_token_type') Object.assign(context, { body: '', status: 200 })
 }
 
+/** How the provider calls: it trusts every certificate. */
+async function overTls(url: URL | string, { method = 'GET', headers, body }: RequestInit): Promise<Response> {
+  const req = request(url, { method, rejectUnauthorized: false, headers: Object.fromEntries(new Headers(headers)) })
+  req.end(String(body))
+  const [res] = (await once(req, 'response')) as [IncomingMessage]
+  return new Response(null, { status: res.resume().statusCode ?? 500 })
+}
+
 function configuration(keys: readonly SigningKey[]) {
   const grants = { grant_types: ['client_credentials'], response_types: [], redirect_uris: [], scope: 'read' }
   return {
@@ -128,7 +159,9 @@ function configuration(keys: readonly SigningKey[]) {
     scopes: ['read'],
     ttl: { ClientCredentials: 3_600 },
     routes: { token: '/oauth2/token', introspection: '/oauth2/introspect', revocation: '/oauth2/revoke' },
+    fetch: overTls,
     features: {
+      backchannelLogout: { enabled: true },
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },

@@ -28,6 +28,8 @@ export interface IssuingWorldOptions {
   readonly realtime?: string
   /** The body of `[tokenRevocationConfig.persistent]`. */
   readonly persistent?: string
+  /** Further lines of the issuer's `[[jwtTokenConfig]]`. */
+  readonly issuer?: string
   /** Further lines of `[listenerConfig]`. */
   readonly listener?: string
   /** The gateway's environment. */
@@ -58,6 +60,7 @@ export async function issuingWorld(
     broker: brokerUrl,
     realtime = '',
     persistent = '',
+    issuer: issuerLines = '',
     listener = '',
     env = {},
   }: IssuingWorldOptions = {},
@@ -75,7 +78,7 @@ export async function issuingWorld(
   const url = brokerUrl ?? `amqp10://localhost:${broker.port}`
   writeFileSync(
     file,
-    config({ origin, issuer: issuer.name, broker: url, workers, realtime, persistent, listener }) + more,
+    config({ origin, issuer: issuer.name, broker: url, workers, realtime, persistent, listener, issuerLines }) + more,
   )
   const gateway = await startGateway(t, file, env)
   await gateway.known()
@@ -122,7 +125,8 @@ export function eventOf(by: By, issued: Issued): Record<string, string | number>
   }
 }
 
-interface Addresses extends Required<Omit<IssuingWorldOptions, 'upstream' | 'more' | 'env'>> {
+interface Addresses extends Required<Omit<IssuingWorldOptions, 'upstream' | 'more' | 'env' | 'issuer'>> {
+  readonly issuerLines: string
   readonly origin: string
   readonly issuer: string
 }
@@ -146,6 +150,7 @@ ${at.listener}
 [[jwtTokenConfig]]
   issuer = "${at.issuer}"
   jwksURL = "${at.origin}/jwks"
+${at.issuerLines}
 [tokenRevocationConfig.realtime]
   enableRealtimeMessageRetrieval = true
   jmsConnectionTopic = "${TOPIC}"

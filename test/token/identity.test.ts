@@ -78,6 +78,10 @@ t.test('subject, session, client and issue time are read from the claims', async
   const found = identity(jwt(encode({ ...claims, exp: 1_700_000_000 })))
   t.strictSame(found.subjects, [of('subject', 'ann')])
   t.strictSame(found.sessions, [of('session', 's')])
+  const keycloak = [{ session_state: 's' }, { sid: 's', session_state: 's' }]
+  for (const each of keycloak) t.strictSame(identity(jwt(encode(each))).sessions, [of('session', 's')])
+  const two = identity(jwt(encode({ sid: 's', session_state: 't' })))
+  t.strictSame(two.sessions, [of('session', 's'), of('session', 't')])
   t.strictSame(
     found.clients,
     ['one', 'two', 'three'].map((id) => of('client', id)),

@@ -1,6 +1,7 @@
 import { allowsEveryoneCredentials } from '../schema/cors.js'
 import type { Config } from '../schema/schema.js'
 import type { ConfigProblem, ConfigWarning } from './error.js'
+import { ofIdentityProviders, ofSilentIdentityProviders } from './identity-providers.js'
 
 /** A conflict between keys. */
 export interface Contradiction extends ConfigProblem {
@@ -14,6 +15,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 export function* contradictions(config: Config): Generator<Contradiction> {
   yield* ofListeners(config)
   yield* ofIssuers(config)
+  yield* ofIdentityProviders(config)
   yield* ofSources(config)
   yield* ofApis(config)
   yield* ofUpstreams(config)
@@ -54,6 +56,7 @@ export function* cautions(config: Config): Generator<ConfigWarning> {
   }
   yield* ofUnscopedSources(config)
   yield* ofUnknownIssuers(config)
+  yield* ofSilentIdentityProviders(config)
   if (!LOOPBACK.test(config.admin.host)) {
     yield {
       path: 'admin.host',
@@ -145,7 +148,10 @@ function* ofKeyPair(section: string, certFile?: string, keyFile?: string): Gener
   }
 }
 
-function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contradiction> {
+/** Milliseconds. */
+const SHORTEST_INTROSPECT = 1_000
+
+function* ofIssuers({ jwtTokenConfig, listenerConfig, keyManager }: Config): Generator<Contradiction> {
   const seen = new Map<string, string>()
   for (const [index, each] of jwtTokenConfig.entries()) {
     const path = `jwtTokenConfig[${index}]`
@@ -165,6 +171,17 @@ function* ofIssuers({ jwtTokenConfig, listenerConfig }: Config): Generator<Contr
         message: 'is missing: the issuer’s tokens can’t be verified without it',
         remedy: 'set it to the URL of the issuer’s key set (JWKS)',
         beside: [`${path}.certFile`, `${path}.certificateAlias`, `${path}.sharedSecret`],
+      }
+    }
+    if (each.introspect > 0 && each.introspect < SHORTEST_INTROSPECT) {
+      yield { path: `${path}.introspect`, message: 'must be at least 1s', remedy: 'set it to "1s" or more, or to 0' }
+    }
+    if (each.introspect > 0 && each.introspectionUrl === undefined && keyManager === undefined) {
+      yield {
+        path: `${path}.introspectionUrl`,
+        message: 'is missing: there is nobody to introspect the tokens',
+        remedy: 'set it to the issuer’s introspection endpoint, or add a [keyManager]',
+        beside: ['keyManager'],
       }
     }
     const byAlias = jwksURL === undefined && certFile === undefined && sharedSecret.isEmpty

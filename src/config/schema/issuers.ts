@@ -111,6 +111,16 @@ const issuer = table({
   sharedSecret: key(secret.prefault(''), 'The secret of an issuer that signs with HS256, HS384 or HS512.', {
     kind: 'secret',
   }),
+  introspect: key(
+    duration(0, 86_400_000).prefault(0),
+    'How old the issuer’s word on a JWT may be: it is also introspected, and a request waits for an answer that is not older. At least 1 s; 0: the signature is enough.',
+  ),
+  introspectionUrl: key(
+    optionalHttpUrl,
+    'The issuer’s introspection endpoint (RFC 7662), for `introspect`. Absent: the key manager’s, with its credentials.',
+  ),
+  introspectionClientId: key(text.prefault(''), 'The gateway’s client id there. Empty: no authentication.'),
+  introspectionClientSecret: key(secret.prefault(''), 'The gateway’s client secret there.', { kind: 'secret' }),
   requireAccessTokenType: key(bool.prefault(false), 'Whether tokens must have the type `at+jwt` (RFC 9068).'),
   validateSubscription: key(bool.prefault(false), 'Whether the token’s application must have subscribed to the API.'),
   consumerKeyClaim: key(someText.prefault('aud'), 'The claim that names the client.'),

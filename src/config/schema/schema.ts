@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Secret } from '../secret.js'
 import { admin, apiDefinitions, apis, logging } from './clients.js'
 import { httpClients } from './http-clients.js'
+import { identityProviders } from './identity-providers.js'
 import { caching, jwtTokenConfig, keyManager, security } from './issuers.js'
 import { authConfig, http2, jwtConfig, listenerConfig, mutualSSLConfig, server } from './listener.js'
 import { apim, tokenRevocationConfig } from './revocation.js'
@@ -19,6 +20,7 @@ export const configSchema = table({
   jwtConfig,
   keyManager,
   jwtTokenConfig,
+  identityProvider: identityProviders,
   security,
   caching,
   httpClients,

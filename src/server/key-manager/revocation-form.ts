@@ -33,7 +33,7 @@ export async function readRevocationForm(
 ): Promise<RevocationForm | RefusedForm> {
   const type = req.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
   if (type !== FORM || req.headers['content-encoding'] !== undefined) return refused(faults.badRequest, 'content-type')
-  if (countOf(req.rawHeaders, 'authorization') > 1) return refused(faults.badRequest, 'two-credentials')
+  if (headerCount(req.rawHeaders, 'authorization') > 1) return refused(faults.badRequest, 'two-credentials')
   askForBody()
   const body = await readSmallBody(req, content, { maxBytes: MAX_BYTES, timeout })
   if (!Buffer.isBuffer(body)) return refused(FAULT_OF[body], body)
@@ -48,7 +48,8 @@ const FAULT_OF = {
   'client-left': faults.badRequest,
 } as const
 
-function countOf(rawHeaders: readonly string[], name: string): number {
+/** How often a header (lower-case name) is there: Node shows only one of several credentials. */
+export function headerCount(rawHeaders: readonly string[], name: string): number {
   return rawHeaders.filter((part, i) => i % 2 === 0 && part.toLowerCase() === name).length
 }
 

@@ -19,6 +19,7 @@ import type { TokenIdentity } from '../../token/index.js'
 import type { Tracing } from '../../tracing/index.js'
 import type { KeyManagerEndpoint, KeyManagerEndpoints } from '../key-manager/endpoints.js'
 import type { RevokeEndpoint } from '../key-manager/revoke-endpoint.js'
+import { type NoticeEndpoints, written } from '../identity-provider/notice-endpoints.js'
 import type { UpgradeListener } from '../listeners/upgrades.js'
 import { RequestLog } from '../log/request-log.js'
 import type { RequestObserver } from '../log/request-observer.js'
@@ -44,6 +45,8 @@ export interface RequestHandlerOptions extends HeaderRules {
   readonly openWebSockets?: OpenWebSockets
   /** `/token`, `/revoke` ... of a key manager; absent: 404, as for any path that no API has. */
   readonly keyManager?: { readonly endpoints: KeyManagerEndpoints; readonly revoke: RevokeEndpoint } | undefined
+  /** Where identity providers say who has logged out; absent: nowhere. */
+  readonly notices?: NoticeEndpoints | undefined
   readonly http: ForwardOptions
   /** How endpoints are chosen and repeated; absent: by default. */
   readonly endpoints?: EndpointDefaults | undefined
@@ -130,7 +133,7 @@ export class RequestHandler {
   }
 
   #receive(exchange: Exchange): void {
-    const { maxUriLength, http, keyManager } = this.#options
+    const { maxUriLength, http, keyManager, notices } = this.#options
     const { req, role } = exchange
     const target = readRequest(req, maxUriLength, http.maxBodyBytes)
     if ('fault' in target) return exchange.refuse(target.fault, target.reason)
@@ -138,10 +141,12 @@ export class RequestHandler {
     const method = req.method ?? ''
     const isHealth = target.path === '/health' && (method === 'GET' || method === 'HEAD')
     const endpoint = role === 'http' ? undefined : keyManager?.endpoints.find(method, target.path)
-    if (exchange.isWebSocket && (isHealth || endpoint !== undefined)) {
+    const isNotice = role !== 'http' && notices?.has(method, target.path) === true
+    if (exchange.isWebSocket && (isHealth || endpoint !== undefined || isNotice)) {
       return exchange.refuse(faults.noApi, 'no-websocket-here')
     }
     if (isHealth) return exchange.answer(200, HEALTH_HEADERS, HEALTHY, 'health')
+    if (isNotice) return this.#receiveNotice(exchange, notices)
     if (endpoint?.action !== 'revoke' && this.#options.shedding?.refuses() === true) {
       return exchange.refuse(faults.overloaded, 'overloaded')
     }
@@ -150,6 +155,16 @@ export class RequestHandler {
     if (isPreflight(req, cors)) return exchange.answer(204, preflightHeaders(req, cors), '', 'preflight')
     if (role === 'token') return exchange.refuse(faults.noApi, 'token-listener')
     this.#route(exchange)
+  }
+
+  #receiveNotice(exchange: Exchange, notices: NoticeEndpoints): void {
+    notices.answer(exchange.target.path, exchange).then(
+      (answer) => {
+        const { headers, text } = written(answer)
+        exchange.guard(() => exchange.answer(answer.status, headers, text, 'notice'))
+      },
+      (error) => exchange.fail(error),
+    )
   }
 
   #callKeyManager(exchange: Exchange, endpoint: KeyManagerEndpoint): void {

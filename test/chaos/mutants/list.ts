@@ -30,8 +30,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a hand-over that fails is a success',
     promise: 'acknowledgement',
     file: 'gateway/pending-handovers.js',
-    find: 'pending.reject(new UnconfirmedRevocation(failure.code, failure.message));',
-    replace: 'pending.resolve();',
+    find: 'throw new UnconfirmedRevocation(failure.code, failure.message);',
+    replace: 'return;',
     caughtBy: {
       test: 'workers/revoke',
       title: '/revoke is answered 503 when the primary stands still, and it is never answered 2xx when it dies',
@@ -524,12 +524,89 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'the audit log does not say who asked for a revocation',
     promise: 'logs',
     file: 'gateway/revocations.js',
-    find: 'this.#learnt(record, HERE, asker)',
-    replace: 'this.#learnt(record, HERE)',
+    find: 'this.#learnt(record, source, asker)',
+    replace: 'this.#learnt(record, source)',
     caughtBy: {
       test: 'gateway/record-files',
       title:
         'a line a request over HTTP/1.1, HTTP/2 and for a WebSocket, as JSON; refusals and revocations are audited',
+    },
+  },
+  {
+    name: 'a logout is answered before it is stored',
+    promise: 'logout',
+    file: 'sources/identity-provider/receiver.js',
+    find: 'await this.#revoke(message, sink);',
+    replace: 'void this.#revoke(message, sink).catch(() => undefined);',
+    caughtBy: {
+      test: 'sources/identity-provider/receiver',
+      title: 'a message that was carried out is not carried out again, and one that could not be stored is',
+    },
+  },
+  {
+    name: 'a logout of one session is one of its user',
+    promise: 'logout',
+    file: 'sources/identity-provider/logout-token.js',
+    find: 'if (isName(sid))',
+    replace: 'if (isName(sid) && !isName(sub))',
+    caughtBy: {
+      test: 'sources/identity-provider/receiver',
+      title: 'a logout token that names a session ends that session, and never more of its user',
+    },
+  },
+  {
+    name: 'a token of the logout’s own second survives',
+    promise: 'logout',
+    file: 'sources/identity-provider/records.js',
+    find: 'return (Math.floor(at) + 1) * 1000;',
+    replace: 'return at * 1000;',
+    caughtBy: {
+      test: 'sources/identity-provider/records',
+      title: 'a subject’s tokens end up to and including the second of the moment',
+    },
+  },
+  {
+    name: 'a session begins again with a later token',
+    promise: 'logout',
+    file: 'sources/identity-provider/records.js',
+    find: 'revokedBefore: ALWAYS',
+    replace: 'revokedBefore: Date.now()',
+    caughtBy: {
+      test: 'sources/identity-provider/records',
+      title: 'a session has ended for tokens that are issued later, too',
+    },
+  },
+  {
+    name: 'a verdict that is too old is used',
+    promise: 'logout',
+    file: 'auth/standing.js',
+    find: 'return this.#now() < askedAt + this.#options.interval;',
+    replace: 'return true;',
+    caughtBy: {
+      test: 'auth/standing',
+      title: 'a verdict is used for the interval from its question on, and not a moment longer',
+    },
+  },
+  {
+    name: 'open requests outlive an inactive token',
+    promise: 'logout',
+    file: 'gateway/standing-watch.js',
+    find: 'else if (outcome.fault !== faults.keyManagerUnavailable)',
+    replace: 'else if (false)',
+    caughtBy: {
+      test: 'introspect',
+      title: 'a token that its issuer calls inactive is refused within the interval, and its streams end; others go on',
+    },
+  },
+  {
+    name: 'any client’s logout token is taken',
+    promise: 'logout',
+    file: 'sources/identity-provider/logout-token.js',
+    find: "return refused('audience');",
+    replace: ';',
+    caughtBy: {
+      test: 'sources/identity-provider/receiver',
+      title: 'what is no logout token of the issuer, for one of the clients, is 400 and revokes nothing',
     },
   },
 ]

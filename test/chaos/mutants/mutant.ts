@@ -43,6 +43,7 @@ export const PROMISES = [
   'issuers',
   'last check',
   'logs',
+  'logout',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

@@ -1,0 +1,107 @@
+import { type CryptoKey, compactVerify, errors, type JWSHeaderParameters } from 'jose'
+import { type CompactJwt, type JsonObject, readCredential } from '../token/index.js'
+import { mediaType } from './jwt-issuer.js'
+import { verifyShort } from './short-signatures.js'
+import {
+  ASYMMETRIC_ALGORITHMS,
+  MAX_KEYS_TRIED,
+  PARTS_NOT_LOOKED_AT,
+  type VerificationKeys,
+} from './verification-keys.js'
+
+/** What an issuer signed and is no access token: a logout token, an action of Keycloak's, a security event token (RFC 8417). */
+export interface SignedMessage {
+  readonly header: JsonObject
+  readonly claims: JsonObject
+}
+
+/**
+ * Why a message is none of the issuer's.
+ * - `format`: no compact JWS in its one spelling, longer than 64 KiB, or JSON with duplicate members
+ * - `type`: its `typ` is another
+ * - `algorithm`: `none`, an HMAC, or one that the issuer's keys are not for
+ * - `critical`: it has `crit`, of which no extension is supported
+ * - `key`: no key of the issuer fits it
+ * - `signature`: it is not signed by one
+ */
+export type MessageProblem = 'format' | 'type' | 'algorithm' | 'critical' | 'key' | 'signature'
+
+/**
+ * Verifies a message of an issuer: a compact JWS with an asymmetric signature. Says nothing of its claims. Rejects if keys of
+ * the issuer are unavailable and no other key fits.
+ *
+ * @param types the media types that `typ` may have (RFC 8725 §3.11), lower-case, without `application/`; `undefined`: it may be absent
+ */
+export async function verifyMessage(
+  jws: string,
+  keys: readonly VerificationKeys[],
+  types: readonly (string | undefined)[],
+): Promise<SignedMessage | { readonly problem: MessageProblem }> {
+  const jwt = readCredential(jws)
+  if (jwt.kind !== 'jwt' || jwt.token !== jws) return { problem: 'format' }
+  const { typ, alg, crit } = jwt.header
+  if (typ !== undefined && typeof typ !== 'string') return { problem: 'type' }
+  if (!types.includes(typ === undefined ? undefined : mediaType(typ))) return { problem: 'type' }
+  if (crit !== undefined) return { problem: 'critical' }
+  const fitting = keys.filter((each) => accepts(each, alg))
+  if (fitting.length === 0) return { problem: 'algorithm' }
+  const problem = await problemOf(jws, jwt, fitting)
+  return problem === undefined ? { header: jwt.header, claims: jwt.claims } : { problem }
+}
+
+/** Never an HMAC, whatever the keys are for: its secret is known to others than the issuer. */
+function accepts({ algorithms = ASYMMETRIC_ALGORITHMS }: VerificationKeys, alg: unknown): boolean {
+  return typeof alg === 'string' && ASYMMETRIC_ALGORITHMS.includes(alg) && algorithms.includes(alg)
+}
+
+async function problemOf(
+  jws: string,
+  jwt: CompactJwt,
+  keys: readonly VerificationKeys[],
+): Promise<'key' | 'signature' | undefined> {
+  let problem: 'key' | 'signature' = 'key'
+  let failure: { readonly cause: unknown } | undefined
+  for (const each of keys) {
+    try {
+      for await (const key of candidates(each, jwt)) {
+        if (await isSignedBy(key, jws, jwt)) return undefined
+        problem = 'signature'
+      }
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError)) failure ??= { cause: error }
+    }
+  }
+  if (failure !== undefined) throw failure.cause
+  return problem
+}
+
+/** The key that the header names; without a `kid`, a few of those that fit. */
+async function* candidates(keys: VerificationKeys, { header }: CompactJwt) {
+  try {
+    yield await keys.key(header as JWSHeaderParameters, PARTS_NOT_LOOKED_AT)
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    let tried = 0
+    for await (const key of error) {
+      if (++tried > MAX_KEYS_TRIED) return
+      yield key
+    }
+  }
+}
+
+async function isSignedBy(
+  key: CryptoKey | Awaited<ReturnType<VerificationKeys['key']>>,
+  jws: string,
+  { header, signature }: CompactJwt,
+): Promise<boolean> {
+  const alg = String(header.alg)
+  const short = verifyShort(alg, key, jws.slice(0, jws.lastIndexOf('.')), signature)
+  if (short !== undefined) return short
+  try {
+    await compactVerify(jws, key, { algorithms: [alg] })
+    return true
+  } catch (error) {
+    if (error instanceof errors.JOSEError) return false
+    throw error
+  }
+}

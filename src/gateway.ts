@@ -30,6 +30,7 @@ import {
   type RuleRevocation,
   revocable,
 } from './revocation/index.js'
+import type { SourceStatus } from './sources/source.js'
 
 export type { Explanation } from './gateway/explanation.js'
 export type { StatusReport } from './gateway/observing.js'
@@ -167,6 +168,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     const providers = keep(
       await IdentityProviders.open(config, {
         revoke: (record, source) => revoke(record, undefined, source),
+        streamsChanged: (status: SourceStatus) => revocations.streamsChanged(status),
         witness,
         logging,
       }),

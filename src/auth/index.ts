@@ -1,3 +1,4 @@
+export { AccessTokenSource } from './access-token-source.js'
 export {
   type Authenticated,
   type Authenticator,

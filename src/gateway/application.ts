@@ -22,6 +22,7 @@ import {
   RevokeEndpoint,
 } from '../server/index.js'
 import { type Notice, type NoticeAnswer, noticePaths } from '../sources/identity-provider/index.js'
+import { pushPaths } from '../sources/ssf/index.js'
 import type { TokenIdentity } from '../token/index.js'
 import { Tracing } from '../tracing/index.js'
 import { endpointDefaults, readClientOptions, webSocketOptions } from './client-options.js'
@@ -145,7 +146,7 @@ function requestHandler(
 }
 
 function noticeEndpoints(config: Config, primary: Primary): NoticeEndpoints | undefined {
-  const paths = config.identityProvider.flatMap(noticePaths)
+  const paths = config.identityProvider.flatMap((provider) => [...noticePaths(provider), ...pushPaths(provider)])
   return paths.length === 0 ? undefined : new NoticeEndpoints({ paths, receive: (notice) => primary.receive(notice) })
 }
 

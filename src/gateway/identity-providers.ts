@@ -4,6 +4,7 @@ import type { Logging } from '../logging/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import { type IdentityProviderSource, openIdentityProviders } from '../sources/index.js'
 import type { Notice, NoticeAnswer, NoticeSink } from '../sources/identity-provider/index.js'
+import type { SourceStatus } from '../sources/source.js'
 import { type SourceState, SourceTracker } from '../sync/index.js'
 import { systemClock } from '../time/index.js'
 import { readClientOptions } from './client-options.js'
@@ -11,6 +12,8 @@ import { readClientOptions } from './client-options.js'
 export interface IdentityProvidersParts {
   /** Revokes in the name of a source; resolves when that is durable and every worker enforces it. */
   readonly revoke: (record: RevocationRecord, source: string) => Promise<void>
+  /** The worst status of the streams has changed, or one of them says its own again. */
+  readonly streamsChanged: (status: SourceStatus) => void
   readonly witness: (server: string, date: number) => void
   readonly logging: Logging
 }
@@ -36,14 +39,16 @@ export class IdentityProviders {
   }
 
   /** Makes their sources, without connecting. Throws for certificates and keys that cannot be used. */
-  static async open(config: Config, { revoke, witness, logging }: IdentityProvidersParts): Promise<IdentityProviders> {
+  static async open(config: Config, parts: IdentityProvidersParts): Promise<IdentityProviders> {
+    const { revoke, witness, logging } = parts
     if (config.identityProvider.length === 0) return new IdentityProviders([], async () => undefined)
     const client = createHttpClient(await readClientOptions(config))
     try {
       const sources = await openIdentityProviders(config, { client, witness, logging })
-      const running = sources.map((source) => {
+      const running: readonly Running[] = sources.map((source) => {
         const tracker = new SourceTracker(source.name, source.role, systemClock, logging('IdentityProvider'))
-        return { source, tracker, sink: sinkOf(tracker, revoke) }
+        const changed = source.role === 'stream' ? () => parts.streamsChanged(worst(running)) : () => undefined
+        return { source, tracker, sink: sinkOf(tracker, revoke, changed) }
       })
       return new IdentityProviders(running, () => client.destroy())
     } catch (error) {
@@ -75,12 +80,24 @@ export class IdentityProviders {
   }
 }
 
-function sinkOf(tracker: SourceTracker, revoke: IdentityProvidersParts['revoke']): NoticeSink {
+/** From the best status to the worst. */
+const STATUSES: readonly SourceStatus[] = ['live', 'connecting', 'gap', 'failed']
+
+/** What was missed, or may be, counts: the streams are as good as the worst of them. */
+function worst(running: readonly Running[]): SourceStatus {
+  const streams = running.filter(({ source }) => source.role === 'stream')
+  return STATUSES[Math.max(...streams.map(({ tracker }) => STATUSES.indexOf(tracker.status)))] ?? 'live'
+}
+
+function sinkOf(tracker: SourceTracker, revoke: IdentityProvidersParts['revoke'], changed: () => void): NoticeSink {
   return {
     async revoke(records) {
       await Promise.all(records.map((record) => revoke(record, tracker.name)))
       for (const _ of records) tracker.learnt()
     },
-    state: (status, detail) => void tracker.set(status, detail),
+    state(status, detail) {
+      tracker.set(status, detail)
+      changed()
+    },
   }
 }

@@ -76,6 +76,7 @@ export async function openRevocations(
     onRealtime: (isLive) => realtimeStatus.set(isLive),
     ...(topic === undefined ? {} : { realtime: storedIn(journal, topic) }),
     ...(store === undefined ? {} : { store }),
+    hasStreams: config.identityProvider.some(({ ssf }) => ssf?.delivery === 'poll'),
     target: targetOf(recent, journal, sourcesIdentity(config), logger, learnt),
     failurePolicy: settings.failurePolicy,
     startupGrace: settings.startupGrace,

@@ -17,6 +17,7 @@ import {
   sweepExpired,
   UnconfirmedRevocation,
 } from '../revocation/index.js'
+import type { SourceStatus } from '../sources/source.js'
 import type { Synchronizer, SynchronizerState, WriteBack, WriteBackState } from '../sync/index.js'
 import { ClockCheckpoint, systemClock, type TrustedClock, within } from '../time/index.js'
 import type { Fingerprinter, TokenIdentity } from '../token/index.js'
@@ -186,6 +187,11 @@ export class Revocations implements LiveRevocations {
         if (finished) this.#sweeps++
       },
     )
+  }
+
+  /** See `Synchronizer.streamsChanged`. */
+  streamsChanged(status: SourceStatus): void {
+    this.#synchronizer.streamsChanged(status)
   }
 
   known(): Promise<void> {

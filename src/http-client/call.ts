@@ -4,7 +4,7 @@ import { describeTarget } from '../logging/index.js'
 /** A call of our own to a key manager, an issuer or a store. */
 export interface Call {
   readonly url: string
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Buffer
   /** Milliseconds until the whole answer must be here. */

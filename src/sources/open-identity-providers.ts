@@ -3,7 +3,8 @@ import type { Config } from '../config/index.js'
 import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import { type Clock, systemClock } from '../time/index.js'
-import { type IdentityProviderSource, Receiver } from './identity-provider/index.js'
+import { type IdentityProviderSource, noticePaths, Receiver } from './identity-provider/index.js'
+import { ssfReceiver } from './ssf/index.js'
 
 export interface IdentityProviderParts {
   /** Fetches key sets. It is closed by whoever made it. */
@@ -25,11 +26,14 @@ export async function openIdentityProviders(
     witness(server, date)
   })
   const logger = logging('IdentityProvider')
-  return Promise.all(
+  const sources = await Promise.all(
     config.identityProvider.map(async (provider) => {
       const keys = await messageKeys(config, provider.issuer, { client: keysClient, logger })
       const issuersNow = () => Math.max(...ahead.values()) + clock.elapsed()
-      return new Receiver({ provider, keys, skew: config.server.timestampSkew, issuersNow, clock, logger })
+      const common = { keys, skew: config.server.timestampSkew, issuersNow, clock, logger }
+      const receiver = noticePaths(provider).length === 0 ? [] : [new Receiver({ provider, ...common })]
+      return [...receiver, ...ssfReceiver(provider, { ...common, client: keysClient })]
     }),
   )
+  return sources.flat()
 }

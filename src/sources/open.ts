@@ -51,7 +51,7 @@ export interface OpenStore {
  * What tells one set of sources from another, with nothing secret: what a list held of one says nothing of another.
  * The same for the same topic of the same brokers and the same place of the same store.
  */
-export function sourcesIdentity({ tokenRevocationConfig: { realtime, persistent } }: Config): string {
+export function sourcesIdentity({ identityProvider, tokenRevocationConfig: { realtime, persistent } }: Config): string {
   const topic = realtime.enableRealtimeMessageRetrieval ? [realtime.jmsConnectionTopic, ...brokersOf(realtime)] : []
   const { type, endpointURL, module } = persistent
   const store = persistent.enablePersistentStorageRetrieval ? [type, endpointURL ?? '', module ?? ''] : []
@@ -59,7 +59,9 @@ export function sourcesIdentity({ tokenRevocationConfig: { realtime, persistent 
     realtime.issuer === undefined && persistent.issuer === undefined
       ? {}
       : { issuers: [realtime.issuer ?? '', persistent.issuer ?? ''] }
-  return JSON.stringify({ topic, store, ...issuers })
+  const polled = identityProvider.flatMap(({ issuer, ssf }) => (ssf?.delivery === 'poll' ? [issuer] : []))
+  const streams = polled.length === 0 ? {} : { streams: polled.sort() }
+  return JSON.stringify({ topic, store, ...issuers, ...streams })
 }
 
 /** Empty for an invalid URL: no revocation comes from it. */

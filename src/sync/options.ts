@@ -28,6 +28,8 @@ export interface SynchronizerOptions {
   readonly target: RevocationTarget
   readonly realtime?: RealtimeSource
   readonly store?: PersistentStore
+  /** Whether there are streams of identity providers that keep what they have not delivered: their backlog is read first. */
+  readonly hasStreams?: boolean
   /** Whether protected requests are refused while the list is not known, or let through as WSO2's gateway does. */
   readonly failurePolicy: 'closed' | 'open'
   /** Milliseconds that the sources have at start before a recent journal stands in for them. */

@@ -4,6 +4,8 @@ import { type Clock, KnownStatus } from '../time/index.js'
 export interface ReadinessOptions {
   readonly hasTopic: boolean
   readonly hasStore: boolean
+  /** Whether there are streams whose backlog is to be read first. */
+  readonly hasStreams: boolean
   readonly failurePolicy: 'closed' | 'open'
   /** Milliseconds without a listing after which the list is not known any more; 0: no limit. */
   readonly maxStaleness: number
@@ -23,7 +25,8 @@ export interface ReadinessOptions {
  * - when the topic is subscribed to, if there is no store,
  * - with each listing of the store that counts, for `maxStaleness`,
  * - by a recent journal, while the sources cannot be reached.
- * A journal with losses rules out all but the policy and a whole listing.
+ * A journal with losses rules out all but the policy and a whole listing. Where there are streams, topic and store do not
+ * make it known before what waited in the streams was read: what those say is nowhere else.
  */
 export class Readiness {
   readonly status: KnownStatus
@@ -31,11 +34,15 @@ export class Readiness {
   #until = 0
   #by = ''
   #isListed = false
+  #areStreamsRead: boolean
+  /** What has made it known but for the streams. */
+  #held: { readonly until: number; readonly by: string } | undefined
   #waiting: (() => void)[] = []
 
   constructor(options: ReadinessOptions) {
     this.#options = options
-    const { clock, failurePolicy } = options
+    const { clock, failurePolicy, hasStreams } = options
+    this.#areStreamsRead = !hasStreams
     const always = failurePolicy === 'open' ? 'failurePolicy is "open"' : this.#unguarded()
     if (always !== undefined) {
       this.#until = Number.POSITIVE_INFINITY
@@ -70,7 +77,7 @@ export class Readiness {
   subscribed(): void {
     const { hasStore, failurePolicy } = this.#options
     if (hasStore || failurePolicy === 'open' || this.journalLoss !== undefined) return
-    this.#become(Number.POSITIVE_INFINITY, 'the topic was subscribed to')
+    this.#mayBecome(Number.POSITIVE_INFINITY, 'the topic was subscribed to')
   }
 
   /**
@@ -83,7 +90,7 @@ export class Readiness {
     if (isWhole) this.#isListed = true
     if (failurePolicy === 'open' || (!isWhole && this.journalLoss !== undefined)) return
     const until = maxStaleness === 0 ? Number.POSITIVE_INFINITY : started + maxStaleness
-    this.#become(until, isWhole ? 'the store was listed' : 'the journal, and what the store has got since')
+    this.#mayBecome(until, isWhole ? 'the store was listed' : 'the journal, and what the store has got since')
   }
 
   /** Whether a journal could still make the list known. */
@@ -100,6 +107,16 @@ export class Readiness {
     if (left > 0) this.#become(clock.elapsed() + left, by)
   }
 
+  /** All that waited in the streams was read. */
+  streamsRead(): void {
+    if (this.#areStreamsRead) return
+    this.#areStreamsRead = true
+    const held = this.#held
+    this.#held = undefined
+    if (held !== undefined) this.#become(held.until, held.by)
+    else this.#streamsAlone()
+  }
+
   /** Call when {@link journalLoss} changes. */
   journalChanged(isTopicLive: boolean): void {
     if (this.#options.failurePolicy === 'open' || this.#isListed) return
@@ -107,16 +124,33 @@ export class Readiness {
     const unguarded = this.#unguarded()
     if (unguarded !== undefined) this.#become(Number.POSITIVE_INFINITY, unguarded)
     if (isTopicLive) this.subscribed()
+    this.#streamsAlone()
   }
 
   #unguarded(): string | undefined {
-    const { hasTopic, hasStore } = this.#options
-    return hasTopic || hasStore || this.journalLoss !== undefined ? undefined : 'no source is configured'
+    const { hasTopic, hasStore, hasStreams } = this.#options
+    const isGuarded = hasTopic || hasStore || hasStreams || this.journalLoss !== undefined
+    return isGuarded ? undefined : 'no source is configured'
+  }
+
+  /** Without a topic and a store, the streams and an intact journal are all there is to know. */
+  #streamsAlone(): void {
+    const { hasTopic, hasStore, hasStreams, failurePolicy } = this.#options
+    if (!hasStreams || hasTopic || hasStore || !this.#areStreamsRead) return
+    if (failurePolicy === 'closed' && this.journalLoss === undefined)
+      this.#become(Number.POSITIVE_INFINITY, 'the streams were read')
+  }
+
+  /** Unless streams are to be read first. */
+  #mayBecome(until: number, by: string): void {
+    if (this.#areStreamsRead || this.#until > 0) this.#become(until, by)
+    else this.#held = { until, by }
   }
 
   #lose(): void {
     const wasKnown = this.#until > 0
     this.#until = 0
+    this.#held = undefined
     this.#by = ''
     void this.status.isKnown
     if (wasKnown) this.#options.logger.warn('revocation list is no longer known')

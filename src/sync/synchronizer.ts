@@ -1,6 +1,6 @@
 import type { Histogram } from '../metrics/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
-import type { PersistentStore, RealtimeSource, RevocationSink } from '../sources/source.js'
+import type { PersistentStore, RealtimeSource, RevocationSink, SourceStatus } from '../sources/source.js'
 import { type Clock, type KnownStatus, systemClock } from '../time/index.js'
 import { keepRunning } from './keep-running.js'
 import { Listings, type SucceededListing } from './listings.js'
@@ -27,6 +27,8 @@ export class Synchronizer {
   /** There is no topic, it is subscribed, or the first attempt failed or has taken `startupGrace`: listings count. */
   #topicTried: boolean
   #graceOver = false
+  /** The worst status of the streams; `undefined` if there are none. */
+  #streams: SourceStatus | undefined
   #cancelInSync: () => void = () => undefined
   #cancelTrust: () => void = () => undefined
 
@@ -39,10 +41,12 @@ export class Synchronizer {
     this.#store = store && track(store.name, 'store')
     this.#watch = store?.watch && track(`${store.name} watch`, 'watch')
     this.#topicTried = realtime === undefined
+    this.#streams = options.hasStreams === true ? 'connecting' : undefined
     this.#listings = store && this.#store && this.#listingsOf(store, this.#store)
     this.#readiness = new Readiness({
       hasTopic: realtime !== undefined,
       hasStore: store !== undefined,
+      hasStreams: this.#streams !== undefined,
       failurePolicy: options.failurePolicy,
       maxStaleness: options.maxStaleness,
       journalInSyncAt: options.journalInSyncAt,
@@ -101,6 +105,13 @@ export class Synchronizer {
     this.#readiness.journalChanged(this.#realtime?.status === 'live')
   }
 
+  /** Call when the worst status of the streams changes. `live`: what waited in them was read. */
+  streamsChanged(status: SourceStatus): void {
+    this.#streams = status
+    if (status === 'live') this.#readiness.streamsRead()
+    else this.#trustJournal()
+  }
+
   state(): SynchronizerState {
     const { realtime, store } = this.#options
     const sources = [this.#realtime, this.#watch, this.#store].flatMap((tracker) => {
@@ -156,7 +167,8 @@ export class Synchronizer {
     this.#readiness.listed(started, isWhole)
     if (isWhole) target.complete?.()
     // Only a whole listing starts a new position: whatever a catch-up may have missed must not be skipped for good.
-    target.inSync(begunAt, isWhole ? store?.position?.() : undefined)
+    const position = isWhole ? store?.position?.() : undefined
+    if (this.#areStreamsLive) target.inSync(begunAt, position)
   }
 
   #realtimeSink(): RevocationSink {
@@ -199,6 +211,8 @@ export class Synchronizer {
   /** Lets a recent journal stand in for sources that cannot be reached: once nothing was heard of the store for `startupGrace`. */
   #trustJournal(): void {
     if (!this.#graceOver || !this.#readiness.awaitsJournal || this.#stop.signal.aborted) return
+    // Streams that are being read say how they come to an end.
+    if (this.#streams === 'connecting') return
     // A store that was not tried yet, or makes progress, is about to deliver what was revoked since.
     const silentSince = this.#listings?.silentSince ?? Number.NEGATIVE_INFINITY
     const rest = silentSince + this.#options.startupGrace - this.#clock.elapsed()
@@ -221,8 +235,13 @@ export class Synchronizer {
   #isInSync(): boolean {
     if (this.#readiness.journalLoss !== undefined) return false
     if (this.#realtime !== undefined && this.#realtime.status !== 'live') return false
-    if (this.#listings === undefined) return this.#realtime !== undefined
+    if (!this.#areStreamsLive) return false
+    if (this.#listings === undefined) return this.#realtime !== undefined || this.#streams !== undefined
     return this.#watch?.status === 'live' && this.#listings.isCurrent
+  }
+
+  get #areStreamsLive(): boolean {
+    return this.#streams === undefined || this.#streams === 'live'
   }
 
   #waitsFor(): string {
@@ -231,6 +250,7 @@ export class Synchronizer {
     const waiting = [this.#realtime, this.#store].flatMap((tracker) =>
       tracker === undefined || tracker.status === 'live' ? [] : [tracker.inWords()],
     )
+    if (!this.#areStreamsLive) waiting.push(`the streams of identity providers (${this.#streams})`)
     if (waiting.length > 0) return `waiting for ${waiting.join(' and ')}`
     return this.#listings?.isUnderWay === true ? 'a listing is under way' : 'waiting for the next listing'
   }

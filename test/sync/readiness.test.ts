@@ -186,3 +186,49 @@ t.test('failurePolicy = "open" lets through while nothing is known, as WSO2 does
   await s.settle()
   t.strictSame(s.applied, ['a'])
 })
+
+t.test('streams of identity providers', async (t) => {
+  t.test('what waited in them is read before a listing makes the list known', async (t) => {
+    const s = setUp({ realtimeToo: false, hasStreams: true })
+    ;(await s.store.next()).resolve([])
+    await s.settle()
+    t.notOk(s.isKnown())
+    t.match(s.synchronizer.state().reason, /streams of identity providers \(connecting\)/)
+    t.equal(s.inSync(), 0, 'the journal does not vouch for them either')
+    s.synchronizer.streamsChanged('failed')
+    s.clock.advance(60_000)
+    t.notOk(s.isKnown(), 'nobody knows what they hold')
+    s.synchronizer.streamsChanged('live')
+    t.ok(s.isKnown())
+    s.synchronizer.streamsChanged('gap')
+    t.ok(s.isKnown(), 'and stays so')
+  })
+
+  t.test('without topic and store they make it known', async (t) => {
+    const s = setUp({ realtimeToo: false, storeToo: false, hasStreams: true })
+    t.notOk(s.isKnown())
+    s.synchronizer.streamsChanged('live')
+    t.ok(s.isKnown())
+    s.clock.advance(60_000)
+    t.equal(s.inSync(), 1)
+  })
+
+  t.test('a recent journal stands in for streams that fail, not for those that are being read', async (t) => {
+    const s = setUp({ realtimeToo: false, storeToo: false, hasStreams: true, journalInSyncAt: 0 })
+    s.clock.advance(60_000)
+    t.notOk(s.isKnown())
+    s.synchronizer.streamsChanged('failed')
+    t.ok(s.isKnown())
+  })
+
+  t.test('a journal with losses is accepted before they make the list known', async (t) => {
+    const loss = { now: 'damaged' as string | undefined }
+    const options = { realtimeToo: false, storeToo: false, hasStreams: true, journalLoss: () => loss.now }
+    const { synchronizer, isKnown } = setUp(options)
+    synchronizer.streamsChanged('live')
+    t.notOk(isKnown())
+    loss.now = undefined
+    synchronizer.journalChanged()
+    t.ok(isKnown())
+  })
+})

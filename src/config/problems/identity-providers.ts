@@ -6,7 +6,7 @@ import type { ConfigWarning } from './error.js'
 export function* ofIdentityProviders({ identityProvider, jwtTokenConfig }: Config): Generator<Contradiction> {
   const names = new Set<string>()
   for (const [index, provider] of identityProvider.entries()) {
-    const { name, issuer, clientIds, backchannelLogout, keycloakAdmin, realmWide } = provider
+    const { name, issuer, clientIds, backchannelLogout, keycloakAdmin, realmWide, ssf } = provider
     const path = `identityProvider[${index}]`
     const beside = [`${path}.issuer`, 'jwtTokenConfig']
     if (names.has(name)) yield { path: `${path}.name`, message: 'another has this name', remedy: 'choose another' }
@@ -33,17 +33,39 @@ export function* ofIdentityProviders({ identityProvider, jwtTokenConfig }: Confi
     if (realmWide && !keycloakAdmin) {
       yield { path: `${path}.realmWide`, message: 'needs keycloakAdmin', remedy: 'set keycloakAdmin to true' }
     }
+    if (ssf !== undefined) yield* ofSsf(ssf, issuer, `${path}.ssf`)
   }
 }
 
+/** What a receiver of the Shared Signals Framework needs that only some of them need. */
+function* ofSsf(ssf: Ssf, issuer: string, path: string): Generator<Contradiction> {
+  const { delivery, transmitter, pushUrl, pushAuthorization } = ssf
+  if (transmitter === undefined && !/^https?:\/\//.test(issuer)) {
+    yield { path: `${path}.transmitter`, message: 'the issuer is no URL', remedy: 'set the URL of the transmitter' }
+  }
+  if (delivery === 'push' && pushUrl === undefined) {
+    yield { path: `${path}.pushUrl`, message: 'the transmitter is not told where to push', remedy: 'set it' }
+  }
+  if (delivery === 'push' && pushAuthorization.reveal().length < SHORTEST_AUTHORIZATION) {
+    yield {
+      path: `${path}.pushAuthorization`,
+      message: `must have at least ${SHORTEST_AUTHORIZATION} characters: whoever knows it can end access`,
+      remedy: 'set it to "Bearer" and 32 random characters',
+    }
+  }
+}
+
+type Ssf = NonNullable<Config['identityProvider'][number]['ssf']>
+const SHORTEST_AUTHORIZATION = 16
+
 /** Identity providers that nothing is received from. */
 export function* ofSilentIdentityProviders({ identityProvider }: Config): Generator<ConfigWarning> {
-  for (const [index, { backchannelLogout, keycloakAdmin }] of identityProvider.entries()) {
-    if (backchannelLogout || keycloakAdmin) continue
+  for (const [index, { backchannelLogout, keycloakAdmin, ssf }] of identityProvider.entries()) {
+    if (backchannelLogout || keycloakAdmin || ssf !== undefined) continue
     yield {
       path: `identityProvider[${index}]`,
       message: 'nothing is received from this identity provider',
-      remedy: 'set backchannelLogout or keycloakAdmin to true, or remove the table',
+      remedy: 'set backchannelLogout or keycloakAdmin to true, add [identityProvider.ssf], or remove the table',
     }
   }
 }

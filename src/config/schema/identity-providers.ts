@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ssfReceiver } from './ssf.js'
 import { bool, key, someText, table } from './values.js'
 
 /** `[[identityProvider]]`: who tells the gateway that somebody has logged out. */
@@ -31,6 +32,7 @@ const identityProvider = table({
     bool.prefault(false),
     'Whether Keycloak’s log-out of all sessions and not-before revoke the tokens of every client of the realm, not only those of the client that it names.',
   ),
+  ssf: ssfReceiver.optional(),
 })
 
 export const identityProviders = key(

@@ -609,4 +609,78 @@ export const MUTANTS: readonly Mutant[] = [
       title: 'what is no logout token of the issuer, for one of the clients, is 400 and revokes nothing',
     },
   },
+  {
+    name: 'a security event is acknowledged before it is stored',
+    promise: 'security events',
+    file: 'sources/ssf/set-receiver.js',
+    find: 'await sink.revoke(records);',
+    replace: 'sink.revoke(records).catch(() => undefined);',
+    caughtBy: {
+      test: 'sources/ssf/poll-source',
+      title: 'a SET is acknowledged only once what it ends is durable',
+    },
+  },
+  {
+    name: 'an event that was pushed is answered before it is stored',
+    promise: 'security events',
+    file: 'sources/ssf/push-source.js',
+    find: 'await this.#receiver.receive(body, stream, sink);',
+    replace: 'await this.#receiver.receive(body, stream, { ...sink, revoke: async (records) => void sink.revoke(records).catch(() => undefined) });',
+    caughtBy: {
+      test: 'sources/ssf/push-source',
+      title: 'it is 202 only once what the SET ends is durable, and 503 when it cannot be',
+    },
+  },
+  {
+    name: 'what waited in the stream is not read first',
+    promise: 'security events',
+    file: 'sync/readiness.js',
+    find: 'if (this.#areStreamsRead || this.#until > 0)',
+    replace: 'if (true)',
+    caughtBy: {
+      test: 'sync/readiness',
+      title: 'what waited in them is read before a listing makes the list known',
+    },
+  },
+  {
+    name: 'an event about one device ends all sessions of the user',
+    promise: 'security events',
+    file: 'sources/ssf/subject.js',
+    find: "return 'narrowed';",
+    replace: ';',
+    caughtBy: {
+      test: 'sources/ssf/interpret',
+      title: 'a subject that cannot be read as it says ends nothing: neither less nor more',
+    },
+  },
+  {
+    name: 'a session called ALL is one session',
+    promise: 'security events',
+    file: 'sources/ssf/subject.js',
+    find: "if (id === ALL_SESSIONS)\n        return 'all';",
+    replace: '',
+    caughtBy: { test: 'sources/ssf/interpret', title: 'what a session-revoked event ends' },
+  },
+  {
+    name: 'a user of another issuer is one of this',
+    promise: 'security events',
+    file: 'sources/ssf/subject.js',
+    find: "if (iss !== rules.issuer)\n                return 'foreign';\n            return isName(sub)",
+    replace: 'return isName(sub)',
+    caughtBy: {
+      test: 'sources/ssf/interpret',
+      title: 'a subject that cannot be read as it says ends nothing: neither less nor more',
+    },
+  },
+  {
+    name: 'an access token is a SET',
+    promise: 'security events',
+    file: 'sources/ssf/read-set.js',
+    find: "throw invalid('exp', 'a SET has no exp');",
+    replace: ';',
+    caughtBy: {
+      test: 'sources/ssf/interpret',
+      title: 'a SET that is not one of the stream, or not one at all, is refused',
+    },
+  },
 ]

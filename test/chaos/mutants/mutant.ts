@@ -44,6 +44,7 @@ export const PROMISES = [
   'last check',
   'logs',
   'logout',
+  'security events',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

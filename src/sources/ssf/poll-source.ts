@@ -1,0 +1,134 @@
+import { describeError } from '../../logging/index.js'
+import { Backoff, pause } from '../../time/index.js'
+import { type IdentityProviderSource, type NoticeSink, RecentIds } from '../identity-provider/index.js'
+import type { MalformedReport } from '../source.js'
+import { ManagedStream, type SsfParts } from './managed-stream.js'
+import { Polling } from './poll.js'
+import { SetError } from './set-error.js'
+import { type ReceivedStream, SetReceiver } from './set-receiver.js'
+import { StreamHealth } from './stream-health.js'
+
+const RETRY = { first: 1_000, max: 30_000 }
+/** How long a SET is polled again that cannot be judged yet, ms, and how many such are remembered. */
+const HOLD_FOR = 600_000
+const MAX_HELD = 1_000
+
+/**
+ * A poll stream (RFC 8936). What was sent while the gateway was away waits at the transmitter: it is read before the stream is
+ * live. A SET is acknowledged once what it ends is durable; one that is refused for good is reported as an error.
+ */
+export class PollSource implements IdentityProviderSource {
+  readonly name: string
+  readonly role = 'stream'
+  readonly paths: readonly string[] = []
+  readonly #parts: SsfParts
+  readonly #receiver: SetReceiver
+  /** Since when (ms) SETs wait, by the `jti` that they are delivered under. */
+  readonly #held = new Map<string, number>()
+  readonly #refused = new RecentIds(MAX_HELD)
+  #stream: ManagedStream | undefined
+
+  constructor(parts: SsfParts) {
+    const { name, tokenIssuer, latest, clock, logger } = parts
+    this.name = name
+    this.#parts = parts
+    this.#receiver = new SetReceiver({ name, tokenIssuer, latest, clock, logger, news: (told) => this.#stream?.news(told) })
+  }
+
+  malformed(): MalformedReport | undefined {
+    return this.#receiver.malformed()
+  }
+
+  async run(sink: NoticeSink, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts
+    const health = new StreamHealth((...status) => sink.state(...status))
+    const stream = new ManagedStream(this.#parts, health)
+    const polling = new Polling(stream.client)
+    const backoff = new Backoff(RETRY, () => clock.random())
+    this.#stream = stream
+    while (!signal.aborted) {
+      try {
+        const { endpointUrl } = await stream.open(signal)
+        await this.#follow(endpointUrl, { stream, health, polling, sink, signal, worked: () => backoff.reset() })
+      } catch (error) {
+        if (signal.aborted) return
+        health.failed(describeError(error))
+        await pause(backoff.next(), clock, signal)
+      }
+    }
+  }
+
+  /** Polls until something fails. */
+  async #follow(url: string, following: Following): Promise<void> {
+    const { stream, health, polling, sink, signal } = following
+    const { clock, settings } = this.#parts
+    while (!signal.aborted) {
+      await stream.tend(signal)
+      const { sets, moreAvailable } = await polling.poll(url, signal, this.#held.size)
+      const fresh = await this.#take(sets, polling, stream.received, sink)
+      following.worked()
+      health.held(this.#held.size)
+      // A transmitter that always has more, and never anything new, is not asked any faster.
+      if (moreAvailable && fresh > 0) continue
+      health.proven()
+      await pause(settings.pollInterval, clock, signal)
+    }
+  }
+
+  /** Takes the SETs of one answer; resolves to how many are new. Rejects if some could be neither taken nor refused. */
+  async #take(
+    sets: readonly (readonly [string, unknown])[],
+    polling: Polling,
+    stream: ReceivedStream | undefined,
+    sink: NoticeSink,
+  ): Promise<number> {
+    if (stream === undefined) return 0
+    const taken = await Promise.allSettled(sets.map(([jti, set]) => this.#takeOne(jti, set, polling, stream, sink)))
+    const failed = taken.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    return taken.filter((each) => each.status === 'fulfilled' && each.value).length
+  }
+
+  async #takeOne(
+    jti: string,
+    set: unknown,
+    polling: Polling,
+    stream: ReceivedStream,
+    sink: NoticeSink,
+  ): Promise<boolean> {
+    try {
+      if (typeof set !== 'string') throw new SetError('invalid_request', 'format', 'not a SET (format)')
+      const isNew = await this.#receiver.receive(set, stream, sink, jti)
+      polling.acknowledge(jti)
+      this.#held.delete(jti)
+      return isNew
+    } catch (error) {
+      if (!(error instanceof SetError)) throw error
+      if (error.mayPass && this.#mayHold(jti)) return false
+      this.#held.delete(jti)
+      polling.refuse(jti, error)
+      if (this.#refused.has(jti)) return false
+      this.#refused.add(jti)
+      this.#receiver.refused(error)
+      return true
+    }
+  }
+
+  #mayHold(jti: string): boolean {
+    const now = this.#parts.clock.elapsed()
+    const since = this.#held.get(jti)
+    if (since === undefined && this.#held.size >= MAX_HELD) return false
+    this.#held.set(jti, since ?? now)
+    return now - (since ?? now) < HOLD_FOR
+  }
+}
+
+interface Following {
+  readonly stream: ManagedStream
+  readonly health: StreamHealth
+  readonly polling: Polling
+  readonly sink: NoticeSink
+  readonly signal: AbortSignal
+  /** The transmitter answered a poll. */
+  worked(): void
+}

@@ -107,7 +107,8 @@ t.test(
     await transmitter.until(() => transmitter.waiting.size === 0)
     t.equal(transmitter.counts.created, 1, 'the stream is found again')
     const output = gateway.process.output() + again.process.output()
-    for (const secret of [first, 'alice', 'bob', 'secret"']) t.notOk(output.includes(secret), 'nothing of it is in the log')
+    for (const secret of [first, 'alice', 'bob', 'secret"'])
+      t.notOk(output.includes(secret), 'nothing of it is in the log')
   },
 )
 

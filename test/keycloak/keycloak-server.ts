@@ -43,10 +43,15 @@ export interface KeycloakOptions {
   readonly trusted: string
   /** Features that are off unless they are named, with commas between: `ssf`. */
   readonly features?: string
+  /** Further options. */
+  readonly more?: readonly string[]
 }
 
 /** Starts it on free ports; what it holds ends with it. */
-export async function startKeycloak(owner: Owner, { trusted, features }: KeycloakOptions): Promise<Keycloak> {
+export async function startKeycloak(
+  owner: Owner,
+  { trusted, features, more = [] }: KeycloakOptions,
+): Promise<Keycloak> {
   const [port = 0, management = 0] = await freePorts(2)
   const origin = `http://127.0.0.1:${port}`
   const options = [
@@ -61,7 +66,7 @@ export async function startKeycloak(owner: Owner, { trusted, features }: Keycloa
     `--bootstrap-admin-username=${ADMIN.username}`,
     `--bootstrap-admin-password=${ADMIN.password}`,
   ]
-  const server = new ServiceProcess(join(home, 'bin/kc.sh'), ['start-dev', ...options], 'Listening on:')
+  const server = new ServiceProcess(join(home, 'bin/kc.sh'), ['start-dev', ...options, ...more], 'Listening on:')
   owner.teardown(() => server.kill())
   await server.start()
   const post = async (realm: string, endpoint: string, client: string, form: Record<string, string>) => {

@@ -80,7 +80,9 @@ export const GOOD: readonly SetCase[] = [
   good('typ with application/', () => ({}), { typ: 'application/secevent+jwt' }),
   good('claims that nobody knows', () => ({ txn: randomUUID(), toe: now(), cnf: { jkt: 'x' } })),
   good('an event that nobody knows', () => ({ events: { 'https://example.com/event': { a: 1 } } })),
-  good('members of an event that nobody knows', () => ({ events: { [`${CAEP}session-revoked`]: { reason_admin: { en: 'x' } } } })),
+  good('members of an event that nobody knows', () => ({
+    events: { [`${CAEP}session-revoked`]: { reason_admin: { en: 'x' } } },
+  })),
   good('a disabled account', () => ({ events: { [`${RISC}account-disabled`]: { reason: 'hijacking' } } })),
   good('event_timestamp', () => ({ events: { [`${CAEP}session-revoked`]: { event_timestamp: now() - 5 } } })),
 ]
@@ -91,7 +93,9 @@ export const BAD: readonly SetCase[] = [
   forged('nothing', INVALID, () => ''),
   forged('alg none', KEY, (to) => `${base64url(header(to, { alg: 'none' }))}.${base64url(claims(to))}.`),
   forged('alg none, with a signature', KEY, (to) => signed(header(to, { alg: 'none' }), claims(to), to.key)),
-  forged('an HMAC with the public key', KEY, (to) => signedByPublicKey(header(to, { alg: 'HS256' }), claims(to), to.key)),
+  forged('an HMAC with the public key', KEY, (to) =>
+    signedByPublicKey(header(to, { alg: 'HS256' }), claims(to), to.key),
+  ),
   forged('another key under a known kid', KEY, (to) => signed(header(to), claims(to), newSigningKey(to.key.kid))),
   waiting(
     forged('an unknown kid', KEY, (to) => {
@@ -107,7 +111,9 @@ export const BAD: readonly SetCase[] = [
     const [head, , signature] = newSet(to, claims(to)).split('.')
     return `${head}.${base64url(claims(to))}.${signature}`
   }),
-  forged('a critical extension', INVALID.concat(KEY), (to) => signed(header(to, { crit: ['b64'], b64: true }), claims(to), to.key)),
+  forged('a critical extension', INVALID.concat(KEY), (to) =>
+    signed(header(to, { crit: ['b64'], b64: true }), claims(to), to.key),
+  ),
   forged('a member twice', INVALID, (to) => {
     const text = JSON.stringify(claims(to))
     return signed(header(to), `${text.slice(0, -1)},"iss":${JSON.stringify(to.issuer)}}`, to.key)
@@ -117,7 +123,12 @@ export const BAD: readonly SetCase[] = [
   bad('typ JWT', INVALID, () => ({}), { typ: 'JWT' }),
   bad('typ of an access token', INVALID, () => ({ exp: now() + 60, sub: 'alice' }), { typ: 'at+jwt' }),
   bad('typ of a logout token', INVALID, () => ({}), { typ: 'logout+jwt' }),
-  bad('an access token as a SET', INVALID, () => ({ exp: now() + 60, sub: 'alice', sub_id: undefined, events: undefined })),
+  bad('an access token as a SET', INVALID, () => ({
+    exp: now() + 60,
+    sub: 'alice',
+    sub_id: undefined,
+    events: undefined,
+  })),
   bad('another issuer', ['invalid_issuer'], (to) => ({ iss: `${to.issuer}-2` })),
   bad('another stream’s audience', ['invalid_audience'], () => ({ aud: 'https://else.example.com' })),
   bad('no audience', ['invalid_audience', 'invalid_request'], () => ({ aud: undefined })),

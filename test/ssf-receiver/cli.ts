@@ -58,7 +58,8 @@ async function run(how: 'push' | 'poll'): Promise<number> {
 
   async function* polled(): AsyncGenerator<Outcome> {
     const patience = Number(seconds) * 1000
-    if (await transmitter.until(() => transmitter.counts.polls > 0, patience)) yield* await runPoll(to, transmitter, patience)
+    if (await transmitter.until(() => transmitter.counts.polls > 0, patience))
+      yield* await runPoll(to, transmitter, patience)
     else yield { name: 'polls', passed: false, said: `not within ${seconds} s` }
   }
 }

@@ -35,13 +35,19 @@ export async function* runPush(to: Receiver, target: PushTarget): AsyncGenerator
   yield taken('a SET', await pushed(target, good))
   yield taken('the same SET again', await pushed(target, good))
   for (const authorization of ['', `${target.authorization}x`, `Bearer ${randomUUID()}`]) {
-    yield refused(`Authorization: ${authorization === '' ? 'none' : 'another'}`, await pushed({ ...target, authorization }, good))
+    yield refused(
+      `Authorization: ${authorization === '' ? 'none' : 'another'}`,
+      await pushed({ ...target, authorization }, good),
+    )
   }
   yield refused('another content type', await pushed(target, good, 'application/jwt'))
   yield refused('a body of 1 MB', await pushed(target, 'a'.repeat(1_048_576)))
 }
 
-function judged({ name, takes, errors = [] }: SetCase, { status, err }: { status: number; err: string | undefined }): Outcome {
+function judged(
+  { name, takes, errors = [] }: SetCase,
+  { status, err }: { status: number; err: string | undefined },
+): Outcome {
   const said = `${status}${err === undefined ? '' : ` ${err}`}`
   if (takes) return { name, passed: status === 202 || status === 200, said }
   return { name, passed: status === 400 && err !== undefined && errors.includes(err), said }
@@ -66,7 +72,9 @@ export async function runPoll(to: Receiver, transmitter: Transmitter, patience: 
   return offered.map(({ one, jti }) => {
     const err = errors.get(jti)?.err
     const said = acknowledged.has(jti) ? 'ack' : err === undefined ? 'nothing' : `setErrs ${err}`
-    const passed = one.takes ? said === 'ack' : one.errors?.includes(err ?? '') === true || (one.mayWait === true && said === 'nothing')
+    const passed = one.takes
+      ? said === 'ack'
+      : one.errors?.includes(err ?? '') === true || (one.mayWait === true && said === 'nothing')
     return { name: one.name, passed, said }
   })
 }

@@ -268,7 +268,14 @@ export class Transmitter extends EventEmitter {
     if (cuts) return 'cut'
     const sets = Object.fromEntries([...this.waiting].slice(0, Number(maxEvents)))
     const more = this.waiting.size > Number(maxEvents) || alwaysMore
-    return { status: 200, body: { sets, moreAvailable: more, ...(padding > 0 ? { padding: ' '.repeat(padding * Object.keys(sets).length) } : {}) } }
+    return {
+      status: 200,
+      body: {
+        sets,
+        moreAvailable: more,
+        ...(padding > 0 ? { padding: ' '.repeat(padding * Object.keys(sets).length) } : {}),
+      },
+    }
   }
 
   #subject(): Json {

@@ -25,7 +25,10 @@ export const ssfReceiver = table({
     'The issuer of the events, below which .well-known/ssf-configuration is. Absent: the issuer of the tokens.',
   ),
   tokenUrl: key(httpUrl, 'The token endpoint that gives the gateway its access token for the transmitter. Required.'),
-  clientId: key(someText, 'The gateway’s client id there. A poll stream belongs to one gateway: give each its own. Required.'),
+  clientId: key(
+    someText,
+    'The gateway’s client id there. A poll stream belongs to one gateway: give each its own. Required.',
+  ),
   clientSecret: key(secret.prefault(''), 'The gateway’s client secret.', { kind: 'secret' }),
   scopes: key(text.prefault('ssf.manage ssf.read'), 'The scopes to ask for, separated by spaces.'),
   streamId: key(

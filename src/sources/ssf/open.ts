@@ -49,5 +49,7 @@ export function ssfReceiver(provider: Provider, parts: SsfReceiverParts): Identi
   if (path === undefined) return [new PollSource({ ...common, delivery: { method: POLL } })]
   const endpointUrl = `${pushUrl.replace(/\/$/, '')}${path}`
   const authorization = pushAuthorization.reveal()
-  return [new PushSource({ ...common, delivery: { method: PUSH, endpointUrl, authorization } }, path, pushAuthorization)]
+  return [
+    new PushSource({ ...common, delivery: { method: PUSH, endpointUrl, authorization } }, path, pushAuthorization),
+  ]
 }

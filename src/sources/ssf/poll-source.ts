@@ -32,7 +32,14 @@ export class PollSource implements IdentityProviderSource {
     const { name, tokenIssuer, latest, clock, logger } = parts
     this.name = name
     this.#parts = parts
-    this.#receiver = new SetReceiver({ name, tokenIssuer, latest, clock, logger, news: (told) => this.#stream?.news(told) })
+    this.#receiver = new SetReceiver({
+      name,
+      tokenIssuer,
+      latest,
+      clock,
+      logger,
+      news: (told) => this.#stream?.news(told),
+    })
   }
 
   malformed(): MalformedReport | undefined {

@@ -49,7 +49,9 @@ export class Polling {
     const maxEvents = this.#maxEvents + waiting
     const ack = [...this.#acks].slice(0, MAX_ACKS)
     const errors = [...this.#errors].slice(0, MAX_ACKS)
-    const setErrs = Object.fromEntries(errors.map(([jti, { code, message }]) => [jti, { err: code, description: message }]))
+    const setErrs = Object.fromEntries(
+      errors.map(([jti, { code, message }]) => [jti, { err: code, description: message }]),
+    )
     const body = {
       maxEvents,
       returnImmediately: true,

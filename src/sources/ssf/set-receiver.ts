@@ -89,7 +89,8 @@ export class SetReceiver {
 
 function unverified(problem: string): SetError {
   // The key may be a new one, that was not fetched yet.
-  if (problem === 'key') return new SetError('invalid_key', problem, 'signed with a key that the transmitter does not have', true)
+  if (problem === 'key')
+    return new SetError('invalid_key', problem, 'signed with a key that the transmitter does not have', true)
   if (problem === 'signature') return new SetError('invalid_key', problem, 'the signature does not verify')
   return new SetError('invalid_request', problem, `not a SET (${problem})`)
 }

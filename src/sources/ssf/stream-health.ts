@@ -61,8 +61,7 @@ export class StreamHealth {
   #report(): void {
     const problem = this.#problem()
     this.#wasLive ||= problem === undefined && this.#isProven
-    const status =
-      problem !== undefined ? (this.#wasLive ? 'gap' : 'failed') : this.#isProven ? 'live' : 'connecting'
+    const status = problem !== undefined ? (this.#wasLive ? 'gap' : 'failed') : this.#isProven ? 'live' : 'connecting'
     const told = `${status} ${problem ?? ''}`
     if (told === this.#told) return
     this.#told = told

@@ -120,7 +120,8 @@ function readStream(value: unknown, { issuer }: TransmitterMetadata, wanted: Wan
     id,
     audience: audience.slice(0, MAX_AUDIENCES),
     endpointUrl: secureAs(issuer, (delivery as JsonObject).endpoint_url, 'endpoint_url'),
-    minVerificationInterval: typeof interval === 'number' ? 1000 * Math.min(Math.max(0, interval), LONGEST_INTERVAL) : 0,
+    minVerificationInterval:
+      typeof interval === 'number' ? 1000 * Math.min(Math.max(0, interval), LONGEST_INTERVAL) : 0,
     missing: wanted.events.filter((event) => !events.includes(event)),
   }
 }

@@ -56,11 +56,7 @@ function isComplex({ format, user, session }: JsonObject): boolean {
   return format === 'complex' || (format === undefined && (isObject(user) || isObject(session)))
 }
 
-function readComplex(
-  subject: JsonObject,
-  about: 'session' | 'account',
-  rules: SubjectRules,
-): Principal | Unreadable {
+function readComplex(subject: JsonObject, about: 'session' | 'account', rules: SubjectRules): Principal | Unreadable {
   const { format: _, user, session, ...others } = subject
   const who = isObject(user) ? readSimple(user, 'account', rules) : 'format'
   if (who === 'foreign') return who
@@ -84,11 +80,7 @@ function sessionIn(session: unknown, rules: SubjectRules): Principal | Unreadabl
   return isName(id) ? { kind: 'session', sid: id } : 'format'
 }
 
-function readSimple(
-  subject: JsonObject,
-  about: 'session' | 'account',
-  rules: SubjectRules,
-): Principal | Unreadable {
+function readSimple(subject: JsonObject, about: 'session' | 'account', rules: SubjectRules): Principal | Unreadable {
   const { format, iss, sub, id, email, jti, identifiers } = subject
   switch (format) {
     case 'iss_sub':

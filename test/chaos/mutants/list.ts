@@ -625,7 +625,8 @@ export const MUTANTS: readonly Mutant[] = [
     promise: 'security events',
     file: 'sources/ssf/push-source.js',
     find: 'await this.#receiver.receive(body, stream, sink);',
-    replace: 'await this.#receiver.receive(body, stream, { ...sink, revoke: async (records) => void sink.revoke(records).catch(() => undefined) });',
+    replace:
+      'await this.#receiver.receive(body, stream, { ...sink, revoke: async (records) => void sink.revoke(records).catch(() => undefined) });',
     caughtBy: {
       test: 'sources/ssf/push-source',
       title: 'it is 202 only once what the SET ends is durable, and 503 when it cannot be',

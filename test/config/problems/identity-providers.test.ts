@@ -35,3 +35,22 @@ t.test('introspect needs somebody to ask, and a second', async (t) => {
   t.match(problems(`${ISSUER}introspect = "30s"`).get('jwtTokenConfig[0].introspectionUrl'), /nobody to introspect/)
   t.match(problems(`${ISSUER}introspect = 999\n${url}`).get('jwtTokenConfig[0].introspect'), /at least 1s/)
 })
+
+t.test('a receiver of Shared Signals', async (t) => {
+  const SSF = `${PROVIDER}[identityProvider.ssf]\ntokenUrl = "https://idp/token"\nclientId = "gateway"\n`
+  t.match(config(ISSUER + SSF).identityProvider[0]?.ssf, {
+    delivery: 'poll',
+    events: ['session-revoked', 'sessions-revoked', 'account-disabled', 'account-purged'],
+    pollInterval: 2_000,
+    verificationInterval: 300_000,
+  })
+  t.same(read(ISSUER + SSF).warnings, [], 'it is a channel')
+  const name = (key: string) => `identityProvider[0].ssf.${key}`
+  const push = `${ISSUER}${SSF}delivery = "push"\n`
+  t.match(problems(push).get(name('pushUrl')), /not told where to push/)
+  t.match(problems(`${push}pushAuthorization = "Bearer 123"`).get(name('pushAuthorization')), /at least 16 characters/)
+  t.match(problems(`${ISSUER}${SSF}events = ["logout"]`).get(name('events[0]')), /must be one of/)
+  t.match(problems(`${ISSUER}${SSF}events = []`).get(name('events')), /must name an event/)
+  const urn = (ISSUER + SSF).replaceAll('"https://idp"', '"urn:idp"')
+  t.match(problems(urn).get(name('transmitter')), /the issuer is no URL/)
+})

@@ -26,7 +26,15 @@ const ALL = { format: 'opaque', id: 'ALL' }
 const complex = (members: JsonObject) => ({ format: 'complex', ...members })
 
 function claims(more: JsonObject = {}): JsonObject {
-  return { iss: ISSUER, aud: 'gateway', jti: 'j1', iat: AT, sub_id: ALICE, ...event('caep', 'session-revoked'), ...more }
+  return {
+    iss: ISSUER,
+    aud: 'gateway',
+    jti: 'j1',
+    iat: AT,
+    sub_id: ALICE,
+    ...event('caep', 'session-revoked'),
+    ...more,
+  }
 }
 
 function event(profile: 'caep' | 'risc' | 'ssf', name: string, payload: JsonObject = {}): { events: JsonObject } {
@@ -61,7 +69,12 @@ t.test('a SET that is not one of the stream, or not one at all, is refused', asy
     ['events as a list', { events: [`${CAEP}session-revoked`] }, 'invalid_request', 'events'],
     ['no event', { events: {} }, 'invalid_request', 'events'],
     ['an event that is no object', { events: { [`${CAEP}session-revoked`]: 'now' } }, 'invalid_request', 'events'],
-    ['9 events', { events: Object.fromEntries('abcdefghi'.split('').map((e) => [e, {}])) }, 'invalid_request', 'events'],
+    [
+      '9 events',
+      { events: Object.fromEntries('abcdefghi'.split('').map((e) => [e, {}])) },
+      'invalid_request',
+      'events',
+    ],
   ]
   for (const [what, more, code, reason] of rows) {
     const { message: _, ...wanted } = { message: '', code, reason }
@@ -101,10 +114,22 @@ t.test('what a session-revoked event ends', async (t) => {
     ['as before RFC 9493, without format', { user: ALICE, session: SESSION }, session],
     ['a session on a device', complex({ user: ALICE, session: SESSION, device: SESSION, tenant: SESSION }), session],
     ['an opaque name', { format: 'opaque', id: 'x' }, { who: { kind: 'session or user', id: 'x' }, at: AT }],
-    ['a user by an opaque name', complex({ user: { format: 'opaque', id: 'bob' } }), { who: { kind: 'user', sub: 'bob' } }],
+    [
+      'a user by an opaque name',
+      complex({ user: { format: 'opaque', id: 'bob' } }),
+      { who: { kind: 'user', sub: 'bob' } },
+    ],
     ['a token', { format: 'jwt_id', iss: ISSUER, jti: 'j' }, { who: { kind: 'token', jti: 'j' } }],
-    ['a token as the session', complex({ session: { format: 'jwt_id', iss: ISSUER, jti: 'j' } }), { who: { jti: 'j' } }],
-    ['the first alias that can be read', { format: 'aliases', identifiers: [{ format: 'uri', uri: 'a:b' }, ALICE] }, user],
+    [
+      'a token as the session',
+      complex({ session: { format: 'jwt_id', iss: ISSUER, jti: 'j' } }),
+      { who: { jti: 'j' } },
+    ],
+    [
+      'the first alias that can be read',
+      { format: 'aliases', identifiers: [{ format: 'uri', uri: 'a:b' }, ALICE] },
+      user,
+    ],
   ]
   for (const [what, sub_id, ended] of rows) {
     const found = read(claims({ sub_id }))
@@ -116,7 +141,11 @@ t.test('what a session-revoked event ends', async (t) => {
 t.test('a subject that cannot be read as it says ends nothing: neither less nor more', async (t) => {
   const rows: [what: string, sub_id: JsonObject, reason: string][] = [
     ['a user of another issuer', { ...ALICE, iss: OTHER }, 'subject-foreign'],
-    ['a session of another issuer’s user', complex({ user: { ...ALICE, iss: OTHER }, session: SESSION }), 'subject-foreign'],
+    [
+      'a session of another issuer’s user',
+      complex({ user: { ...ALICE, iss: OTHER }, session: SESSION }),
+      'subject-foreign',
+    ],
     ['a token of another issuer', { format: 'jwt_id', iss: OTHER, jti: 'j' }, 'subject-foreign'],
     ['a user without sub', { format: 'iss_sub', iss: ISSUER }, 'subject-format'],
     ['a user whose sub is a number', { ...ALICE, sub: 7 }, 'subject-format'],
@@ -134,7 +163,11 @@ t.test('a subject that cannot be read as it says ends nothing: neither less nor 
     ['a user in one tenant', complex({ user: ALICE, tenant: SESSION }), 'subject-narrowed'],
     ['a user with what nobody knows', complex({ user: ALICE, browser: SESSION }), 'subject-narrowed'],
     ['only a tenant', complex({ tenant: SESSION }), 'subject-narrowed'],
-    ['aliases in aliases', { format: 'aliases', identifiers: [{ format: 'aliases', identifiers: [ALICE] }] }, 'subject-format'],
+    [
+      'aliases in aliases',
+      { format: 'aliases', identifiers: [{ format: 'aliases', identifiers: [ALICE] }] },
+      'subject-format',
+    ],
     ['aliases that are no list', { format: 'aliases', identifiers: ALICE }, 'subject-format'],
   ]
   for (const [what, sub_id, reason] of rows) {
@@ -147,9 +180,13 @@ t.test('a subject that cannot be read as it says ends nothing: neither less nor 
 
 t.test('what the operator says of a transmitter’s subjects', async (t) => {
   const inTenant = complex({ user: ALICE, tenant: SESSION })
-  t.match(read(claims({ sub_id: inTenant }), { ignoredMembers: new Set(['tenant']) }).ended, [{ who: { sub: 'alice' } }])
+  t.match(read(claims({ sub_id: inTenant }), { ignoredMembers: new Set(['tenant']) }).ended, [
+    { who: { sub: 'alice' } },
+  ])
   const email = { format: 'email', email: 'Alice@example.com' }
-  t.match(read(claims({ sub_id: email }), { emailClaim: 'email' }).ended, [{ who: { kind: 'email', email: email.email } }])
+  t.match(read(claims({ sub_id: email }), { emailClaim: 'email' }).ended, [
+    { who: { kind: 'email', email: email.email } },
+  ])
   const onDevice = complex({ session: SESSION, device: SESSION })
   const critical = { criticalMembers: new Set(['device', 'session']) }
   t.match(read(claims({ sub_id: onDevice }), critical).problem, { reason: 'subject-narrowed' }, 'a critical member')
@@ -167,11 +204,19 @@ t.test('what an event about an account ends: the user, whatever session or devic
       t.match(read(claims({ sub_id, ...event(profile, name) })), { ended: [tokens], ignored: 0 }, name)
     }
     const off = { events: new Set<never>() }
-    t.match(read(claims(event(profile, name)), off), { ended: [], ignored: 1, problem: undefined }, `${name} switched off`)
+    t.match(
+      read(claims(event(profile, name)), off),
+      { ended: [], ignored: 1, problem: undefined },
+      `${name} switched off`,
+    )
   }
-  const narrowed = read(claims({ sub_id: complex({ user: ALICE, group: SESSION }), ...event('risc', 'account-disabled') }))
+  const narrowed = read(
+    claims({ sub_id: complex({ user: ALICE, group: SESSION }), ...event('risc', 'account-disabled') }),
+  )
   t.match(narrowed, { ended: [], problem: { reason: 'subject-narrowed' } })
-  const token = read(claims({ sub_id: { format: 'jwt_id', iss: ISSUER, jti: 'j' }, ...event('risc', 'account-purged') }))
+  const token = read(
+    claims({ sub_id: { format: 'jwt_id', iss: ISSUER, jti: 'j' }, ...event('risc', 'account-purged') }),
+  )
   t.match(token, { ended: [], problem: { reason: 'subject-format' } }, 'a token is no account')
 })
 
@@ -214,7 +259,10 @@ t.test('what the transmitter says of the stream', async (t) => {
   t.match(told('stream-updated', { status: 'paused' }).news, [{ kind: 'updated', status: 'paused' }])
   t.match(told('stream-updated', { status: { status: 'disabled' } }).news, [{ kind: 'updated', status: 'disabled' }])
   t.match(told('stream-updated', { status: 'gone' }).problem, { reason: 'status' })
-  t.match(told('verification', { state: 'x' }, { format: 'opaque', id: 'stream-2' }), { news: [], problem: { reason: 'stream' } })
+  t.match(told('verification', { state: 'x' }, { format: 'opaque', id: 'stream-2' }), {
+    news: [],
+    problem: { reason: 'stream' },
+  })
   t.match(told('verification', {}, ALICE), { news: [], problem: { reason: 'stream' } })
 })
 
@@ -232,20 +280,37 @@ t.test('any claims are read or refused, and never anything else', async (t) => {
   const value = fc.jsonValue({ maxDepth: 3 })
   const subject = fc.oneof(
     value,
-    fc.record({ format: fc.constantFrom('complex', 'iss_sub', 'opaque', 'aliases', 'jwt_id'), iss: fc.constant(ISSUER), id: value, sub: value, user: value, session: value, identifiers: value }, { requiredKeys: [] }),
+    fc.record(
+      {
+        format: fc.constantFrom('complex', 'iss_sub', 'opaque', 'aliases', 'jwt_id'),
+        iss: fc.constant(ISSUER),
+        id: value,
+        sub: value,
+        user: value,
+        session: value,
+        identifiers: value,
+      },
+      { requiredKeys: [] },
+    ),
   )
   const events = fc.oneof(
     value,
-    fc.dictionary(fc.constantFrom(`${CAEP}session-revoked`, `${RISC}account-purged`, `${SSF}verification`, 'other'), fc.dictionary(fc.constantFrom('subject', 'event_timestamp', 'state', 'change_type'), value)),
+    fc.dictionary(
+      fc.constantFrom(`${CAEP}session-revoked`, `${RISC}account-purged`, `${SSF}verification`, 'other'),
+      fc.dictionary(fc.constantFrom('subject', 'event_timestamp', 'state', 'change_type'), value),
+    ),
   )
-  const property = fc.property(fc.record({ iat: fc.oneof(value, fc.constant(AT)), sub_id: subject, events }), (more) => {
-    try {
-      const { ended } = read(claims(more as JsonObject))
-      for (const { at } of ended) if (!(Number.isInteger(at) && at <= AT + 60)) throw new Error('a time that is none')
-    } catch (error) {
-      if (!(error instanceof SetError)) throw error
-    }
-  })
+  const property = fc.property(
+    fc.record({ iat: fc.oneof(value, fc.constant(AT)), sub_id: subject, events }),
+    (more) => {
+      try {
+        const { ended } = read(claims(more as JsonObject))
+        for (const { at } of ended) if (!(Number.isInteger(at) && at <= AT + 60)) throw new Error('a time that is none')
+      } catch (error) {
+        if (!(error instanceof SetError)) throw error
+      }
+    },
+  )
   fc.assert(property, { numRuns: 2_000 })
   t.pass()
 })

@@ -16,7 +16,11 @@ t.test('what a poll brings is revoked, of the configured issuer alone', async (t
   const { transmitter, revoked, until, isStatus } = await polling(t)
   await isStatus('live')
   const { issuer } = transmitter
-  const session = { format: 'complex', user: { format: 'iss_sub', iss: issuer, sub: 'bob' }, session: { format: 'opaque', id: 's1' } }
+  const session = {
+    format: 'complex',
+    user: { format: 'iss_sub', iss: issuer, sub: 'bob' },
+    session: { format: 'opaque', id: 's1' },
+  }
   transmitter.send(of(issuer, 'alice'))
   transmitter.send({ sub_id: session, events: REVOKED })
   await until(() => revoked.length === 2)
@@ -24,7 +28,10 @@ t.test('what a poll brings is revoked, of the configured issuer alone', async (t
     { kind: 'subject', id: 'alice', iss: issuer },
     { kind: 'session', id: 's1', iss: issuer, revokedBefore: 8.64e15 },
   ])
-  t.equal(Number('revokedBefore' in (revoked[0] ?? {}) && (revoked[0] as { revokedBefore: number }).revokedBefore) % 1000, 0)
+  t.equal(
+    Number('revokedBefore' in (revoked[0] ?? {}) && (revoked[0] as { revokedBefore: number }).revokedBefore) % 1000,
+    0,
+  )
 })
 
 t.test('what waited while the receiver was away is read before the stream is live', async (t) => {
@@ -61,7 +68,10 @@ t.test('a SET is acknowledged only once what it ends is durable', async (t) => {
   transmitter.send(of(transmitter.issuer, 'bob'))
   keep()
   await isStatus('gap: the disk is full')
-  t.strictSame([...transmitter.acknowledged].filter((each) => each !== jti), [])
+  t.strictSame(
+    [...transmitter.acknowledged].filter((each) => each !== jti),
+    [],
+  )
   durable.now = async () => {}
   await isStatus('live')
   await transmitter.until(() => transmitter.acknowledged.size === 2)
@@ -69,21 +79,24 @@ t.test('a SET is acknowledged only once what it ends is durable', async (t) => {
   t.equal(status(), 'live')
 })
 
-t.test('an acknowledgement that is lost brings the SET again, which is acknowledged again and revokes nothing more', async (t) => {
-  const { transmitter, revoked, isStatus } = await polling(t)
-  await isStatus('live')
-  transmitter.behaviour.losesAcks = true
-  const jti = transmitter.send(of(transmitter.issuer, 'alice'))
-  await transmitter.until(() => transmitter.acknowledged.delete(jti))
-  await transmitter.until(() => transmitter.acknowledged.delete(jti))
-  t.equal(revoked.length, 1)
-  transmitter.behaviour.losesAcks = false
-  transmitter.behaviour.cuts = true
-  await isStatus('gap')
-  transmitter.behaviour.cuts = false
-  await isStatus('live')
-  t.equal(revoked.length, 1)
-})
+t.test(
+  'an acknowledgement that is lost brings the SET again, which is acknowledged again and revokes nothing more',
+  async (t) => {
+    const { transmitter, revoked, isStatus } = await polling(t)
+    await isStatus('live')
+    transmitter.behaviour.losesAcks = true
+    const jti = transmitter.send(of(transmitter.issuer, 'alice'))
+    await transmitter.until(() => transmitter.acknowledged.delete(jti))
+    await transmitter.until(() => transmitter.acknowledged.delete(jti))
+    t.equal(revoked.length, 1)
+    transmitter.behaviour.losesAcks = false
+    transmitter.behaviour.cuts = true
+    await isStatus('gap')
+    transmitter.behaviour.cuts = false
+    await isStatus('live')
+    t.equal(revoked.length, 1)
+  },
+)
 
 t.test('a transmitter that always has more is polled at our pace once nothing new comes', async (t) => {
   const { transmitter, revoked, isStatus } = await polling(t, {
@@ -122,7 +135,10 @@ t.test('an answer that is too long is asked for in smaller parts', async (t) => 
   })
   await isStatus('live')
   t.equal(revoked.length, 100)
-  t.match(statuses.find((each) => each.startsWith('failed')), /more than 5242880 bytes/)
+  t.match(
+    statuses.find((each) => each.startsWith('failed')),
+    /more than 5242880 bytes/,
+  )
 })
 
 t.test('a transmitter that answers nothing is a gap, and is tried again', async (t) => {
@@ -163,7 +179,10 @@ t.test('a stream is created once and found again; another’s is never adopted',
   const other = await polling(t, { shared, settings: { description: 'another gateway' } })
   await other.isStatus('failed')
   t.match(other.status(), /a stream of another description.*streamId/)
-  const named = await polling(t, { shared, settings: { description: 'another gateway', streamId: transmitter.stream?.id } })
+  const named = await polling(t, {
+    shared,
+    settings: { description: 'another gateway', streamId: transmitter.stream?.id },
+  })
   await named.isStatus('live')
   t.equal(transmitter.counts.created, 1)
 })

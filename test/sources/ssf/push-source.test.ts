@@ -42,11 +42,18 @@ t.test('before the stream is open nothing is judged; whoever does not know the h
       transmitter.behaviour.down = true
     },
   })
-  const notice = { path: '/ssf/idp', contentType: 'application/secevent+jwt', body: newSet(to, of({ format: 'opaque', id: 'x' })) }
+  const notice = {
+    path: '/ssf/idp',
+    contentType: 'application/secevent+jwt',
+    body: newSet(to, of({ format: 'opaque', id: 'x' })),
+  }
   const good = { ...notice, authorization: 'Bearer 0123456789abcdef' }
   t.strictSame(await source.receive(good, sink), { status: 503, retryAfter: 5 })
   for (const authorization of [undefined, '', 'Bearer 0123456789abcdeg', 'bearer 0123456789abcdef']) {
-    t.match(await source.receive({ ...notice, authorization }, sink), { status: 400, body: { err: 'authentication_failed' } })
+    t.match(await source.receive({ ...notice, authorization }, sink), {
+      status: 400,
+      body: { err: 'authentication_failed' },
+    })
   }
 })
 
@@ -64,7 +71,10 @@ t.test('a flood of keys that nobody knows causes a bounded number of fetches, an
 t.test('neither a SET nor the header is in what is logged', async (t) => {
   const { transmitter, to, logged, isStatus } = await pushed(t)
   await isStatus('connecting')
-  const set = newSet(to, { sub_id: { format: 'email', email: 'alice@example.com' }, events: { [`${CAEP}session-revoked`]: {} } })
+  const set = newSet(to, {
+    sub_id: { format: 'email', email: 'alice@example.com' },
+    events: { [`${CAEP}session-revoked`]: {} },
+  })
   t.match(await transmitter.push(set), { status: 400, body: /invalid_request/ })
   t.match(logged.at(-1), { source: 'idp ssf', reason: /format by which tokens cannot be found/ })
   const text = JSON.stringify(logged)

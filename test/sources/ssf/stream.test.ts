@@ -50,20 +50,28 @@ t.test('the stream that is as it is wanted is used', async (t) => {
   }
 })
 
-t.test('without one it is created; one that lacks events, and a push stream, are brought to what is wanted', async (t) => {
-  for (const none of [[], undefined, answered(404), [{ ...STREAM, description: 'another' }], [7]]) {
-    const { open, requests } = transmitter(none)
-    await open()
-    t.match(requests[1], { method: 'POST', body: { delivery: { method: POLL }, events_requested: ['a', 'b'], description: 'mgw' } })
-  }
-  const lacking = transmitter([{ ...STREAM, events_requested: ['a'] }])
-  await lacking.open()
-  t.match(lacking.requests[1], { method: 'PATCH', body: { stream_id: 's-1', events_requested: ['a', 'b'] } })
-  const pushed = { ...STREAM, delivery: { method: PUSH, endpoint_url: 'https://gateway.example.com/ssf/idp' } }
-  const push = transmitter([pushed], pushed)
-  await push.open({ delivery: { method: PUSH, endpointUrl: 'https://gateway.example.com/ssf/idp', authorization: 'Bearer x' } })
-  t.match(push.requests[1], { method: 'PATCH', body: { delivery: { authorization_header: 'Bearer x' } } })
-})
+t.test(
+  'without one it is created; one that lacks events, and a push stream, are brought to what is wanted',
+  async (t) => {
+    for (const none of [[], undefined, answered(404), [{ ...STREAM, description: 'another' }], [7]]) {
+      const { open, requests } = transmitter(none)
+      await open()
+      t.match(requests[1], {
+        method: 'POST',
+        body: { delivery: { method: POLL }, events_requested: ['a', 'b'], description: 'mgw' },
+      })
+    }
+    const lacking = transmitter([{ ...STREAM, events_requested: ['a'] }])
+    await lacking.open()
+    t.match(lacking.requests[1], { method: 'PATCH', body: { stream_id: 's-1', events_requested: ['a', 'b'] } })
+    const pushed = { ...STREAM, delivery: { method: PUSH, endpoint_url: 'https://gateway.example.com/ssf/idp' } }
+    const push = transmitter([pushed], pushed)
+    await push.open({
+      delivery: { method: PUSH, endpointUrl: 'https://gateway.example.com/ssf/idp', authorization: 'Bearer x' },
+    })
+    t.match(push.requests[1], { method: 'PATCH', body: { delivery: { authorization_header: 'Bearer x' } } })
+  },
+)
 
 t.test('a stream that is named must be there, with this delivery', async (t) => {
   const { open, requests } = transmitter([STREAM])
@@ -81,7 +89,12 @@ t.test('answers of the configuration endpoint that cannot be used', async (t) =>
     ['another issuer', { ...STREAM, iss: 'https://else.example.com' }, 'answer', /another issuer/],
     ['no audience', { ...STREAM, aud: [] }, 'answer', /without aud/],
     ['another delivery', { ...STREAM, delivery: { method: PUSH } }, 'answer', /another delivery method/],
-    ['polled without TLS', { ...STREAM, delivery: { method: POLL, endpoint_url: 'http://x' } }, 'metadata', /without TLS/],
+    [
+      'polled without TLS',
+      { ...STREAM, delivery: { method: POLL, endpoint_url: 'http://x' } },
+      'metadata',
+      /without TLS/,
+    ],
     ['one stream a client', answered(409), 'stream', /streamId, or give the gateway a client of its own/],
     ['an error', answered(500), 'status', /answered 500/],
   ]

@@ -37,7 +37,11 @@ t.test('metadata that cannot be used', async (t) => {
     ['another issuer', { ...GOOD, issuer: `${ISSUER}/` }, /another issuer/],
     ['no issuer', { ...GOOD, issuer: undefined }, /another issuer/],
     ['no configuration endpoint', { ...GOOD, configuration_endpoint: undefined }, /no configuration_endpoint/],
-    ['an endpoint without TLS', { ...GOOD, status_endpoint: 'http://idp.example.com/s' }, /status_endpoint.*without TLS/],
+    [
+      'an endpoint without TLS',
+      { ...GOOD, status_endpoint: 'http://idp.example.com/s' },
+      /status_endpoint.*without TLS/,
+    ],
     ['keys of a file', { ...GOOD, jwks_uri: 'file:///etc/passwd' }, /jwks_uri.*no http or https URL/],
     ['an endpoint that is no URL', { ...GOOD, verification_endpoint: 7 }, /verification_endpoint/],
   ]

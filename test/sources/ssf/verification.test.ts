@@ -3,15 +3,18 @@ import { Verification } from '../../../src/sources/ssf/verification.js'
 
 const TIMING = { interval: 300_000, patience: 90_000 }
 
-t.test('a verification event is asked for at once, and then at intervals that the transmitter may lengthen', async (t) => {
-  const verification = new Verification(TIMING)
-  t.ok(verification.dueAt <= 0)
-  verification.ask(1_000, 60_000)
-  t.equal(verification.dueAt, 301_000)
-  verification.ask(301_000, 600_000)
-  t.equal(verification.dueAt, 901_000)
-  t.equal(new Verification({ ...TIMING, interval: 0 }).dueAt, Number.POSITIVE_INFINITY, 'switched off')
-})
+t.test(
+  'a verification event is asked for at once, and then at intervals that the transmitter may lengthen',
+  async (t) => {
+    const verification = new Verification(TIMING)
+    t.ok(verification.dueAt <= 0)
+    verification.ask(1_000, 60_000)
+    t.equal(verification.dueAt, 301_000)
+    verification.ask(301_000, 600_000)
+    t.equal(verification.dueAt, 901_000)
+    t.equal(new Verification({ ...TIMING, interval: 0 }).dueAt, Number.POSITIVE_INFINITY, 'switched off')
+  },
+)
 
 t.test('the state that was asked for is the only one that counts', async (t) => {
   const verification = new Verification(TIMING)

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.js'
 import { codeOf } from '../error-code.js'
-import { LineOutput, type Logger, type Logging } from '../logging/index.js'
+import { describeError, FailureLog, LineOutput, type Logger, type Logging } from '../logging/index.js'
 import { add, type Samples } from '../metrics/index.js'
 import { AccessLog, type RequestObserver } from '../server/index.js'
 import { AuditLog } from './audit-log.js'
@@ -65,12 +65,16 @@ export class RecordFiles {
     delay: number,
     onLost?: (lines: number) => void,
   ): LineOutput {
+    const failures = new FailureLog(this.#logger, () => performance.now())
+    const onFailed = (error: Error) =>
+      failures.failed('error', `cannot write the ${log} log; its lines are lost`, describeError(error))
     const onLeftOut = (lines: number) => {
-      this.#logger.warn(`${log} log lines dropped: the disk or the reader is too slow, or full`, { lines })
+      failures.over()
+      this.#logger.warn(`${log} log lines lost: the disk or the reader was too slow, or full`, { lines })
       onLost?.(lines)
     }
     try {
-      const output = new LineOutput({ file, delay, onLeftOut })
+      const output = new LineOutput({ file, delay, onLeftOut, onFailed })
       this.#outputs.set(log, output)
       return output
     } catch (cause) {

@@ -21,6 +21,8 @@ export interface LineOutputOptions {
   readonly delay?: number
   /** Told, once there is space again, how many lines were left out, or could not be written. */
   readonly onLeftOut: (lines: number) => void
+  /** Told at once why lines could not be written: again and again while that goes on. */
+  readonly onFailed?: (error: Error) => void
 }
 
 /** Lines that are written together. */
@@ -138,6 +140,7 @@ export class LineOutput {
       else if (hasCode(error, 'EPIPE')) this.#end()
       else {
         this.#leaveOut(lines) // a full disk may have space for the next
+        this.#options.onFailed?.(error)
         this.#written(rest, 0, rest.length)
       }
     })

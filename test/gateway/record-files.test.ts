@@ -202,3 +202,31 @@ t.test('a file that cannot be opened again goes on as it was; the reload is not 
   await close()
   t.equal(readFileSync(join(t.testdirName, 'audit.log'), 'utf8'), '')
 })
+
+t.test('a full disk costs lines, which are counted, and no request', async (t) => {
+  const { origin } = await httpServer(t, (_, res) => res.end('{}'))
+  const full = 'enable = true\n  file = "/dev/full"'
+  const { http, adminPort } = await gatewayInProcess(
+    t,
+    `openapi: 3.0.3
+info: { title: Things, version: '1.0' }
+x-wso2-basePath: /things
+x-wso2-production-endpoints: { urls: ['${origin}'] }
+paths: { /open: { get: { x-wso2-disable-security: true, responses: {} } } }
+`,
+    `[accessLog]\n  ${full}\n[auditLog]\n  ${full}`,
+  )
+  for (const [path, status] of [
+    ['/things/open', 200],
+    ['/elsewhere', 404],
+  ] as const) {
+    t.equal((await fetch(http + path)).status, status)
+  }
+  const dropped = async (log: string) => {
+    const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
+    return Number(new RegExp(`^mgw_log_lines_dropped_total{log="${log}"} (\\d+)$`, 'm').exec(metrics)?.[1])
+  }
+  while ((await dropped('access')) < 2 || (await dropped('audit')) < 1);
+  t.equal(await dropped('access'), 2)
+  t.equal(await dropped('audit'), 1)
+})

@@ -137,6 +137,18 @@ t.test('the port of metrics becomes the admin listener’s, if metrics are on', 
   t.equal(read(`${metrics}[admin]\nport = 1`).config.admin.port, 1)
 })
 
+t.test('Ballerina’s access log is the access log', async (t) => {
+  const log = '[b7a.http.accesslog]\nconsole = true\n'
+  t.match(read(log).config.accessLog, { enable: true, format: 'wso2', file: undefined })
+  t.match(read(`${log}path = "logs/access_logs"`).config.accessLog, { enable: true, file: /\/logs\/access_logs$/ })
+  t.equal(read(log.replace('true', 'false')).config.accessLog.enable, false)
+  t.equal(read(`${log}[accessLog]\nenable = false`).config.accessLog.enable, false)
+  t.strictSame(
+    read(log).warnings.map(({ path }) => path),
+    [],
+  )
+})
+
 t.test('a negative skew means that none was set', async (t) => {
   t.equal(read('[server]\ntimestampSkew = -1').config.server.timestampSkew, 5_000)
 })

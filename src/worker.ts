@@ -25,7 +25,6 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   const logging = createLogging(config.logging)
   const observation = await Observation.open(config, logging, true)
   const replica = new Replica({
-    timestampSkew: config.server.timestampSkew,
     retention: config.tokenRevocationConfig.retention,
     send: (message) => tell({ kind: 'replication', message }),
   })

@@ -19,7 +19,7 @@ export interface Structure<Probe> {
 const fingerprints = Fingerprinter.random()
 
 export function listOfTokens(): Structure<TokenIdentity> {
-  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 30 * 86_400_000 })
   return {
     insert: (id) => list.add({ kind: 'token', id, expiresAt: EXPIRES_AT }, 'topic', NOW),
     probe: (id) => identify({ kind: 'opaque', token: id }, {}, fingerprints),
@@ -31,7 +31,7 @@ export function listOfTokens(): Structure<TokenIdentity> {
 }
 
 export function listOfRules(): Structure<TokenIdentity> {
-  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 30 * 86_400_000 })
   const claims = (sub: string) => ({ sub, iat: NOW / 1000 - 1 })
   return {
     insert: (id) => list.add({ kind: 'subject', id, revokedBefore: NOW, expiresAt: undefined }, 'topic', NOW),
@@ -47,7 +47,7 @@ const ISSUER = 'https://issuer.example'
 
 /** Every kind of record, as many of each; what is timed is the whole check of a token that has all names and is not revoked. */
 export function listOfEverything(): Structure<TokenIdentity> {
-  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 30 * 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 30 * 86_400_000 })
   const rule = { revokedBefore: NOW, expiresAt: undefined }
   let inserted = 0
   const insert = (id: string) => {

@@ -9,7 +9,7 @@ import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 
 const ENTRIES = Number(process.env.ENTRIES ?? 5_000_000)
-const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
+const RETENTION = { retention: 86_400_000 }
 
 if (process.send !== undefined) await worker()
 else await primary()
@@ -40,7 +40,7 @@ async function primary(): Promise<void> {
     list,
     seed: fingerprints.seed,
     remaining: () => Infinity,
-    bounds: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0 }),
     realtimeStatus,
     logger,
   })

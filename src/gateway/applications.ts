@@ -95,8 +95,12 @@ export class Applications implements Listening {
     }
   }
 
-  /** Adds the connections of all that have some. */
+  /** Adds the connections of all that have some, and what the application of the moment knows of its endpoints. */
   collect(samples: Samples): void {
+    for (const { origin, isEjected, isCircuitOpen } of this.#current.handler.endpoints) {
+      add(samples, 'mgw_endpoint_ejected', [origin], Number(isEjected))
+      add(samples, 'mgw_endpoint_circuit_open', [origin], Number(isCircuitOpen))
+    }
     for (const application of [...this.#all(), ...this.#closing]) {
       for (const [origin, { connected, queued }] of application.connections()) {
         add(samples, 'mgw_upstream_connections', [origin], connected)

@@ -16,8 +16,7 @@ export interface InspectedJournal {
 /** Reads the journal that a configuration names, without changing it. */
 export async function inspectJournal(config: Config): Promise<InspectedJournal> {
   const { journal, retention } = config.tokenRevocationConfig
-  const { timestampSkew } = config.server
-  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, timestampSkew, retention })
+  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, retention })
   const loading = new Loading({ now: Date.now(), sources: sourcesIdentity(config) }, listOf)
   const { damages } = await readJournal(journal.path, loading)
   return { path: journal.path, ...loading.into.list.size, damages }

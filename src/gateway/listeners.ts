@@ -34,9 +34,10 @@ export async function openListeners(
     keepAlive: listenerConfig.keepAlive !== 'NEVER',
     maxPipelinedRequests: listenerConfig.maxPipelinedRequests,
   }
-  const connections = clientConnections(listenerConfig, logging)
+  const trustedProxies = new AddressList(listenerConfig.trustedProxies)
+  const connections = clientConnections(listenerConfig, trustedProxies, logging)
   const proxyProtocol = listenerConfig.proxyProtocol
-    ? new ProxyProtocol(new AddressList(listenerConfig.trustedProxies), logging('Listener'))
+    ? new ProxyProtocol(trustedProxies, logging('Listener'))
     : undefined
   const open = async (
     role: ListenerRole,
@@ -69,12 +70,17 @@ export async function openListeners(
 }
 
 /** The connections of all listeners of this process. */
-function clientConnections(config: Config['listenerConfig'], logging: Logging): Connections {
+function clientConnections(
+  config: Config['listenerConfig'],
+  trustedProxies: AddressList,
+  logging: Logging,
+): Connections {
   const { maxConnections, maxConnectionsPerClient, minResponseRate, responseGracePeriod } = config
   const limit = (configured: number) => (configured === 0 ? Number.POSITIVE_INFINITY : configured)
   const limits = {
     most: maxConnections === 'auto' ? mostConnections() : limit(maxConnections),
     mostOfClient: limit(maxConnectionsPerClient),
+    trustedProxies,
     pace: minResponseRate === 0 ? undefined : { bytesPerSecond: minResponseRate, grace: responseGracePeriod },
   }
   return new Connections(limits, logging('Listener'))

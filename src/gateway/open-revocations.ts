@@ -13,15 +13,17 @@ import {
   Synchronizer,
   WriteBack,
 } from '../sync/index.js'
-import { readTimeBounds, systemClock, TrustedClock } from '../time/index.js'
+import { ClockCheckpoint, readCheckpoint, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
 import { RecentRevocations } from './recent-revocations.js'
-import { CLOCK_NOTE, type Learnt, Revocations } from './revocations.js'
+import { type Learnt, Revocations } from './revocations.js'
 
 /** A rule that cannot be taken is logged once in this time, ms. */
 const ERROR_EVERY = 60_000
 /** Name of the journal's note of how far the store was read. */
 const STORE_POSITION = 'store position'
+/** Name of its note of the {@link ClockCheckpoint}. */
+const CLOCK_NOTE = 'clock'
 
 /** The sources that a configuration names. They connect when {@link openRevocations}' result is started. */
 export interface Sources {
@@ -63,7 +65,11 @@ export async function openRevocations(
   const store = opened?.store
   const read = await openList(config, logger, () => clock.current?.retained ?? Date.now())
   const { journal, list, fingerprints } = read
-  const trustedClock = new TrustedClock(systemClock, readTimeBounds(read.notes?.get(CLOCK_NOTE)), read.inSyncAt)
+  const earlier = readCheckpoint(read.notes?.get(CLOCK_NOTE))
+  const trustedClock = new TrustedClock(systemClock, earlier, read.inSyncAt)
+  const checkpoint = new ClockCheckpoint(trustedClock, config.server.timestampSkew, earlier, (noted) =>
+    journal?.note(CLOCK_NOTE, { ...noted }),
+  )
   clock.current = trustedClock
   if (!settings.journal.enable && !takesRevocations(store)) {
     logger.warn(
@@ -106,6 +112,7 @@ export async function openRevocations(
       : undefined,
     trustedClock,
     learnt,
+    checkpoint,
     release: async () => opened?.close(),
   })
 }
@@ -182,9 +189,7 @@ type ReadList = Awaited<ReturnType<typeof openList>>
 /** The list as its journal holds it; an empty one if the journal is off. */
 async function openList(config: Config, logger: Logger, retained: () => number) {
   const { journal: settings, retention } = config.tokenRevocationConfig
-  const { timestampSkew } = config.server
-  const listOf = (fingerprints: Fingerprinter) =>
-    new RevocationList({ fingerprints, timestampSkew, retention, retained })
+  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, retention, retained })
   if (!settings.enable) {
     const fingerprints = Fingerprinter.random()
     return { journal: undefined, list: listOf(fingerprints), fingerprints, inSyncAt: undefined, notes: undefined }

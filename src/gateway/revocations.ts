@@ -19,7 +19,7 @@ import {
 } from '../revocation/index.js'
 import type { SourceStatus } from '../sources/source.js'
 import type { Synchronizer, SynchronizerState, WriteBack, WriteBackState } from '../sync/index.js'
-import { ClockCheckpoint, systemClock, type TrustedClock, within } from '../time/index.js'
+import { type ClockCheckpoint, systemClock, type TrustedClock, within } from '../time/index.js'
 import type { Fingerprinter, TokenIdentity } from '../token/index.js'
 import type { LearntRevocation, RecentRevocations } from './recent-revocations.js'
 
@@ -27,8 +27,6 @@ import type { LearntRevocation, RecentRevocations } from './recent-revocations.j
 export const CONFIRMED_WITHIN = 5_000
 /** The source name of revocations through the gateway itself. */
 const HERE = 'gateway'
-/** Name of the journal's note of the trusted clock's bounds. */
-export const CLOCK_NOTE = 'clock'
 
 /** Told of a revocation that is new in the list, or revokes more than before; and of each that is asked for here, and by whom. */
 export type Learnt = (record: RevocationRecord, source: string, asker?: Asker) => void
@@ -75,6 +73,7 @@ export class Revocations implements LiveRevocations {
     writeBack: WriteBack | undefined
     trustedClock: TrustedClock
     learnt: Learnt
+    checkpoint: ClockCheckpoint
     release: () => Promise<unknown>
   }) {
     this.fingerprints = parts.fingerprints
@@ -85,10 +84,8 @@ export class Revocations implements LiveRevocations {
     this.#realtimeStatus = parts.realtimeStatus
     this.#writeBack = parts.writeBack
     this.#trustedClock = parts.trustedClock
-    this.#checkpoint = new ClockCheckpoint(parts.trustedClock, (bounds) =>
-      parts.journal?.note(CLOCK_NOTE, { ...bounds }),
-    )
     this.#learnt = parts.learnt
+    this.#checkpoint = parts.checkpoint
     this.#release = parts.release
   }
 
@@ -101,7 +98,7 @@ export class Revocations implements LiveRevocations {
   }
 
   get endedBefore(): number {
-    return this.#trustedClock.latest
+    return this.#checkpoint.endedBefore
   }
 
   /** The current time or later, as far as known (epoch ms). */

@@ -42,6 +42,17 @@ export const METRICS = {
   ),
   mgw_upstream_requests_in_progress: gauge('Requests and WebSockets open at upstreams.', 'api', 'version'),
   mgw_upstream_failures_total: counter('Requests that an upstream did not answer, or not whole.', 'origin', 'failure'),
+  mgw_upstream_retries_total: counter(
+    'Requests sent once more, or to another endpoint, after they failed; by where they were sent.',
+    'origin',
+  ),
+  mgw_endpoint_ejections_total: counter(
+    'Times that an endpoint was passed over from then on, since it failed.',
+    'origin',
+  ),
+  mgw_endpoint_ejected: gauge('Groups of endpoints, in all workers, that pass an endpoint over.', 'origin'),
+  mgw_endpoint_circuit_openings_total: counter('Times that the circuit of an endpoint opened.', 'origin'),
+  mgw_endpoint_circuit_open: gauge('Groups of endpoints, in all workers, in which its circuit is open.', 'origin'),
   mgw_upstream_connections: gauge('Connections to an origin.', 'origin'),
   mgw_upstream_queued_requests: gauge('Requests that wait for a connection to an origin.', 'origin'),
   mgw_open_requests: gauge('Requests with a token that are under way, and that a revocation would end.'),

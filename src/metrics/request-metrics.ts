@@ -1,3 +1,4 @@
+import type { MetricName } from './definitions.js'
 import { Histogram } from './histogram.js'
 import { add, addHistogram, type Samples } from './samples.js'
 
@@ -52,6 +53,27 @@ export class ApiMetrics {
   }
 }
 
+/** Counts by an origin and a word, both from the configuration or a fixed set. */
+class OriginCounts {
+  readonly #counts = new Map<string, Map<string, number>>()
+
+  add(origin: string, word: string): void {
+    const counts = this.#counts.get(origin) ?? new Map<string, number>()
+    this.#counts.set(origin, counts.set(word, (counts.get(word) ?? 0) + 1))
+  }
+
+  *all(): Generator<readonly [origin: string, word: string, count: number]> {
+    for (const [origin, counts] of this.#counts) for (const [word, count] of counts) yield [origin, word, count]
+  }
+}
+
+/** What becomes of endpoints, and the metric that counts it. */
+const ENDPOINT_EVENTS: Readonly<Record<string, MetricName>> = {
+  ejected: 'mgw_endpoint_ejections_total',
+  'circuit opened': 'mgw_endpoint_circuit_openings_total',
+  retried: 'mgw_upstream_retries_total',
+}
+
 /** Why open requests are ended. */
 export type EndedReason = (typeof ENDED)[number]
 const ENDED = ['revoked', 'list-not-known', 'inactive'] as const
@@ -61,8 +83,8 @@ export class RequestMetrics {
   /** By name and version: those that a reload has made anew count on. */
   readonly #named = new Map<string, { readonly api: MeasuredApi; readonly metrics: ApiMetrics }>()
   readonly #byApi = new WeakMap<MeasuredApi, ApiMetrics>()
-  /** By origin, then by failure: both from the configuration or a fixed set. */
-  readonly #failures = new Map<string, Map<string, number>>()
+  readonly #failures = new OriginCounts()
+  readonly #endpointEvents = new OriginCounts()
   readonly #ended = { revoked: 0, 'list-not-known': 0, inactive: 0 }
   /** By issuer, which is configured. */
   readonly #withoutSession = new Map<string, number>()
@@ -82,8 +104,16 @@ export class RequestMetrics {
 
   /** @param origin a configured one */
   upstreamFailed(origin: string, failure: string): void {
-    const failures = this.#failures.get(origin) ?? new Map<string, number>()
-    this.#failures.set(origin, failures.set(failure, (failures.get(failure) ?? 0) + 1))
+    this.#failures.add(origin, failure)
+  }
+
+  /**
+   * Counts that an endpoint was `ejected`, its `circuit opened`, or a request was `retried` there; nothing else.
+   *
+   * @param origin a configured one
+   */
+  endpointEvent(event: string, origin: string): void {
+    if (Object.hasOwn(ENDPOINT_EVENTS, event)) this.#endpointEvents.add(origin, event)
   }
 
   ended(requests: number, reason: EndedReason): void {
@@ -98,8 +128,12 @@ export class RequestMetrics {
   /** Adds what was counted. */
   collect(samples: Samples): void {
     for (const { api, metrics } of this.#named.values()) metrics.collect(api, samples)
-    for (const [origin, failures] of this.#failures) {
-      for (const [failure, count] of failures) add(samples, 'mgw_upstream_failures_total', [origin, failure], count)
+    for (const [origin, failure, count] of this.#failures.all()) {
+      add(samples, 'mgw_upstream_failures_total', [origin, failure], count)
+    }
+    for (const [origin, event, count] of this.#endpointEvents.all()) {
+      const metric = ENDPOINT_EVENTS[event]
+      if (metric !== undefined) add(samples, metric, [origin], count)
     }
     for (const [issuer, count] of this.#withoutSession)
       add(samples, 'mgw_tokens_without_session_total', [issuer], count)

@@ -6,7 +6,7 @@ const announced = new WeakMap<Duplex, string>()
 
 /** Declares whose connection it is: that of the client which a PROXY protocol header names. */
 export function announceClient(connection: Duplex, address: string): void {
-  announced.set(connection, normal(address))
+  announced.set(connection, plainAddress(address))
 }
 
 /** The address of a connection's client; empty if it has none, a pipe or one that is closed. IPv4 is written as such. */
@@ -17,7 +17,7 @@ export function clientAddress(connection: Duplex): string {
 /** The address of a connection's other end, whoever it says that it speaks for. */
 export function peerAddress(connection: Duplex): string {
   return 'remoteAddress' in connection && typeof connection.remoteAddress === 'string'
-    ? normal(connection.remoteAddress)
+    ? plainAddress(connection.remoteAddress)
     : ''
 }
 
@@ -40,8 +40,8 @@ export class AddressList {
   }
 }
 
-/** Without the interface (`%eth0`); an IPv4 address that IPv6 carries (`::ffff:192.0.2.1`) as IPv4. */
-function normal(address: string): string {
+/** An address without the interface (`%eth0`); an IPv4 address that IPv6 carries (`::ffff:192.0.2.1`) as IPv4. */
+export function plainAddress(address: string): string {
   const [plain = ''] = address.split('%', 1)
   return MAPPED.exec(plain)?.[1] ?? plain
 }

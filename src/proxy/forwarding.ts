@@ -1,7 +1,7 @@
-import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type AddressList, clientAddress } from './client-address.js'
 import type { RequestHead } from './client-stream.js'
+import { forwardedClient } from './forwarded-client.js'
 import { requestHeaders, type Told } from './headers.js'
 
 /** A header in which an upstream is told of the client. */
@@ -48,17 +48,10 @@ export class Forwarding {
     return this.#peerOf(connection).isTrusted
   }
 
-  /**
-   * The address of the client on whose behalf a connection's request comes: its other end, or the last one in
-   * `X-Forwarded-For` that is no trusted proxy's if that end is one.
-   */
+  /** The address of the client on whose behalf a connection's request comes: its other end, or whom a trusted proxy names. */
   clientOf(req: RequestHead, connection: Duplex): string {
     const { address, isTrusted } = this.#peerOf(connection)
-    const list = req.headers['x-forwarded-for']
-    if (!isTrusted || typeof list !== 'string') return address
-    const hops = list.split(',').map((hop) => hop.trim())
-    const client = hops.findLast((hop) => !this.#trustedProxies.has(hop)) ?? hops[0] ?? ''
-    return isIP(client) === 0 ? address : client
+    return (isTrusted ? forwardedClient(req.rawHeaders, this.#trustedProxies) : undefined) ?? address
   }
 
   /**

@@ -12,7 +12,12 @@ export {
 } from './client-connection.js'
 export { ClientStream, type RequestHead } from './client-stream.js'
 export { EndpointGroup } from './endpoints/endpoint-group.js'
-export { DEFAULT_ENDPOINT_RULES, type EndpointChange, type EndpointRules } from './endpoints/options.js'
+export {
+  DEFAULT_ENDPOINT_RULES,
+  type EndpointChange,
+  type EndpointRules,
+  type EndpointStatus,
+} from './endpoints/options.js'
 export { Forwarding } from './forwarding.js'
 export { hasHeader, responseHeaders } from './headers.js'
 export { type ForwardOptions, forward } from './http/forward.js'

@@ -1,5 +1,5 @@
 import type { EntryBlock } from '../revocation/index.js'
-import type { TimeBounds } from '../time/index.js'
+import type { SweepBounds } from '../time/index.js'
 import type { ClaimSet, Fingerprint, TokenIdentity } from '../token/index.js'
 
 /**
@@ -32,8 +32,8 @@ export interface Lease {
   readonly knownUntil: number
   /** When this was sent. Both are milliseconds of the machine's monotonic clock, which all processes share. */
   readonly saidAt: number
-  /** The times by which the list is swept and tokens have ended. */
-  readonly bounds: TimeBounds
+  /** The times by which the list is swept, and before which tokens have ended. */
+  readonly bounds: SweepBounds
 }
 
 /** A token's identity without its claims: these are hashed. */

@@ -1,6 +1,6 @@
 import type { Logger } from '../logging/index.js'
 import { blocksOf, type Entry, type RealtimeStatus, type RevocationList } from '../revocation/index.js'
-import type { TimeBounds } from '../time/index.js'
+import type { SweepBounds } from '../time/index.js'
 import { PendingEnforcements } from './enforcements.js'
 import { Follower, type FollowerLimits, type FollowerStatus, LIMITS, type PrimaryList } from './follower.js'
 import { LEASE, monotonic, type PrimaryMessage, type RefusedToken, type WorkerMessage } from './messages.js'
@@ -22,7 +22,7 @@ export interface PublisherOptions {
   readonly remaining: () => number
   readonly realtimeStatus: RealtimeStatus
   /** The times by which the list is swept. */
-  readonly bounds: () => TimeBounds
+  readonly bounds: () => SweepBounds
   /** Receives the `Date`s of servers that workers report. */
   readonly witness?: (server: string, date: number) => void
   readonly logger: Logger

@@ -9,7 +9,7 @@ import {
   RevocationList,
   sweepExpired,
 } from '../revocation/index.js'
-import { KnownStatus, systemClock, type TimeBounds } from '../time/index.js'
+import { KnownStatus, systemClock, type SweepBounds } from '../time/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
@@ -45,7 +45,7 @@ export class Replica implements LiveRevocations {
   /** Until when the list is known unless the primary renews it; by the clock that all processes share. */
   #knownUntil = 0
   #orphaned = false
-  #bounds: TimeBounds | undefined
+  #bounds: SweepBounds | undefined
   #refused: TokenIdentity[] = []
   #reporting: NodeJS.Timeout | undefined
 
@@ -91,7 +91,7 @@ export class Replica implements LiveRevocations {
   }
 
   get endedBefore(): number {
-    return this.#bounds?.latest ?? Number.NEGATIVE_INFINITY
+    return this.#bounds?.endedBefore ?? Number.NEGATIVE_INFINITY
   }
 
   witness(server: string, date: number): void {
@@ -175,9 +175,9 @@ export class Replica implements LiveRevocations {
   #begin(seed: Uint8Array): void {
     if (this.#content !== undefined) return
     const fingerprints = new Fingerprinter(seed)
-    const { timestampSkew, retention } = this.#options
+    const { retention } = this.#options
     const retained = () => this.#bounds?.retained ?? Date.now()
-    this.#content = { fingerprints, list: new RevocationList({ fingerprints, timestampSkew, retention, retained }) }
+    this.#content = { fingerprints, list: new RevocationList({ fingerprints, retention, retained }) }
   }
 
   /** Imports the first snapshot in bulk; later entries one by one, so that listeners end open requests. */

@@ -16,7 +16,8 @@ export interface RevocationLookup {
   /** Whether the list is known. While it is not, no token can be judged. Cheap; allocates nothing. */
   readonly isKnown: boolean
   /**
-   * Tokens whose end lies before this (epoch ms) have ended, whatever the clock says now: their revocations may be gone.
+   * Tokens whose end, `exp` and the allowed skew, lies before this (epoch ms) have ended, whatever the clock says now: their
+   * revocations may be gone.
    * -Infinity while nothing is certain.
    */
   readonly endedBefore: number

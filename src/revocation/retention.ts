@@ -3,25 +3,23 @@ import { isLastUnit, KEPT_UNIT, keptUnit } from './entry.js'
 const DAY = 86_400_000
 /** Units of a day. */
 const DAY_UNITS = DAY / KEPT_UNIT
-/** A revocation outlives its token by this much beyond the allowed skew: other clocks differ from ours. */
+/** A revocation outlives its token by this much beyond `exp` and the allowed skew: other clocks differ from ours. */
 const MARGIN = 60_000
 
 export interface Retention {
-  /** Milliseconds by which a token is accepted after its `exp`. */
-  readonly timestampSkew: number
   /** Milliseconds for which a revocation is kept if its token's expiry is unknown. */
   readonly retention: number
 }
 
 /**
- * Until when (epoch ms) a revocation is kept: past the last moment at which its token could be accepted. If the token's
- * expiry is unknown, for `retention` and until the end of that day (UTC), counted by `retained`, a time that no clock
+ * Until when (epoch ms) a revocation is kept: past its token's expiry. A token is accepted for `timestampSkew` longer, which a
+ * sweep allows for, so that it is always the skew of now. If the token's expiry is unknown, for `retention` and until the end of that day (UTC), counted by `retained`, a time that no clock
  * change moves: repeating the revocation on the same day changes nothing, on a later day renews it.
  * {@link isOfRetention} tells the two cases apart.
  */
 export function keptUntil(expiresAt: number | undefined, retained: number, options: Retention): number {
   if (expiresAt === undefined) return (Math.floor((retained + options.retention) / DAY) + 1) * DAY
-  const until = expiresAt + options.timestampSkew + MARGIN
+  const until = expiresAt + MARGIN
   return isOfRetention(Math.ceil(until / KEPT_UNIT)) ? until + KEPT_UNIT : until
 }
 

@@ -66,7 +66,6 @@ export class RevocationList {
 
   constructor(options: RevocationListOptions) {
     if (!(options.retention > 0)) throw new TypeError('retention must be above 0')
-    if (!(options.timestampSkew >= 0)) throw new TypeError('timestampSkew must not be negative')
     this.#options = options
   }
 
@@ -196,17 +195,17 @@ export class RevocationList {
   /**
    * Removes expired entries for about `budget` ms; the next call continues where this one ended.
    *
-   * @param now a time (epoch ms) that has certainly passed, for entries with a known expiry
+   * @param expired tokens that expired before (epoch ms) are certainly accepted no more: for entries with a known expiry
    * @param retained the time that retention is counted by
    * @returns how many it removed, and whether it reached the end of the list (the next call starts over)
    */
-  sweep(now: number, budget: number, retained = now): { removed: number; finished: boolean } {
-    const expired = { unit: unitOf(now), retainedUnit: unitOf(retained) }
+  sweep(expired: number, budget: number, retained = expired): { removed: number; finished: boolean } {
+    const by = { unit: unitOf(expired), retainedUnit: unitOf(retained) }
     const started = performance.now()
     const tables = ENTRY_KINDS.map((kind) => this.#tables[kind])
     let removed = 0
     do {
-      removed += inOneTable(tables, this.#swept, (table, index) => table.sweepSegment(index, expired)) ?? 0
+      removed += inOneTable(tables, this.#swept, (table, index) => table.sweepSegment(index, by)) ?? 0
       this.#swept = (this.#swept + 1) % tables.reduce((sum, table) => sum + table.segments, 0)
     } while (this.#swept !== 0 && performance.now() - started < budget)
     return { removed, finished: this.#swept === 0 }

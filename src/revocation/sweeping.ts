@@ -13,7 +13,7 @@ const BUDGET = 2
  */
 export function sweepExpired(
   list: () => RevocationList | undefined,
-  moments: () => { readonly earliest: number; readonly retained: number } | undefined,
+  moments: () => { readonly expired: number; readonly retained: number } | undefined,
   clock: { after(delay: number, action: () => void): () => void },
   swept: (removed: number, finished: boolean) => void = () => undefined,
 ): () => void {
@@ -21,7 +21,7 @@ export function sweepExpired(
   const schedule = () => {
     stop = clock.after(INTERVAL, () => {
       const by = moments()
-      const done = by === undefined ? undefined : list()?.sweep(by.earliest, BUDGET, by.retained)
+      const done = by === undefined ? undefined : list()?.sweep(by.expired, BUDGET, by.retained)
       if (done !== undefined) swept(done.removed, done.finished)
       schedule()
     })

@@ -8,12 +8,10 @@ export function peerOf(connection: Duplex): string {
 
 /**
  * What counts as one client: an IPv4 address, or the /64 network of an IPv6 address, which is the least that a provider
- * gives to one customer.
+ * gives to one customer. `address` is written as {@link peerOf} writes it.
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address
-  const ipv4 = MAPPED.exec(address)?.[1]
-  if (ipv4 !== undefined) return ipv4
   const [head = '', tail] = address.split('::')
   const groups = head === '' ? [] : head.split(':')
   if (tail !== undefined) {
@@ -24,6 +22,4 @@ export function networkOf(address: string): string {
   return groups.slice(0, GROUPS / 2).join(':')
 }
 
-/** An IPv4 address, as a socket that listens to both writes it. */
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
 const GROUPS = 8

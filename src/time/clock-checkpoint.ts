@@ -1,25 +1,61 @@
 import { type Clock, systemClock } from './clock.js'
-import type { TimeBounds, TrustedClock } from './trusted-clock.js'
+import { readTimeBounds, type TimeBounds, type TrustedClock } from './trusted-clock.js'
 
 /** Milliseconds between two checkpoints. */
 const INTERVAL = 60_000
 
+/** What a run leaves to the next one. */
+export interface Checkpoint extends TimeBounds {
+  /** Revocations of tokens whose `exp` lies before this (epoch ms) may be gone: a later run must not accept these tokens. */
+  readonly expired: number
+}
+
+/** The times (epoch ms) that a list is swept by, and before which tokens have ended. */
+export interface SweepBounds {
+  /** Tokens whose `exp` lies before this are accepted no more: their revocations may be dropped. */
+  readonly expired: number
+  /** {@link TimeBounds.retained} */
+  readonly retained: number
+  /** Tokens whose `exp` and skew lie before this have ended, whatever the clock says; -Infinity while nothing is certain. */
+  readonly endedBefore: number
+}
+
 /**
  * Keeps the trusted clock's bounds in the journal, and sweeps the list by what is kept there: so a restart knows that the
- * tokens of swept entries have ended, whatever the clock says then.
+ * tokens of swept entries have ended, whatever the clock says then, and however long it accepts tokens after their `exp`.
  */
 export class ClockCheckpoint {
   readonly #trusted: TrustedClock
-  readonly #note: (bounds: TimeBounds) => void
+  readonly #skew: number
+  readonly #note: (checkpoint: Checkpoint) => void
   readonly #clock: Pick<Clock, 'after'>
   #noted: TimeBounds | undefined
+  #expired: number
   #cancel = () => {}
 
-  /** @param note writes the bounds to the journal */
-  constructor(trusted: TrustedClock, note: (bounds: TimeBounds) => void, clock: Pick<Clock, 'after'> = systemClock) {
+  /**
+   * @param skew milliseconds for which tokens are accepted after their `exp`
+   * @param earlier what an earlier run noted
+   * @param note writes a checkpoint to the journal
+   */
+  constructor(
+    trusted: TrustedClock,
+    skew: number,
+    earlier: Pick<Checkpoint, 'expired'> | undefined,
+    note: (checkpoint: Checkpoint) => void,
+    clock: Pick<Clock, 'after'> = systemClock,
+  ) {
     this.#trusted = trusted
+    this.#skew = skew
+    this.#expired = earlier?.expired ?? Number.NEGATIVE_INFINITY
     this.#note = note
     this.#clock = clock
+  }
+
+  /** See {@link SweepBounds.endedBefore}. A time that is believed no more, since the clock went back, does not count. */
+  get endedBefore(): number {
+    const { latest } = this.#trusted
+    return Math.max(latest, Math.min(this.#expired, latest) + this.#skew)
   }
 
   /** Writes a checkpoint now and every minute. */
@@ -34,15 +70,28 @@ export class ClockCheckpoint {
     this.#noteNow()
   }
 
-  /** The bounds to sweep by: the last checkpoint's, unless the clock went back since. Call every second, to see clock changes. */
-  sweepBounds(): TimeBounds {
+  /** By the last checkpoint, unless the clock went back since. Call every second, to see clock changes. */
+  sweepBounds(): SweepBounds {
     const now = this.#trusted.bounds()
-    const noted = this.#noted ?? now
-    return { ...noted, earliest: Math.min(noted.earliest, now.earliest) }
+    const { earliest, retained } = this.#noted ?? now
+    const expired = Math.max(0, Math.min(earliest, now.earliest) - this.#skew)
+    return { expired, retained, endedBefore: this.endedBefore }
   }
 
   #noteNow(): void {
-    this.#noted = this.#trusted.bounds()
-    this.#note(this.#noted)
+    const noted = this.#trusted.bounds()
+    this.#expired = Math.max(Math.min(this.#expired, noted.latest), noted.earliest - this.#skew, 0)
+    this.#noted = noted
+    this.#note({ ...noted, expired: this.#expired })
   }
+}
+
+/** Reads an earlier run's checkpoint; `undefined` for anything else. */
+export function readCheckpoint(value: unknown): Checkpoint | undefined {
+  const bounds = readTimeBounds(value)
+  if (bounds === undefined) return undefined
+  const { expired } = value as Partial<Record<keyof Checkpoint, unknown>>
+  // An older version noted neither this nor its skew: there may have been none.
+  const isNoted = typeof expired === 'number' && Number.isFinite(expired) && expired >= 0
+  return { ...bounds, expired: isNoted ? expired : bounds.earliest }
 }

@@ -31,7 +31,7 @@ export function foundByRule(
   id: string,
   revokedBefore = NOW,
 ): string | undefined {
-  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 86_400_000 })
   list.add({ kind, id, revokedBefore, expiresAt: undefined }, 'admin', NOW)
   return list.find(identity)?.by
 }

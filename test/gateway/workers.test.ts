@@ -63,11 +63,11 @@ function setUp(t: Test) {
     })
   const fingerprints = Fingerprinter.random()
   const publisher = new Publisher({
-    list: new RevocationList({ fingerprints, timestampSkew: 0, retention: 60_000 }),
+    list: new RevocationList({ fingerprints, retention: 60_000 }),
     seed: fingerprints.seed,
     remaining: () => Number.POSITIVE_INFINITY,
     realtimeStatus: new RealtimeStatus(),
-    bounds: () => ({ earliest: 0, retained: Date.now(), latest: 0 }),
+    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0 }),
     logger,
   })
   t.teardown(() => publisher.close())

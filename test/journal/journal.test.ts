@@ -106,7 +106,7 @@ t.test('close waits for the write that a timer has begun, and writes what arrive
 t.test('a journal that was closed before it could be owned releases the files', async (t) => {
   const path = await written(t, ['a'])
   const fingerprints = Fingerprinter.random()
-  const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
+  const list = new RevocationList({ fingerprints, retention: HOUR })
   const parts = { path, seed: fingerprints.seed, list, logger: silent('test'), sources: '', inSyncAt: undefined }
   const journal = new Journal({ ...parts, release: async () => undefined })
   await journal.close()

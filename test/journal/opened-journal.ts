@@ -32,7 +32,7 @@ export function open(
     sources,
     logger: silent('test'),
     ...more,
-    listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
+    listOf: (fingerprints) => new RevocationList({ fingerprints, retention: 24 * HOUR }),
   })
 }
 
@@ -84,8 +84,7 @@ export const names = (count: number) => Array.from({ length: count }, (_, i) => 
 
 /** Reads a journal, and changes nothing. */
 export function read(path: string, now = NOW): Promise<Snapshot> {
-  const listOf = (fingerprints: Fingerprinter) =>
-    new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR })
+  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, retention: 24 * HOUR })
   return readJournal(path, new Loading({ now, sources: 'these' }, listOf))
 }
 
@@ -100,10 +99,7 @@ export function older(journal: Buffer): Buffer {
 export async function owned(path: string, handle: FileHandle): Promise<WritableJournal> {
   const snapshot = await readJournal(
     path,
-    new Loading(
-      { now: NOW, sources: '' },
-      (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR }),
-    ),
+    new Loading({ now: NOW, sources: '' }, (fingerprints) => new RevocationList({ fingerprints, retention: HOUR })),
   )
   const { validBytes = 0, generation = NO_GENERATION } = snapshot.found.contents ?? {}
   const file = new JournalFile(handle, validBytes, generation)

@@ -93,7 +93,7 @@ t.test('a compacted file states to be in sync only at a moment all of whose entr
 t.test('a full disk is a status, not a crash; the list is written whole once there is space', async (t) => {
   const path = join(t.testdir(), 'journal')
   const fingerprints = Fingerprinter.random()
-  const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
+  const list = new RevocationList({ fingerprints, retention: HOUR })
   const { seed } = fingerprints
   const parts = { path, seed, list, logger: silent('test'), sources: '', inSyncAt: undefined }
   const journal = new Journal({ ...parts, release: async () => undefined })
@@ -128,7 +128,7 @@ t.test('what did not fit is appended once there is space', async (t) => {
   const inode = statSync(path).ino
   const seed = readFileSync(path).subarray(8, 16)
   const fingerprints = new Fingerprinter(seed)
-  const again = new RevocationList({ fingerprints, timestampSkew: 0, retention: HOUR })
+  const again = new RevocationList({ fingerprints, retention: HOUR })
   const parts = { path, seed, list: again, logger: silent('test'), sources: '', inSyncAt: undefined }
   const second = new Journal({ ...parts, release: async () => undefined })
   await second.own(await owned(path, file))
@@ -156,7 +156,7 @@ t.test('a directory that cannot be written leaves the old file as it is; appendi
     now: NOW,
     sources: 'these',
     logger,
-    listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
+    listOf: (fingerprints) => new RevocationList({ fingerprints, retention: 24 * HOUR }),
   })
   mkdirSync(`${path}.new`) // where the new file would be
   for (const id of names(300_000)) opened.list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)

@@ -7,15 +7,15 @@ import { decodeEntries, type RuleEntry, type TokenEntry } from '../../src/revoca
 import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import type { RevocationRecord } from '../../src/revocation/record.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
-import type { TimeBounds } from '../../src/time/trusted-clock.js'
+import type { SweepBounds } from '../../src/time/clock-checkpoint.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import type { TokenIdentity } from '../../src/token/identity.js'
 import { NOBODY } from '../token/nobody.js'
 
 export const fingerprints = new Fingerprinter(Buffer.from('01234567'))
-export const RETENTION = { timestampSkew: 0, retention: 86_400_000 }
+export const RETENTION = { retention: 86_400_000 }
 export const FAR = Date.now() + 3_600_000
-export const TIME_BOUNDS = (): TimeBounds => ({ earliest: 0, retained: Date.now(), latest: 0 })
+export const TIME_BOUNDS = (): SweepBounds => ({ expired: 0, retained: Date.now(), endedBefore: 0 })
 
 export function token(n: number, expiresAt: number | undefined = FAR): RevocationRecord {
   return { kind: 'token', id: `token-${n}`, expiresAt }
@@ -37,7 +37,7 @@ interface Options {
   readonly limits?: { entries: number; messages: number }
   readonly now?: () => number
   readonly remaining?: () => number
-  readonly bounds?: () => TimeBounds
+  readonly bounds?: () => SweepBounds
   readonly witness?: (server: string, date: number) => void
 }
 

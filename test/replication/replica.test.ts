@@ -99,7 +99,7 @@ t.test(
     const retained = Date.UTC(2020, 0)
     const p = pair(t, {
       now: () => now,
-      bounds: () => ({ earliest: 1, retained, latest: 2 }),
+      bounds: () => ({ expired: 1, retained, endedBefore: 2 }),
       witness: (server, date) => heard.push([server, date]),
     })
     p.list.add(token(1, 1_000), 'hub', 500) // ended long ago, by any clock
@@ -146,7 +146,7 @@ t.test('a replica claims no sequence number before it has the whole list', async
   const lease = {
     knownUntil: Number.POSITIVE_INFINITY,
     saidAt: 1_000,
-    bounds: { earliest: 0, retained: 0, latest: 0 },
+    bounds: { expired: 0, retained: 0, endedBefore: 0 },
   }
   await claims({ n: 1, type: 'begin', seed: fingerprints.seed }, 0, 'nothing yet')
   await claims({ n: 2, type: 'delta', blocks: [], sequence: 7 }, 0, 'what came before it is not here')

@@ -23,7 +23,7 @@ const RECORDS: readonly RevocationRecord[] = [
 ]
 
 const listOf = (...records: RevocationRecord[]) => {
-  const list = new RevocationList({ fingerprints, timestampSkew: 0, retention: 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 86_400_000 })
   for (const record of records) list.add(record, `from ${record.kind}`, NOW)
   return list
 }

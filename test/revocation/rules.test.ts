@@ -12,7 +12,7 @@ const fingerprints = Fingerprinter.random()
 const SMALL = { numRuns: 300 }
 
 function makeList(): RevocationList {
-  return new RevocationList({ fingerprints, timestampSkew: 0, retention: 86_400_000 })
+  return new RevocationList({ fingerprints, retention: 86_400_000 })
 }
 
 interface Claims {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, type TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import { connect } from 'node:tls'
 import type { Test } from 'tap'
 
 /** Raw HTTP/2 for clients that break the rules: frames are written and read as they are (RFC 9113 §4.1). */
@@ -93,7 +94,7 @@ function uint32(value: number): Buffer {
 
 /** A raw connection. */
 export class RawHttp2 {
-  readonly socket: TLSSocket
+  readonly socket: Socket
   /** What came, in its order. */
   readonly frames: Frame[] = []
   /** Resolves when the connection is closed. */
@@ -102,7 +103,7 @@ export class RawHttp2 {
   #changed: () => void = () => undefined
   #isClosed = false
 
-  constructor(socket: TLSSocket) {
+  constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('error', () => undefined)
@@ -161,11 +162,17 @@ export function codeOf({ payload }: Frame): number {
 /** Opens a raw connection: with its preface and these settings, acknowledged or not. */
 export async function rawHttp2(t: Pick<Test, 'teardown'>, port: number, first: Buffer = settings()): Promise<RawHttp2> {
   const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] })
-  t.teardown(() => socket.destroy())
   await once(socket, 'secureConnect')
+  const raw = rawHttp2Over(t, socket, first)
+  await raw.frame(({ type }) => type === TYPE.settings)
+  return raw
+}
+
+/** The same over a connection that is open, or opening, with TLS or without. */
+export function rawHttp2Over(t: Pick<Test, 'teardown'>, socket: Socket, first: Buffer = settings()): RawHttp2 {
+  t.teardown(() => socket.destroy())
   const raw = new RawHttp2(socket)
   raw.send(Buffer.from(PREFACE), first)
-  await raw.frame(({ type }) => type === TYPE.settings)
   return raw
 }
 

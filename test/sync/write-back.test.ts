@@ -57,7 +57,7 @@ const journalAt = (path: string) =>
     now: NOW,
     sources: '',
     logger: silent('test'),
-    listOf: (fingerprints) => new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 24 * HOUR }),
+    listOf: (fingerprints) => new RevocationList({ fingerprints, retention: 24 * HOUR }),
   })
 
 /** Resolves when all that follows from promises that have settled is done. */

@@ -71,7 +71,7 @@ export const listenerConfig = table({
   ),
   minResponseRate: key(
     int(0, 1_000_000).prefault(500),
-    'A client that takes what it is sent more slowly, beyond responseGracePeriod, is disconnected; 0 sets no limit.',
+    'A client that takes what it is sent more slowly, beyond responseGracePeriod, is disconnected; over HTTP/2 its stream is reset. 0 sets no limit.',
     { unit: 'bytes per second' },
   ),
   responseGracePeriod: key(
@@ -80,12 +80,12 @@ export const listenerConfig = table({
   ),
   maxConnections: key(
     z.union([z.literal('auto'), int(0)], { error: 'must be "auto" or a whole number of at least 0' }).prefault('auto'),
-    'Connections of clients that a worker holds at a time; one more is closed at once. "auto": three quarters of the files that a process may open; 0 sets no limit.',
+    'Connections of clients that a worker holds at a time; for one more an idle one is closed, or else that one. "auto": three quarters of the files that a process may open; 0 sets no limit.',
     { unit: 'connections' },
   ),
   maxConnectionsPerClient: key(
     int(0).prefault(0),
-    'The same for one client: an IPv4 address, or the /64 network of an IPv6 address. 0 sets no limit. Behind a load balancer every connection comes from its address.',
+    'The same for one client: an IPv4 address, or the /64 network of an IPv6 address. 0 sets no limit. Those of trustedProxies are not limited.',
     { unit: 'connections' },
   ),
   trustedProxies: key(

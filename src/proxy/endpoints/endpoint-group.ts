@@ -1,6 +1,6 @@
 import type { UpstreamTarget } from '../transfer.js'
 import { EndpointState } from './endpoint-state.js'
-import type { EndpointGroupOptions, EndpointRules, RetryOptions, Upstream } from './options.js'
+import type { EndpointGroupOptions, EndpointRules, EndpointStatus, RetryOptions, Upstream } from './options.js'
 import { RetryBudget } from './retry-budget.js'
 import { Tries } from './tries.js'
 
@@ -18,6 +18,8 @@ export class EndpointGroup<Endpoint extends Upstream> {
   readonly budget: RetryBudget
   /** Whether a request may go to the endpoint again that failed it. */
   readonly mayRepeat: boolean
+  /** Told where a request is sent to after it failed. */
+  readonly retried: EndpointRules['retried']
   readonly #states: readonly EndpointState<Endpoint>[]
   readonly #inOrder: boolean
   readonly #clock: () => number
@@ -38,6 +40,12 @@ export class EndpointGroup<Endpoint extends Upstream> {
     this.mayRepeat = retry !== undefined
     this.retry = retry ?? otherEndpoints(used.length)
     this.budget = new RetryBudget(rules.retryBudget)
+    this.retried = rules.retried
+  }
+
+  /** What is known of each endpoint. */
+  get statuses(): EndpointStatus[] {
+    return this.#states.map(({ status }) => status)
   }
 
   /** Whether there is nothing to choose, to learn or to repeat: then there is no need of a group. */

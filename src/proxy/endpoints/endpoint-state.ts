@@ -1,4 +1,4 @@
-import type { CircuitBreakerOptions, EndpointRules, Upstream } from './options.js'
+import type { CircuitBreakerOptions, EndpointRules, EndpointStatus, Upstream } from './options.js'
 import { RollingWindow } from './rolling-window.js'
 import { Suspension } from './suspension.js'
 
@@ -30,6 +30,10 @@ export class EndpointState<Endpoint extends Upstream> {
     this.#rules = rules
     this.#breaker = breaker
     this.#window = breaker && new RollingWindow(breaker.timeWindow, breaker.bucketSize)
+  }
+
+  get status(): EndpointStatus {
+    return { origin: this.endpoint.origin, isEjected: this.#ejection.isOn, isCircuitOpen: this.#circuit.isOn }
   }
 
   /** Whether its circuit is open: no request may go there. */

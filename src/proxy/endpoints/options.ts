@@ -55,6 +55,16 @@ export interface EndpointRules {
   readonly retryBudget: number
   /** Told of each change, for the log. */
   readonly report?: EndpointReport | undefined
+  /** Told where a request is sent to after it failed. */
+  readonly retried?: ((origin: string) => void) | undefined
+}
+
+/** What a process knows of an endpoint of a group. */
+export interface EndpointStatus extends Upstream {
+  /** Whether it is passed over since it failed, tried at most. */
+  readonly isEjected: boolean
+  /** Whether its circuit is open, or being tried. */
+  readonly isCircuitOpen: boolean
 }
 
 /** An endpoint was ejected or restored, its circuit opened or closed. `time`: milliseconds until it is tried. */

@@ -89,6 +89,7 @@ export class Tries<Endpoint extends Upstream> implements UpstreamTries {
     this.#hasLearnt = false
     this.#entry = state.enter(now)
     this.#target = this.#targetOf(state.endpoint)
+    this.#group.retried?.(state.endpoint.origin)
     return this.#target
   }
 }

@@ -13,6 +13,7 @@ export class Http2Stream extends ClientStream {
   /** Whether nothing more will be written: the response is whole, or broken off by the gateway. */
   #isOver = false
   #trailers: OutgoingHttpHeaders | undefined
+  #bytesWritten = 0
 
   /** @param timeout as for {@link ClientStream}; the end of a response must be read in it, too */
   constructor(stream: ServerHttp2Stream, req: RequestHead, connection: TLSSocket, timeout: number) {
@@ -33,6 +34,20 @@ export class Http2Stream extends ClientStream {
     return this.body.headersSent
   }
 
+  /** Bytes of the response's body so far. */
+  get bytesWritten(): number {
+    return this.#bytesWritten
+  }
+
+  /** Bytes of these that the client's windows hold back. */
+  get writableLength(): number {
+    return this.body.writableLength
+  }
+
+  get destroyed(): boolean {
+    return this.body.destroyed
+  }
+
   get isGone(): boolean {
     return this.body.destroyed || this.body.closed
   }
@@ -41,7 +56,7 @@ export class Http2Stream extends ClientStream {
     if (this.body.headersSent || this.isGone) return
     this.drop()
     this.writeHead(status, undefined, headers)
-    if (body.length > 0 && !this.body.writableEnded) this.body.write(body)
+    if (body.length > 0) this.writePart(typeof body === 'string' ? Buffer.from(body) : body)
     this.writeEnd()
   }
 
@@ -68,7 +83,9 @@ export class Http2Stream extends ClientStream {
 
   /** Node has ended the stream itself after a status that has no body, and after the head for a HEAD. */
   protected writePart(chunk: Buffer): boolean {
-    return this.isGone || this.body.writableEnded || this.body.write(chunk)
+    if (this.isGone || this.body.writableEnded) return true
+    this.#bytesWritten += chunk.length
+    return this.body.write(chunk)
   }
 
   protected onceDrained(drained: () => void): void {

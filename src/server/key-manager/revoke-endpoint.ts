@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { type Authenticator, isRefused } from '../../auth/index.js'
+import { type Authenticator, isRefused, type Sender } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
 import { type Answer, CallError, type HttpClient, openCall } from '../../http-client/index.js'
 import { describeError, type Logger } from '../../logging/index.js'
@@ -32,7 +32,7 @@ export interface RevokeEndpointOptions {
 }
 
 /** A request for a revocation. */
-export interface RevocationRequest {
+export interface RevocationRequest extends Sender {
   readonly req: RequestHead
   readonly body: Readable
   /** Its client's address; empty: nobody wants to know. */
@@ -86,7 +86,7 @@ export class RevokeEndpoint {
       this.#formTimeout,
     )
     if ('fault' in form) return { kind: 'fault', ...form }
-    const posted = form.token === undefined ? undefined : await this.#verified(form.token)
+    const posted = form.token === undefined ? undefined : await this.#verified(form.token, request)
     if (posted === 'unknown') return refusal(faults.keyManagerUnavailable, 'unjudged')
     try {
       return await this.#forward(request, url + query, form.body, posted)
@@ -109,10 +109,10 @@ export class RevokeEndpoint {
   }
 
   /** The posted token if it verifies, or is active by introspection. `unknown`: its issuer or key manager is unavailable. */
-  async #verified(token: string): Promise<Revocable | undefined | 'unknown'> {
+  async #verified(token: string, sender: Sender): Promise<Revocable | undefined | 'unknown'> {
     const now = Date.now()
     try {
-      const outcome = await this.#options.authenticator.authenticate(token, now)
+      const outcome = await this.#options.authenticator.authenticate(token, now, sender)
       if (!isRefused(outcome)) return revocable(token, now, outcome.identity.expiresAt, this.#options.ofItsIssuer)
       return outcome.fault === faults.keyManagerUnavailable ? 'unknown' : undefined
     } catch (error) {

@@ -6,10 +6,12 @@ import {
   type ServerHttp2Stream,
   type ServerSessionOptions,
 } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type ClientStream, destroyAfterLinger, Http2Stream, ignoreError } from '../../proxy/index.js'
 import { readHead } from './http2-head.js'
 import { RateLimit } from './rate-limit.js'
+import type { SlowReaders } from './slow-readers.js'
 import type { TurnedAway } from './turned-away.js'
 
 /** Requests of one connection that are served at a time (SETTINGS_MAX_CONCURRENT_STREAMS). */
@@ -37,37 +39,49 @@ export interface Http2Limits {
   readonly keepAlive: boolean
 }
 
+/** Who is told of what happens on a connection. */
+export interface Http2Watchers {
+  /** Told of each request that is answered without being served. */
+  readonly turnedAway?: TurnedAway | undefined
+  /** Resets streams whose client takes their response too slowly; absent: `timeout` alone does. */
+  readonly slowStreams?: SlowReaders<Http2Stream> | undefined
+}
+
 /** The HTTP/2 connections of a listener. */
 export class Http2Connections {
   readonly #limits: Http2Limits
   readonly #serve: (stream: ClientStream) => void
-  readonly #open = new Set<Http2Connection>()
+  readonly #open = new Map<Socket, Http2Connection>()
+  readonly #watchers: Http2Watchers
   #draining = false
 
-  readonly #turnedAway: TurnedAway | undefined
-
-  constructor(limits: Http2Limits, serve: (stream: ClientStream) => void, turnedAway?: TurnedAway) {
+  constructor(limits: Http2Limits, serve: (stream: ClientStream) => void, watchers: Http2Watchers = {}) {
     this.#limits = limits
     this.#serve = serve
-    this.#turnedAway = turnedAway
+    this.#watchers = watchers
   }
 
   /** Takes over a connection whose client chose `h2` (RFC 7301). */
   add(socket: TLSSocket): void {
-    const connection = new Http2Connection(socket, this.#limits, this.#serve, this.#turnedAway)
-    this.#open.add(connection)
-    socket.once('close', () => this.#open.delete(connection))
+    const connection = new Http2Connection(socket, this.#limits, this.#serve, this.#watchers)
+    this.#open.set(socket, connection)
+    socket.once('close', () => this.#open.delete(socket))
     if (this.#draining) connection.drain()
+  }
+
+  /** The connection that a socket carries; `undefined`: not one of HTTP/2. */
+  of(socket: Socket): Http2Connection | undefined {
+    return this.#open.get(socket)
   }
 
   /** Sends GOAWAY on each connection, which closes once its requests are answered. */
   drain(): void {
     this.#draining = true
-    for (const connection of this.#open) connection.drain()
+    for (const connection of this.#open.values()) connection.drain()
   }
 
   destroy(): void {
-    for (const connection of this.#open) connection.destroy()
+    for (const connection of this.#open.values()) connection.destroy()
   }
 }
 
@@ -76,22 +90,17 @@ class Http2Connection {
   readonly #session: ServerHttp2Session
   readonly #limits: Http2Limits
   readonly #serve: (stream: ClientStream) => void
-  readonly #turnedAway: TurnedAway | undefined
+  readonly #watchers: Http2Watchers
   readonly #abandoned = new RateLimit(ABANDONED)
   readonly #controlFrames = new RateLimit(CONTROL_FRAMES)
   #streams = 0
   #idle: NodeJS.Timeout | undefined
 
-  constructor(
-    socket: TLSSocket,
-    limits: Http2Limits,
-    serve: (stream: ClientStream) => void,
-    turnedAway: TurnedAway | undefined,
-  ) {
+  constructor(socket: TLSSocket, limits: Http2Limits, serve: (stream: ClientStream) => void, watchers: Http2Watchers) {
     this.#socket = socket
     this.#limits = limits
     this.#serve = serve
-    this.#turnedAway = turnedAway
+    this.#watchers = watchers
     const session = performServerHandshake(socket, optionsOf(limits))
     this.#session = session
     session.on('error', ignoreError)
@@ -105,12 +114,18 @@ class Http2Connection {
     this.#awaitRequest()
   }
 
+  /** Whether no request is under way. */
+  get isIdle(): boolean {
+    return this.#streams === 0
+  }
+
   drain(): void {
     if (!this.#session.closed) this.#session.close()
     // Node waits for the client to close its side, too.
     if (this.#streams === 0) destroyAfterLinger(this.#socket)
   }
 
+  /** Closes the connection at once, whatever is under way on it. */
   destroy(): void {
     this.#session.destroy()
     this.#socket.destroy()
@@ -123,7 +138,9 @@ class Http2Connection {
     const read = isRefused ? { ...UNREAD, headers } : head
     const served = new Http2Stream(stream, read, this.#socket, this.#limits.timeout)
     served.onLeft(() => this.#count(this.#abandoned))
+    this.#watchers.slowStreams?.watch(served)
     stream.once('close', () => {
+      this.#watchers.slowStreams?.forget(served)
       if (--this.#streams > 0) return
       const { closed, destroyed } = this.#session
       if (closed || destroyed || !this.#limits.keepAlive) this.drain()
@@ -140,7 +157,7 @@ class Http2Connection {
 
   #turnAway(stream: Http2Stream, status: number): void {
     stream.respond(status, EMPTY, '')
-    this.#turnedAway?.(status, this.#socket, stream.req)
+    this.#watchers.turnedAway?.(status, this.#socket, stream.req)
   }
 
   /** Closes the connection unless a request arrives in time. */

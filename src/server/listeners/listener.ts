@@ -12,6 +12,7 @@ import { type SecureVersion, type TLSSocket, Server as TlsServer } from 'node:tl
 import {
   type ClientStream,
   closeAfterResponse,
+  currentResponse,
   isBodyPending,
   markLastRequest,
   writeResponse,
@@ -140,7 +141,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       options.onTurnedAway?.(fault, socket, req)
     }
   })
-  options.connections?.guard(server)
+  options.connections?.guard(server, {
+    isIdle: (socket) => http2?.of(socket)?.isIdle ?? (currentResponse(socket) === undefined && !upgraded.has(socket)),
+    close: (socket) => (http2?.of(socket) ?? { destroy: () => socket.destroySoon() }).destroy(),
+  })
   options.proxyProtocol?.guard(server)
   await opened(server, options)
   return {
@@ -177,16 +181,15 @@ function protocolsOf({ onStream }: ListenerOptions): string[] {
  */
 function serveHttp2(
   server: Server,
-  { onStream, onTurnedAway, limits, tls }: ListenerOptions,
+  { onStream, onTurnedAway: turnedAway, limits, tls, connections }: ListenerOptions,
 ): Http2Connections | undefined {
   if (onStream === undefined || tls === undefined) return undefined
   const { maxHeaderSize, maxUriLength, timeout, keepAlive } = limits
   const idleTimeout = KEEP_ALIVE_TIMEOUT
-  const http2 = new Http2Connections(
-    { maxHeaderSize, maxUriLength, timeout, idleTimeout, keepAlive },
-    onStream,
-    onTurnedAway,
-  )
+  const http2 = new Http2Connections({ maxHeaderSize, maxUriLength, timeout, idleTimeout, keepAlive }, onStream, {
+    turnedAway,
+    slowStreams: connections?.slowStreams,
+  })
   const serveHttp1 = server.listeners('secureConnection')
   server.removeAllListeners('secureConnection')
   server.on('secureConnection', (socket: TLSSocket) => {

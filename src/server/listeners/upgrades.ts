@@ -41,9 +41,12 @@ function namesWebSocket(header: string | undefined): boolean {
 
 /**
  * Passes a server's requests for WebSockets to `listener`. Node's server releases their sockets: neither its time-outs nor
- * `closeAllConnections` apply to them any more; the returned `closeAll` does.
+ * `closeAllConnections` apply to them any more; the returned `closeAll` does, and `has` knows them while they are open.
  */
-export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll(): void } {
+export function onUpgrade(
+  server: Server,
+  listener: UpgradeListener,
+): { has(socket: Duplex): boolean; closeAll(): void } {
   const open = new Set<Duplex>()
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', ignore)
@@ -54,10 +57,10 @@ export function onUpgrade(server: Server, listener: UpgradeListener): { closeAll
     }
     open.add(socket)
     socket.once('close', () => open.delete(socket))
-    socket.read(0) // so that it is noticed if the client leaves before anybody reads
     listener(req, socket, head)
   })
   return {
+    has: (socket) => open.has(socket),
     closeAll() {
       for (const socket of open) socket.destroy()
     },

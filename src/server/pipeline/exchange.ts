@@ -16,7 +16,7 @@ import {
 import type { Revocation } from '../../revocation/index.js'
 import type { TokenIdentity } from '../../token/index.js'
 import type { Correlation } from '../../tracing/index.js'
-import { networkOf, peerOf } from '../client-network.js'
+import { networkOf } from '../client-network.js'
 import type { KeyManagerEndpoint } from '../key-manager/endpoints.js'
 import type { ObservedRequest } from '../log/request-observer.js'
 import type { ExchangeContext, ListenerRole } from './exchange-context.js'
@@ -80,9 +80,9 @@ export abstract class Exchange implements TransferHooks, Sender, ObservedRequest
     this.role = role
   }
 
-  /** What counts as one client; see `networkOf`. */
+  /** What counts as one client, behind trusted proxies too; see `networkOf`. */
   get network(): string {
-    return networkOf(peerOf(this.connection))
+    return networkOf(this.context.forwarding.clientOf(this.req, this.connection))
   }
 
   get requestId(): string {

@@ -7,6 +7,7 @@ import type { RequestMetrics } from '../../metrics/index.js'
 import {
   type ClientStream,
   DEFAULT_ENDPOINT_RULES,
+  type EndpointStatus,
   type Forwarding,
   type ForwardOptions,
   Http1Stream,
@@ -95,8 +96,17 @@ export class RequestHandler {
     )
     this.#plans = new UpstreamPlans(options, {
       ...(options.endpoints ?? DEFAULT_ENDPOINT_RULES),
-      report: (change, origin, time) => log.endpointChanged(change, origin, time),
+      report: (change, origin, time) => {
+        log.endpointChanged(change, origin, time)
+        metrics.endpointEvent(change, origin)
+      },
+      retried: (origin) => metrics.endpointEvent('retried', origin),
     })
+  }
+
+  /** What is known of the endpoints of each group that has been used. */
+  get endpoints(): EndpointStatus[] {
+    return this.#plans.endpoints
   }
 
   /** Serves the requests of a listener over HTTP/1.1. */

@@ -1,7 +1,13 @@
 import { type Api, type Endpoint, type Endpoints, type Resource, upstreamPath } from '../../apis/index.js'
 import { Secret } from '../../config/index.js'
 import { basicCredentials } from '../../http-client/index.js'
-import { EndpointGroup, type EndpointRules, type UpstreamRequest, type UpstreamTarget } from '../../proxy/index.js'
+import {
+  EndpointGroup,
+  type EndpointRules,
+  type EndpointStatus,
+  type UpstreamRequest,
+  type UpstreamTarget,
+} from '../../proxy/index.js'
 import type { Exchange } from './exchange.js'
 import type { Target } from './path.js'
 
@@ -47,11 +53,16 @@ export class UpstreamPlans {
   readonly #plans = new WeakMap<Resource, ResourcePlans>()
   readonly #endpoints: EndpointDefaults
   /** Resources that share their endpoints share what is known of them. */
-  readonly #groups = new WeakMap<Endpoints, EndpointGroup<Endpoint>>()
+  readonly #groups = new Map<Endpoints, EndpointGroup<Endpoint>>()
 
   constructor(rules: HeaderRules, endpoints: EndpointDefaults) {
     this.#rules = rules
     this.#endpoints = endpoints
+  }
+
+  /** What is known of the endpoints of each group that has been used. */
+  get endpoints(): EndpointStatus[] {
+    return [...this.#groups.values()].flatMap(({ statuses }) => statuses)
   }
 
   of(api: Api, resource: Resource): ResourcePlans {

@@ -7,6 +7,7 @@ import {
   type WebSocketTransfer,
   writeResponse,
 } from '../../proxy/index.js'
+import { EarlyFrames } from './early-frames.js'
 import { Exchange } from './exchange.js'
 import type { ExchangeContext, ListenerRole } from './exchange-context.js'
 
@@ -15,7 +16,7 @@ export class WebSocketExchange extends Exchange {
   readonly isWebSocket = true
   readonly body: IncomingMessage
   readonly connection: Duplex
-  #head: Buffer
+  readonly #early: EarlyFrames
   #transfer: WebSocketTransfer | undefined
   #answered = false
   /** What the connection had sent before. */
@@ -26,7 +27,7 @@ export class WebSocketExchange extends Exchange {
     super(context, req, role)
     this.body = req
     this.connection = socket
-    this.#head = head
+    this.#early = new EarlyFrames(socket, head, () => socket.destroy())
     this.#sentBefore = bytesWritten(socket)
   }
 
@@ -40,14 +41,14 @@ export class WebSocketExchange extends Exchange {
   respond(status: number, headers: readonly string[], body: string | Buffer): void {
     if (this.#answered) return
     this.#answered = true
+    this.#early.take()
     writeResponse(this.connection, status, this.answerHeaders(headers), this.req.method === 'HEAD' ? '' : body)
   }
 
   protected transfer(upstream: UpstreamRequest): WebSocketTransfer {
     const { webSocket, openWebSockets } = this.context
     this.#answered = true // the transfer owns the socket, unless it fails unanswered
-    const transfer = forwardWebSocket(upstream, this.body, this.connection, this.#head, this, webSocket)
-    this.#head = NOTHING // a WebSocket may stay open for days
+    const transfer = forwardWebSocket(upstream, this.body, this.connection, this.#early.take(), this, webSocket)
     this.#transfer = transfer
     openWebSockets.add(transfer)
     return transfer
@@ -64,8 +65,6 @@ export class WebSocketExchange extends Exchange {
     super.ended()
   }
 }
-
-const NOTHING = Buffer.alloc(0)
 
 function bytesWritten(connection: Duplex): number {
   return 'bytesWritten' in connection && typeof connection.bytesWritten === 'number' ? connection.bytesWritten : 0

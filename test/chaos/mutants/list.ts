@@ -1,3 +1,4 @@
+import { DATA_PLANE } from './data-plane.js'
 import type { Mutant } from './mutant.js'
 
 /** One edit for each promise, and what must turn red. The text is what TypeScript makes of the sources. */
@@ -131,6 +132,28 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: {
       test: 'time/trusted-clock',
       title: 'retention is counted by elapsed time: neither a clock change nor a restart moves it',
+    },
+  },
+  {
+    name: 'a larger timestampSkew accepts what had ended by the smaller one',
+    promise: 'clock',
+    file: 'time/clock-checkpoint.js',
+    find: 'Math.min(this.#expired, latest) + this.#skew',
+    replace: 'latest',
+    caughtBy: {
+      test: 'timestamp-skew',
+      title: 'a token that had ended stays ended after a restart with a larger timestampSkew',
+    },
+  },
+  {
+    name: 'what an older skew wrote is swept by that skew',
+    promise: 'clock',
+    file: 'time/clock-checkpoint.js',
+    find: 'Math.min(earliest, now.earliest) - this.#skew',
+    replace: 'Math.min(earliest, now.earliest)',
+    caughtBy: {
+      test: 'time/clock-checkpoint',
+      title: 'what was swept by a smaller skew stays ended by a larger one',
     },
   },
   {
@@ -684,4 +707,5 @@ export const MUTANTS: readonly Mutant[] = [
       title: 'a SET that is not one of the stream, or not one at all, is refused',
     },
   },
+  ...DATA_PLANE,
 ]

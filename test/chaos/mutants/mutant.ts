@@ -45,6 +45,11 @@ export const PROMISES = [
   'logs',
   'logout',
   'security events',
+  'forwarding',
+  'smuggling',
+  'HTTP/2',
+  'limits',
+  'endpoints',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
+import { constants, createServer } from 'node:http2'
+import { type AddressInfo, connect, Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { RequestBody } from '../../../src/proxy/http/request-body.js'
 import type { BodyFailure } from '../../../src/proxy/transfer.js'
+import * as h2 from '../../support/http2-frames.js'
 
 const PACE = { bytesPerSecond: 1_000_000_000, grace: 50 }
 
@@ -60,6 +62,27 @@ t.test('a body whose client had left before fails', async (t) => {
   const { failed, body } = upload(() => true, req)
   t.equal(await failed, 'client-left')
   t.ok(body.destroyed)
+})
+
+t.test('a body whose HTTP/2 stream is reset in the middle is never whole, whatever the code', async (t) => {
+  for (const code of [constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL]) {
+    const server = createServer().listen(0, '127.0.0.1')
+    t.teardown(() => server.close())
+    await once(server, 'listening')
+    // Node's own client ends its body before it resets a stream.
+    const client = h2.rawHttp2Over(t, connect((server.address() as AddressInfo).port, '127.0.0.1'))
+    const ends = new Promise((resolve) => {
+      server.on('stream', (stream) => {
+        stream.on('error', () => undefined)
+        const failed = (failure: BodyFailure) => resolve(failure)
+        const limits = { maxBytes: Number.POSITIVE_INFINITY }
+        const body = new RequestBody({ body: stream, isComplete: false }, limits, { mayGoOn: () => true, failed })
+        body.on('data', () => client.send(h2.reset(1, code))).on('end', () => resolve('whole'))
+      })
+    })
+    client.send(h2.headers(1, h2.pseudo('/', 'POST'), false), h2.frame(h2.TYPE.data, 0, 1, 'half'))
+    t.equal(await ends, 'client-left', `code ${code}`)
+  }
 })
 
 t.test('a body held back by the check never goes on: neither its end nor its buffered rest', async (t) => {

@@ -374,6 +374,21 @@ t.test('the log says why a token could not be verified, with the cause and witho
   t.strictSame(reasons, [{ reason: 'no keys: caused by connect ECONNREFUSED https://[redacted]@keys.example/' }])
 })
 
+t.test('the posted token is introspected on the account of the client that posts it', async (t) => {
+  const keyManager = await gullible(t)
+  const senders: unknown[] = []
+  const { post } = await endpointOf(t, keyManager.origin, {
+    authenticator: {
+      authenticate(_, __, sender) {
+        senders.push(sender?.network)
+        return { fault: faults.invalidCredentials, reason: 'inactive' }
+      },
+    },
+  })
+  await post('opaque')
+  t.strictSame(senders, ['127.0.0.1'])
+})
+
 t.test('a key manager that answers too late may have revoked the token: 504, and it is listed', async (t) => {
   const keyManager = await gullible(t)
   keyManager.instead.revocation = () => undefined

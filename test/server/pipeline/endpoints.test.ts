@@ -1,11 +1,13 @@
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
 import type { Api, Endpoint, Endpoints } from '../../../src/apis/api.js'
+import { RequestMetrics, type Samples } from '../../../src/metrics/index.js'
 import { DEFAULT_ENDPOINT_RULES, OpenRequests } from '../../../src/proxy/index.js'
 import type { RequestHandlerOptions } from '../../../src/server/pipeline/request-handler.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
 import { demandingApi } from '../../apis/demanding.js'
-import { accessToken } from '../../support/gateway-in-process.js'
+import { lines } from '../../metrics/lines.js'
+import { accessToken, gatewayInProcess } from '../../support/gateway-in-process.js'
 import { httpServer } from '../../support/servers.js'
 import { type Pipeline, pipeline } from './pipeline.js'
 
@@ -79,7 +81,9 @@ t.test('an upstream whose circuit is open is not asked: 503 with Retry-After', a
     resetTime: 60_000,
     statusCodes: [500],
   }
-  const { gateway, reached } = await withTwo(t, (_, res) => res.writeHead(500).end(), { type: 'http', circuitBreaker })
+  const metrics = new RequestMetrics()
+  const answer: RequestListener = (_, res) => res.writeHead(500).end()
+  const { gateway, reached } = await withTwo(t, answer, { type: 'http', circuitBreaker }, [], { metrics })
   const headers = { authorization: `Bearer ${await accessToken()}` }
   t.equal(await gateway.get('/a/b', headers), '500')
   t.equal(await gateway.get('/a/b', headers), '500')
@@ -87,6 +91,9 @@ t.test('an upstream whose circuit is open is not asked: 503 with Retry-After', a
   t.strictSame([refused.status, refused.headers.get('retry-after')], [503, '5'])
   t.match(await refused.json(), { fault: { code: 101503 } })
   t.equal(reached.length, 2)
+  const samples: Samples = new Map()
+  metrics.collect(samples)
+  t.match((await lines(samples)).join('\n'), /^mgw_endpoint_circuit_openings_total\{origin=".*"\} 1$/m)
 })
 
 t.test(
@@ -103,6 +110,36 @@ t.test(
     t.equal(seen, 10, 'five tries, each with a second one on another connection')
   },
 )
+
+t.test('/metrics counts ejections and retries by origin, and says which endpoints are passed over', async (t) => {
+  const { origin: first } = await httpServer(t, (req) => void req.socket.resetAndDestroy())
+  const { origin: second } = await httpServer(t, (_, res) => res.end('{}'))
+  const { http, adminPort } = await gatewayInProcess(
+    t,
+    `openapi: 3.0.3
+info: { title: Things, version: '1.0' }
+x-wso2-basePath: /things
+x-wso2-production-endpoints: { type: failover, urls: ['${first}', '${second}'] }
+paths:
+  /open: { get: { x-wso2-disable-security: true, responses: {} } }
+`,
+    '[httpClients.endpointHealth]\n  ejectionTime = "60s"\n  maxFailures = 2\n',
+  )
+  for (let count = 0; count < 4; count++) t.equal((await fetch(`${http}/things/open`)).status, 200)
+  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
+  const said = text.split('\n').filter((line) => /^mgw_(?:endpoint|upstream_retries)_/.test(line))
+  t.strictSame(
+    said.sort(),
+    [
+      `mgw_endpoint_circuit_open{origin="${first}"} 0`,
+      `mgw_endpoint_circuit_open{origin="${second}"} 0`,
+      `mgw_endpoint_ejected{origin="${first}"} 1`,
+      `mgw_endpoint_ejected{origin="${second}"} 0`,
+      `mgw_endpoint_ejections_total{origin="${first}"} 1`,
+      `mgw_upstream_retries_total{origin="${second}"} 2`,
+    ].sort(),
+  )
+})
 
 t.test('what was not sent goes to the next upstream whatever its method, with its body', async (t) => {
   const { gateway, reached } = await withTwo(t, (req, res) => void req.pipe(res), {}, [DEAD])

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect } from 'node:http2'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Test } from 'tap'
 import type { Api } from '../../../src/apis/api.js'
 import { RouteTable } from '../../../src/apis/routing/route-table.js'
@@ -11,11 +13,15 @@ import { RequestMetrics } from '../../../src/metrics/index.js'
 import { OpenRequests } from '../../../src/proxy/index.js'
 import type { RevocationRecord } from '../../../src/revocation/record.js'
 import { RevocationList } from '../../../src/revocation/revocation-list.js'
+import { Http2Connections } from '../../../src/server/listeners/http2.js'
 import { RequestHandler, type RequestHandlerOptions } from '../../../src/server/pipeline/request-handler.js'
 import type { TokenIdentity } from '../../../src/token/identity.js'
 import { authenticator, fingerprints, issuer } from '../../auth/tokens.js'
 import { SILENT, UNTRACED } from '../../support/forwarding.js'
+import { ask } from '../../support/http2-client.js'
 import { httpServer } from '../../support/servers.js'
+
+export type Protocol = 'HTTP/1.1' | 'HTTP/2'
 
 /** A pipeline behind a plain listener, with a revocation list that the test fills. */
 export interface Pipeline {
@@ -33,19 +39,21 @@ export interface Pipeline {
 /**
  * @param apisOf makes the APIs, for the upstream's origin
  * @param upstream what the upstream answers; 200 if not given
+ * @param protocol what {@link Pipeline.get} speaks, without TLS
  */
 export async function pipeline(
   t: Test,
   apisOf: (origin: string) => readonly Api[],
   upstream: RequestListener = (_, res) => res.end('{}'),
   more: Partial<RequestHandlerOptions> = {},
+  protocol: Protocol = 'HTTP/1.1',
 ): Promise<Pipeline> {
   const reached: string[] = []
   const { origin } = await httpServer(t, (req, res) => {
     reached.push(`${req.method} ${req.url} ${req.headers.authorization}`)
     upstream(req, res)
   })
-  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 86_400_000 })
   const openRequests = new OpenRequests<TokenIdentity>(({ ids, folded, subjects, clients, sessions }) => [
     ...ids,
     ...folded,
@@ -89,15 +97,7 @@ export async function pipeline(
     logging: silent,
     ...more,
   })
-  const server = createServer(handler.listener('http'))
-  server.on('upgrade', handler.upgradeListener('http'))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
+  const { port, get } = await (protocol === 'HTTP/2' ? overHttp2 : overHttp1)(t, handler)
   return {
     port,
     reached,
@@ -109,9 +109,48 @@ export async function pipeline(
     },
     revoke: (record) => void list.add(record, 'test', Date.now()),
     async get(path, headers = {}) {
-      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
-      const code = /"(?:code|ERROR_CODE)":"?(\d+)/.exec(await answer.text())?.[1]
-      return code === undefined || Number(code) === answer.status ? String(answer.status) : `${answer.status} ${code}`
+      const { status, body } = await get(path, headers)
+      const code = /"(?:code|ERROR_CODE)":"?(\d+)/.exec(body)?.[1]
+      return code === undefined || Number(code) === status ? String(status) : `${status} ${code}`
     },
   }
+}
+
+interface Listening {
+  readonly port: number
+  get(path: string, headers: Record<string, string>): Promise<{ readonly status: number; readonly body: string }>
+}
+
+async function overHttp1(t: Test, handler: RequestHandler): Promise<Listening> {
+  const server = createServer(handler.listener('http'))
+  server.on('upgrade', handler.upgradeListener('http'))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    async get(path, headers) {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
+      return { status: answer.status, body: await answer.text() }
+    },
+  }
+}
+
+async function overHttp2(t: Test, handler: RequestHandler): Promise<Listening> {
+  const limits = { maxHeaderSize: 16_384, maxUriLength: 4_096, timeout: 0, idleTimeout: 60_000, keepAlive: true }
+  const connections = new Http2Connections(limits, handler.streamListener('http'))
+  const server = createTcpServer((socket) => connections.add(socket as TLSSocket)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const session = connect(`http://127.0.0.1:${port}`).on('error', () => undefined)
+  t.teardown(() => {
+    session.destroy()
+    connections.destroy()
+    server.close()
+  })
+  return { port, get: (path, headers) => ask(session, { ':path': path, ...headers }) }
 }

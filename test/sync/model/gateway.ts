@@ -114,8 +114,7 @@ interface Opened {
 }
 
 async function openList({ journalPath, clock }: GatewayOptions): Promise<Opened> {
-  const listOf = (fingerprints: Fingerprinter) =>
-    new RevocationList({ fingerprints, timestampSkew: 5_000, retention: RETENTION })
+  const listOf = (fingerprints: Fingerprinter) => new RevocationList({ fingerprints, retention: RETENTION })
   if (journalPath !== undefined) {
     const opened = await openJournal({
       path: journalPath,

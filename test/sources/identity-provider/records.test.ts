@@ -11,7 +11,7 @@ const fingerprints = Fingerprinter.random()
 
 /** What revokes a token with these claims, where one record alone is on the list. */
 function revokedBy(record: Parameters<RevocationList['add']>[0], claims: object): string | undefined {
-  const list = new RevocationList({ fingerprints, timestampSkew: 5_000, retention: 86_400_000 })
+  const list = new RevocationList({ fingerprints, retention: 86_400_000 })
   list.add(record, 'idp', NOW)
   const jwt = readCredential(hmacRaw('secret', claims))
   if (jwt.kind !== 'jwt') throw new TypeError('no JWT')

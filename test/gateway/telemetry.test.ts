@@ -58,15 +58,24 @@ const valuesOf = (attributes: readonly KeyValue[]) =>
 /** A stand-in for a collector; its answers have the statuses given, then 200. */
 async function collector(t: Test, ...statuses: number[]) {
   const bodies: Sent[] = []
+  let first: () => void = () => undefined
+  const taken = new Promise<void>((resolve) => {
+    first = resolve
+  })
   const headers: IncomingHttpHeaders[] = []
   const { origin } = await httpServer(t, async (req, res) => {
     headers.push(req.headers)
     const body = (await json(req)) as Sent
     const status = statuses.shift() ?? 200
-    if (status === 200) bodies.push(body)
+    if (status === 200) {
+      bodies.push(body)
+      first()
+    }
     res.writeHead(status, { 'content-type': 'application/json' }).end('{}')
   })
   return {
+    /** Resolves when it has taken something. */
+    taken,
     origin,
     headers,
     spans: () =>
@@ -202,7 +211,7 @@ t.test(
     t.equal(await get('/things/thing/1'), 200)
     t.equal(await get('/things/thing/2'), 200)
     t.equal(await get('/elsewhere'), 404)
-    while (sent.metrics().length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await sent.taken
     await close()
     t.equal(sent.spans().length, 0)
     const last = (name: string) => sent.metrics().findLast((metric) => metric.name === name)

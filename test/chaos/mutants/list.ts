@@ -663,7 +663,7 @@ export const MUTANTS: readonly Mutant[] = [
     replace: 'if (true)',
     caughtBy: {
       test: 'sync/readiness',
-      title: 'what waited in them is read before a listing makes the list known',
+      title: 'streams of identity providers',
     },
   },
   {

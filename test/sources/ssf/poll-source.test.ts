@@ -213,3 +213,20 @@ t.test('a verification event is asked for; another state is refused, and none in
   await wrong.transmitter.until(() => wrong.transmitter.refused.size === 1)
   t.match([...wrong.transmitter.refused.values()], [{ err: 'invalid_state' }])
 })
+
+t.test(
+  'what cannot be judged yet is neither acknowledged nor refused, keeps no other SET from coming, and is a gap',
+  async (t) => {
+    const { transmitter, ahead, revoked, isStatus } = await polling(t)
+    await isStatus('live')
+    const tomorrow = Math.floor(Date.now() / 1000) + 86_400
+    const early = transmitter.send({ ...of(transmitter.issuer, 'alice'), iat: tomorrow })
+    await isStatus('gap: events that cannot be verified yet: 1')
+    const good = transmitter.send(of(transmitter.issuer, 'bob'))
+    await transmitter.until(() => transmitter.acknowledged.has(good))
+    t.notOk(transmitter.acknowledged.has(early) || transmitter.refused.has(early))
+    ahead.now = 90_000_000
+    await isStatus('live')
+    t.match(revoked, [{ id: 'bob' }, { id: 'alice' }])
+  },
+)

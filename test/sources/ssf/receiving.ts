@@ -37,6 +37,8 @@ async function setUp(t: Test, { settings = {}, transmitter: given = {}, shared, 
   const revoked: RevocationRecord[] = []
   const statuses: string[] = []
   const logged: Fields[] = []
+  /** Milliseconds that a SET's `iat` may lie ahead. */
+  const ahead = { now: 5_000 }
   /** What becomes of the next revocations. */
   const durable = { now: async () => {} }
   const waiting = new Set<() => void>()
@@ -85,7 +87,7 @@ async function setUp(t: Test, { settings = {}, transmitter: given = {}, shared, 
       client,
       now: () => (elapsed += 2_000), // a token that is rejected is never a fresh one
     }),
-    latest: () => Date.now() + 5_000,
+    latest: () => Date.now() + ahead.now,
     clock: { ...systemClock, after: (delay, action) => systemClock.after(delay / HASTE, action) },
     logger: { ...silent('test'), warn: keep, error: keep, info: keep },
   }
@@ -108,7 +110,7 @@ async function setUp(t: Test, { settings = {}, transmitter: given = {}, shared, 
   const [key] = transmitter.keys
   if (key === undefined) throw new Error('no key')
   const to = { issuer: transmitter.issuer, audience: transmitter.audience, key, subjectIssuer: transmitter.issuer }
-  return { transmitter, to, parts, run, sink, revoked, statuses, status, isStatus, until, logged, durable, stop }
+  return { transmitter, to, parts, run, sink, revoked, statuses, status, isStatus, until, logged, durable, ahead, stop }
 }
 
 /** A receiver that polls. */

@@ -76,6 +76,8 @@ t.test(
     t.equal(end, 'error')
     t.ok(at - opened >= 2 * INTERVAL && at - opened < 4 * INTERVAL, `cut after ${(at - opened).toFixed(0)} ms`)
     t.equal(await statusOf(world, jwt), 503, 'not served from behind')
+    const metrics = await (await fetch(`${world.gateway.admin}/metrics`)).text()
+    t.match(metrics, /mgw_open_requests_ended_total\{reason="unconfirmed"\} 1/)
     state.isAway = false
     t.equal(await statusOf(world, jwt), 200)
   },

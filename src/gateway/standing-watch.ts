@@ -69,7 +69,7 @@ export class StandingWatch {
       if (age >= PATIENCE * confirmation.interval) late.push(identity)
       else if (age >= confirmation.interval * (1 + SPREAD * this.#clock.random())) this.#due.add(identity)
     }
-    for (const identity of late) this.#end(identity)
+    for (const identity of late) this.#end(identity, 'unconfirmed')
     while (this.#lanes < MAX_ASKING && this.#due.size > 0) void this.#askAll()
   }
 
@@ -89,7 +89,7 @@ export class StandingWatch {
     try {
       const outcome = await this.#options.authenticate(confirmation.credential)
       if (!isRefused(outcome)) this.#stands(identity, outcome)
-      else if (outcome.fault !== faults.keyManagerUnavailable) this.#end(identity)
+      else if (outcome.fault !== faults.keyManagerUnavailable) this.#end(identity, 'inactive')
     } catch (error) {
       // Nothing is known of it: it is asked about again, until it is late.
       this.#options.logger.debug('token of an open request could not be judged', { reason: describeError(error) })
@@ -103,11 +103,11 @@ export class StandingWatch {
     if (confirmation !== undefined) watched.confirmed(identity, confirmation)
   }
 
-  #end(identity: TokenIdentity): void {
+  #end(identity: TokenIdentity, reason: 'inactive' | 'unconfirmed'): void {
     const { openRequests, metrics, logger } = this.#options
     const requests = openRequests.endOf(identity, INACTIVE)
     if (requests === 0) return
-    metrics.ended(requests, 'inactive')
-    logger.info('open requests of a token that is not active any more ended', { requests })
+    metrics.ended(requests, reason)
+    logger.info('open requests of a token ended that its issuer does not confirm', { requests, reason })
   }
 }

@@ -76,7 +76,7 @@ const ENDPOINT_EVENTS: Readonly<Record<string, MetricName>> = {
 
 /** Why open requests are ended. */
 export type EndedReason = (typeof ENDED)[number]
-const ENDED = ['revoked', 'list-not-known', 'inactive'] as const
+const ENDED = ['revoked', 'list-not-known', 'inactive', 'unconfirmed'] as const
 
 /** What one process counts of the requests that it serves. */
 export class RequestMetrics {
@@ -85,7 +85,7 @@ export class RequestMetrics {
   readonly #byApi = new WeakMap<MeasuredApi, ApiMetrics>()
   readonly #failures = new OriginCounts()
   readonly #endpointEvents = new OriginCounts()
-  readonly #ended = { revoked: 0, 'list-not-known': 0, inactive: 0 }
+  readonly #ended = { revoked: 0, 'list-not-known': 0, inactive: 0, unconfirmed: 0 }
   /** By issuer, which is configured. */
   readonly #withoutSession = new Map<string, number>()
 

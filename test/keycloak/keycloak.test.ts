@@ -170,9 +170,7 @@ async function siteOf(t: Test): Promise<Site> {
       file,
       text.replace('workers = 1', `workers = 1\n  stateDirectory = "${join(directory, mode, 'state')}"`),
     )
-    const gateway = await startGateway(t, file)
-    await gateway.known()
-    return gateway
+    return startGateway(t, file)
   }
   return { keycloak, upstream, told: await start('told'), asking: await start('asking'), restart: () => start('told') }
 }

@@ -3,6 +3,14 @@ import { type Keycloak, SECRET } from './keycloak-server.js'
 /** The realm whose users are logged out, and another that notices nothing. */
 export const [REALM, OTHER] = ['shop', 'other']
 
+/** Puts the client `gateway` among the audiences of a client's tokens: since 26, no other client may introspect them. */
+const FOR_GATEWAY = {
+  name: 'gateway',
+  protocol: 'openid-connect',
+  protocolMapper: 'oidc-audience-mapper',
+  config: { 'included.client.audience': 'gateway', 'access.token.claim': 'true', 'introspection.token.claim': 'true' },
+}
+
 /**
  * Makes two realms with the users alice and bob. `app` has the gateway's URLs, `app2` none; `gateway` may introspect.
  *
@@ -39,6 +47,7 @@ export async function makeRealms(keycloak: Keycloak, gateway: string): Promise<v
         secret: SECRET,
         enabled: true,
         directAccessGrantsEnabled: true,
+        protocolMappers: clientId === 'gateway' ? [] : [FOR_GATEWAY],
         ...(realm === REALM ? more : {}),
       })
     }

@@ -14,8 +14,9 @@ import { openAdmin } from './gateway/open-admin.js'
 import { openRevocations, openSources } from './gateway/open-revocations.js'
 import { tryRecordFiles } from './gateway/record-files.js'
 import { rehearseStart, tryServing } from './gateway/rehearsal.js'
-import { ofPrimary, withoutRestart } from './gateway/reload.js'
-import { Reloading, type ReloadingOptions, type ReloadOutcome } from './gateway/reloading.js'
+import { ofPrimary } from './gateway/reload.js'
+import { Reloading, type ReloadOptions, type ReloadOutcome } from './gateway/reloading.js'
+import { ServedInputs } from './gateway/served-inputs.js'
 import { prepareServing } from './gateway/serving.js'
 import { type Connections, tryConnections } from './gateway/try-connections.js'
 import type { Ports } from './gateway/worker-process.js'
@@ -48,7 +49,7 @@ export interface Gateway {
    * Reads configuration, definitions, certificates and keys anew and serves by them, without ending a request; what is wrong
    * changes nothing. Never rejects.
    */
-  reload(): Promise<ReloadOutcome>
+  reload(options?: ReloadOptions): Promise<ReloadOutcome>
   /** Stops accepting, lets open requests end (`[server] stopTimeout`), and releases all resources. Safe to call twice. */
   close(): Promise<void>
 }
@@ -57,6 +58,7 @@ export {
   type Announcement,
   type Connections,
   type Inputs,
+  type ReloadOptions,
   type ReloadOutcome,
   readInputs,
   rehearseStart,
@@ -194,10 +196,16 @@ export async function startGateway(configFile: string, options: { logging?: Logg
     revocations.start()
     providers.start()
     const explainer = keep(new Explainer(inputs, revocations, logging))
-    const observer = keep(new Observer(revocations, providers, serving, observation))
+    const served = new ServedInputs(config, serving, explainer)
+    const serve = (next: Inputs, newWorkers: boolean) => served.replace(next, newWorkers)
+    const reopenLogs = () => {
+      observation.reopen()
+      serving.workers?.reopenLogs()
+    }
+    const reloading = new Reloading({ configFile, serve, reopenLogs, logger: log })
+    const observed = { revocations, identityProviders: providers, serves: serving, observation, reloading }
+    const observer = keep(new Observer(observed))
     observation.alsoSend(() => observer.samples())
-    // While a reload is under way, and after one that not every worker took, several are served.
-    let served: readonly Config[] = [config]
     const logLevel = {
       get: () => logging.level ?? config.logging.level,
       set(level: LogLevel) {
@@ -205,7 +213,7 @@ export async function startGateway(configFile: string, options: { logging?: Logg
         serving.workers?.setLogLevel(level)
       },
     }
-    const parts = { revocations, revoke, observer, explainer, logLevel, served: () => served }
+    const parts = { revocations, revoke, observer, explainer, logLevel, served, reloading }
     const admin = keep(await openAdmin(config, parts, logging))
     const { httpPort, httpsPort, tokenPort } = await listen()
     log.info('gateway started', { http: httpPort, https: httpsPort, admin: admin.port, token: tokenPort })
@@ -215,50 +223,19 @@ export async function startGateway(configFile: string, options: { logging?: Logg
       await close()
       log.info('gateway stopped')
     })
-    const serve = async (next: Inputs) => {
-      const renewed = withoutRestart(config, next.config).config
-      const before = served
-      served = [...before, renewed]
-      try {
-        const outcome = await serveAnew(config, next, serving)
-        if (outcome.problems.length === 0) served = [renewed]
-        explainer.renew({ ...next, config: renewed })
-        return outcome
-      } catch (error) {
-        served = before
-        throw error
-      }
-    }
-    const reopenLogs = () => {
-      observation.reopen()
-      serving.workers?.reopenLogs()
-    }
-    const reloading = new Reloading({ configFile, serve, reopenLogs, logger: log })
     return {
       httpPort,
       httpsPort,
       ...optional,
       adminPort: admin.port,
       known: () => revocations.known(),
-      reload: () => reloading.reload(),
+      reload: (options) => reloading.reload(options),
       close: stop,
     }
   } catch (error) {
     await close()
     throw error
   }
-}
-
-/** Has other inputs served; see {@link ReloadingOptions}. */
-async function serveAnew(
-  running: Config,
-  next: Inputs,
-  { workers, here }: Serves,
-): ReturnType<ReloadingOptions['serve']> {
-  if (workers === undefined) return { problems: [], needsRestart: (await here?.reload(next)) ?? [] }
-  const { config, needsRestart } = withoutRestart(running, next.config)
-  await tryServing({ ...next, config }) // fails once, before any worker has changed
-  return { problems: await workers.reload(), needsRestart }
 }
 
 /** Before the listeners open: with several workers, one makes it for all. */

@@ -5,7 +5,7 @@ import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } f
 import { Observation } from './gateway/observation.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
 import { PendingNotices } from './gateway/pending-notices.js'
-import { asPrimary, type OfPrimary } from './gateway/reload.js'
+import { asPrimary, type OfPrimary, withoutRestart } from './gateway/reload.js'
 import { prepareServing, type Serving } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
 import { processUsage, type Samples } from './metrics/index.js'
@@ -36,20 +36,28 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   })
   let serving: Serving | undefined
   let stopping: Promise<void> | undefined
-  const stop = () => {
-    stopping ??= (serving?.close() ?? Promise.resolve()).then(() => observation.close()).finally(() => process.exit(0))
+  const stop = (idle: number) => {
+    stopping ??= (serving?.close(idle) ?? Promise.resolve())
+      .then(() => observation.close())
+      .finally(() => {
+        const exit = () => process.exit(0)
+        tell({ kind: 'metrics', metrics: measured(serving) }, exit, exit)
+      })
   }
   let isListening: (opened: Serving) => void = () => undefined
   const listening = new Promise<Serving>((resolve) => {
     isListening = resolve
   })
+  const takeAnew = async () => {
+    const opened = await listening
+    const next = await read()
+    await opened.reload({ ...next, config: withoutRestart(config, next.config).config })
+  }
   const reload = () => {
-    listening
-      .then((opened) => read().then(opened.reload))
-      .then(
-        () => tell({ kind: 'reloaded' }),
-        (error) => tell({ kind: 'reloaded', failure: describeError(error) }),
-      )
+    takeAnew().then(
+      () => tell({ kind: 'reloaded' }),
+      (error) => tell({ kind: 'reloaded', failure: describeError(error) }),
+    )
   }
   process.on('message', (message) => {
     if (!isWorkersMessage<ToWorker>(message)) return
@@ -60,7 +68,7 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
     else if (message.kind === 'reopen-logs') observation.reopen()
     else if (message.kind === 'log-level') logging.level = message.level
     else if (message.kind === 'measure') tell({ kind: 'metrics', metrics: measured(serving) })
-    else if (message.kind === 'drain') stop()
+    else if (message.kind === 'drain') stop(message.idle)
   })
   onOrphaned(() => {
     logging('Worker').error('lost the primary; ending open requests and exiting')
@@ -93,8 +101,9 @@ function onOrphaned(action: () => void): void {
   })
 }
 
-function tell(message: ToPrimary, undelivered: () => void = () => undefined): void {
-  if (process.connected) process.send?.(message, (error: Error | null) => error !== null && undelivered())
+function tell(message: ToPrimary, undelivered = () => {}, delivered = () => {}): void {
+  if (process.connected)
+    process.send?.(message, (error: Error | null) => (error === null ? delivered() : undelivered()))
   else undelivered()
 }
 

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { Agent, get } from 'node:http'
 import { dirname, join } from 'node:path'
 import { connect } from 'node:tls'
 import { generate } from 'selfsigned'
 import t from 'tap'
 import { startGateway, world } from './support/gateway.js'
 import { createIssuer } from './support/issuer.js'
+import { mixedLoad, NOTHING_LOST } from './support/load.js'
 
 const RELOADED = /configuration reloaded/
 
@@ -21,68 +21,32 @@ function append(file: string, text: string): void {
   writeFileSync(file, readFileSync(file, 'utf8') + text)
 }
 
-/** Sends requests on a few connections, one after the other, until it is stopped; resolves to the statuses and failures. */
-function load(http: string, token: string, connections: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections })
-  const outcomes = new Map<string, number>()
-  let stopped = false
-  const note = (outcome: string) => outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-  const one = async (): Promise<void> => {
-    while (!stopped) {
-      await new Promise<void>((resolve) => {
-        const req = get(
-          `${http}/things/v1/thing/1`,
-          { agent, headers: { authorization: `Bearer ${token}` } },
-          (res) => {
-            res.resume().on('end', () => {
-              note(String(res.statusCode))
-              resolve()
-            })
-          },
-        )
-        req.on('error', (error) => {
-          note(error.message)
-          resolve()
-        })
-      })
-    }
-  }
-  const running = Array.from({ length: connections }, one)
-  return {
-    count: () => [...outcomes.values()].reduce((sum, each) => sum + each, 0),
-    async stop() {
-      stopped = true
-      await Promise.all(running)
-      agent.destroy()
-      return Object.fromEntries(outcomes)
-    },
-  }
-}
-
 for (const workers of [1, 2]) {
   t.test(
-    `SIGHUP, ${workers} worker(s): definitions are read anew; under load no request fails; what was open ends by revocations as before`,
+    `SIGHUP, ${workers} worker(s): under load no request fails, what is revoked is refused and the list stays known; what was open ends by revocations as before`,
     async (t) => {
       const w = await world(t)
       const configFile = w.configFile('', {}, 'gateway', workers)
       const gateway = await startGateway(t, configFile)
       await gateway.known()
-      const [token, slow, later] = [await w.token(), await w.token(), await w.token()]
+      const [token, slow, later, revoked] = [await w.token(), await w.token(), await w.token(), await w.token()]
       t.equal(await statusOf(gateway.http, '/things/v1/added', token), 403)
       // Begun before, ended after.
       const open = statusOf(gateway.http, '/things/v1/thing/slow', token)
       const cut = statusOf(gateway.http, '/things/v1/thing/slow', slow)
       await w.holding(2)
 
-      const running = load(gateway.http, token, 4)
+      await w.revoke(revoked)
+      while ((await gateway.status(revoked)) !== 401);
+      const running = mixedLoad(gateway, token, revoked)
       for (let i = 0; i < 3; i++) {
+        await running.more(10)
         append(definitionOf(configFile), i === 0 ? ADDED : `# ${i}\n`)
         gateway.process.child.kill('SIGHUP')
         await gateway.process.wrote((text) => (text.match(new RegExp(RELOADED, 'g'))?.length ?? 0) > i)
-        const enough = running.count() + 50
-        while (running.count() < enough) await new Promise((resolve) => setImmediate(resolve))
+        await running.more(10)
       }
-      t.same(Object.keys(await running.stop()), ['200'])
+      t.strictSame(await running.stop(), NOTHING_LOST)
       t.equal(await statusOf(gateway.http, '/things/v1/added', token), 200)
 
       await w.revoke(slow)

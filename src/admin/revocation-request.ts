@@ -1,5 +1,5 @@
-import { parseJson } from '../json.js'
 import { instant, isIssuer, mayBeOf, type RevocationRecord, readClaims, revocable } from '../revocation/index.js'
+import { readJsonObject } from './json-object.js'
 
 /** Why a request is invalid, for its sender. Names the member, never its value. */
 export interface BadRequest {
@@ -34,7 +34,7 @@ export function readRevocationRequest(
   ofItsIssuer = false,
   issuersNow = now,
 ): RevocationRecord | BadRequest {
-  const body = parse(text)
+  const body = readJsonObject(text)
   if (body === undefined) return bad('the body must be a JSON object')
   const unknown = unknownMember(body, MEMBERS)
   if (unknown !== undefined) return unknown
@@ -84,7 +84,7 @@ export type LookupRequest = { readonly token: string } | { readonly record: Revo
  * `token` and `issuer`, `iss`.
  */
 export function readLookupRequest(text: string, now: number): LookupRequest | BadRequest {
-  const body = parse(text)
+  const body = readJsonObject(text)
   if (body === undefined) return bad('the body must be a JSON object')
   const unknown = unknownMember(body, LOOKUP_MEMBERS)
   if (unknown !== undefined) return unknown
@@ -104,7 +104,7 @@ export interface ExplainRequest {
 
 /** Reads the body of `POST /explain`: `token`, and both or none of `method` and `path`. */
 export function readExplainRequest(text: string): ExplainRequest | BadRequest {
-  const body = parse(text)
+  const body = readJsonObject(text)
   if (body === undefined) return bad('the body must be a JSON object')
   const unknown = unknownMember(body, EXPLAIN_MEMBERS)
   if (unknown !== undefined) return unknown
@@ -135,17 +135,6 @@ function ruleMoment(before: unknown, now: number, issuersNow: number): number | 
   if (revokedBefore > now + MAX_AHEAD)
     return bad('revokedBefore must not be in the future: tokens not yet issued cannot be revoked')
   return revokedBefore
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = parseJson(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function time(value: unknown): number | undefined {

@@ -8,6 +8,7 @@ import { isMeantHost } from './hosts.js'
 import { answerLogLevel, type LogLevelOptions } from './log-level.js'
 import { PAGE } from './page.js'
 import { answerExplain, answerLookup, type QuestionsOptions } from './questions.js'
+import { answerReload, type Reload } from './reload.js'
 import { answerRevocation, type RevocationsOptions } from './revocations.js'
 
 /** The answer of `/ready`. The status code alone decides: 200 exactly when protected APIs are served. */
@@ -30,6 +31,7 @@ export interface AdminOptions {
   readonly revocations: RevocationsOptions
   readonly questions: QuestionsOptions
   readonly logLevel: LogLevelOptions
+  readonly reload: Reload
   readonly logger: Logger
 }
 
@@ -41,7 +43,7 @@ export interface AdminServer {
 /**
  * Starts the admin listener: `/live` (the process answers), `/ready` (protected APIs are served), `/health`, `/status`, `/events` (the
  * same as it changes), `/` (a page that shows it), `/metrics` (Prometheus), and with the admin token `POST /revocations`,
- * `/revocations/lookup`, `/explain` and `/log-level`. docs/admin-openapi.yaml
+ * `/revocations/lookup`, `/explain`, `/log-level` and `/reload`. docs/admin-openapi.yaml
  * describes it. A request under a name that it does not know is refused with 421. Rejects with Node's error if it cannot listen.
  */
 export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
@@ -117,11 +119,12 @@ function pathOf({ url = '' }: IncomingMessage): string {
 
 async function answerTo(req: IncomingMessage, options: AdminOptions): Promise<AdminAnswer> {
   const path = pathOf(req)
-  const { revocations, questions, logLevel } = options
+  const { revocations, questions, logLevel, reload } = options
   if (path === '/revocations') return answerRevocation(req, revocations)
   if (path === '/revocations/lookup') return answerLookup(req, revocations, questions)
   if (path === '/log-level') return answerLogLevel(req, revocations, logLevel)
   if (path === '/explain') return answerExplain(req, revocations, questions)
+  if (path === '/reload') return answerReload(req, revocations, reload)
   const read = Object.hasOwn(READ, path) ? READ[path] : undefined
   if (read !== undefined && req.method !== 'GET' && req.method !== 'HEAD') return methodNotAllowed('GET, HEAD')
   return (await read?.(options)) ?? { status: 404, body: { error: 'Not Found' } }

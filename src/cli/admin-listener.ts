@@ -34,7 +34,7 @@ export class AdminListener {
     return new AdminListener((admin ?? urlOf(config)).replace(/\/$/, ''), config)
   }
 
-  /** The JSON that a path answers, whatever the status but 4xx. Throws {@link GatewayUnreachable}. */
+  /** The JSON that a path answers, whatever the status but 4xx other than 422. Throws {@link GatewayUnreachable}. */
   async get(path: string): Promise<unknown> {
     return this.#answer(path, {})
   }
@@ -42,7 +42,8 @@ export class AdminListener {
   /** Posts JSON with the admin token. Throws {@link GatewayUnreachable}. */
   async post(path: string, body: object): Promise<unknown> {
     const { token } = this.#config.admin
-    if (token.isEmpty) throw new GatewayUnreachable('[admin] token is not configured: the gateway answers no questions')
+    if (token.isEmpty)
+      throw new GatewayUnreachable('[admin] token is not configured: the gateway does nothing that it is asked')
     const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' }
     return this.#answer(path, { method: 'POST', headers, body: JSON.stringify(body) })
   }
@@ -61,7 +62,7 @@ export class AdminListener {
       throw new GatewayUnreachable(`no gateway answers at ${this.#url} (${why}): is it running, is this its [admin]?`)
     }
     const value: unknown = await answer.json().catch(() => undefined)
-    if (answer.status < 400 || answer.status === 503) return value
+    if (answer.status < 400 || answer.status === 422 || answer.status === 503) return value
     throw new GatewayUnreachable(
       `${this.#url}${path} answered ${answer.status}${REMEDIES[answer.status] ?? problemIn(value)}`,
     )

@@ -7,6 +7,7 @@ import { exitWith } from './exit.js'
 import { explain } from './explain.js'
 import { init } from './init.js'
 import { acceptDamagedJournal, checkJournal } from './journal.js'
+import { reload } from './reload.js'
 import { revoke } from './revoke.js'
 import { start } from './start.js'
 import { status } from './status.js'
@@ -21,7 +22,7 @@ Examples:
   source <(mgw completion bash)
 
 Exit status: 0 success; 1 failure; 2 invalid command line or configuration; 3 (revoke) published and kept by nobody;
-4 (status, explain) not ready, refused.`
+4 (status, explain, reload) not ready, refused, not reloaded.`
 
 /** Runs a command line (`process.argv`). Sets the exit status; never rejects. A command that fails ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -87,6 +88,18 @@ function addAsking(mgw: Command): void {
     .addHelpText('after', STATUS_HELP)
     .action(status)
   mgw
+    .command('reload')
+    .description('have a running gateway read its configuration, definitions, certificates and keys again')
+    .addOption(configOption())
+    .addOption(adminOption())
+    .option(
+      '--workers',
+      'also replace all workers, one after the other: what only concerns workers then needs no restart',
+    )
+    .option('--json', 'print a JSON object, as POST /reload answers it')
+    .addHelpText('after', RELOAD_HELP)
+    .action(reload)
+  mgw
     .command('explain')
     .description('say what becomes of a request with a token, and why; asks the running gateway')
     .argument('<token>', '-: reads the token from standard input, which keeps it out of the process list')
@@ -98,6 +111,15 @@ function addAsking(mgw: Command): void {
     .addHelpText('after', EXPLAIN_HELP)
     .action(explain)
 }
+
+const RELOAD_HELP = `
+Examples:
+  mgw reload -c micro-gw.conf
+  mgw reload --workers -c micro-gw.conf
+
+Requires [admin] token; without one: kill -HUP <pid>, and see the log.
+
+Exit status: 0 reloaded; 1 no gateway answers; 2 invalid command line or configuration; 4 not reloaded.`
 
 const STATUS_HELP = `
 Examples:

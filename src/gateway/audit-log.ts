@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { LineOutput } from '../logging/index.js'
 import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { ObservedRequest, Outcome, RequestObserver } from '../server/index.js'
-import { readCredential } from '../token/index.js'
+import { nameHash } from './name-hash.js'
 
 /** Writes, a JSON object a line, which revocations were learnt and which requests were refused. Names are hashed. */
 export class AuditLog implements RequestObserver {
@@ -64,22 +63,4 @@ const LAST_INSTANT = 8.64e15
 
 function iso(moment: number | undefined): string | undefined {
   return moment === undefined || !(moment <= LAST_INSTANT) ? undefined : new Date(moment).toISOString()
-}
-
-/**
- * What stands for a record's name: the first 12 hexadecimal digits of a SHA-256, of a whole token as the log's `token`, of any
- * other name as it is written.
- */
-function nameHash(record: RevocationRecord): string {
-  const hash = createHash('sha256')
-  if (record.kind === 'issuer') hash.update(record.iss)
-  else if (record.kind === 'claims') hash.update(JSON.stringify(Object.entries(record.claims).sort()))
-  else if (record.kind === 'token') hash.update(canonical(record.id))
-  else hash.update(record.id)
-  return hash.digest('hex').slice(0, 12)
-}
-
-function canonical(id: string): string {
-  const credential = readCredential(id)
-  return credential.kind === 'refused' ? id : credential.token
 }

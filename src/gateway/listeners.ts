@@ -4,6 +4,7 @@ import { ensureSelfSigned, hasSelfSigned, type KeyStore, readKeyPair, readKeySto
 import type { Config } from '../config/index.js'
 import { codeOf, hasCode } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
+import type { ListenerRefusals } from '../metrics/index.js'
 import { AddressList } from '../proxy/index.js'
 import {
   Connections,
@@ -23,6 +24,7 @@ export async function openListeners(
   { listenerConfig, http2, keyManager }: Config,
   tls: ListenerTls,
   handler: Listening,
+  refusals: ListenerRefusals,
   logging: Logging,
   observers: readonly RequestObserver[],
   onOpened: (listener: Listener) => void,
@@ -51,6 +53,7 @@ export async function openListeners(
       limits,
       connections,
       proxyProtocol,
+      refusals,
       onRequest: handler.listener(role),
       onStream: http2.enable ? handler.streamListener(role) : undefined,
       onUpgrade: handler.upgradeListener(role),

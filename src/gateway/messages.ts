@@ -31,8 +31,8 @@ export type ToWorker =
   | { readonly kind: 'log-level'; readonly level: LogLevel }
   /** Say what was counted: answered with `metrics`. */
   | { readonly kind: 'measure' }
-  /** Stop accepting, let open requests end, and exit. */
-  | { readonly kind: 'drain' }
+  /** Stop accepting, let open requests end, and exit; connections without a request end after `idle` ms. */
+  | { readonly kind: 'drain'; readonly idle: number }
 
 /** Messages of a worker to the primary. */
 export type ToPrimary =

@@ -1,9 +1,11 @@
 import type { Readiness } from '../admin/index.js'
 import { add, addProcess, type Exposition, expose, processUsage, readKey, type Samples } from '../metrics/index.js'
 import { packageVersion } from '../version.js'
+import { GrowingCounts } from './growing-counts.js'
 import type { IdentityProviders } from './identity-providers.js'
 import type { Observation } from './observation.js'
 import type { LearntRevocation } from './recent-revocations.js'
+import type { Reloading, ReloadState } from './reloading.js'
 import { type RecentRequests, RequestHistory } from './request-history.js'
 import { addRevocations } from './revocation-samples.js'
 import type { Revocations, RevocationsState } from './revocations.js'
@@ -32,6 +34,8 @@ export interface StatusReport {
   readonly openRequests: number
   /** What was answered in the last ten minutes. */
   readonly recentRequests: RecentRequests
+  /** Absent before the first. */
+  readonly lastReload?: ReloadState
   /** The newest first. */
   readonly recentRevocations: readonly LearntRevocation[]
 }
@@ -42,20 +46,24 @@ export class Observer {
   readonly #identityProviders: Pick<IdentityProviders, 'states'>
   readonly #serves: Serves
   readonly #observation: Observation
+  readonly #reloading: Pick<Reloading, 'state'>
   readonly #version = packageVersion()
+  readonly #malformed = new GrowingCounts()
   readonly #history = new RequestHistory(async () => answeredBy(await this.samples()))
   #scrape: Promise<Exposition> | undefined
 
-  constructor(
-    revocations: Revocations,
-    identityProviders: Pick<IdentityProviders, 'states'>,
-    serves: Serves,
-    observation: Observation,
-  ) {
-    this.#revocations = revocations
-    this.#identityProviders = identityProviders
-    this.#serves = serves
-    this.#observation = observation
+  constructor(parts: {
+    readonly revocations: Revocations
+    readonly identityProviders: Pick<IdentityProviders, 'states'>
+    readonly serves: Serves
+    readonly observation: Observation
+    readonly reloading: Pick<Reloading, 'state'>
+  }) {
+    this.#revocations = parts.revocations
+    this.#identityProviders = parts.identityProviders
+    this.#serves = parts.serves
+    this.#observation = parts.observation
+    this.#reloading = parts.reloading
   }
 
   readiness(): Readiness {
@@ -69,6 +77,7 @@ export class Observer {
   async status(): Promise<StatusReport> {
     const samples = await this.samples()
     const { ready, detail } = this.readiness()
+    const lastReload = this.#reloading.state
     return {
       version: this.#version,
       at: Date.now(),
@@ -78,6 +87,7 @@ export class Observer {
       ...('workers' in detail ? { workers: this.#serves.workers?.status() ?? [] } : {}),
       requests: answeredBy(samples),
       openRequests: samples.get('mgw_open_requests') ?? 0,
+      ...(lastReload === undefined ? {} : { lastReload }),
       recentRequests: this.#history.recent,
       recentRevocations: this.#revocations.recent,
     }
@@ -112,7 +122,7 @@ export class Observer {
     const { workers, here } = this.#serves
     add(samples, 'mgw_build_info', [this.#version], 1)
     add(samples, 'mgw_ready', [], Number(this.readiness().ready))
-    addRevocations(samples, this.#state(), this.#revocations.realtimeLag)
+    addRevocations(samples, this.#state(), this.#revocations.realtimeLag, this.#malformed)
     addProcess(samples, 'primary', processUsage())
     here?.collect(samples)
     // With one process it counts with what serves.

@@ -1,8 +1,10 @@
 /** An action that is done at most once: each call gives the outcome of the first. */
-export function once(action: () => Promise<void>): () => Promise<void> {
+export function once<Args extends unknown[]>(
+  action: (...args: Args) => Promise<void>,
+): (...args: Args) => Promise<void> {
   let done: Promise<void> | undefined
-  return () => {
-    done ??= action()
+  return (...args) => {
+    done ??= action(...args)
     return done
   }
 }

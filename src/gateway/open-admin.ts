@@ -6,7 +6,9 @@ import type { Explainer } from './explainer.js'
 import { issuersServers, namesIssuers } from './inputs.js'
 import { opened } from './listeners.js'
 import type { Observer } from './observing.js'
+import type { Reloading } from './reloading.js'
 import type { Revocations } from './revocations.js'
+import type { ServedInputs } from './served-inputs.js'
 
 /** What the admin listener tells of, and acts on. */
 export interface AdminParts {
@@ -15,14 +17,14 @@ export interface AdminParts {
   readonly observer: Observer
   readonly explainer: Explainer
   readonly logLevel: LogLevelOptions
-  /** The configurations by which tokens are accepted now: one, or several while they are reloaded. */
-  readonly served: () => readonly Config[]
+  readonly served: Pick<ServedInputs, 'configs'>
+  readonly reloading: Reloading
 }
 
 /** Opens the admin listener. Throws as `opened` does. */
 export function openAdmin(
   config: Config,
-  { revocations, revoke, observer, explainer, logLevel, served }: AdminParts,
+  { revocations, revoke, observer, explainer, logLevel, served, reloading }: AdminParts,
   logging: Logging,
 ): Promise<AdminServer> {
   const { admin } = config
@@ -35,9 +37,9 @@ export function openAdmin(
       revocations: {
         token: admin.token,
         now: () => revocations.notBefore,
-        issuersNow: () => revocations.issuersNow(served().flatMap(issuersServers), config.server.timestampSkew),
+        issuersNow: () => revocations.issuersNow(served.configs.flatMap(issuersServers), config.server.timestampSkew),
         revoke,
-        ofItsIssuer: () => served().every(namesIssuers),
+        ofItsIssuer: () => served.configs.every(namesIssuers),
         logger: logging('Admin'),
       },
       logger: logging('Admin'),
@@ -45,6 +47,7 @@ export function openAdmin(
       metrics: () => observer.metrics(),
       status: () => observer.status(),
       logLevel,
+      reload: (workers) => reloading.reload({ workers }),
       questions: {
         lookUpToken: (token) => explainer.lookUpToken(token),
         lookUp: (record) => explainer.lookUp(record),

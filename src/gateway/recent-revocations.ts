@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { RevocationList, RevocationRecord } from '../revocation/index.js'
+import { nameHash } from './name-hash.js'
 
 /** How many are remembered. */
 const REMEMBERED = 20
@@ -11,8 +11,7 @@ export interface LearntRevocation {
   readonly kind: RevocationRecord['kind']
   readonly source: string
   /**
-   * Of a token: the first 12 hexadecimal digits of the SHA-256 of the name by which the source calls it, as `mgw revoke` prints
-   * them. Absent for rules: a subject's or a client's name could be guessed from it.
+   * Of a token: its name in the audit log, {@link nameHash}. Absent for rules: a subject's or a client's name could be guessed from it.
    */
   readonly hash?: string
 }
@@ -57,9 +56,5 @@ export class RecentRevocations {
 
 function described({ record, source, at }: Learnt): LearntRevocation {
   const { kind } = record
-  return { at, kind, source, ...(kind === 'token' ? { hash: hashOf(record.id) } : {}) }
-}
-
-function hashOf(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 12)
+  return { at, kind, source, ...(kind === 'token' ? { hash: nameHash(record) } : {}) }
 }

@@ -15,6 +15,17 @@ const RELOADED = [
   'tracing',
 ] as const satisfies readonly (keyof Config)[]
 
+/** Sections that the primary reads, whatever its workers do. */
+const OF_THE_PRIMARY = [
+  'server',
+  'admin',
+  'logging',
+  'auditLog',
+  'openTelemetry',
+  'tokenRevocationConfig',
+  'identityProvider',
+] as const satisfies readonly (keyof Config)[]
+
 /** Keys of `[listenerConfig]` that concern what is done with requests, and not how connections are accepted. */
 const RELOADED_OF_LISTENERS = [
   'certFile',
@@ -37,16 +48,32 @@ export interface Reloadable {
   readonly needsRestart: readonly string[]
 }
 
-/** What of `next` can take effect in a process that was started with `running`; the rest stays as it is there. */
-export function withoutRestart(running: Config, next: Config): Reloadable {
-  const listenerConfig = { ...running.listenerConfig, ...pick(next.listenerConfig, RELOADED_OF_LISTENERS) }
-  const config: Config = { ...running, ...pick(next, RELOADED), listenerConfig }
-  const sections = changed(config, next).filter((name) => name !== 'listenerConfig')
-  const keys = changed(listenerConfig, next.listenerConfig).map((name) => `listenerConfig.${name}`)
+/** What of `next` can take effect in a process that was started with `started`; the rest stays as it is there. */
+export function withoutRestart(started: Config, next: Config): Reloadable {
+  const listenerConfig = { ...started.listenerConfig, ...pick(next.listenerConfig, RELOADED_OF_LISTENERS) }
+  const config: Config = { ...started, ...pick(next, RELOADED), listenerConfig }
   // Its listener is opened at the start, or not.
-  const listener = (running.keyManager === undefined) === (next.keyManager === undefined) ? [] : [TOKEN_LISTENER]
-  const providers = haveOtherKeys(running, next) ? ['identityProvider'] : []
-  return { config, needsRestart: [...new Set([...sections, ...keys, ...listener, ...providers])].sort() }
+  const listener = (started.keyManager === undefined) === (next.keyManager === undefined) ? [] : [TOKEN_LISTENER]
+  const sections = [...changedSections(config, next), ...listener, ...changedProviders(started, next)]
+  return { config, needsRestart: [...new Set(sections)].sort() }
+}
+
+/** What of `next` can take effect in a primary that was started with `started` and has all its workers replaced. */
+export function withNewWorkers(started: Config, next: Config): Reloadable {
+  const config: Config = { ...next, ...pick(started, OF_THE_PRIMARY) }
+  const sections = [...changedSections(config, next), ...changedProviders(started, next)]
+  return { config, needsRestart: [...new Set(sections)].sort() }
+}
+
+function changedProviders(started: Config, next: Config): string[] {
+  return haveOtherKeys(started, next) ? ['identityProvider'] : []
+}
+
+/** Sections, and keys of `[listenerConfig]`, that differ; sorted. */
+export function changedSections(before: Config, after: Config): string[] {
+  const sections = changed(before, after).filter((name) => name !== 'listenerConfig')
+  const keys = changed(before.listenerConfig, after.listenerConfig).map((name) => `listenerConfig.${name}`)
+  return [...sections, ...keys].sort()
 }
 
 /**

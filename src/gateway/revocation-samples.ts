@@ -1,12 +1,22 @@
 import { add, addHistogram, type Samples } from '../metrics/index.js'
+import type { GrowingCounts } from './growing-counts.js'
 import type { Revocations, RevocationsState } from './revocations.js'
 
 const SOURCE_STATES = ['connecting', 'live', 'gap', 'failed'] as const
 
-/** Adds what the state of the list, its sources, the journal and the write-back comes to in metrics. */
-export function addRevocations(samples: Samples, state: RevocationsState, lag: Revocations['realtimeLag']): void {
+/**
+ * Adds what the state of the list, its sources, the journal and the write-back comes to in metrics.
+ *
+ * @param malformed the same at each call
+ */
+export function addRevocations(
+  samples: Samples,
+  state: RevocationsState,
+  lag: Revocations['realtimeLag'],
+  malformed: GrowingCounts,
+): void {
   addList(samples, state)
-  for (const source of state.sources) addSource(samples, source)
+  for (const source of state.sources) addSource(samples, source, malformed)
   if (lag !== undefined) addHistogram(samples, 'mgw_source_lag_seconds', [lag.source], lag.lag)
   addListings(samples, state)
   addJournal(samples, state)
@@ -38,12 +48,13 @@ const KINDS: Readonly<Record<keyof RevocationsState['list']['kinds'], string>> =
   claimsRule: 'claims_rule',
 }
 
-function addSource(samples: Samples, source: RevocationsState['sources'][number]): void {
+function addSource(samples: Samples, source: RevocationsState['sources'][number], counts: GrowingCounts): void {
   const { name, role, status, since, revocations, lastRevocationAt, malformed = {} } = source
   for (const each of SOURCE_STATES) add(samples, 'mgw_source_state', [name, role, each], Number(each === status))
   add(samples, 'mgw_source_state_timestamp_seconds', [name, role], since / 1000)
   for (const [reason, count] of Object.entries(malformed)) {
-    add(samples, 'mgw_source_malformed', [name, role, reason], count)
+    const total = counts.grow(JSON.stringify([name, role, reason]), count)
+    add(samples, 'mgw_source_malformed_total', [name, role, reason], total)
   }
   if (role === 'store') return
   add(samples, 'mgw_source_revocations_total', [name, role], revocations)

@@ -1,7 +1,7 @@
 import { WatchedTokens } from '../auth/index.js'
 import type { Config } from '../config/index.js'
 import type { Logging } from '../logging/index.js'
-import { add, RequestMetrics, type Samples } from '../metrics/index.js'
+import { add, ListenerRefusals, RequestMetrics, type Samples } from '../metrics/index.js'
 import type { LiveRevocations } from '../revocation/index.js'
 import { type Listener, type ListenerTls, LoadShedding, OpenWebSockets } from '../server/index.js'
 import type { Primary } from './application.js'
@@ -12,7 +12,6 @@ import { listenerTls, openListeners, ownCertificate } from './listeners.js'
 import type { Observation } from './observation.js'
 import { once } from './once.js'
 import { endedByRevocations } from './open-requests.js'
-import { withoutRestart } from './reload.js'
 import { StandingWatch } from './standing-watch.js'
 
 /** The serving half of a process: listeners, pipeline, connections to upstreams. */
@@ -21,14 +20,18 @@ export interface Serving {
   readonly httpsPort: number
   readonly tokenPort?: number
   /**
-   * Serves by other inputs from now on: requests under way end by the old ones. What of them cannot be changed in a process
-   * stays as it was; resolves with the names of those sections. Rejects, and changes nothing, for what cannot be used.
+   * Serves by other inputs from now on: requests under way end by the old ones. They must be what a process that was started
+   * before can take: see `withoutRestart`. Rejects, and changes nothing, for what cannot be used.
    */
-  reload(inputs: Inputs): Promise<readonly string[]>
+  reload(inputs: Inputs): Promise<void>
   /** Adds what was counted since the start, and what is open now. */
   collect(samples: Samples): void
-  /** Stops accepting, lets open requests end (`[server] stopTimeout`), and closes the connections to upstreams. */
-  close(): Promise<void>
+  /**
+   * Stops accepting, lets open requests end (`[server] stopTimeout`), and closes the connections to upstreams.
+   *
+   * @param idle milliseconds that a connection without a request may stay, for the one that its client may be sending; default 0
+   */
+  close(idle?: number): Promise<void>
 }
 
 /** A serving half with all that it needs, before it listens. */
@@ -56,6 +59,7 @@ export async function prepareServing(
   const shedding = maxEventLoopLag === 0 ? undefined : new LoadShedding(maxEventLoopLag, logging('RequestHandler'))
   const { closeOpenRequests } = inputs.config.tokenRevocationConfig
   const metrics = new RequestMetrics()
+  const refusals = new ListenerRefusals()
   const openRequests = closeOpenRequests ? endedByRevocations(revocations, metrics, logging) : undefined
   const observers = observation?.observers ?? []
   const watched = new WatchedTokens()
@@ -85,26 +89,25 @@ export async function prepareServing(
     for (const listener of listeners) listener.renew(tls)
   }
   const watch = new CertificateWatch(async () => renew(await readTls(applications.inputs.config)), logging('Listener'))
-  const close = once(async () => {
+  const close = once(async (idle?: number) => {
     watch.stop()
     standing?.stop()
     shedding?.stop()
     const { stopTimeout } = applications.inputs.config.server
-    const closed = listeners.map((listener) => listener.close(stopTimeout))
+    const closed = listeners.map((listener) => listener.close(stopTimeout, idle))
     openWebSockets.goAway()
     await Promise.all(closed)
     await applications.close() // no request needs an upstream any more
   })
   const reload = async (next: Inputs) => {
-    const { config, needsRestart } = withoutRestart(applications.inputs.config, next.config)
-    const tls = await readTls(config) // before anything changes: it may not be usable
-    await applications.replace({ ...next, config })
+    const tls = await readTls(next.config) // before anything changes: it may not be usable
+    await applications.replace(next)
     renew(tls)
-    await watch.read(config)
-    return needsRestart
+    await watch.read(next.config)
   }
   const collect = (samples: Samples) => {
     metrics.collect(samples)
+    refusals.collect(samples)
     applications.collect(samples)
     observation?.collect(samples)
     add(samples, 'mgw_open_requests', [], openRequests?.size ?? 0)
@@ -112,7 +115,7 @@ export async function prepareServing(
   const listen = async () => {
     const { config } = inputs
     const tls = await listenerTls(config, own)
-    const opened = await openListeners(config, tls, applications, logging, observers, (listener) =>
+    const opened = await openListeners(config, tls, applications, refusals, logging, observers, (listener) =>
       listeners.push(listener),
     )
     shedding?.start()

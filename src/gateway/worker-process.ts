@@ -1,8 +1,10 @@
 import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
 import type { Logger, LogLevel } from '../logging/index.js'
 import type { FollowerStatus, Publisher } from '../replication/index.js'
 import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
+import { packageVersion } from '../version.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
 
@@ -12,6 +14,9 @@ const HANGS_AFTER = 30_000
 const SILENT_AFTER = 5_000
 /** Milliseconds beyond `stopTimeout` that a worker has to exit. */
 const EXIT_GRACE = 5_000
+
+/** How long to wait for the last messages of a worker that has exited, ms. */
+const LAST_MESSAGE_WITHIN = 1_000
 
 /** How long to wait for what a worker has counted, ms: a stalled one must not hold up the others'. */
 const MEASURED_WITHIN = 1_000
@@ -69,17 +74,18 @@ export class WorkerProcess {
       if (isWorkersMessage<ToPrimary>(message)) this.#receive(message, events)
     })
     this.#exited = new Promise((resolve) => {
-      const ended = (status: string) => {
+      const ended = async (status: string) => {
         this.#listening = false
         this.#subscription.close()
+        await lastMessageOf(worker)
         for (const measured of this.#measured.splice(0)) measured()
         resolve()
         events.exited({ status, lived: performance.now() - this.#startedAt })
       }
-      worker.once('exit', (code: number | null, signal: string | null) => ended(signal ?? String(code)))
+      worker.once('exit', (code: number | null, signal: string | null) => void ended(signal ?? String(code)))
       worker.on('error', (error) => {
         logger.error('worker process error', error, { worker: this.pid })
-        if (worker.process.pid === undefined) ended('not started') // no exit follows
+        if (worker.process.pid === undefined) void ended('not started') // no exit follows
       })
     })
   }
@@ -147,9 +153,13 @@ export class WorkerProcess {
     this.#send({ kind: 'log-level', level })
   }
 
-  /** Lets its open requests end; resolves when it has exited. */
-  async drain(stopTimeout: number): Promise<void> {
-    this.#send({ kind: 'drain' })
+  /**
+   * Lets its open requests end; resolves when it has exited.
+   *
+   * @param idle milliseconds that its connections without a request may stay
+   */
+  async drain(stopTimeout: number, idle = 0): Promise<void> {
+    this.#send({ kind: 'drain', idle })
     const force = setTimeout(() => this.kill(), stopTimeout + EXIT_GRACE)
     await this.#exited
     clearTimeout(force)
@@ -161,6 +171,9 @@ export class WorkerProcess {
 
   #receive(message: ToPrimary, events: WorkerEvents): void {
     if (message.kind === 'replication') {
+      if (message.message.type === 'hello' && message.message.version !== packageVersion()) {
+        return this.#refuse(message.message.version, events)
+      }
       this.#subscription.receive(message.message)
     } else if (message.kind === 'listening') {
       this.#listening = true
@@ -183,8 +196,21 @@ export class WorkerProcess {
     }
   }
 
+  /** The package was replaced under a gateway that runs: what the two say to each other may mean something else to each. */
+  #refuse(version: string, events: WorkerEvents): void {
+    const problem = `the worker is of mgw ${version} and the gateway of ${packageVersion()}: restart the gateway`
+    events.failed(Object.assign(new Error(problem), { code: 'ERR_WORKER_VERSION' }))
+    this.kill()
+  }
+
   /** A message that cannot be sent any more does not matter: the worker is exiting. */
   #send(message: ToWorker): void {
     if (this.#worker.isConnected()) this.#worker.process.send(message, () => undefined)
   }
+}
+
+/** What a worker that has exited said last may not have been read yet. Resolves when it is, or after a second. */
+async function lastMessageOf(worker: Worker): Promise<void> {
+  if (!worker.isConnected()) return
+  await once(worker, 'disconnect', { signal: AbortSignal.timeout(LAST_MESSAGE_WITHIN) }).catch(() => undefined)
 }

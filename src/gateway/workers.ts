@@ -8,12 +8,14 @@ import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
 import { Backoff } from '../time/index.js'
 import type { OfPrimary } from './reload.js'
-import { type Ports, WorkerProcess, type WorkerStatus } from './worker-process.js'
+import { type Ports, type WorkerEvents, WorkerProcess, type WorkerStatus } from './worker-process.js'
 
 /** Interval of checks for workers that hang, ms. */
 const WATCH_INTERVAL = 5_000
 const RESTART_FIRST = 100
 const RESTART_LAST = 30_000
+/** How long, ms, connections without a request stay at a worker that is replaced: a client may be sending one. */
+const IDLE_GRACE = 2_000
 /** A worker that lived this long, ms, did not fail at its start. */
 const HEALTHY_AFTER = 30_000
 
@@ -37,12 +39,24 @@ interface Slot {
   /** From 1. */
   readonly number: number
   readonly delay: RestartDelay
+  /** Absent until it is restarted. */
+  worker?: WorkerProcess | undefined
+  /** Starts while the worker serves, and takes its place when it listens. */
+  successor?: WorkerProcess | undefined
+}
+
+/** How a worker has exited, and for how many milliseconds it had lived. */
+type Exit = Parameters<WorkerEvents['exited']>[0]
+
+interface StartEvents extends Pick<WorkerEvents, 'listening' | 'failed'> {
+  ended(worker: WorkerProcess, how: Exit): void
 }
 
 /** Keeps a number of workers running: one that exits, or cannot be started, is replaced. */
 export class Workers {
   readonly #options: WorkersOptions
   readonly #running = new Set<WorkerProcess>()
+  readonly #slots: readonly Slot[]
   readonly #pauses = new Set<NodeJS.Timeout>()
   readonly #watch: NodeJS.Timeout
   readonly #endAll = () => this.#running.forEach((worker) => void worker.kill())
@@ -56,6 +70,7 @@ export class Workers {
 
   private constructor(options: WorkersOptions) {
     this.#options = options
+    this.#slots = Array.from({ length: options.count }, (_, i) => ({ number: i + 1, delay: new RestartDelay() }))
     this.#watch = setInterval(() => this.#running.forEach((worker) => void worker.endIfHanging()), WATCH_INTERVAL)
     this.#watch.unref()
     process.once('exit', this.#endAll)
@@ -76,7 +91,7 @@ export class Workers {
     try {
       const ports = await new Promise<Ports>((resolve, reject) => {
         workers.#onFirst = { resolve, reject }
-        for (let i = 0; i < options.count; i++) workers.#fork({ number: i + 1, delay: new RestartDelay() })
+        for (const slot of workers.#slots) workers.#fork(slot)
       })
       return { workers, ports }
     } catch (error) {
@@ -116,8 +131,26 @@ export class Workers {
   }
 
   /**
-   * Adds what all workers have counted, and their replication. What one counted since it was last asked is lost if it
-   * crashes; a worker that does not answer within a second counts with its last answer.
+   * Replaces every worker, one after the other: the old one stops accepting once the new one listens, and has exited before
+   * the next one is replaced. Stops at the first that cannot be replaced, which goes on, and resolves to why.
+   */
+  async replaceAll(): Promise<string[]> {
+    for (const slot of this.#slots) {
+      const { worker } = slot
+      if (worker === undefined) continue // its replacement is about to start anyway
+      try {
+        await this.#succeed(slot)
+        await worker.drain(this.#options.stopTimeout, IDLE_GRACE)
+      } catch (error) {
+        return [`worker ${slot.number} cannot be replaced and goes on: ${describeError(error)}`]
+      }
+    }
+    return []
+  }
+
+  /**
+   * Adds what all workers have counted, and their replication. What one counted since it was last asked is lost if it is
+   * killed, so ask often; one that drains says it all. A worker that does not answer within a second counts with its last answer.
    */
   async collect(samples: Samples): Promise<void> {
     await Promise.all([...this.#running].map((worker) => worker.measure()))
@@ -149,43 +182,73 @@ export class Workers {
   }
 
   #fork(slot: Slot): void {
-    const ended = (pid: number, status: string, lived: number) => {
-      if (this.#closing) return
-      this.#onFirst?.reject(new Error(`a worker exited before it listened (${status})`))
-      this.#replace(slot, pid, status, lived)
-    }
+    const ended = (worker: WorkerProcess, how: Exit) => this.#ended(slot, worker, how)
+    const listening = (ports: Ports) => this.#onFirst?.resolve(ports)
+    const failed = (error: Error) => this.#onFirst?.reject(error)
     try {
-      this.#start(slot, ended)
+      slot.worker = this.#start(slot, { listening, failed, ended })
     } catch (error) {
       this.#options.logger.error('cannot fork a worker', error)
-      ended(0, 'not started', 0)
+      this.#lost(slot, 0, { status: 'not started', lived: 0 })
     }
   }
 
-  #start({ number }: Slot, ended: (pid: number, status: string, lived: number) => void): void {
+  /** Starts another worker for a slot; resolves when it listens and the slot is its own. */
+  #succeed(slot: Slot): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const listening = () => {
+        slot.worker = slot.successor
+        slot.successor = undefined
+        resolve()
+      }
+      const ended = (worker: WorkerProcess, how: Exit) => {
+        if (slot.successor !== worker) return this.#ended(slot, worker, how)
+        slot.successor = undefined
+        reject(new Error(`its successor exited before it listened (${how.status})`))
+        if (slot.worker === undefined) this.#lost(slot, worker.pid, how)
+      }
+      slot.successor = this.#start(slot, { listening, failed: reject, ended })
+    })
+  }
+
+  #start({ number }: Slot, events: StartEvents): WorkerProcess {
     const { publisher, logger } = this.#options
     const worker = new WorkerProcess(number, publisher, logger, {
       listening: (ports) => {
         logger.info('worker listening', { worker: worker.pid })
         if (this.#logLevel !== undefined) worker.setLogLevel(this.#logLevel)
-        this.#onFirst?.resolve(ports)
+        events.listening(ports)
       },
       revoke: this.#options.revoke,
       receive: this.#options.receive,
       failed: (error) => {
         logger.error('worker failed to start', error, { worker: worker.pid })
-        this.#onFirst?.reject(error)
+        events.failed(error)
       },
-      exited: ({ status, lived }) => {
+      exited: (how) => {
         this.#running.delete(worker)
         if (worker.metrics !== undefined) addAll(this.#retired, lasting(worker.metrics.samples))
-        ended(worker.pid, status, lived)
+        events.ended(worker, how)
       },
     })
     this.#running.add(worker)
+    return worker
   }
 
-  #replace(slot: Slot, pid: number, status: string, lived: number): void {
+  /** A worker has exited that is the one of its slot, unless a successor is. */
+  #ended(slot: Slot, worker: WorkerProcess, how: Exit): void {
+    if (slot.worker !== worker) return
+    slot.worker = undefined
+    if (slot.successor === undefined) this.#lost(slot, worker.pid, how)
+  }
+
+  #lost(slot: Slot, pid: number, how: Exit): void {
+    if (this.#closing) return
+    this.#onFirst?.reject(new Error(`a worker exited before it listened (${how.status})`))
+    this.#replace(slot, pid, how)
+  }
+
+  #replace(slot: Slot, pid: number, { status, lived }: Exit): void {
     const ms = slot.delay.next(lived)
     this.#restarts++
     this.#options.logger.error('worker exited; restarting it', undefined, { worker: pid, status, delay: ms })

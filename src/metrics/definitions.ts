@@ -23,6 +23,10 @@ export const METRICS = {
   mgw_worker_replication_lag_entries: gauge('Changes of the list that a worker has not acknowledged.', 'worker'),
   mgw_worker_in_sync: gauge("Whether a worker's copy of the list is in sync: 1 or 0.", 'worker'),
 
+  mgw_listener_refusals_total: counter(
+    'Connections closed and requests refused before an API was looked up, by reason.',
+    'reason',
+  ),
   mgw_http_requests_total: counter(
     'Requests answered, by API, status and why: "upstream" is the upstream\'s own answer.',
     'api',
@@ -79,7 +83,12 @@ export const METRICS = {
     'From publishing to learning, where the message says when it was published.',
     'source',
   ),
-  mgw_source_malformed: gauge('Elements of a source that could not be read, by reason.', 'source', 'role', 'reason'),
+  mgw_source_malformed_total: counter(
+    'Elements of a source that could not be read, by reason; each counts once.',
+    'source',
+    'role',
+    'reason',
+  ),
   mgw_source_listings_total: counter('Listings of the store, by outcome.', 'source', 'outcome'),
   mgw_source_last_listing_timestamp_seconds: gauge('When the last listing that succeeded began.', 'source'),
   mgw_source_last_listing_duration_seconds: gauge('How long it took.', 'source'),

@@ -1,6 +1,7 @@
 export { METRICS, type MetricName } from './definitions.js'
 export { type Exposition, expose } from './exposition.js'
 export { BOUNDS, Histogram } from './histogram.js'
+export { type ListenerRefusal, ListenerRefusals } from './listener-refusals.js'
 export { addProcess, type ProcessUsage, processUsage } from './process-usage.js'
 export { ApiMetrics, type MeasuredApi, RequestMetrics } from './request-metrics.js'
 export { add, addAll, addHistogram, lasting, readKey, type Samples } from './samples.js'

@@ -43,7 +43,8 @@ export interface RefusedToken extends Omit<TokenIdentity, 'claims'> {
 
 /** A message of a worker to the primary. */
 export type WorkerMessage =
-  | { readonly type: 'hello' }
+  /** The first message: the version of the worker's mgw. */
+  | { readonly type: 'hello'; readonly version: string }
   | { readonly type: 'ack'; readonly n: number; readonly sequence: number }
   /** Refused tokens, so that their revocations are kept for as long as they are presented. */
   | { readonly type: 'refused'; readonly tokens: readonly RefusedToken[] }

@@ -11,6 +11,7 @@ import {
 } from '../revocation/index.js'
 import { KnownStatus, systemClock, type SweepBounds } from '../time/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
+import { packageVersion } from '../version.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'
 
 /** Refused tokens are reported in batches: after this delay (ms), at most so many. */
@@ -64,7 +65,7 @@ export class Replica implements LiveRevocations {
   follow(): Promise<void> {
     return new Promise((resolve) => {
       this.#onPrimed.push(resolve)
-      this.#options.send({ type: 'hello' })
+      this.#options.send({ type: 'hello', version: packageVersion() })
     })
   }
 

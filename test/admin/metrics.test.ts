@@ -102,7 +102,7 @@ t.test('sources, list, journal and an upstream that fails are in the metrics', a
   t.ok((all.get('mgw_journal_bytes') ?? 0) > 0)
   t.ok((all.get('mgw_revocation_list_bytes') ?? 0) > 0)
   w.broker.publish('tokenRevocation', { nothing: 'that names a token' })
-  const malformed = 'mgw_source_malformed{source="amqp-1-0",role="realtime",reason="no-token"}'
+  const malformed = 'mgw_source_malformed_total{source="amqp-1-0",role="realtime",reason="no-token"}'
   await metricsWhen(gateway, malformed, (count) => count === 1)
 })
 

@@ -142,12 +142,12 @@ t.test('the answers are as docs/admin-openapi.yaml has them, and every path of i
   for (const path of ['/', '/status.css', '/status.js', '/live', '/health', '/ready', '/status', '/metrics']) {
     t.equal((await ask(t, gateway, 'get', path, undefined, '')).status, 200, path)
   }
-  for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level']) {
+  for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level', '/reload']) {
     t.equal((await ask(t, gateway, 'post', path, { jti: 'a' }, 'wrong')).status, 401, path)
     t.equal((await ask(t, gateway, 'post', path, { unknown: 1 })).status, 400, path)
     t.equal((await ask(t, gateway, 'post', path, { token: 'a'.repeat(100_000) })).status, 413, path)
   }
-  t.equal(Object.keys(DEFINITION.paths).length, 13)
+  t.equal(Object.keys(DEFINITION.paths).length, 14)
   for (const body of [
     {},
     { token: 'a', jti: 'b' },
@@ -172,7 +172,7 @@ t.test('without an admin token nothing can be asked; what a gateway waits for is
   t.equal((await ask(t, gateway, 'get', '/ready', undefined, '')).status, 503)
   const status = JSON.parse((await ask(t, gateway, 'get', '/status', undefined, '')).text) as object
   t.match(status, { ready: false, revocations: { known: false, reason: /^waiting for/ } })
-  for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level']) {
+  for (const path of ['/revocations', '/revocations/lookup', '/explain', '/log-level', '/reload']) {
     t.equal((await ask(t, gateway, 'post', path, { token: 'a' })).status, 404, path)
   }
 })

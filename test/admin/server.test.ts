@@ -19,6 +19,7 @@ async function admin(t: Test, bodyTimeout = 60_000) {
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     hosts: ['gateway.example'],
     status: async () => ({}),
+    reload: async () => ({ succeeded: true }),
     questions: { lookUpToken: async () => undefined, lookUp: async () => ({}), explain: async () => ({}) },
     revocations: {
       token: new Secret(TOKEN),

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseConfig } from '../../src/config/index.js'
-import { withoutRestart } from '../../src/gateway/reload.js'
+import { withNewWorkers, withoutRestart } from '../../src/gateway/reload.js'
 
 function configOf(text: string) {
   const { config } = parseConfig(text, '/mgw/micro-gw.conf', {})
@@ -34,4 +34,16 @@ t.test('an identity provider has the keys of its issuer from the start', async (
   const { config, needsRestart } = withoutRestart(configOf(text('http://a')), configOf(text('http://b')))
   t.same(needsRestart, ['identityProvider'])
   t.equal(config.jwtTokenConfig[0]?.jwksURL, 'http://b', 'its tokens are verified by the new ones')
+})
+
+t.test('new workers take everything but what the primary reads', async (t) => {
+  const started = configOf('[listenerConfig]\nhttpPort = 1\n[logging]\nlevel = "info"\n')
+  const next = configOf(
+    '[listenerConfig]\nhttpPort = 1\nmaxHeaderSize = 9000\n[http2]\nenable = false\n[logging]\nlevel = "warn"\n[keyManager]\nserverUrl = "https://km.example"\n',
+  )
+  const { config, needsRestart } = withNewWorkers(started, next)
+  t.same(needsRestart, ['logging'])
+  t.equal(config.listenerConfig.maxHeaderSize, 9000)
+  t.equal(config.http2.enable, false)
+  t.equal(config.logging.level, 'info')
 })

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parseConfig } from '../../src/config/index.js'
 import { ofPrimary } from '../../src/gateway/reload.js'
@@ -44,6 +44,30 @@ t.test('a worker that cannot be started is an error at the start, and is retried
   }
 })
 
+t.test('a worker of another version of mgw is refused with a clear line, and another one started', async (t) => {
+  cluster.setupPrimary({ execArgv: [], silent: true })
+  const { options, logged } = setUp(t)
+  const { workers } = await Workers.start(options)
+  t.teardown(() => workers.close())
+  const { exec = '' } = cluster.settings
+  const other = join(dirname(options.configFile), 'worker.mjs')
+  writeFileSync(other, OTHER_VERSION)
+  cluster.setupPrimary({ exec: other })
+  const refused = logged(/the worker is of mgw 0\.0\.0-other and the gateway of \d\S*: restart the gateway/)
+  process.kill(workers.status()[0]?.pid ?? 0, 'SIGKILL')
+  await refused
+  t.match(workers.status(), [{ listening: false }])
+  cluster.setupPrimary({ exec })
+  await logged(/worker listening/)
+  t.match(workers.status(), [{ listening: true }])
+})
+
+/** Says hello as a worker of another version does. */
+const OTHER_VERSION = `
+process.send({ kind: 'replication', message: { type: 'hello', version: '0.0.0-other' } })
+setInterval(() => undefined, 1000)
+`
+
 /** Options of one worker without APIs, and what its primary logs. */
 function setUp(t: Test) {
   const directory = t.testdir()
@@ -51,8 +75,9 @@ function setUp(t: Test) {
   mkdirSync(join(directory, 'api_definitions'))
   writeFileSync(configFile, '[listenerConfig]\n  host = "127.0.0.1"\n  httpPort = 0\n  httpsPort = 0\n')
   const waiting = new Set<(text: string) => void>()
-  const hear = (text: string) => {
-    for (const look of waiting) look(text)
+  const hear = (text: string, error?: unknown) => {
+    const said = error instanceof Error ? `${text}: ${error.message}` : text
+    for (const look of waiting) look(said)
   }
   const logger = { ...silent('test'), info: hear, error: hear }
   const logged = (what: RegExp) =>

@@ -6,14 +6,14 @@ import { add, type Samples } from '../../src/metrics/samples.js'
 
 t.test('a metric has its help and its type; a label may hold any text', async (t) => {
   const samples: Samples = new Map()
-  add(samples, 'mgw_source_malformed', ['a "hub"\n\u0000\\', 'store', 'not-json'], 2)
+  add(samples, 'mgw_source_malformed_total', ['a "hub"\n\u0000\\', 'store', 'not-json'], 2)
   const { contentType, text } = await expose(samples)
   t.match(contentType, /^text\/plain; version=0\.0\.4/)
   t.equal(
     text,
-    `# HELP mgw_source_malformed Elements of a source that could not be read, by reason.
-# TYPE mgw_source_malformed gauge
-mgw_source_malformed{source="a \\"hub\\"\\n \\\\",role="store",reason="not-json"} 2
+    `# HELP mgw_source_malformed_total Elements of a source that could not be read, by reason; each counts once.
+# TYPE mgw_source_malformed_total counter
+mgw_source_malformed_total{source="a \\"hub\\"\\n \\\\",role="store",reason="not-json"} 2
 `,
   )
 })

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
 import { FailureLog, type Logger } from '../../logging/index.js'
+import type { ListenerRefusals } from '../../metrics/index.js'
 import { type AddressList, type Http2Stream, reset } from '../../proxy/index.js'
 import { networkOf, peerOf } from '../client-network.js'
 import { type ResponsePace, SlowReaders } from './slow-readers.js'
@@ -42,6 +43,7 @@ export class Connections {
   /** Those that may be closed while they are idle; who was looked at last comes last. */
   readonly #served = new Map<Socket, ServedConnections>()
   #open = 0
+  #refusals: ListenerRefusals | undefined
 
   constructor(limits: ConnectionLimits, logger: Logger) {
     this.#limits = limits
@@ -50,6 +52,7 @@ export class Connections {
       limits.pace &&
       new SlowReaders<Socket>(limits.pace, (socket) => {
         this.#log.failed('warn', 'client takes its response too slowly; connection closed', undefined)
+        this.#refusals?.count('slow-reader')
         reset(socket)
       })
     this.slowStreams =
@@ -60,8 +63,13 @@ export class Connections {
       })
   }
 
-  /** Has a server serve what is within the limits, and nothing else. Call it once, before the server listens. */
-  guard(server: Server, served: ServedConnections): void {
+  /**
+   * Has a server serve what is within the limits, and nothing else. Call it once, before the server listens.
+   *
+   * @param refusals counts what is closed; the same for all servers
+   */
+  guard(server: Server, served: ServedConnections, refusals?: ListenerRefusals): void {
+    this.#refusals = refusals
     const isTls = server instanceof TlsServer
     const serving = server.listeners('connection')
     server.removeAllListeners('connection')
@@ -106,6 +114,7 @@ export class Connections {
       }
       this.#served.set(socket, served)
     }
+    this.#refusals?.count('limit')
     this.#log.failed('warn', 'too many connections; closing new ones', undefined, { limit })
     return false
   }
@@ -121,6 +130,7 @@ export class Connections {
   #admitsAnotherOf(client: string): boolean {
     const { mostOfClient: limit } = this.#limits
     if ((this.#ofClients.get(client) ?? 0) < limit) return true
+    this.#refusals?.count('client-limit')
     this.#log.failed('warn', 'too many connections of one client; closing new ones', undefined, { limit, client })
     return false
   }

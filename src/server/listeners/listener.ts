@@ -7,8 +7,10 @@ import {
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as NetServer } from 'node:net'
 import { type SecureVersion, type TLSSocket, Server as TlsServer } from 'node:tls'
+import { hasCode } from '../../error-code.js'
+import type { ListenerRefusals } from '../../metrics/index.js'
 import {
   type ClientStream,
   closeAfterResponse,
@@ -17,7 +19,7 @@ import {
   markLastRequest,
   writeResponse,
 } from '../../proxy/index.js'
-import type { Connections } from './connections.js'
+import type { Connections, ServedConnections } from './connections.js'
 import { Http2Connections } from './http2.js'
 import { limitPipelining } from './pipelining.js'
 import type { ProxyProtocol } from './proxy-protocol.js'
@@ -66,6 +68,8 @@ export interface ListenerOptions {
   readonly connections?: Connections | undefined
   /** Reads whose connections load balancers pass on; absent: clients connect by themselves, or nobody says. */
   readonly proxyProtocol?: ProxyProtocol | undefined
+  /** Counts what never reaches `onRequest`, `onStream` and `onUpgrade`. */
+  readonly refusals?: ListenerRefusals | undefined
   /** Absent: plain HTTP. */
   readonly tls?: ListenerTls
   readonly onRequest: RequestListener
@@ -87,17 +91,24 @@ export interface Listener {
   /**
    * Stops accepting, waits for the requests under way, and destroys what is left after `timeout` ms. Resolves when no
    * connection is open, WebSockets included.
+   *
+   * @param idle ms for which a connection without a request stays, for the one that its client may be sending; default 0
    */
-  close(timeout: number): Promise<void>
+  close(timeout: number, idle?: number): Promise<void>
 }
 
 /** Opens a listener; rejects with Node's error (`EADDRINUSE`, `EACCES` ...) if it cannot. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { limits, tls } = options
+  const { limits, tls, refusals } = options
   const { handshakeTimeout = HANDSHAKE_TIMEOUT, headersTimeout = HEADERS_TIMEOUT } = limits
+  const onTurnedAway: TurnedAway = (status, connection, req) => {
+    refusals?.count(status === 408 ? 'slow-request' : 'unreadable')
+    options.onTurnedAway?.(status, connection, req)
+  }
   let draining = false
+  let keepsIdle = false
   const onRequest = limitPipelining(limits.maxPipelinedRequests, options.onRequest, () => {
-    if (draining) setImmediate(() => server.closeIdleConnections())
+    if (draining && !keepsIdle) setImmediate(() => server.closeIdleConnections())
   })
   const serverOptions: ServerOptions<typeof ServedRequest> = {
     IncomingMessage: ServedRequest,
@@ -115,7 +126,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     by(req, res)
     if (isLast) markLastRequest(req.socket)
   }
-  const answerFault: RequestListener = (req, res) => turnAway(req, res, headFault(req) ?? 400, options.onTurnedAway)
+  const answerFault: RequestListener = (req, res) => turnAway(req, res, headFault(req) ?? 400, onTurnedAway)
   const listener: RequestListener<typeof ServedRequest> = (req, res) => {
     serve(req, res, headFault(req) === undefined ? onRequest : answerFault)
   }
@@ -125,46 +136,58 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout, ALPNProtocols: protocolsOf(options) }, listener)
   server.setTimeout(limits.timeout)
   server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
-  server.on('clientError', (error, socket) => answerUnreadable(error, socket, options.onTurnedAway))
+  server.on('clientError', (error, socket) => answerUnreadable(error, socket, onTurnedAway))
+  server.on('tlsClientError', (error) => {
+    if (!hasCode(error, 'ECONNRESET')) refusals?.count('tls') // else the client left
+  })
   // The body is asked for once nothing refuses it: `ClientStream.askForBody`.
   server.on('checkContinue', listener)
   server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) =>
-    serve(req, res, answerExpectation(options.onTurnedAway)),
+    serve(req, res, answerExpectation(onTurnedAway)),
   )
-  const http2 = serveHttp2(server, options)
+  const http2 = serveHttp2(server, { ...options, onTurnedAway })
   const upgrade = options.onUpgrade ?? refuseUpgrade
   const upgraded = onUpgrade(server, (req, socket, head) => {
     const fault = headFault(req)
     if (fault === undefined) upgrade(req, socket, head)
     else {
       writeResponse(socket, fault, [], '')
-      options.onTurnedAway?.(fault, socket, req)
+      onTurnedAway(fault, socket, req)
     }
   })
-  options.connections?.guard(server, {
+  const served: ServedConnections = {
     isIdle: (socket) => http2?.of(socket)?.isIdle ?? (currentResponse(socket) === undefined && !upgraded.has(socket)),
     close: (socket) => (http2?.of(socket) ?? { destroy: () => socket.destroySoon() }).destroy(),
-  })
-  options.proxyProtocol?.guard(server)
+  }
+  options.connections?.guard(server, served, refusals)
+  options.proxyProtocol?.guard(server, refusals)
   await opened(server, options)
   return {
     port: (server.address() as AddressInfo).port,
     renew(renewed) {
       if (server instanceof TlsServer) server.setSecureContext(renewed)
     },
-    close(timeout) {
+    close(timeout, idle = 0) {
       draining = true
+      keepsIdle = idle > 0
       return new Promise((resolve) => {
+        const endIdle = setTimeout(() => {
+          keepsIdle = false
+          server.closeIdleConnections()
+        }, idle)
         const force = setTimeout(() => {
           server.closeAllConnections()
           upgraded.closeAll()
           http2?.destroy()
         }, timeout)
-        server.close(() => {
+        const closed = () => {
           clearTimeout(force)
+          clearTimeout(endIdle)
           resolve()
-        })
-        server.closeIdleConnections()
+        }
+        if (keepsIdle)
+          NetServer.prototype.close.call(server, closed) // HTTP's own closes idle connections
+        else server.close(closed)
         http2?.drain()
       })
     },

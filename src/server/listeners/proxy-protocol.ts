@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import { type TLSSocket, Server as TlsServer } from 'node:tls'
 import { FailureLog, type Logger } from '../../logging/index.js'
+import type { ListenerRefusals } from '../../metrics/index.js'
 import { type AddressList, announceClient, ignoreError, peerAddress } from '../../proxy/index.js'
 import { MAX_HEADER, readProxyHeader } from './proxy-header.js'
 
@@ -15,6 +16,7 @@ export class ProxyProtocol {
   readonly #trustedProxies: AddressList
   readonly #log: FailureLog
   readonly #timeout: number
+  #refusals: ListenerRefusals | undefined
 
   constructor(trustedProxies: AddressList, logger: Logger, timeout = HEADER_TIMEOUT) {
     this.#trustedProxies = trustedProxies
@@ -25,8 +27,11 @@ export class ProxyProtocol {
   /**
    * Has a server, TLS or not, read the header before anything else of a connection. Call it once, after everybody else who
    * takes `connection` for himself, and before the server listens.
+   *
+   * @param refusals counts what is closed; the same for all servers
    */
-  guard(server: Server): void {
+  guard(server: Server, refusals?: ListenerRefusals): void {
+    this.#refusals = refusals
     const serving = server.listeners('connection')
     server.removeAllListeners('connection')
     /** A TLS socket does not tell which socket it has come from. */
@@ -80,6 +85,7 @@ export class ProxyProtocol {
   }
 
   #refuse(socket: Socket, text: string): void {
+    this.#refusals?.count('proxy-protocol')
     this.#log.failed('warn', text, undefined, { from: peerAddress(socket) })
     socket.on('error', ignoreError).destroy()
   }

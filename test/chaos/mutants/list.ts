@@ -556,6 +556,18 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a worker leaves before its successor listens',
+    promise: 'restart',
+    file: 'gateway/workers.js',
+    find: 'await this.#succeed(slot);',
+    replace: '',
+    caughtBy: {
+      test: 'workers/replace',
+      title:
+        'mgw reload --workers replaces one worker after the other: under load no request fails or is counted twice, what is revoked is refused, the list stays known',
+    },
+  },
+  {
     name: 'a logout is answered before it is stored',
     promise: 'logout',
     file: 'sources/identity-provider/receiver.js',

@@ -1,9 +1,10 @@
 import { type Attempt, attempt, tryIssuers } from '../auth/index.js'
 import type { Config } from '../config/index.js'
-import { createHttpClient } from '../http-client/index.js'
+import { createHttpClient, type HttpClient } from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
 import { type OpenStore, openStore, openTopic } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
+import { tryTransmitter } from '../sources/ssf/index.js'
 import { readClientOptions } from './client-options.js'
 import type { Inputs } from './inputs.js'
 import { collecting } from './rehearsal.js'
@@ -32,11 +33,19 @@ export async function tryConnections({ config }: Inputs): Promise<Connections> {
       tryTopic(config),
       tryStore(config, logging),
       tryIssuers(config, client, logging),
+      tryTransmitters(config, client),
     ])
     return { attempts: attempts.flat(), warnings }
   } finally {
     await client.destroy()
   }
+}
+
+function tryTransmitters({ identityProvider }: Config, client: HttpClient): Promise<Attempt[]> {
+  const receiving = identityProvider.filter(({ ssf }) => ssf !== undefined)
+  return Promise.all(
+    receiving.map((provider) => attempt(`transmitter of ${provider.name}`, () => tryTransmitter(provider, client))),
+  )
 }
 
 async function tryTopic(config: Config): Promise<Attempt[]> {

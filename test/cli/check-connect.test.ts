@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { startAmqp10Broker } from '../services/amqp10-broker.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
+import { Transmitter } from '../ssf-receiver/transmitter.js'
 import { createIssuer } from '../support/issuer.js'
 import { mgw } from '../support/mgw.js'
 
@@ -94,4 +95,29 @@ t.test('a file that is wrong: status 2, and its problems as JSON', async (t) => 
   const { status, problems } = await connect(t, '[listenerConfig]\nhttpPort = 70000\n')
   t.equal(status, 2)
   t.match(problems, [{ path: 'listenerConfig.httpPort', message: /0 to 65535/ }])
+})
+
+t.test('says whether the transmitter of security events can be used, and creates no stream there', async (t) => {
+  const transmitter = await Transmitter.start()
+  t.teardown(() => transmitter.close())
+  const { issuer } = transmitter
+  const text = (secret: string) => `[[jwtTokenConfig]]
+issuer = "${issuer}"
+jwksURL = "${issuer}/keys"
+[[identityProvider]]
+name = "idp"
+issuer = "${issuer}"
+[identityProvider.ssf]
+tokenUrl = "${issuer}/token"
+clientId = "gateway"
+clientSecret = "${secret}"
+`
+  const good = await connect(t, text('secret'))
+  const name = 'transmitter of idp'
+  t.match(good.connections[1], { name, succeeded: true, detail: `0 streams of this client at ${issuer}` })
+  t.equal(transmitter.counts.created, 0)
+  const { connections, status, said } = await connect(t, text('wrong-secret'))
+  t.match(connections[1], { name, succeeded: false, detail: /no access token for the transmitter.*returned 401/ })
+  t.not(status, 0)
+  t.notMatch(said, /wrong-secret/)
 })

@@ -1,2 +1,2 @@
-export { type SsfReceiverParts, ssfReceiver } from './open.js'
+export { type SsfReceiverParts, ssfReceiver, tryTransmitter } from './open.js'
 export { pushPaths } from './push-source.js'

@@ -60,7 +60,8 @@ export async function openStream(
   return readStream(await client.request({ url, method: 'PATCH', body, signal }), metadata, wanted)
 }
 
-async function streamsAt(
+/** The streams of a client; those with a `streamId` alone where one is given. */
+export async function streamsAt(
   client: TransmitterClient,
   url: string,
   streamId: string | undefined,

@@ -131,6 +131,7 @@ t.test(
     const names = { sub: 'alice', sid: 'one' }
     const token = tokenOf(world, A, names)
     const good = logoutToken(world, names)
+    const untyped = tokenOf(world, A, { ...names, events: { [EVENT]: {} } })
     const invalid = { status: 400, headers: { 'cache-control': 'no-store' }, body: /^\{"error":"invalid_request"/ }
     t.match(await logout(token), invalid, 'an access token')
     t.match(await logout(logoutToken(other, names)), invalid, 'another issuer’s key')
@@ -155,6 +156,10 @@ t.test(
     t.match(await raw(gateway.https, good), /^HTTP\/1\.1 400 /, 'two credentials')
     t.equal(await statusOf(gateway.http, token), 200)
 
+    t.equal(await statusOf(gateway.http, untyped), 401, 'a logout token of no type is no access token')
+    for (const sub of ['carol', 'dave']) t.equal(await statusOf(gateway.http, tokenOf(world, A, { sub })), 200)
+    t.equal(await statusOf(gateway.http, tokenOf(other, B, { sub: 'carol' })), 200)
+
     t.match(await logout(good), { status: 200 })
     t.equal(await statusOf(gateway.http, token), 401)
     const { revocations } = (await (await fetch(`${gateway.admin}/ready`)).json()) as {
@@ -166,6 +171,10 @@ t.test(
     )
     const metrics = await (await fetch(`${gateway.admin}/metrics`)).text()
     t.match(metrics, /mgw_source_state\{source="idp",role="push",state="live"\} 1/)
+    t.match(metrics, /mgw_tokens_without_session_total\{issuer="https:\/\/issuer.example"\} 2\n/)
+    t.notMatch(metrics, /mgw_tokens_without_session_total\{issuer="https:\/\/other/, 'it announces nothing')
+    const warned = gateway.process.output().match(/tokens without sid and session_state are accepted/g)
+    t.equal(warned?.length, 1)
     t.match(metrics, /mgw_source_revocations_total\{source="idp",role="push"\} 1/)
     t.match(metrics, /mgw_source_malformed\{source="idp",role="push",reason="key"\} 20/)
     for (const secret of [good, token]) t.notOk(gateway.process.output().includes(secret), 'no token is in the log')

@@ -128,13 +128,18 @@ async function verifyWithAny(
   throw new errors.JWSSignatureVerificationFailed()
 }
 
-/** Not an access token, whatever its signature: unsigned, of another type, or nested. */
-export function isNoAccessToken({ header }: CompactJwt): boolean {
+/** The event that makes a logout token of a JWT (OpenID Connect Back-Channel Logout 1.0, §2.4). */
+export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout'
+
+/** Not an access token, whatever its signature: unsigned, of another type, nested, or a logout token of no explicit type. */
+export function isNoAccessToken({ header, claims }: CompactJwt): boolean {
   const { alg, typ, cty, crit } = header
   if (typeof alg !== 'string' || alg.toLowerCase() === 'none') return true
   // RFC 7515 §4.1.11: an unknown extension must be refused. jose alone would accept `b64`.
   if (crit !== undefined) return true
   if (cty !== undefined && (typeof cty !== 'string' || mediaType(cty) === 'jwt')) return true
+  const { events } = claims
+  if (typeof events === 'object' && events !== null && Object.hasOwn(events, LOGOUT_EVENT)) return true
   if (typ === undefined) return false
   // Explicit types (RFC 8725 §3.11) keep an issuer's log-out or DPoP tokens from passing for access tokens.
   return typeof typ !== 'string' || (mediaType(typ).endsWith('+jwt') && mediaType(typ) !== 'at+jwt')

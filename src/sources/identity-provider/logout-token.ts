@@ -1,9 +1,9 @@
+import { LOGOUT_EVENT } from '../../auth/index.js'
 import { isName, sessionEnded, subjectEnded } from './records.js'
 import { idOf, type MessageRules, type ReadMessage, type RefusedMessage, refused } from './rules.js'
 
 /** The media types of a logout token: explicit, or none. */
 export const LOGOUT_TOKEN_TYPES = ['logout+jwt', undefined] as const
-const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
 
 type Claims = Readonly<Record<string, unknown>>
 
@@ -28,7 +28,7 @@ export function readLogoutToken(claims: Claims, rules: MessageRules): ReadMessag
 }
 
 function isLogout(events: unknown): boolean {
-  return isObject(events) && Object.hasOwn(events, EVENT) && isObject(events[EVENT])
+  return isObject(events) && Object.hasOwn(events, LOGOUT_EVENT) && isObject(events[LOGOUT_EVENT])
 }
 
 function isObject(value: unknown): value is Claims {

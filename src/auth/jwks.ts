@@ -1,6 +1,7 @@
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import type { Dispatcher } from 'undici'
-import { call } from '../http-client/index.js'
+import { hasCode } from '../error-code.js'
+import { CallError, call } from '../http-client/index.js'
 import { describeError, describeTarget, type Logger } from '../logging/index.js'
 import { UsableKeys } from './usable-keys.js'
 import type { VerificationKeys } from './verification-keys.js'
@@ -143,7 +144,7 @@ export class Jwks implements VerificationKeys {
       logger.warn('fetching an issuer’s key set failed', {
         url: describeTarget(url),
         kept: this.#resolve !== undefined,
-        reason: error instanceof Error ? error.message : 'unknown',
+        reason: describeError(error),
       })
     }
   }
@@ -151,13 +152,35 @@ export class Jwks implements VerificationKeys {
 
 /** The JSON at an issuer's `jwksURL`, unchecked. Throws `CallError`, or an error that names the host and the status. */
 export async function fetchKeySet(client: Dispatcher, url: string): Promise<unknown> {
-  const { status, body } = await call(client, { url, timeout: TIMEOUT, maxBytes: MAX_BYTES })
+  const { status, body } = await call(client, { url, timeout: TIMEOUT, maxBytes: MAX_BYTES }).catch(
+    (error: unknown) => {
+      throw withRemedy(error, url)
+    },
+  )
   if (status !== 200) throw new Error(`${describeTarget(url)} answered ${status}`)
   try {
     return JSON.parse(body.toString('utf8'))
   } catch {
     throw new TypeError(`${describeTarget(url)} answered no JSON`)
   }
+}
+
+/** What OpenSSL says of a certificate whose authority is unknown. */
+const UNTRUSTED = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]
+
+/** The error of a call, with what to do about it where that is known. */
+function withRemedy(error: unknown, url: string): unknown {
+  if (!(error instanceof CallError) || !hasCode(error.cause, ...UNTRUSTED)) return error
+  const untrusted = `the certificate of ${describeTarget(url)} is not from a trusted authority`
+  const remedy =
+    'name the PEM file of its authority in listenerConfig.trustStorePath (httpClients.sslConfig.trustStorePath, if set)'
+  return new Error(`${untrusted}: ${remedy}`, { cause: error })
 }
 
 /** The issuer's key set has never been fetched: its tokens can be neither accepted nor refused. */

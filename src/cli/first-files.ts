@@ -21,11 +21,15 @@ apiDefinitions = "api_definitions"
   # Without a certificate of your own, a self-signed one for localhost is made.
   #certFile = "tls.crt"
   #keyFile = "tls.key"
+  # Authorities that the system does not know, of the issuer's and the API's certificates: a PEM file.
+  #trustStorePath = "ca.pem"
 
 [admin]
-  # /live and /ready.
+  # /live, /ready, /status and /metrics.
   host = "127.0.0.1"
-  port = 9097
+  port = 9797
+  # For POST /revocations and "mgw explain".
+  #token = "$env{MGW_ADMIN_TOKEN}"
 
 # Whose tokens are accepted.
 [[jwtTokenConfig]]

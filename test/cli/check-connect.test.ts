@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { generate } from 'selfsigned'
 import t, { type Test } from 'tap'
 import { startAmqp10Broker } from '../services/amqp10-broker.js'
 import { etcdMissing, startEtcd } from '../services/etcd.js'
@@ -90,6 +93,17 @@ t.test(
     t.notMatch(said, /wrong-pw/)
   },
 )
+
+t.test('an issuer whose certificate has an unknown authority: the key that names it', async (t) => {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], { algorithm: 'sha256' })
+  const server = createTlsServer({ cert, key }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => void server.close())
+  const url = `https://localhost:${(server.address() as AddressInfo).port}/keys`
+  const { status, connections } = await connect(t, `[[jwtTokenConfig]]\nissuer = "https://x"\njwksURL = "${url}"\n`)
+  t.equal(status, 1)
+  t.match(connections, [{ succeeded: false, detail: /PEM file of its authority in listenerConfig\.trustStorePath/ }])
+})
 
 t.test('a file that is wrong: status 2, and its problems as JSON', async (t) => {
   const { status, problems } = await connect(t, '[listenerConfig]\nhttpPort = 70000\n')

@@ -11,7 +11,7 @@ export interface GatewayProcess {
   end(): Promise<void>
 }
 
-export interface GatewayProcessOptions {
+export interface GatewayOptions {
   /** Of the tokens; it serves `/jwks`, and is the upstream too, unless there is another one. */
   readonly issuer: string
   readonly upstream?: string
@@ -22,13 +22,22 @@ export interface GatewayProcessOptions {
   readonly paths?: string
   /** Further keys of `[listenerConfig]`. */
   readonly listener?: string
+  /** The body of `[tokenRevocationConfig.realtime]`; none by default. */
+  readonly realtime?: string
+  /** One by default. */
+  readonly workers?: number
+  /** Further keys of `[admin]`. */
+  readonly admin?: string
+}
+
+export interface GatewayProcessOptions extends GatewayOptions {
   /** For `node`, before its script. */
   readonly nodeOptions?: readonly string[]
 }
 
 /** Starts `mgw start` with one worker on free ports, and waits until it knows its list. */
 export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
-  const script = [...(options.nodeOptions ?? []), 'bin/mgw.js', 'start', '-c', configure(options)]
+  const script = [...(options.nodeOptions ?? []), 'bin/mgw.js', 'start', '-c', configureGateway(options)]
   const child: ChildProcess = spawn(process.execPath, script, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
   if (child.stdout === null) throw new Error('the gateway has no standard output')
   let output = ''
@@ -52,14 +61,18 @@ export async function startGatewayProcess(options: GatewayProcessOptions): Promi
   }
 }
 
-function configure({
+/** Writes a gateway's configuration and its API, on free ports; returns the configuration's file. */
+export function configureGateway({
   directory,
   issuer,
   upstream = issuer,
   persistent = '',
   paths = '',
   listener = '',
-}: GatewayProcessOptions): string {
+  realtime = '',
+  workers = 1,
+  admin = '',
+}: GatewayOptions): string {
   mkdirSync(join(directory, 'api_definitions'), { recursive: true })
   writeFileSync(
     join(directory, 'api_definitions', 'things.yaml'),
@@ -75,7 +88,7 @@ ${paths}`,
   writeFileSync(
     file,
     `[server]
-  workers = 1
+  workers = ${workers}
 [listenerConfig]
   host = "127.0.0.1"
   httpPort = 0
@@ -84,9 +97,12 @@ ${paths}`,
 ${listener}
 [admin]
   port = 0
+${admin}
 [[jwtTokenConfig]]
   issuer = "${issuer}"
   jwksURL = "${issuer}/jwks"
+[tokenRevocationConfig.realtime]
+${realtime}
 [tokenRevocationConfig.persistent]
 ${persistent}
 `,

@@ -50,6 +50,10 @@ export class GatewayProcess {
     this.#findWorkers()
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   get hasExited(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }

@@ -9,7 +9,7 @@ t.test('values of parameters that may be credentials are replaced', (t) => {
       'access_token',
       'ACCESS_TOKEN',
       'access%5Ftoken',
-      'access_tok%65n',
+      'access_%74ok%65n',
       'access_token%00x',
       'id_token',
       'client_secret',

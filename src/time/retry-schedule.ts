@@ -12,7 +12,8 @@ export interface RetryTiming {
   readonly stableAfter: number
 }
 
-export const DEFAULT_RETRY_TIMING: RetryTiming = { base: 100, max: 30_000, slow: 60_000, stableAfter: 30_000 }
+/** What a topic says while nobody is subscribed is lost where there is no store: a broker that is back is found soon. */
+export const DEFAULT_RETRY_TIMING: RetryTiming = { base: 100, max: 5_000, slow: 60_000, stableAfter: 30_000 }
 
 /** The next attempt: which broker, and when. */
 export interface Attempt {

@@ -67,7 +67,7 @@ export async function startKeycloak(
     `--bootstrap-admin-password=${ADMIN.password}`,
   ]
   const server = new ServiceProcess(join(home, 'bin/kc.sh'), ['start-dev', ...options, ...more], 'Listening on:')
-  owner.teardown(() => server.kill())
+  owner.teardown(() => server.kill('SIGTERM')) // kc.sh passes it on to Java
   await server.start()
   const post = async (realm: string, endpoint: string, client: string, form: Record<string, string>) => {
     const secret = client === 'admin-cli' ? {} : { client_secret: SECRET }

@@ -41,13 +41,13 @@ export class ServiceProcess {
     })
   }
 
-  /** SIGKILL; resolves when it is gone. */
-  async kill(): Promise<void> {
+  /** Resolves when it is gone. A script that starts the server has to be told by a signal that it passes on. */
+  async kill(signal: 'SIGKILL' | 'SIGTERM' = 'SIGKILL'): Promise<void> {
     const dying = this.#child
     this.#child = undefined
     if (dying === undefined || dying.exitCode !== null || dying.signalCode !== null) return
     const gone = once(dying, 'exit')
-    dying.kill('SIGKILL')
+    dying.kill(signal)
     await gone
   }
 

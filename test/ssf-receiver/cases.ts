@@ -20,7 +20,7 @@ export interface SetCase {
   readonly name: string
   readonly takes: boolean
   readonly errors?: readonly string[]
-  /** One that may pass later: a receiver that polls may also leave it where it is. */
+  /** One that may pass later: a receiver that polls may also leave it where it is, and one that is pushed to answer 503. */
   readonly mayWait?: boolean
   set(to: Receiver): string
 }

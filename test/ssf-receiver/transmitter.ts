@@ -10,6 +10,8 @@ const SSF = 'https://schemas.openid.net/secevent/ssf/event-type/'
 export interface Behaviour {
   /** Says `moreAvailable` in every answer. */
   alwaysMore: boolean
+  /** Sends all that waits, whatever `maxEvents` says. */
+  ignoresMaxEvents: boolean
   /** Forgets acknowledgements and errors: the same SETs come again. */
   losesAcks: boolean
   /** Answers so many polls with 401. */
@@ -22,6 +24,8 @@ export interface Behaviour {
   padding: number
   /** The `issuer` in its metadata. */
   metadataIssuer: string | undefined
+  /** Answers 503 for its keys. */
+  hidesKeys: boolean
   /** Answers 503 to everything. */
   down: boolean
 }
@@ -55,12 +59,14 @@ const KEY = newSigningKey()
 export class Transmitter extends EventEmitter {
   readonly behaviour: Behaviour = {
     alwaysMore: false,
+    ignoresMaxEvents: false,
     losesAcks: false,
     unauthorized: 0,
     cuts: false,
     verification: 'sent',
     padding: 0,
     metadataIssuer: undefined,
+    hidesKeys: false,
     down: false,
   }
   readonly issuer: string
@@ -172,6 +178,7 @@ export class Transmitter extends EventEmitter {
     if (pathname === `/.well-known/ssf-configuration${path}`) return this.#metadata()
     if (pathname === `${path}/keys`) {
       this.counts.keys++
+      if (this.behaviour.hidesKeys) return { status: 503 }
       return { status: 200, body: { keys: this.keys.map(({ jwk }) => jwk) } }
     }
     if (pathname === `${path}/token`) return this.#issueToken(req, body)
@@ -259,15 +266,16 @@ export class Transmitter extends EventEmitter {
     return { status: 204 }
   }
 
-  #poll({ ack = [], setErrs = {}, maxEvents = 100 }: Json): { status: number; body?: unknown } | 'cut' {
+  #poll({ ack = [], setErrs = {}, maxEvents: most = 100 }: Json): { status: number; body?: unknown } | 'cut' {
     this.counts.polls++
-    const { losesAcks, cuts, alwaysMore, padding } = this.behaviour
+    const { losesAcks, cuts, alwaysMore, ignoresMaxEvents, padding } = this.behaviour
+    const maxEvents = ignoresMaxEvents ? this.waiting.size : Number(most)
     for (const jti of ack as string[]) this.acknowledged.add(jti)
     for (const [jti, error] of Object.entries(setErrs as Json)) this.refused.set(jti, error as { err?: string })
     if (!losesAcks) for (const jti of [...(ack as string[]), ...Object.keys(setErrs as Json)]) this.waiting.delete(jti)
     if (cuts) return 'cut'
-    const sets = Object.fromEntries([...this.waiting].slice(0, Number(maxEvents)))
-    const more = this.waiting.size > Number(maxEvents) || alwaysMore
+    const sets = Object.fromEntries([...this.waiting].slice(0, maxEvents))
+    const more = this.waiting.size > maxEvents || alwaysMore
     return {
       status: 200,
       body: {

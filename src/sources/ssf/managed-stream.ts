@@ -95,7 +95,6 @@ export class ManagedStream {
     }
     this.#opened = { metadata, stream, received: this.#receivedOf(metadata, stream) }
     this.#health.updated((await streamIsEnabled(this.client, metadata, stream, signal)) ? 'enabled' : 'paused')
-    this.#health.reached()
     return stream
   }
 

@@ -1,7 +1,9 @@
+import { JwksUnavailable } from '../../auth/index.js'
 import { describeError } from '../../logging/index.js'
 import { Backoff, pause } from '../../time/index.js'
 import { type IdentityProviderSource, type NoticeSink, RecentIds } from '../identity-provider/index.js'
 import type { MalformedReport } from '../source.js'
+import { HeldSets } from './held-sets.js'
 import { ManagedStream, type SsfParts } from './managed-stream.js'
 import { Polling } from './poll.js'
 import { SetError } from './set-error.js'
@@ -9,13 +11,15 @@ import { type ReceivedStream, SetReceiver } from './set-receiver.js'
 import { StreamHealth } from './stream-health.js'
 
 const RETRY = { first: 1_000, max: 30_000 }
-/** How long a SET is polled again that cannot be judged yet, ms, and how many such are remembered. */
+/** How long a SET is polled again that would be refused and may be accepted later, ms. */
 const HOLD_FOR = 600_000
-const MAX_HELD = 1_000
+/** Refused SETs that are remembered: each is counted once. */
+const MAX_REFUSED = 1_000
 
 /**
  * A poll stream (RFC 8936). What was sent while the gateway was away waits at the transmitter: it is read before the stream is
- * live. A SET is acknowledged once what it ends is durable; one that is refused for good is reported as an error.
+ * live. A SET is acknowledged once what it ends is durable; one that is refused for good is reported as an error. While the
+ * transmitter's keys are unavailable it is neither.
  */
 export class PollSource implements IdentityProviderSource {
   readonly name: string
@@ -23,9 +27,8 @@ export class PollSource implements IdentityProviderSource {
   readonly paths: readonly string[] = []
   readonly #parts: SsfParts
   readonly #receiver: SetReceiver
-  /** Since when (ms) SETs wait, by the `jti` that they are delivered under. */
-  readonly #held = new Map<string, number>()
-  readonly #refused = new RecentIds(MAX_HELD)
+  readonly #held = new HeldSets()
+  readonly #refused = new RecentIds(MAX_REFUSED)
   #stream: ManagedStream | undefined
 
   constructor(parts: SsfParts) {
@@ -71,13 +74,12 @@ export class PollSource implements IdentityProviderSource {
     const { clock, settings } = this.#parts
     while (!signal.aborted) {
       await stream.tend(signal)
-      const { sets, moreAvailable } = await polling.poll(url, signal, this.#held.size)
+      const { sets, moreAvailable } = await polling.poll(url, signal, this.#held)
       const fresh = await this.#take(sets, polling, stream.received, sink)
       following.worked()
-      health.held(this.#held.size)
+      health.polled(this.#held.count, moreAvailable)
       // A transmitter that always has more, and never anything new, is not asked any faster.
       if (moreAvailable && fresh > 0) continue
-      health.proven()
       await pause(settings.pollInterval, clock, signal)
     }
   }
@@ -107,12 +109,12 @@ export class PollSource implements IdentityProviderSource {
       if (typeof set !== 'string') throw new SetError('invalid_request', 'format', 'not a SET (format)')
       const isNew = await this.#receiver.receive(set, stream, sink, jti)
       polling.acknowledge(jti)
-      this.#held.delete(jti)
+      this.#held.release(jti)
       return isNew
     } catch (error) {
+      if (this.#isHeld(jti, String(set).length, error)) return false
       if (!(error instanceof SetError)) throw error
-      if (error.mayPass && this.#mayHold(jti)) return false
-      this.#held.delete(jti)
+      this.#held.release(jti)
       polling.refuse(jti, error)
       if (this.#refused.has(jti)) return false
       this.#refused.add(jti)
@@ -121,12 +123,15 @@ export class PollSource implements IdentityProviderSource {
     }
   }
 
-  #mayHold(jti: string): boolean {
+  /** Holds a SET that cannot be judged, without end, or that may pass later, for a while. */
+  #isHeld(jti: string, bytes: number, error: unknown): boolean {
     const now = this.#parts.clock.elapsed()
-    const since = this.#held.get(jti)
-    if (since === undefined && this.#held.size >= MAX_HELD) return false
-    this.#held.set(jti, since ?? now)
-    return now - (since ?? now) < HOLD_FOR
+    const mayPass = error instanceof SetError && error.mayPass
+    if (!mayPass && !(error instanceof JwksUnavailable)) return false
+    const since = mayPass ? (this.#held.since(jti) ?? now) : undefined
+    if (since !== undefined && now - since >= HOLD_FOR) return false
+    this.#held.hold(jti, bytes, since)
+    return true
   }
 }
 

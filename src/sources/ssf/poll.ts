@@ -1,3 +1,4 @@
+import type { HeldSets } from './held-sets.js'
 import { isObject } from './read-set.js'
 import type { TransmitterClient } from './transmitter-client.js'
 import { TransmitterError } from './transmitter-error.js'
@@ -7,10 +8,11 @@ import type { SetError } from './set-error.js'
 export interface PollAnswer {
   /** SETs by the `jti` that the transmitter delivers them under. */
   readonly sets: readonly (readonly [jti: string, set: unknown])[]
+  /** The transmitter has more, or answered more than was asked for. */
   readonly moreAvailable: boolean
 }
 
-/** SETs asked for at once, and bytes of the answer: SETs of 64 KiB, the longest that are read, fit in. */
+/** SETs asked for at once, and bytes of the answer beside those that are held: SETs of 64 KiB, the longest that are read, fit in. */
 const MAX_EVENTS = 64
 const MAX_BYTES = 5_242_880
 /** SETs acknowledged or refused in one request. */
@@ -43,10 +45,11 @@ export class Polling {
   /**
    * Acknowledges, and asks for SETs; the transmitter need not wait for some to come.
    *
-   * @param waiting how many SETs are neither acknowledged nor refused: they come again, and must not keep others from coming
+   * @param held SETs that are neither acknowledged nor refused: they come again, and must not keep others from coming
    */
-  async poll(url: string, signal: AbortSignal, waiting: number): Promise<PollAnswer> {
-    const maxEvents = this.#maxEvents + waiting
+  async poll(url: string, signal: AbortSignal, held: Pick<HeldSets, 'count' | 'bytes'>): Promise<PollAnswer> {
+    const maxEvents = this.#maxEvents + held.count
+    const maxBytes = MAX_BYTES + held.bytes
     const ack = [...this.#acks].slice(0, MAX_ACKS)
     const errors = [...this.#errors].slice(0, MAX_ACKS)
     const setErrs = Object.fromEntries(
@@ -59,7 +62,7 @@ export class Polling {
       ...(errors.length === 0 ? {} : { setErrs }),
     }
     try {
-      const received = await this.#client.request({ url, method: 'POST', body, maxBytes: MAX_BYTES, signal })
+      const received = await this.#client.request({ url, method: 'POST', body, maxBytes, signal })
       const answer = readAnswer(received, maxEvents)
       for (const jti of ack) this.#acks.delete(jti)
       for (const [jti] of errors) this.#errors.delete(jti)
@@ -75,5 +78,6 @@ export class Polling {
 function readAnswer(value: unknown, maxEvents: number): PollAnswer {
   const { sets = {}, moreAvailable = false } = isObject(value) ? value : { sets: value }
   if (!isObject(sets)) throw new TransmitterError('answer', 'the poll endpoint of the transmitter answered no sets')
-  return { sets: Object.entries(sets).slice(0, maxEvents), moreAvailable: moreAvailable === true }
+  const all = Object.entries(sets)
+  return { sets: all.slice(0, maxEvents), moreAvailable: moreAvailable === true || all.length > maxEvents }
 }

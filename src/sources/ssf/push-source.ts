@@ -23,7 +23,8 @@ export function pushPaths({ name, ssf }: Config['identityProvider'][number]): st
 }
 
 /**
- * A push stream (RFC 8935). A SET is answered 202 once what it ends is durable. What the transmitter gives up while the gateway is
+ * A push stream (RFC 8935). A SET is answered 202 once what it ends is durable, 503 while it cannot be judged or stored, and 400
+ * only if it is refused for good. What the transmitter gives up while the gateway is
  * away is lost.
  */
 export class PushSource implements IdentityProviderSource {
@@ -61,6 +62,7 @@ export class PushSource implements IdentityProviderSource {
     while (!signal.aborted) {
       try {
         await stream.open(signal)
+        health.reached()
         backoff.reset()
         while (!signal.aborted) {
           await stream.tend(signal)
@@ -86,18 +88,26 @@ export class PushSource implements IdentityProviderSource {
       }
       if (stream === undefined) return UNAVAILABLE
       await this.#receiver.receive(body, stream, sink)
+      this.#running?.health.held(0)
       this.#running?.health.proven()
       return { status: 202 }
     } catch (error) {
       if (error instanceof SetError) return this.#refuse(error)
       const reason = describeError(error)
       this.#failures.failed('error', 'security event not applied; answered 503', reason, { source: this.name })
-      return UNAVAILABLE
+      return this.#later()
     }
+  }
+
+  /** The transmitter is to send it again: 400 would be the last of it. */
+  #later(): NoticeAnswer {
+    this.#running?.health.held(1)
+    return UNAVAILABLE
   }
 
   #refuse(error: SetError): NoticeAnswer {
     this.#receiver.refused(error)
+    if (error.mayPass) return this.#later()
     return { status: 400, body: { err: error.code, description: error.message } }
   }
 }

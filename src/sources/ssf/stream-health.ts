@@ -30,6 +30,19 @@ export class StreamHealth {
     this.#report()
   }
 
+  /**
+   * The transmitter was polled. What it has more to deliver after a problem is a backlog, to be read before the stream is live.
+   *
+   * @param held how many events wait because they cannot be judged yet
+   */
+  polled(held: number, moreAvailable: boolean): void {
+    const hadProblem = this.#problem() !== undefined
+    this.#failure = undefined
+    this.#held = held
+    this.#isProven = !moreAvailable || (this.#isProven && !hadProblem)
+    this.#report()
+  }
+
   /** Events arrive. */
   proven(): void {
     this.#isProven = true
@@ -52,7 +65,7 @@ export class StreamHealth {
     return this.#status === 'enabled'
   }
 
-  /** How many events wait because they cannot be judged yet. */
+  /** How many events wait because they cannot be judged or stored yet. */
   held(count: number): void {
     this.#held = count
     this.#report()
@@ -72,6 +85,6 @@ export class StreamHealth {
     if (this.#failure !== undefined) return this.#failure
     if (this.#status !== 'enabled') return `the transmitter has ${this.#status} the stream`
     if (this.#isMissed) return 'no verification event came in time'
-    return this.#held > 0 ? `events that cannot be verified yet: ${this.#held}` : undefined
+    return this.#held > 0 ? `events that cannot be applied yet: ${this.#held}` : undefined
   }
 }

@@ -668,6 +668,37 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a stream is live before its backlog was read to its end',
+    promise: 'security events',
+    file: 'sources/ssf/poll.js',
+    find: 'moreAvailable === true || all.length > maxEvents',
+    replace: 'moreAvailable === true',
+    caughtBy: { test: 'sources/ssf/poll-source', title: 'more in one answer than was asked for is a backlog, too' },
+  },
+  {
+    name: 'an event is refused while the keys of its transmitter cannot be fetched',
+    promise: 'security events',
+    file: 'sources/ssf/poll-source.js',
+    find: 'const since = mayPass ? (this.#held.since(jti) ?? now) : undefined;',
+    replace: 'const since = this.#held.since(jti) ?? now;',
+    caughtBy: {
+      test: 'sources/ssf/poll-source',
+      title:
+        'while the transmitter’s keys cannot be fetched SETs are neither acknowledged nor refused, however many and however long',
+    },
+  },
+  {
+    name: 'a pushed event that may pass later is refused for good',
+    promise: 'security events',
+    file: 'sources/ssf/push-source.js',
+    find: 'if (error.mayPass)',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'sources/ssf/push-source',
+      title: 'what may pass later is 503, a gap, and counted: 400 would be the last of it',
+    },
+  },
+  {
     name: 'what waited in the stream is not read first',
     promise: 'security events',
     file: 'sync/readiness.js',

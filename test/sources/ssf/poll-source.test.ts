@@ -1,6 +1,7 @@
 import t from 'tap'
 import { UnconfirmedRevocation } from '../../../src/revocation/index.js'
 import { runPoll } from '../../ssf-receiver/run.js'
+import { newSet, newSigningKey } from '../../ssf-receiver/signing.js'
 import { polling } from './receiving.js'
 
 const REVOKED = { 'https://schemas.openid.net/secevent/caep/event-type/session-revoked': {} }
@@ -45,6 +46,19 @@ t.test('what waited while the receiver was away is read before the stream is liv
   t.strictSame(statuses, ['connecting', 'live'])
   await transmitter.until(() => transmitter.acknowledged.size === 150)
   t.equal(transmitter.waiting.size, 0)
+})
+
+t.test('more in one answer than was asked for is a backlog, too', async (t) => {
+  const { statuses, revoked, isStatus, transmitter } = await polling(t, {
+    before: (transmitter) => {
+      transmitter.behaviour.ignoresMaxEvents = true
+      for (let i = 0; i < 150; i++) transmitter.send(of(transmitter.issuer, `user-${i}`))
+    },
+  })
+  await isStatus('live')
+  t.equal(revoked.length, 150)
+  t.strictSame(statuses, ['connecting', 'live'])
+  await transmitter.until(() => transmitter.acknowledged.size === 150)
 })
 
 t.test('a SET is acknowledged only once what it ends is durable', async (t) => {
@@ -98,18 +112,22 @@ t.test(
   },
 )
 
-t.test('a transmitter that always has more is polled at our pace once nothing new comes', async (t) => {
-  const { transmitter, revoked, isStatus } = await polling(t, {
-    settings: { pollInterval: 3_600_000 },
-    before: (transmitter) => {
-      Object.assign(transmitter.behaviour, { alwaysMore: true, losesAcks: true })
-      for (let i = 0; i < 3; i++) transmitter.send(of(transmitter.issuer, `user-${i}`))
-    },
-  })
-  await isStatus('live')
-  t.equal(revoked.length, 3)
-  t.equal(transmitter.counts.polls, 2, 'one that brought something new, and one that did not')
-})
+t.test(
+  'a transmitter that always has more is polled at our pace once nothing new comes, and is not live',
+  async (t) => {
+    const { transmitter, revoked, statuses } = await polling(t, {
+      settings: { pollInterval: 3_600_000 },
+      before: (transmitter) => {
+        Object.assign(transmitter.behaviour, { alwaysMore: true, losesAcks: true })
+        for (let i = 0; i < 3; i++) transmitter.send(of(transmitter.issuer, `user-${i}`))
+      },
+    })
+    await transmitter.until(() => transmitter.counts.polls === 2)
+    t.equal(revoked.length, 3)
+    t.notOk(await transmitter.until(() => transmitter.counts.polls > 2, 100), 'one brought something new, one did not')
+    t.strictSame(statuses, ['connecting'])
+  },
+)
 
 t.test('a 401 is answered by a new access token and the same request once more', async (t) => {
   const { transmitter, statuses, revoked, until, isStatus } = await polling(t)
@@ -221,7 +239,7 @@ t.test(
     await isStatus('live')
     const tomorrow = Math.floor(Date.now() / 1000) + 86_400
     const early = transmitter.send({ ...of(transmitter.issuer, 'alice'), iat: tomorrow })
-    await isStatus('gap: events that cannot be verified yet: 1')
+    await isStatus('gap: events that cannot be applied yet: 1')
     const good = transmitter.send(of(transmitter.issuer, 'bob'))
     await transmitter.until(() => transmitter.acknowledged.has(good))
     t.notOk(transmitter.acknowledged.has(early) || transmitter.refused.has(early))
@@ -230,3 +248,44 @@ t.test(
     t.match(revoked, [{ id: 'bob' }, { id: 'alice' }])
   },
 )
+
+t.test(
+  'while the transmitter’s keys cannot be fetched SETs are neither acknowledged nor refused, however many and however long',
+  async (t) => {
+    const { transmitter, revoked, statuses, isStatus, skipped } = await polling(t, {
+      before: (transmitter) => {
+        transmitter.behaviour.hidesKeys = true
+      },
+    })
+    const pad = 'x'.repeat(40_000)
+    const big = 120 // of 54 kB each: longer than an answer may be without them
+    for (let i = 0; i < big; i++) transmitter.send({ ...of(transmitter.issuer, `big-${i}`), pad })
+    await isStatus(`failed: events that cannot be applied yet: ${big}`)
+    const small = 1_100 - big
+    for (let i = 0; i < small; i++) transmitter.send(of(transmitter.issuer, `user-${i}`))
+    await isStatus('failed: events that cannot be applied yet: 1000')
+    skipped.now += 86_400_000
+    const { polls } = transmitter.counts
+    await transmitter.until(() => transmitter.counts.polls > polls + 2)
+    t.equal(transmitter.refused.size + transmitter.acknowledged.size, 0)
+    t.notOk(statuses.some((each) => /bytes/.test(each)))
+    transmitter.behaviour.hidesKeys = false
+    skipped.now += 60_000
+    await isStatus('live')
+    t.equal(revoked.length, 1_100)
+    t.equal(transmitter.refused.size, 0)
+  },
+)
+
+t.test('a key that appears nowhere is refused after ten minutes in which it could be looked for', async (t) => {
+  const { transmitter, to, isStatus, skipped } = await polling(t)
+  await isStatus('live')
+  const key = newSigningKey()
+  transmitter.sendRaw('unknown', newSet({ ...to, key }, { jti: 'unknown', ...of(transmitter.issuer, 'alice') }))
+  await isStatus('gap: events that cannot be applied yet: 1')
+  t.notOk(transmitter.refused.has('unknown'))
+  skipped.now += 600_000
+  await transmitter.until(() => transmitter.refused.has('unknown'))
+  t.match(transmitter.refused.get('unknown'), { err: 'invalid_key' })
+  await isStatus('live')
+})

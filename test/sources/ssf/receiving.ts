@@ -59,6 +59,8 @@ async function setUp(t: Test, { settings = {}, transmitter: given = {}, shared, 
   before?.(transmitter)
   const keep = (_: string, second: unknown, third?: unknown) => void logged.push((third ?? second ?? {}) as Fields)
   let elapsed = 0
+  /** Milliseconds by which the receiver's clock runs ahead. */
+  const skipped = { now: 0 }
   const parts: Omit<SsfParts, 'delivery'> = {
     name: 'idp ssf',
     tokenIssuer: transmitter.issuer,
@@ -88,7 +90,11 @@ async function setUp(t: Test, { settings = {}, transmitter: given = {}, shared, 
       now: () => (elapsed += 2_000), // a token that is rejected is never a fresh one
     }),
     latest: () => Date.now() + ahead.now,
-    clock: { ...systemClock, after: (delay, action) => systemClock.after(delay / HASTE, action) },
+    clock: {
+      ...systemClock,
+      elapsed: () => systemClock.elapsed() + skipped.now,
+      after: (delay, action) => systemClock.after(delay / HASTE, action),
+    },
     logger: { ...silent('test'), warn: keep, error: keep, info: keep },
   }
   const stop = new AbortController()
@@ -110,7 +116,23 @@ async function setUp(t: Test, { settings = {}, transmitter: given = {}, shared, 
   const [key] = transmitter.keys
   if (key === undefined) throw new Error('no key')
   const to = { issuer: transmitter.issuer, audience: transmitter.audience, key, subjectIssuer: transmitter.issuer }
-  return { transmitter, to, parts, run, sink, revoked, statuses, status, isStatus, until, logged, durable, ahead, stop }
+  return {
+    transmitter,
+    to,
+    parts,
+    run,
+    sink,
+    revoked,
+    statuses,
+    status,
+    isStatus,
+    until,
+    logged,
+    durable,
+    ahead,
+    skipped,
+    stop,
+  }
 }
 
 /** A receiver that polls. */

@@ -30,6 +30,23 @@ t.test('what fails before it was live is failed, and later a gap', async (t) => 
   t.equal(last(), 'live')
 })
 
+t.test(
+  'a backlog after a failure is read before the stream is live again; one that grows meanwhile is not one',
+  async (t) => {
+    const { health, told } = recorded()
+    health.polled(0, true)
+    health.polled(0, false)
+    health.polled(0, true)
+    health.failed('no answer')
+    health.polled(0, true)
+    health.polled(1, false)
+    health.polled(0, true)
+    health.polled(0, false)
+    const held = 'gap: events that cannot be applied yet: 1'
+    t.strictSame(told, ['connecting', 'live', 'gap: no answer', 'connecting', held, 'connecting', 'live'])
+  },
+)
+
 t.test('a stream is not live while one thing speaks against it', async (t) => {
   const { health, last } = recorded()
   health.proven()
@@ -41,7 +58,7 @@ t.test('a stream is not live while one thing speaks against it', async (t) => {
   health.updated('enabled')
   t.equal(last(), 'gap: no verification event came in time')
   health.missed(false)
-  t.equal(last(), 'gap: events that cannot be verified yet: 2')
+  t.equal(last(), 'gap: events that cannot be applied yet: 2')
   health.held(0)
   t.equal(last(), 'live')
 })

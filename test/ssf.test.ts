@@ -81,8 +81,9 @@ t.test(
     for (const token of [second, bob, carol]) t.same(await statuses(gateway.http, token), new Set([200]))
     upstream.write(flowing.name, 'data: still there\n\n')
     await flowing.came('still there')
-    transmitter.send(revoked(user('alice')))
+    const whole = transmitter.send(revoked(user('alice')))
     t.equal((await flowing.over).end, 'error', 'all sessions of the user')
+    await transmitter.until(() => transmitter.acknowledged.has(whole))
     t.same(await statuses(gateway.http, second), new Set([401]))
 
     const state = (await (await fetch(`${gateway.admin}/ready`)).json()) as { revocations: { sources: object[] } }

@@ -676,11 +676,11 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: { test: 'sources/ssf/poll-source', title: 'more in one answer than was asked for is a backlog, too' },
   },
   {
-    name: 'an event is refused while the keys of its transmitter cannot be fetched',
+    name: 'events whose keys cannot be fetched keep the others from coming',
     promise: 'security events',
     file: 'sources/ssf/poll-source.js',
-    find: 'const since = mayPass ? (this.#held.since(jti) ?? now) : undefined;',
-    replace: 'const since = this.#held.since(jti) ?? now;',
+    find: 'if (!mayPass && !(error instanceof JwksUnavailable))',
+    replace: 'if (!mayPass)',
     caughtBy: {
       test: 'sources/ssf/poll-source',
       title:

@@ -9,6 +9,8 @@ interface Answered {
   /** In packets of their own. */
   readonly answer: string | readonly string[]
   readonly method?: string
+  /** Whether the upstream closes the connection behind it: that ends an answer whose length nothing says. */
+  readonly closes?: boolean
   /** What the client gets: the status, and the body. */
   readonly status: string
   readonly body?: string
@@ -49,6 +51,7 @@ const UPSTREAMS: readonly Answered[] = [
   {
     name: 'an unknown coding',
     answer: 'HTTP/1.1 200 OK\r\ntransfer-encoding: xchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n',
+    closes: true,
     ...NOT_FORWARDED,
   },
   {
@@ -123,15 +126,17 @@ const UPSTREAMS: readonly Answered[] = [
 ]
 
 /** A gateway before an upstream that answers `/open` with some bytes, and `/next` with its path. */
-async function gateway(t: Test, answer: () => Answered['answer']): Promise<number> {
+async function gateway(t: Test, answered: () => Pick<Answered, 'answer' | 'closes'>): Promise<number> {
   const { port } = await tcpServer(t, (socket) => {
     socket.setNoDelay(true)
     socket.setEncoding('latin1').on('data', async (chunk: string) => {
       if (chunk.includes(' /next ')) return void socket.write(ok('/next'))
-      for (const packet of [answer()].flat()) {
+      const { answer, closes = false } = answered()
+      for (const packet of [answer].flat()) {
         socket.write(packet, 'latin1')
         await new Promise(setImmediate)
       }
+      if (closes) socket.end()
     })
   })
   return (await gatewayBefore(t, { port })).port
@@ -141,10 +146,11 @@ const ask = (port: number, method: string, path: string) =>
   exchangeRaw(port, `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
 
 t.test('what follows an answer, or is not framed in one way, is no answer to the next client', async (t) => {
-  let answer: Answered['answer'] = ''
-  const port = await gateway(t, () => answer)
-  for (const { name, answer: bytes, method = 'GET', status, body, cut = false } of UPSTREAMS) {
-    answer = bytes
+  let answered: Answered | undefined
+  const port = await gateway(t, () => answered ?? { answer: '' })
+  for (const upstream of UPSTREAMS) {
+    answered = upstream
+    const { name, method = 'GET', status, body, cut = false } = upstream
     const got = await ask(port, method, '/api/open')
     t.equal(got.split(' ', 2)[1], status, name)
     if (body !== undefined) t.equal(got.slice(got.indexOf('\r\n\r\n') + 4), body, name)

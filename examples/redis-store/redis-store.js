@@ -3,8 +3,8 @@
  */
 import { createClient } from 'redis'
 
-/** Milliseconds that a revocation is kept beyond its token's end: more than any clock skew that a gateway grants. */
-const KEEP_MARGIN = 5 * 60_000
+/** Milliseconds that a revocation is kept beyond its token's end: an hour, the largest `timestampSkew`, and 5 minutes for clocks. */
+const KEEP_MARGIN = 65 * 60_000
 /** Milliseconds that one is kept whose token's end is unknown. */
 const RETENTION = 30 * 24 * 3_600_000
 /** A server that says nothing for so long is given up. */

@@ -24,7 +24,7 @@ export {
   revocable,
   type TokenRevocation,
 } from './record.js'
-export type { Retention } from './retention.js'
+export { LATEST_USE, type Retention } from './retention.js'
 export { RevocationList } from './revocation-list.js'
 export { sweepExpired } from './sweeping.js'
 export { type UnconfirmedCode, UnconfirmedRevocation } from './unconfirmed.js'

@@ -6,6 +6,12 @@ const DAY_UNITS = DAY / KEPT_UNIT
 /** A revocation outlives its token by this much beyond `exp` and the allowed skew: other clocks differ from ours. */
 const MARGIN = 60_000
 
+/**
+ * For how long (ms) after a token's `exp` some gateway may accept it: the largest `timestampSkew` that a configuration may
+ * have, an hour, and five minutes by which clocks differ. A shared store keeps its revocation until then.
+ */
+export const LATEST_USE = 65 * 60_000
+
 export interface Retention {
   /** Milliseconds for which a revocation is kept if its token's expiry is unknown. */
   readonly retention: number

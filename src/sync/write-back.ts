@@ -1,7 +1,7 @@
 import type { PendingPut } from '../journal/index.js'
 import { describeError } from '../logging/index.js'
 import { type Outbox, StorePut } from '../outbox/index.js'
-import { type RevocationRecord, redacted } from '../revocation/index.js'
+import { LATEST_USE, type RevocationRecord, redacted } from '../revocation/index.js'
 import { type PersistentStore, StoreError } from '../sources/source.js'
 import { type Clock, systemClock, type TimeBounds, within } from '../time/index.js'
 import type { PutOutcome, WriteBackOptions, WriteBackState } from './options.js'
@@ -29,7 +29,7 @@ interface Waiting {
 
 /**
  * Puts revocations that arrived through this gateway itself to the store, so that other gateways learn of them. Retries
- * until the store has taken each or its token has ended. {@link PutQueue} says when; outboxes keep them across restarts.
+ * until the store has taken each or no gateway accepts its token any more. {@link PutQueue} says when; outboxes keep them across restarts.
  */
 export class WriteBack {
   readonly #options: WriteBackOptions
@@ -246,7 +246,8 @@ export class WriteBack {
 
   #isOver({ record, at }: PendingPut): boolean {
     const { earliest, retained } = this.#bounds()
-    return record.expiresAt === undefined ? retained > at + this.#options.retention : earliest > record.expiresAt
+    if (record.expiresAt === undefined) return retained > at + this.#options.retention
+    return earliest > record.expiresAt + LATEST_USE
   }
 
   #bounds(): Pick<TimeBounds, 'earliest' | 'retained'> {

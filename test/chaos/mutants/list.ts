@@ -187,6 +187,29 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a store lets revocations go at their tokens’ exp',
+    promise: 'clock',
+    file: 'revocation/retention.js',
+    find: 'LATEST_USE = 65 * 60_000',
+    replace: 'LATEST_USE = 0',
+    caughtBy: {
+      test: 'sources/persistent/etcd-v3/store',
+      title: 'a put key outlives every use of its token, and one that somebody keeps for ever stays so',
+    },
+  },
+  {
+    name: 'what waits is given up at its token’s exp',
+    promise: 'waiting for the store',
+    file: 'sync/write-back.js',
+    find: 'earliest > record.expiresAt + LATEST_USE',
+    replace: 'earliest > record.expiresAt',
+    caughtBy: {
+      test: 'sync/write-back',
+      title:
+        'a put that the store always refuses holds back no other, and is given up when no gateway accepts its token',
+    },
+  },
+  {
     name: 'what waits is given up when the clock is set right',
     promise: 'waiting for the store',
     file: 'sync/write-back.js',

@@ -3,6 +3,7 @@ import {
   expiryInstant,
   instant,
   isIssuer,
+  LATEST_USE,
   MAX_RECORD_ID_LENGTH,
   type RevocationRecord,
   readClaims,
@@ -132,17 +133,14 @@ export function saysAsMuch(existing: RevocationRecord | undefined, record: Revoc
 }
 
 /**
- * Seconds until a written record may vanish from the store. The margin outlives the clock skew that gateways grant to an
- * expired token; `retention` (ms) is for an unknown end, and for one that has passed already: a caller that hands over such
+ * Seconds until a written record may vanish from the store: when no gateway accepts its token any more, whatever its
+ * `timestampSkew`. Keys that other programs write must last as long (docs/stores.md). `retention` (ms) is for an unknown end, and for one that has passed already: a caller that hands over such
  * a record may have the better clock, and what is not written is learnt by no other gateway.
  */
 export function secondsToKeep(record: RevocationRecord, now: number, retention: number): number {
-  const left = record.expiresAt === undefined ? retention : record.expiresAt + KEEP_MARGIN - now
+  const left = record.expiresAt === undefined ? retention : record.expiresAt + LATEST_USE - now
   return Math.ceil((left > 0 ? left : retention) / 1000)
 }
-
-/** Milliseconds beyond a token's end: skews of up to four minutes, and the minute that gateways add. */
-const KEEP_MARGIN = 5 * 60_000
 
 function encodedKey(record: RevocationRecord): string {
   if (record.kind === 'issuer') return `issuer/${encoded(record.iss)}`

@@ -40,7 +40,7 @@ async function primary(): Promise<void> {
     list,
     seed: fingerprints.seed,
     remaining: () => Infinity,
-    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0 }),
+    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0, droppedBefore: 0 }),
     realtimeStatus,
     logger,
   })

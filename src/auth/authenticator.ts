@@ -9,6 +9,8 @@ export interface Authenticated {
   readonly keyType: 'PRODUCTION' | 'SANDBOX'
   /** Epoch ms until which this answer may be used without verifying the token again. */
   readonly usableUntil: number
+  /** Epoch ms of the token's `exp`, without any skew: the earlier of two; infinite without one. */
+  readonly expiresAt: number
   /** Asks its issuer whether it still stands by it; absent: nobody is asked. */
   readonly standing?: StandingCheck | undefined
 }

@@ -20,6 +20,8 @@ export interface CredentialAuthenticatorOptions {
   readonly introspectFailedJwt: boolean
   /** Milliseconds by which clocks may differ. */
   readonly timestampSkew: number
+  /** Tokens whose `exp` lies before this (epoch ms) have ended, however large the skew. Default: none. */
+  readonly droppedBefore?: (() => number) | undefined
   readonly fingerprints: Fingerprinter
 }
 
@@ -34,6 +36,7 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
   readonly #opaque: OpaqueAuthenticator | undefined
   readonly #failedJwts: OpaqueAuthenticator | undefined
   readonly #skew: number
+  readonly #droppedBefore: () => number
   readonly #fingerprints: Fingerprinter
 
   constructor(options: CredentialAuthenticatorOptions) {
@@ -41,6 +44,7 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     this.#opaque = options.opaque
     this.#failedJwts = options.introspectFailedJwt ? options.opaque : undefined
     this.#skew = options.timestampSkew
+    this.#droppedBefore = options.droppedBefore ?? (() => Number.NEGATIVE_INFINITY)
     this.#fingerprints = options.fingerprints
   }
 
@@ -49,11 +53,23 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     now: number,
     sender?: Sender,
   ): Authenticated | Refused | Promise<Authenticated | Refused> {
-    if (!hasThreeParts(credential)) return this.#opaque?.authenticate(credential, now, sender) ?? OPAQUE
-    const outcome = this.#authenticateJwt(credential, now, sender)
+    const outcome = hasThreeParts(credential)
+      ? this.#authenticateJwt(credential, now, sender)
+      : (this.#opaque?.authenticate(credential, now, sender) ?? OPAQUE)
     return outcome instanceof Promise
-      ? outcome.then((late) => confirmed(late, credential, sender))
-      : confirmed(outcome, credential, sender)
+      ? outcome.then((late) => this.#confirmed(late, credential, sender))
+      : this.#confirmed(outcome, credential, sender)
+  }
+
+  /** The outcome, once the issuer has been asked where that is required. */
+  #confirmed(
+    outcome: Authenticated | Refused,
+    credential: string,
+    sender: Sender | undefined,
+  ): Authenticated | Refused | Promise<Authenticated | Refused> {
+    if (isRefused(outcome)) return outcome
+    if (outcome.expiresAt <= this.#droppedBefore()) return EXPIRED
+    return outcome.standing === undefined ? outcome : outcome.standing.confirm(outcome, credential, sender)
   }
 
   #authenticateJwt(
@@ -103,16 +119,6 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     const { exp } = read.claims
     return typeof exp === 'number' && exp * 1000 + this.#skew <= now
   }
-}
-
-/** The outcome, once the issuer has been asked where that is required. */
-function confirmed(
-  outcome: Authenticated | Refused,
-  credential: string,
-  sender: Sender | undefined,
-): Authenticated | Refused | Promise<Authenticated | Refused> {
-  if (isRefused(outcome) || outcome.standing === undefined) return outcome
-  return outcome.standing.confirm(outcome, credential, sender)
 }
 
 /** As `readCredential` counts them, without allocating. */

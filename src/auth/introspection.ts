@@ -119,7 +119,8 @@ export function introspected(
   const wrongType = typeRefusal(claims, written, options.acceptUntypedTokens === true)
   if (wrongType !== undefined) return wrongType
   const ownExpiry = typeof written.exp === 'number' ? time(written.exp) : Number.POSITIVE_INFINITY
-  const until = Math.min(time(claims.exp), ownExpiry) * 1000 + timestampSkew
+  const expiresAt = Math.min(time(claims.exp), ownExpiry) * 1000
+  const until = expiresAt + timestampSkew
   if (now >= until) return EXPIRED
   if (claims.nbf !== undefined && time(claims.nbf) * 1000 > now + timestampSkew) return CLAIMS
   const latest = Math.max(now, options.issuersNow?.() ?? now) + timestampSkew
@@ -132,6 +133,7 @@ export function introspected(
     scopes: scopesOf(claims),
     keyType: keyTypeOf(claims),
     usableUntil: Math.min(until, now + limit),
+    expiresAt,
   }
   return { authenticated, askedAt: now }
 }

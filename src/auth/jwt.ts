@@ -133,6 +133,7 @@ export class JwtAuthenticator implements CachingAuthenticator {
       scopes: scopesOf(claims),
       keyType: keyTypeOf(claims),
       usableUntil: Math.min(exp * 1000 + timestampSkew, now + cacheExpiryTime),
+      expiresAt: exp * 1000,
       standing: issuer.standing,
     }
   }

@@ -4,7 +4,7 @@ import type { Logging } from '../logging/index.js'
 import type { Fingerprint, Fingerprinter } from '../token/index.js'
 import type { Authenticator, TokenNames } from './authenticator.js'
 import { CachedIds } from './cached-ids.js'
-import { CredentialAuthenticator } from './credential-authenticator.js'
+import { CredentialAuthenticator, type CredentialAuthenticatorOptions } from './credential-authenticator.js'
 import type { Examination } from './examination.js'
 import { keyManagerUrl } from './introspection.js'
 import { keysOf } from './issuer-keys.js'
@@ -39,6 +39,8 @@ export async function openAuthentication(
     readonly witness?: Witness
     /** Told which tokens have to be asked about again while they are in use. */
     readonly watched?: WatchedTokens
+    /** See {@link CredentialAuthenticatorOptions.droppedBefore}. */
+    readonly droppedBefore?: CredentialAuthenticatorOptions['droppedBefore']
     /** Called for each token that verified, of an issuer that announces the end of sessions, and names none. */
     readonly noSession?: (issuer: string) => void
   },
@@ -52,6 +54,7 @@ export async function openAuthentication(
     cacheCapacity: config.caching.tokenCacheCapacity,
     cacheExpiryTime: config.caching.enabled ? config.caching.tokenCacheExpiryTime : 0,
     fingerprints,
+    droppedBefore: parts.droppedBefore,
     issuersNow: () => Math.max(...ahead.values()) + performance.now(),
   }
   const holder: { jwt?: JwtAuthenticator } = {}

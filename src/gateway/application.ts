@@ -82,6 +82,7 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
       logging,
       witness: (server, date) => revocations.witness(server, date),
       watched,
+      droppedBefore: () => revocations.droppedBefore,
       noSession: (issuer) => metrics.tokenWithoutSession(issuer),
     })
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }

@@ -127,7 +127,12 @@ export class Explainer {
     const client = createHttpClient(await readClientOptions(config))
     const { fingerprints } = this.#revocations
     const uncached = { ...config, caching: { ...config.caching, enabled: false } }
-    const authentication = await openAuthentication(uncached, { client, fingerprints, logging: this.#logging })
+    const authentication = await openAuthentication(uncached, {
+      client,
+      fingerprints,
+      logging: this.#logging,
+      droppedBefore: () => this.#revocations.droppedBefore,
+    })
     return { authentication, client }
   }
 

@@ -101,6 +101,10 @@ export class Revocations implements LiveRevocations {
     return this.#checkpoint.endedBefore
   }
 
+  get droppedBefore(): number {
+    return this.#checkpoint.droppedBefore
+  }
+
   /** The current time or later, as far as known (epoch ms). */
   get notBefore(): number {
     return this.#trustedClock.notBefore

@@ -95,6 +95,10 @@ export class Replica implements LiveRevocations {
     return this.#bounds?.endedBefore ?? Number.NEGATIVE_INFINITY
   }
 
+  get droppedBefore(): number {
+    return this.#bounds?.droppedBefore ?? Number.NEGATIVE_INFINITY
+  }
+
   witness(server: string, date: number): void {
     this.#options.send({ type: 'date', server, ahead: date - this.#now() })
   }

@@ -29,6 +29,11 @@ export interface RevocationLookup {
 
 /** A list that tells listeners about changes: the primary's, or a worker's replica. */
 export interface LiveRevocations extends RevocationLookup {
+  /**
+   * Tokens whose `exp` lies before this (epoch ms) have ended, whatever skew is allowed now: by an earlier, smaller one their
+   * revocations may be gone. It may stand still for long, so it is no time of day.
+   */
+  readonly droppedBefore: number
   /** The list's fingerprints: identify tokens with these. */
   readonly fingerprints: Fingerprinter
   /** Calls `listener`, synchronously, with each entry that is new or revokes more than before. */

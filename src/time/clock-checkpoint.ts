@@ -18,6 +18,8 @@ export interface SweepBounds {
   readonly retained: number
   /** Tokens whose `exp` and skew lie before this have ended, whatever the clock says; -Infinity while nothing is certain. */
   readonly endedBefore: number
+  /** Tokens whose `exp` lies before this have ended, whatever the skew of now: an earlier run may have dropped their revocations. */
+  readonly droppedBefore: number
 }
 
 /**
@@ -52,10 +54,14 @@ export class ClockCheckpoint {
     this.#clock = clock
   }
 
-  /** See {@link SweepBounds.endedBefore}. A time that is believed no more, since the clock went back, does not count. */
+  /** See {@link SweepBounds.endedBefore}. It advances as time does. */
   get endedBefore(): number {
-    const { latest } = this.#trusted
-    return Math.max(latest, Math.min(this.#expired, latest) + this.#skew)
+    return this.#trusted.latest
+  }
+
+  /** See {@link SweepBounds.droppedBefore}. A time that is believed no more, since the clock went back, does not count. */
+  get droppedBefore(): number {
+    return Math.min(this.#expired, this.#trusted.latest)
   }
 
   /** Writes a checkpoint now and every minute. */
@@ -75,7 +81,7 @@ export class ClockCheckpoint {
     const now = this.#trusted.bounds()
     const { earliest, retained } = this.#noted ?? now
     const expired = Math.max(0, Math.min(earliest, now.earliest) - this.#skew)
-    return { expired, retained, endedBefore: this.endedBefore }
+    return { expired, retained, endedBefore: this.endedBefore, droppedBefore: this.droppedBefore }
   }
 
   #noteNow(): void {

@@ -33,5 +33,5 @@ t.test('a token that is too long to be cached has no id there', async (t) => {
 
 function token(jti: string): Authenticated {
   const identity = identify({ kind: 'opaque', token: 'x' }, { jti, iss: ISSUER }, fingerprints)
-  return { identity, scopes: new Set(), keyType: 'PRODUCTION', usableUntil: 0 }
+  return { identity, scopes: new Set(), keyType: 'PRODUCTION', usableUntil: 0, expiresAt: 0 }
 }

@@ -37,7 +37,7 @@ async function gateway(
   })
   const jwt = authenticator([issuer(keys)])
   const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt, timestampSkew: 5_000, fingerprints })
-  return { auth, jwt, asked }
+  return { auth, jwt, opaque, asked }
 }
 
 async function reasonOf(outcome: Authenticated | Refused | Promise<Authenticated | Refused>): Promise<string> {
@@ -59,6 +59,30 @@ t.test('three parts are a JWT, which is verified; anything else is asked for', a
   for (const jwt of ['a.b.c', '..', await signed(CLAIMS, { alg: 'RS256' }, other.privateKey)])
     t.not(await reasonOf(auth.authenticate(jwt, NOW)), 'accepted')
   t.equal(asked.length, 4)
+})
+
+t.test('what had ended by an earlier, smaller skew stays ended, whoever says that the token is good', async (t) => {
+  const inSeconds = NOW / 1000
+  const { jwt, opaque } = await gateway(t, true, () => ({ body: { ...ACTIVE, exp: inSeconds + 60 } }))
+  let droppedBefore = NOW + 59_999
+  const auth = new CredentialAuthenticator({
+    jwt,
+    opaque,
+    introspectFailedJwt: true,
+    timestampSkew: 5_000,
+    droppedBefore: () => droppedBefore,
+    fingerprints,
+  })
+  const verified = await signed({ ...CLAIMS, exp: inSeconds + 60 })
+  const introspected = await signed({ ...CLAIMS, iss: 'x', exp: inSeconds + 60 })
+  const longer = await signed({ ...CLAIMS, iss: 'x', exp: inSeconds + 600 })
+  const tokens = [verified, introspected, longer, '8c1f']
+  for (const token of tokens) t.equal(await reasonOf(auth.authenticate(token, NOW)), 'accepted')
+  droppedBefore = NOW + 60_000
+  for (const token of tokens) t.equal(await reasonOf(auth.authenticate(token, NOW)), 'expired', 'remembered')
+  const fresh = await signed({ ...CLAIMS, jti: 'fresh', exp: inSeconds + 60 })
+  t.equal(await reasonOf(auth.authenticate(fresh, NOW)), 'expired')
+  t.equal(await reasonOf(auth.authenticate(await signed({ ...CLAIMS, exp: inSeconds + 61 }), NOW)), 'accepted')
 })
 
 t.test('without a key manager an opaque token is refused', async (t) => {

@@ -92,7 +92,7 @@ function setUp(t: Test) {
     seed: fingerprints.seed,
     remaining: () => Number.POSITIVE_INFINITY,
     realtimeStatus: new RealtimeStatus(),
-    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0 }),
+    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0, droppedBefore: 0 }),
     logger,
   })
   t.teardown(() => publisher.close())

@@ -15,7 +15,7 @@ import { NOBODY } from '../token/nobody.js'
 export const fingerprints = new Fingerprinter(Buffer.from('01234567'))
 export const RETENTION = { retention: 86_400_000 }
 export const FAR = Date.now() + 3_600_000
-export const TIME_BOUNDS = (): SweepBounds => ({ expired: 0, retained: Date.now(), endedBefore: 0 })
+export const TIME_BOUNDS = (): SweepBounds => ({ expired: 0, retained: Date.now(), endedBefore: 0, droppedBefore: 0 })
 
 export function token(n: number, expiresAt: number | undefined = FAR): RevocationRecord {
   return { kind: 'token', id: `token-${n}`, expiresAt }

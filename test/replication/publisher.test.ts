@@ -16,7 +16,7 @@ function primary(t: Test, limits?: { entries: number; messages: number }) {
     list,
     seed: fingerprints.seed,
     remaining: () => Number.POSITIVE_INFINITY,
-    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0 }),
+    bounds: () => ({ expired: 0, retained: Date.now(), endedBefore: 0, droppedBefore: 0 }),
     realtimeStatus: new RealtimeStatus(),
     logger: silent('test'),
     now,

@@ -99,7 +99,7 @@ t.test(
     const retained = Date.UTC(2020, 0)
     const p = pair(t, {
       now: () => now,
-      bounds: () => ({ expired: 1, retained, endedBefore: 2 }),
+      bounds: () => ({ expired: 1, retained, endedBefore: 2, droppedBefore: 3 }),
       witness: (server, date) => heard.push([server, date]),
     })
     p.list.add(token(1, 1_000), 'hub', 500) // ended long ago, by any clock
@@ -107,6 +107,7 @@ t.test(
     await p.settle()
     t.ok(p.replica.find(identity(1)), 'nothing of a snapshot is left out')
     t.equal(p.replica.endedBefore, 2)
+    t.equal(p.replica.droppedBefore, 3)
     p.replica.list.add({ kind: 'token', id: 'token-2', expiresAt: undefined }, 'hub', Date.now())
     const until = [...p.replica.list.export()]
       .flatMap((block) => [...decodeEntries(block)])
@@ -146,7 +147,7 @@ t.test('a replica claims no sequence number before it has the whole list', async
   const lease = {
     knownUntil: Number.POSITIVE_INFINITY,
     saidAt: 1_000,
-    bounds: { expired: 0, retained: 0, endedBefore: 0 },
+    bounds: { expired: 0, retained: 0, endedBefore: 0, droppedBefore: 0 },
   }
   await claims({ n: 1, type: 'begin', seed: fingerprints.seed }, 0, 'nothing yet')
   await claims({ n: 2, type: 'delta', blocks: [], sequence: 7 }, 0, 'what came before it is not here')

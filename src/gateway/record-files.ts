@@ -104,7 +104,11 @@ class LogFileError extends Error {
 
   constructor(log: string, path: string, cause: unknown) {
     const why = codeOf(cause) ?? 'unknown error'
-    super(`${log}Log.file: cannot open ${path} (${why}); name a file in a directory that exists and is writable`)
+    const remedy =
+      why === 'ENXIO'
+        ? 'nobody reads it: start the reader of a named pipe first'
+        : 'name a file in a directory that exists and is writable'
+    super(`${log}Log.file: cannot open ${path} (${why}); ${remedy}`)
     this.name = 'LogFileError'
   }
 }

@@ -1,7 +1,11 @@
 import { METHODS } from 'node:http'
+import { scrub } from '../logging/index.js'
 import type { ObservedRequest, Outcome, RequestObserver } from '../server/index.js'
 import { redactTarget } from '../server/index.js'
 import type { Attributes, RequestDurations, Span, SpanQueue } from '../telemetry/index.js'
+
+/** Characters of a header's value that a span has at most. */
+const MAX_HEADER = 512
 
 /** What is told of requests; absent: not that. */
 export interface RequestSpansOptions {
@@ -11,7 +15,7 @@ export interface RequestSpansOptions {
 
 /**
  * Tells of each request as OpenTelemetry's semantic conventions for HTTP have it: a span of kind server, one of kind client for
- * what went upstream, and its duration. Credentials are taken out of URLs.
+ * what went upstream, and its duration. Credentials are taken out of URLs and headers.
  */
 export class RequestSpans implements RequestObserver {
   readonly #options: RequestSpansOptions
@@ -64,7 +68,7 @@ function commonAttributes({ req, isSecure, match }: ObservedRequest, { status, r
 function serverAttributes(request: ObservedRequest, { reason }: Outcome, common: Attributes): Attributes {
   const { req, client, api, token, requestId } = request
   const [path, query] = redactTarget(req.url ?? '').split('?', 2)
-  const [address, port] = hostOf(req.headers.host)
+  const [address, port] = hostOf(headerOf(req.headers.host))
   return {
     ...common,
     'url.path': path,
@@ -72,7 +76,7 @@ function serverAttributes(request: ObservedRequest, { reason }: Outcome, common:
     'server.address': address,
     'server.port': port,
     'client.address': client === '' ? undefined : client,
-    'user_agent.original': req.headers['user-agent'],
+    'user_agent.original': headerOf(req.headers['user-agent']),
     'mgw.request_id': requestId,
     'mgw.api': api?.name,
     'mgw.reason': reason,
@@ -112,6 +116,11 @@ function clientSpan(
 function errorType(status: number, reason: string): string | undefined {
   if (status >= 500) return String(status)
   return status === 0 ? reason : undefined
+}
+
+/** What a client writes there may have a credential in it. */
+function headerOf(value: string | undefined): string | undefined {
+  return value === undefined ? undefined : scrub(value).slice(0, MAX_HEADER)
 }
 
 function hostOf(host: string | undefined): [address: string | undefined, port: number | undefined] {

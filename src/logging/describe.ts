@@ -24,7 +24,7 @@ const JWT_LIKE =
 
 /** Replaces user information in URLs, and whatever looks like a JWT, by a mark. */
 export function scrub(text: string): string {
-  return text.replace(/:\/\/[^\s/@]*@/g, '://[redacted]@').replace(JWT_LIKE, '[token]')
+  return text.replace(/:\/\/[^\s/?#]*@/g, '://[redacted]@').replace(JWT_LIKE, '[token]')
 }
 
 /** A URL as people may see it: no user information, no query. */

@@ -9,10 +9,12 @@ const FILE_WRITE = 65_536
 const MAX_WAITING = 4_194_304
 /** After how long a full pipe is tried again, ms. */
 const RETRY_AFTER = 50
-/** How long the process's end waits for a reader, ms. */
+/** How long {@link LineOutput.close}, and the process's end, wait for a reader, ms. */
 const LAST_WAIT = 1_000
 /** Its owner may write, its group may read. */
 const MODE = 0o640
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK
+const LINE_END = 0x0a
 
 export interface LineOutputOptions {
   /** A file that lines are appended to; absent: standard output. */
@@ -32,10 +34,19 @@ interface Chunk {
   lines: number
 }
 
+/** A chunk that is being written. */
+interface Writing {
+  readonly bytes: Buffer
+  /** How many of them are written. */
+  written: number
+  readonly chunk: Chunk
+}
+
 /**
  * Standard output, or a file, for lines. Does not block the event loop, holds a bounded number of bytes, and writes what
  * is left when the process exits, unless the reader has gone or is stuck: then the process exits without them. Several
- * processes may write to one: a line stays whole.
+ * processes may write to one: a line stays whole. Lines that cannot be written are counted, and the next are tried: a disk
+ * may have space again, a named pipe a reader.
  */
 export class LineOutput {
   readonly #options: LineOutputOptions
@@ -45,8 +56,9 @@ export class LineOutput {
   /** What {@link reopen} has opened, for what is written next. */
   #reopened: number | undefined
   readonly #waiting: Chunk[] = []
-  /** What is written now: the part that is left of it, and its lines. */
-  #writing: { readonly rest: Buffer; readonly lines: number } | undefined
+  #writing: Writing | undefined
+  /** Whether only the beginning of the last line could be written: the next one must not be appended to it. */
+  #isTorn = false
   /** When the write that is under way began. */
   #writingSince: number | undefined
   #timer: NodeJS.Timeout | undefined
@@ -55,13 +67,15 @@ export class LineOutput {
   #leftOut = 0
   #dropped = 0
   #isOpen = true
+  /** Closed: nothing is tried again. */
+  #isOver = false
   #onClosed: (() => void) | undefined
 
-  /** Throws the file system's error for a file that cannot be opened. */
+  /** Throws the file system's error for a file that cannot be opened: `ENXIO` for a named pipe that nobody reads. */
   constructor(options: LineOutputOptions) {
     this.#options = options
-    this.#chunkBytes = options.file === undefined ? ATOMIC_WRITE : FILE_WRITE
-    this.#fd = options.file === undefined ? standardOutput() : openSync(options.file, 'a', MODE)
+    this.#fd = options.file === undefined ? standardOutput() : openSync(options.file, APPEND, MODE)
+    this.#chunkBytes = options.file !== undefined && fstatSync(this.#fd).isFile() ? FILE_WRITE : ATOMIC_WRITE
     process.once('exit', this.#onExit)
   }
 
@@ -91,23 +105,31 @@ export class LineOutput {
   reopen(): void {
     const { file } = this.#options
     if (file === undefined || !this.#isOpen) return
-    const fd = openSync(file, 'a', MODE)
+    const fd = openSync(file, APPEND, MODE)
     if (this.#reopened !== undefined) closeSync(this.#reopened)
     this.#reopened = fd
   }
 
-  /** Writes what waits, and takes nothing more. */
+  /** Writes what waits, for {@link LAST_WAIT} at most, and takes nothing more. What is left then is dropped, and counted. */
   async close(): Promise<void> {
     if (!this.#isOpen) return
     this.#isOpen = false
     await new Promise<void>((resolve) => {
-      this.#onClosed = resolve
+      const timer = setTimeout(resolve, LAST_WAIT)
+      this.#onClosed = () => {
+        clearTimeout(timer)
+        resolve()
+      }
       if (this.#writing === undefined) this.#take()
     })
+    this.#isOver = true
     process.off('exit', this.#onExit)
+    if (this.#writing !== undefined) this.#leaveOut(unwritten(this.#writing))
+    for (const { lines } of this.#waiting.splice(0)) this.#leaveOut(lines)
     if (this.#options.file === undefined) return
-    closeSync(this.#fd)
     if (this.#reopened !== undefined) closeSync(this.#reopened)
+    // A write that is under way must not find another file under the number.
+    if (this.#writingSince === undefined) closeSync(this.#fd)
   }
 
   /** Writes at once, when there is enough for one write, or after {@link LineOutputOptions.delay}. */
@@ -126,33 +148,42 @@ export class LineOutput {
       closeSync(this.#fd)
       this.#fd = this.#reopened
       this.#reopened = undefined
+      this.#isTorn = false
     }
-    this.#write(Buffer.from(chunk.text), chunk.lines)
+    this.#writing = { bytes: Buffer.from(this.#afterTorn(chunk.text)), written: 0, chunk }
+    this.#write(this.#writing)
   }
 
-  #write(rest: Buffer, lines: number): void {
-    this.#writing = { rest, lines }
+  #afterTorn(text: string): string {
+    return this.#isTorn ? `\n${text}` : text
+  }
+
+  #write(writing: Writing): void {
     this.#writingSince = performance.now()
-    write(this.#fd, rest, (error, written) => {
+    write(this.#fd, writing.bytes, writing.written, (error, written) => {
       this.#writingSince = undefined
-      if (error === null) this.#written(rest, lines, written)
-      else if (hasCode(error, 'EAGAIN')) setTimeout(() => this.#write(rest, lines), RETRY_AFTER).unref()
-      else if (hasCode(error, 'EPIPE')) this.#end()
-      else {
-        this.#leaveOut(lines) // a full disk may have space for the next
+      if (this.#isOver) return
+      if (error === null) {
+        writing.written += written
+        if (writing.written < writing.bytes.length) return this.#write(writing)
+      } else if (hasCode(error, 'EAGAIN')) {
+        setTimeout(() => this.#isOver || this.#write(writing), RETRY_AFTER).unref()
+        return
+      } else {
+        this.#leaveOut(unwritten(writing))
         this.#options.onFailed?.(error)
-        this.#written(rest, 0, rest.length)
       }
+      this.#done(writing, error === null)
     })
   }
 
-  #written(rest: Buffer, lines: number, bytes: number): void {
-    this.#bytes -= bytes
-    if (bytes < rest.length) return this.#write(rest.subarray(bytes), lines)
+  #done({ bytes, written, chunk }: Writing, isWhole: boolean): void {
+    if (written > 0) this.#isTorn = bytes[written - 1] !== LINE_END
+    this.#bytes -= chunk.bytes
     this.#writing = undefined
     if (this.#waiting.length > 0 && this.#isOpen) this.#await()
     else this.#take()
-    if (lines > 0) this.#tell()
+    if (isWhole) this.#tell()
   }
 
   #leaveOut(lines: number): void {
@@ -168,21 +199,16 @@ export class LineOutput {
     this.#options.onLeftOut(lines)
   }
 
-  /** The reader has gone: there is nobody to tell. */
-  #end(): void {
-    this.#isOpen = false
-    this.#waiting.length = 0
-    this.#writing = undefined
-    this.#onClosed?.()
-  }
-
   #flush(): void {
     const began = performance.now()
     // A write that is under way ends by itself, unless nobody reads.
     if (this.#writingSince !== undefined && began - this.#writingSince > LAST_WAIT) return
-    const first = this.#writingSince === undefined && this.#writing !== undefined ? [this.#writing.rest] : []
-    const texts = this.#waiting.map(({ text }) => text)
-    let rest = Buffer.concat([...first, Buffer.from(texts.join(''))])
+    const first = this.#writingSince === undefined ? this.#writing : undefined
+    const texts = this.#waiting.map(({ text }) => text).join('')
+    let rest =
+      first === undefined
+        ? Buffer.from(this.#afterTorn(texts))
+        : Buffer.concat([first.bytes.subarray(first.written), Buffer.from(texts)])
     while (rest.length > 0) {
       try {
         rest = rest.subarray(writeSync(this.#fd, rest, 0, Math.min(rest.length, ATOMIC_WRITE)))
@@ -193,6 +219,14 @@ export class LineOutput {
       }
     }
   }
+}
+
+/** How many lines of a chunk are not in the output, or not whole. */
+function unwritten({ bytes, written, chunk }: Writing): number {
+  let whole = 0
+  const first = bytes.length - chunk.bytes // behind what ends a torn line
+  for (let at = first; at < written; at++) if (bytes[at] === LINE_END) whole++
+  return Math.max(1, chunk.lines - whole)
 }
 
 const PAUSE = new Int32Array(new SharedArrayBuffer(4))

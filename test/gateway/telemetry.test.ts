@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { accessToken, gatewayInProcess, revokeAt } from '../support/gateway-in-process.js'
 import { ask, http2Client } from '../support/http2-client.js'
-import { httpServer } from '../support/servers.js'
+import { exchangeRaw, httpServer } from '../support/servers.js'
 
 interface KeyValue {
   readonly key: string
@@ -127,7 +127,10 @@ t.test(
     )
     const traced = { traceparent: `00-${TRACE}-${CALLER}-01`, tracestate: 'a=1' }
     t.equal(await get(`/things/thing/1?limit=2&access_token=${jwt}`, traced), 400)
-    t.equal(await get('/things/thing/1?limit=2&key=opaque-1', traced), 200)
+    const headers = { ...traced, 'user-agent': `a Bearer ${jwt} ${'a'.repeat(600)}` }
+    t.equal(await get('/things/thing/1?limit=2&key=opaque-1', headers), 200)
+    const host = `GET /things/thing/1 HTTP/1.1\r\nhost: ${jwt}\r\ntraceparent: ${traced.traceparent}\r\nconnection: close\r\n\r\n`
+    t.match(await exchangeRaw(httpPort, host), /^HTTP\/1.1 401 /)
     const unsampled = { traceparent: `00-${TRACE}-${CALLER}-00` }
     t.equal(await get('/things/thing/unsampled', unsampled), 200)
     t.equal(
@@ -158,6 +161,7 @@ t.test(
             'url.path': '/things/thing/1',
             'url.query': 'limit=2&key=[redacted]',
             'client.address': '127.0.0.1',
+            'user_agent.original': /^a Bearer \[token\] a{400,500}$/,
           },
           ...{
             'server.address': '127.0.0.1',
@@ -175,6 +179,7 @@ t.test(
           'http.response.status_code': '200',
         },
       },
+      { kind: 2, attributes: { 'http.response.status_code': '401', 'server.address': '[token]' } },
       {
         kind: 2,
         status: { code: 2 },
@@ -192,10 +197,10 @@ t.test(
         attributes: { 'http.response.status_code': '401', 'mgw.reason': 'revoked' },
       },
     ])
-    t.equal(spans.length, 6, 'nothing of a trace that is not sampled')
+    t.equal(spans.length, 7, 'nothing of a trace that is not sampled')
     t.match(seen[0], { traceparent: `00-${TRACE}-${spans[2]?.spanId}-01`, tracestate: 'a=1' })
     t.match(seen[1]?.traceparent, new RegExp(`^00-${TRACE}-(?!${CALLER})[0-9a-f]{16}-00$`))
-    t.match(seen[2]?.traceparent, `00-${spans[3]?.traceId}-${spans[4]?.spanId}-01`)
+    t.match(seen[2]?.traceparent, `00-${spans[4]?.traceId}-${spans[5]?.spanId}-01`)
     for (const { startTimeUnixNano, endTimeUnixNano } of spans)
       t.ok(BigInt(startTimeUnixNano) <= BigInt(endTimeUnixNano))
     t.match(sent.headers[0], { authorization: 'Bearer of-the-collector', 'content-type': 'application/json' })

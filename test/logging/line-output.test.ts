@@ -1,9 +1,14 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { hasCode } from '../../src/error-code.js'
+import { LineOutput } from '../../src/logging/index.js'
 
 const WRITER = fileURLToPath(new URL('write-lines.js', import.meta.url))
 
@@ -62,3 +67,60 @@ t.test('lines beyond the buffer of a slow reader are dropped and counted', async
   t.ok(leftOut > 10_000, `${leftOut} lines were left out`)
   t.equal(taken + leftOut, 40_000)
 })
+
+/** Opens a named pipe for reading, and reads until `end` has come. */
+function pipeReader(file: string) {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  const buffer = Buffer.alloc(4_096)
+  return {
+    async until(end: string): Promise<string> {
+      for (let all = ''; ; await setImmediate()) {
+        try {
+          all += buffer.toString('latin1', 0, readSync(fd, buffer))
+        } catch (error) {
+          if (!hasCode(error, 'EAGAIN')) throw error
+        }
+        if (all.includes(end)) return all
+      }
+    },
+    close: () => closeSync(fd),
+  }
+}
+
+t.test(
+  'a named pipe: lines without a reader are counted, a torn one joins no other, and nobody waits for long',
+  async (t) => {
+    const file = join(t.testdir(), 'pipe')
+    execFileSync('mkfifo', [file])
+    const leftOut: number[] = []
+    const failed: string[] = []
+    const options = {
+      file,
+      onLeftOut: (lines: number) => leftOut.push(lines),
+      onFailed: (error: Error) => failed.push(error.message),
+    }
+    t.throws(() => new LineOutput(options), { code: 'ENXIO' }, 'nobody reads it')
+
+    const first = pipeReader(file)
+    const output = new LineOutput(options)
+    output.write('one\n')
+    output.write(`${'x'.repeat(500_000)}\n`)
+    t.match(await first.until('x'), /^one\nx+$/)
+    first.close()
+    output.write('nobody reads this\n')
+    while (output.dropped < 2) await setImmediate()
+    t.match(failed, [/EPIPE/, /EPIPE/])
+    t.strictSame(leftOut, [], 'none could be written since')
+
+    const second = pipeReader(file)
+    t.teardown(second.close)
+    output.write('two\n')
+    t.match(await second.until('two\n'), /x\ntwo\n$/)
+    while (leftOut.length === 0) await setImmediate()
+    t.strictSame(leftOut, [2])
+
+    for (let i = 0; i < 200; i++) output.write(`${'y'.repeat(1_000)}\n`)
+    await output.close()
+    t.ok(output.dropped > 100, 'a reader that is stuck keeps no gateway from ending')
+  },
+)

@@ -50,7 +50,11 @@ t.test('what was swept by a smaller skew stays ended by a larger one', async (t)
 
   const second = gateway.start(HOUR)
   t.equal(second.checkpoint.droppedBefore, expired)
-  t.match(second.checkpoint.sweepBounds(), { droppedBefore: expired, endedBefore: gateway.now() }, 'workers are told, too')
+  t.match(
+    second.checkpoint.sweepBounds(),
+    { droppedBefore: expired, endedBefore: gateway.now() },
+    'workers are told, too',
+  )
   t.equal(second.checkpoint.sweepBounds().expired, expired - HOUR, 'what is swept now allows for the skew of now')
   second.pass(HOUR / 2)
   t.equal(second.checkpoint.droppedBefore, expired)

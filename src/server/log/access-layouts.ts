@@ -60,7 +60,7 @@ function combined(request: ObservedRequest, { status, bytes, duration }: Outcome
 }
 
 function target({ req }: ObservedRequest): string {
-  return redactTarget((req.url ?? '').slice(0, MAX_TARGET))
+  return redactTarget(req.url ?? '').slice(0, MAX_TARGET)
 }
 
 function protocolOf({ req }: ObservedRequest): string {
@@ -69,9 +69,9 @@ function protocolOf({ req }: ObservedRequest): string {
 
 /** A referer is a URL: redacted as one. */
 function headerOf({ req }: ObservedRequest, name: 'referer' | 'user-agent'): string | undefined {
-  const value = req.headers[name]?.slice(0, MAX_HEADER)
+  const value = req.headers[name]
   if (value === undefined) return undefined
-  return name === 'referer' ? redactTarget(value) : scrub(value)
+  return (name === 'referer' ? redactTarget(value) : scrub(value)).slice(0, MAX_HEADER)
 }
 
 /** As Apache writes it: no character of it can end the quotes, or the line. */

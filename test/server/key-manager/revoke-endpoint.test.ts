@@ -395,7 +395,13 @@ t.test('a key manager that answers too late may have revoked the token: 504, and
   const { post, listed } = await endpointOf(t, keyManager.origin, {
     timeout: 200,
     authenticator: {
-      authenticate: () => ({ identity: NOBODY, scopes: new Set(), keyType: 'PRODUCTION', usableUntil: 0, expiresAt: 0 }),
+      authenticate: () => ({
+        identity: NOBODY,
+        scopes: new Set(),
+        keyType: 'PRODUCTION',
+        usableUntil: 0,
+        expiresAt: 0,
+      }),
     },
   })
   t.equal((await post('opaque')).status, 504)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose'
 import type { Dispatcher } from 'undici'
 import { hasCode } from '../error-code.js'
@@ -20,6 +21,8 @@ const UNKNOWN_KEY_COOLDOWN = 10_000
 const MAX_NAME = 256
 /** Minimum time after a failed fetch, ms. */
 const FAILURE_COOLDOWN = 1_000
+/** Minimum time between a fetch and the next that messages wait for, ms. All that wait share it, so none has to be turned away. */
+const RENEWAL_COOLDOWN = 1_000
 const TIMEOUT = 10_000
 const MAX_BYTES = 1 << 20
 
@@ -53,6 +56,10 @@ export class Jwks implements VerificationKeys {
   /** When (ms) the fetches for unknown keys are back at their long-run pace. */
   #spentUntil = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | undefined
+  /** When (ms) the fetch began that brought the set. */
+  #readAt = Number.NEGATIVE_INFINITY
+  /** What `renewed` waits for: a fetch that has not begun. */
+  #renewal: Promise<void> | undefined
 
   constructor(options: JwksOptions) {
     this.#options = options
@@ -62,21 +69,49 @@ export class Jwks implements VerificationKeys {
 
   async ready(): Promise<void> {
     if (this.#resolve === undefined) await this.#refresh()
-    if (this.#resolve === undefined) throw new JwksUnavailable(this.#options.url, this.#failure)
+    if (this.#resolve === undefined) throw this.#unavailable()
+  }
+
+  async knownKey(header: JWSHeaderParameters, token: FlattenedJWSInput) {
+    if (this.#resolve === undefined) throw this.#unavailable()
+    if (this.#isOld(this.#now())) void this.#refresh()
+    try {
+      return await this.#resolve(this.#names.resolve(header), token)
+    } catch (error) {
+      throw error instanceof errors.JOSEError ? error : this.#unusable(error)
+    }
+  }
+
+  renewed(): Promise<void> {
+    this.#renewal ??= this.#renew()
+    return this.#renewal
   }
 
   async key(header: JWSHeaderParameters, token: FlattenedJWSInput) {
     if (this.#resolve === undefined) await this.#refresh()
-    else if (this.#isOld(this.#now())) void this.#refresh()
     for (;;) {
-      if (this.#resolve === undefined) throw new JwksUnavailable(this.#options.url, this.#failure)
       try {
-        return await this.#resolve(this.#names.resolve(header), token)
+        return await this.knownKey(header, token)
       } catch (error) {
-        if (!(error instanceof errors.JOSEError)) throw this.#unusable(error)
         if (!(error instanceof errors.JWKSNoMatchingKey) || !(await this.#lookAgain(header))) throw error
       }
     }
+  }
+
+  async #renew(): Promise<void> {
+    await sleep(Math.max(0, Math.max(this.#triedAt, this.#failedAt) + RENEWAL_COOLDOWN - this.#now()), undefined, {
+      ref: false,
+    })
+    // A fetch under way may have read the set before some of those who wait arrived.
+    while (this.#fetching !== undefined) await this.#fetching
+    this.#renewal = undefined
+    const began = this.#now()
+    await this.#refresh()
+    if (this.#readAt < began) throw this.#unavailable()
+  }
+
+  #unavailable(): JwksUnavailable {
+    return new JwksUnavailable(this.#options.url, this.#failure, this.#resolve !== undefined)
   }
 
   /** A key that passed our checks and that jose cannot import. */
@@ -127,6 +162,7 @@ export class Jwks implements VerificationKeys {
 
   async #fetch(): Promise<void> {
     const { url, client, logger } = this.#options
+    const began = this.#triedAt
     try {
       const set = this.#usableKeys.of(await fetchKeySet(client, url))
       const resolve = createLocalJWKSet(set)
@@ -135,6 +171,7 @@ export class Jwks implements VerificationKeys {
       this.#resolve = resolve
       this.#names = new KeyNames(set)
       this.#ids = ids
+      this.#readAt = began
       this.#fetchedAt = this.#now()
       this.#failure = undefined
       if (dropped) this.#options.onKeysDropped()
@@ -183,13 +220,21 @@ function withRemedy(error: unknown, url: string): unknown {
   return new Error(`${untrusted}: ${remedy}`, { cause: error })
 }
 
-/** The issuer's key set has never been fetched: its tokens can be neither accepted nor refused. */
+/**
+ * The issuer's key set has never been fetched, or not since a message arrived that none of its keys fits: what the issuer
+ * signed can be neither accepted nor refused.
+ */
 export class JwksUnavailable extends Error {
   override readonly name = 'JwksUnavailable'
   readonly code = 'ERR_JWKS_UNAVAILABLE'
 
-  constructor(url: string, cause: unknown) {
-    super(`the key set at ${describeTarget(url)} has never been fetched`, { cause })
+  constructor(url: string, cause: unknown, isKnown = false) {
+    super(
+      `the key set at ${describeTarget(url)} ${isKnown ? 'could not be fetched again' : 'has never been fetched'}`,
+      {
+        cause,
+      },
+    )
   }
 }
 

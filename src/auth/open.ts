@@ -11,8 +11,8 @@ import { keysOf } from './issuer-keys.js'
 import { Jwks } from './jwks.js'
 import { JwtAuthenticator } from './jwt.js'
 import { keyManagerCredentials } from './key-manager-credentials.js'
-import { standingOf } from './open-standing.js'
 import { OpaqueAuthenticator } from './opaque.js'
+import { standingOf } from './open-standing.js'
 import type { WatchedTokens } from './watched-tokens.js'
 
 /** The authenticator, and what it must be told about revocations. */

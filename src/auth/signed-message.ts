@@ -27,8 +27,9 @@ export interface SignedMessage {
 export type MessageProblem = 'format' | 'type' | 'algorithm' | 'critical' | 'key' | 'signature'
 
 /**
- * Verifies a message of an issuer: a compact JWS with an asymmetric signature. Says nothing of its claims. Rejects if keys of
- * the issuer are unavailable and no other key fits.
+ * Verifies a message of an issuer: a compact JWS with an asymmetric signature. Says nothing of its claims. `key` and
+ * `signature` are final: they are said of keys that the issuer published after the message arrived. Rejects with `JwksUnavailable`
+ * where those could not be fetched and no key at hand signed it.
  *
  * @param types the media types that `typ` may have (RFC 8725 §3.11), lower-case, without `application/`; `undefined`: it may be absent
  */
@@ -54,31 +55,52 @@ function accepts({ algorithms = ASYMMETRIC_ALGORITHMS }: VerificationKeys, alg: 
   return typeof alg === 'string' && ASYMMETRIC_ALGORITHMS.includes(alg) && algorithms.includes(alg)
 }
 
+type KeyProblem = 'key' | 'signature'
+
+/** The keys at hand are tried first, and for a message that none of them signed those that the issuer publishes now. */
 async function problemOf(
   jws: string,
   jwt: CompactJwt,
-  keys: readonly VerificationKeys[],
-): Promise<'key' | 'signature' | undefined> {
-  let problem: 'key' | 'signature' = 'key'
-  let failure: { readonly cause: unknown } | undefined
-  for (const each of keys) {
+  sets: readonly VerificationKeys[],
+): Promise<KeyProblem | undefined> {
+  const known = await tryAll(jws, jwt, sets)
+  if (known.isSigned) return undefined
+  const renewals = await Promise.allSettled(sets.map((each) => each.renewed?.()))
+  const { isSigned, problem, failures } = await tryAll(jws, jwt, sets)
+  if (isSigned) return undefined
+  for (const renewal of renewals) if (renewal.status === 'rejected') throw renewal.reason
+  for (const failure of failures) throw failure
+  return problem
+}
+
+interface Tried {
+  readonly isSigned: boolean
+  readonly problem: KeyProblem
+  /** Why keys are unavailable. */
+  readonly failures: readonly unknown[]
+}
+
+async function tryAll(jws: string, jwt: CompactJwt, sets: readonly VerificationKeys[]): Promise<Tried> {
+  let problem: KeyProblem = 'key'
+  const failures: unknown[] = []
+  for (const each of sets) {
     try {
       for await (const key of candidates(each, jwt)) {
-        if (await isSignedBy(key, jws, jwt)) return undefined
+        if (await isSignedBy(key, jws, jwt)) return { isSigned: true, problem, failures }
         problem = 'signature'
       }
     } catch (error) {
-      if (!(error instanceof errors.JOSEError)) failure ??= { cause: error }
+      if (!(error instanceof errors.JOSEError)) failures.push(error)
     }
   }
-  if (failure !== undefined) throw failure.cause
-  return problem
+  return { isSigned: false, problem, failures }
 }
 
 /** The key that the header names; without a `kid`, a few of those that fit. */
 async function* candidates(keys: VerificationKeys, { header }: CompactJwt) {
   try {
-    yield await keys.key(header as JWSHeaderParameters, PARTS_NOT_LOOKED_AT)
+    yield await (keys.knownKey?.(header as JWSHeaderParameters, PARTS_NOT_LOOKED_AT) ??
+      keys.key(header as JWSHeaderParameters, PARTS_NOT_LOOKED_AT))
   } catch (error) {
     if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
     let tried = 0

@@ -14,6 +14,13 @@ export interface VerificationKeys {
   key(header: JWSHeaderParameters, token: FlattenedJWSInput): Promise<CryptoKey | KeyObject | Uint8Array>
   /** Resolves when the keys are there; rejects, as `key` does, if they are unavailable. Absent: they are there. */
   ready?(): Promise<void>
+  /** As `key`, among the keys at hand: nothing is fetched for a key that is not there. Absent: `key` fetches nothing. */
+  knownKey?(header: JWSHeaderParameters, token: FlattenedJWSInput): ReturnType<VerificationKeys['key']>
+  /**
+   * Resolves once the keys at hand are those that the issuer published at some moment after this call; rejects with
+   * `JwksUnavailable` if they could not be fetched. Absent: the keys never change.
+   */
+  renewed?(): Promise<void>
 }
 
 /** Keys are found by the header alone: what to pass {@link VerificationKeys.key} for the token. */

@@ -128,6 +128,38 @@ t.test('an unreachable issuer is asked once in ten seconds, and its keys are fou
   await key('b')
 })
 
+t.test('a renewal fetches the keys after the call, once for all who wait, and at most once a second', async (t) => {
+  const { state, jwks } = await issuer(t, [await jwk('a')])
+  const known = (kid: string) => jwks.knownKey({ alg: 'ES256', kid }, NO_TOKEN)
+  await t.rejects(known('a'), { code: 'ERR_JWKS_UNAVAILABLE' })
+  const [read, answered] = [gate<void>(), gate<void>()]
+  state.hold = () => {
+    read.open()
+    return answered.opened
+  }
+  const first = jwks.ready()
+  await read.opened
+  state.keys = [...state.keys, await jwk('b')]
+  state.hold = undefined
+  state.now += 1_000
+  const renewals = Array.from({ length: 100 }, () => jwks.renewed())
+  answered.open()
+  await first
+  await Promise.all(renewals)
+  await known('b')
+  t.equal(state.fetched, 2)
+  for (let i = 0; i < 100; i++) await t.rejects(known(`stranger${i}`), { code: 'ERR_JWKS_NO_MATCHING_KEY' })
+  t.equal(state.fetched, 2)
+  state.now += 1_000
+  state.status = 503
+  await t.rejects(jwks.renewed(), { code: 'ERR_JWKS_UNAVAILABLE' })
+  await known('a')
+  state.status = 200
+  state.now += 1_000
+  await jwks.renewed()
+  t.equal(state.fetched, 4)
+})
+
 t.test('known keys stay in use while the issuer is down', async (t) => {
   const { state, key } = await issuer(t, [await jwk('a')])
   await key('a')

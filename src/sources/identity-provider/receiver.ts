@@ -1,4 +1,4 @@
-import { verifyMessage, type VerificationKeys } from '../../auth/index.js'
+import { JwksUnavailable, type VerificationKeys, verifyMessage } from '../../auth/index.js'
 import { describeError, FailureLog, type Logger } from '../../logging/index.js'
 import { type RevocationRecord, TooManyClaimSets, UnconfirmedRevocation } from '../../revocation/index.js'
 import { Backoff, type Clock, pause } from '../../time/index.js'
@@ -50,8 +50,8 @@ const UNAVAILABLE: NoticeAnswer = { status: 503, body: { error: 'temporarily_una
 /**
  * Receives what an identity provider pushes: OpenID Connect Back-Channel Logout 1.0, and what Keycloak sends to a client's admin URL.
  *
- * Its status is `live` once the issuer's keys are there, and `gap` after a message that could not be stored, until
- * one is. What is sent while the gateway is away is missed: nobody says so.
+ * Its status is `live` once the issuer's keys are there. It is `gap` after a message that could not be judged, until the keys
+ * have been fetched again, and after one that could not be stored, until one is. What is sent while the gateway is away is missed: nobody says so.
  */
 export class Receiver implements IdentityProviderSource {
   readonly name: string
@@ -62,7 +62,11 @@ export class Receiver implements IdentityProviderSource {
   readonly #recent = new RecentIds()
   readonly #refused = new Map<string, number>()
   readonly #failures: FailureLog
-  #isMissing = false
+  #signal = new AbortController().signal
+  #isFetchingKeys = false
+  /** Why messages could not be judged, and why not stored. */
+  #unjudged: string | undefined
+  #unstored: string | undefined
 
   constructor(options: ReceiverOptions) {
     const { provider, logger, clock } = options
@@ -73,19 +77,10 @@ export class Receiver implements IdentityProviderSource {
     this.#failures = new FailureLog(logger, () => clock.elapsed())
   }
 
-  async run({ state }: NoticeSink, signal: AbortSignal): Promise<void> {
-    const { keys, clock } = this.#options
-    const backoff = new Backoff(KEYS_RETRIED, () => clock.random())
-    while (!signal.aborted) {
-      try {
-        await Promise.all(keys.map((each) => each.ready?.()))
-        state('live')
-        return
-      } catch (error) {
-        state('failed', describeError(error))
-        await pause(backoff.next(), clock, signal)
-      }
-    }
+  async run(sink: NoticeSink, signal: AbortSignal): Promise<void> {
+    this.#signal = signal
+    const failed = (reason: string) => sink.state('failed', reason)
+    await this.#fetchKeys(sink, (each) => each.ready?.(), failed)
   }
 
   async receive(notice: Notice, sink: NoticeSink): Promise<NoticeAnswer> {
@@ -97,6 +92,7 @@ export class Receiver implements IdentityProviderSource {
       if (!this.#recent.has(message.id)) await this.#revoke(message, sink)
       return { status: channel.status }
     } catch (error) {
+      if (error instanceof JwksUnavailable) this.#keysMissing(sink, error)
       this.#failures.failed(
         'error',
         'notice of an identity provider not carried out; answered 503',
@@ -124,20 +120,61 @@ export class Receiver implements IdentityProviderSource {
     return read(verified.claims, { issuer, clientIds, realmWide, skew, now, latest: Math.max(now, issuersNow()) })
   }
 
+  /** A message could not be judged: until the keys are there, what the provider sends may be missed. */
+  #keysMissing(sink: NoticeSink, error: JwksUnavailable): void {
+    if (this.#isFetchingKeys) return
+    const missing = (reason: string) => {
+      this.#unjudged = reason
+      this.#report(sink)
+    }
+    missing(describeError(error))
+    void this.#fetchKeys(sink, (each) => each.renewed?.(), missing)
+  }
+
+  /** Tries until the keys are there. Never rejects. */
+  async #fetchKeys(
+    sink: NoticeSink,
+    fetched: (keys: VerificationKeys) => Promise<void> | undefined,
+    failed: (reason: string) => void,
+  ): Promise<void> {
+    const { keys, clock } = this.#options
+    const backoff = new Backoff(KEYS_RETRIED, () => clock.random())
+    this.#isFetchingKeys = true
+    while (!this.#signal.aborted) {
+      try {
+        await Promise.all(keys.map(fetched))
+        this.#isFetchingKeys = false
+        this.#unjudged = undefined
+        this.#report(sink)
+        return
+      } catch (error) {
+        failed(describeError(error))
+        await pause(backoff.next(), clock, this.#signal)
+      }
+    }
+  }
+
+  #report({ state }: NoticeSink): void {
+    const reason = this.#unstored ?? this.#unjudged
+    state(reason === undefined ? 'live' : 'gap', reason)
+  }
+
   /** The id is remembered once the records are stored: until then the provider must be able to send it again. */
-  async #revoke({ id, records }: ReadMessage, { revoke, state }: NoticeSink): Promise<void> {
+  async #revoke({ id, records }: ReadMessage, sink: NoticeSink): Promise<void> {
     try {
-      await revoke(records)
+      await sink.revoke(records)
     } catch (error) {
       if (isUnstored(error)) {
-        this.#isMissing = true
-        state('gap', describeError(error))
+        this.#unstored = describeError(error)
+        this.#report(sink)
       }
       throw error
     }
     this.#recent.add(id)
-    if (this.#isMissing) state('live')
-    this.#isMissing = false
+    if (this.#unstored !== undefined) {
+      this.#unstored = undefined
+      this.#report(sink)
+    }
     this.#options.logger.info('identity provider ended access', { source: this.name, ...countsOf(records) })
   }
 

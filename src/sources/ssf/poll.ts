@@ -1,8 +1,8 @@
 import type { HeldSets } from './held-sets.js'
 import { isObject } from './read-set.js'
+import type { SetError } from './set-error.js'
 import type { TransmitterClient } from './transmitter-client.js'
 import { TransmitterError } from './transmitter-error.js'
-import type { SetError } from './set-error.js'
 
 /** What a poll brought (RFC 8936 §2.3). */
 export interface PollAnswer {

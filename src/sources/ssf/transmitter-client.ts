@@ -1,7 +1,7 @@
 import { CallError, call } from '../../http-client/index.js'
 import { describeTarget } from '../../logging/index.js'
-import { metadataUrls, readMetadata, type TransmitterMetadata } from './transmitter-metadata.js'
 import { TransmitterError } from './transmitter-error.js'
+import { metadataUrls, readMetadata, type TransmitterMetadata } from './transmitter-metadata.js'
 
 /** The access token for a transmitter: fetched on demand. `src/auth` has it for client credentials. */
 export interface AccessToken {

@@ -752,6 +752,17 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: { test: 'sources/ssf/interpret', title: 'what a session-revoked event ends' },
   },
   {
+    name: 'keys from before a message refuse it',
+    promise: 'logout',
+    file: 'auth/signed-message.js',
+    find: "if (renewal.status === 'rejected')\n            throw renewal.reason;",
+    replace: ';',
+    caughtBy: {
+      test: 'sources/identity-provider/receiver',
+      title: 'a logout by a new key is refused only by keys that were fetched after it came',
+    },
+  },
+  {
     name: 'a user of another issuer is one of this',
     promise: 'security events',
     file: 'sources/ssf/subject.js',

@@ -2,11 +2,14 @@ import { generateKeyPairSync } from 'node:crypto'
 import type { JWTHeaderParameters } from 'jose'
 import t from 'tap'
 import type { VerificationKeys } from '../../../src/auth/index.js'
+import { Jwks } from '../../../src/auth/jwks.js'
 import { type Fields, silent } from '../../../src/logging/index.js'
 import { type RevocationRecord, UnconfirmedRevocation } from '../../../src/revocation/index.js'
 import { type NoticeSink, type ProviderSettings, Receiver } from '../../../src/sources/identity-provider/index.js'
 import { systemClock } from '../../../src/time/index.js'
-import { CLAIMS, fixedKey, hmacRaw, ISSUER, NOW, rsa, signed, signedRaw } from '../../auth/tokens.js'
+import { gate } from '../../auth/key-manager.js'
+import { CLAIMS, fixedKey, hmacRaw, ISSUER, NOW, publicJwk, rsa, signed, signedRaw } from '../../auth/tokens.js'
+import { httpClient, httpServer } from '../../support/servers.js'
 
 const PROVIDER: ProviderSettings = {
   name: 'idp',
@@ -37,7 +40,7 @@ function receiver(provider: Partial<ProviderSettings> = {}, keys: VerificationKe
   const revoked: RevocationRecord[][] = []
   const states: string[] = []
   const logged: Fields[] = []
-  const state = { issuersNow: NOW, fails: undefined as Error | undefined }
+  const state = { issuersNow: NOW, fails: undefined as Error | undefined, changed: gate<void>() }
   const keep = (_: string, second: unknown, third?: unknown) => void logged.push((third ?? second ?? {}) as Fields)
   const one = new Receiver({
     provider: { ...PROVIDER, ...provider },
@@ -52,7 +55,10 @@ function receiver(provider: Partial<ProviderSettings> = {}, keys: VerificationKe
       if (state.fails !== undefined) throw state.fails
       revoked.push([...records])
     },
-    state: (status) => void states.push(status),
+    state(status) {
+      states.push(status)
+      state.changed.open()
+    },
   }
   const post = (path: string, body: string, contentType = 'text/plain') =>
     one.receive({ path, contentType, authorization: undefined, body }, sink)
@@ -67,6 +73,11 @@ function receiver(provider: Partial<ProviderSettings> = {}, keys: VerificationKe
     logged,
     post,
     logout,
+    /** Resolves at the next status. */
+    next() {
+      state.changed = gate()
+      return state.changed.opened
+    },
     run: () => one.run(sink, new AbortController().signal),
   }
 }
@@ -216,6 +227,37 @@ t.test('while the issuer’s keys are unavailable nothing is judged, and it says
   t.same(await logout(await signed(LOGOUT, TYPED)), { status: 200 })
   await running
   t.same(states, ['failed', 'live'])
+})
+
+t.test('a logout by a new key is refused only by keys that were fetched after it came', async (t) => {
+  const keyed = { ...TYPED, kid: 'new' }
+  const fetched = { status: 503, keys: [await publicJwk(rsa.publicKey, { kid: 'old', alg: 'RS256' })] }
+  const { origin } = await httpServer(t, (_, res) => {
+    res.writeHead(fetched.status).end(JSON.stringify({ keys: fetched.keys }))
+  })
+  let now = 0
+  const keys = new Jwks({
+    url: `${origin}/jwks`,
+    client: httpClient(t),
+    logger: silent('test'),
+    onKeysDropped: () => undefined,
+    now: () => (now += 1_000),
+  })
+  const { logout, run, states, revoked, next } = receiver({}, keys)
+  fetched.status = 200
+  await run()
+  fetched.status = 503
+  t.match(await logout(await signed(LOGOUT, keyed)), { status: 503, retryAfter: 5 })
+  t.same([states, revoked], [['live', 'gap'], []])
+  const live = next()
+  fetched.status = 200
+  await live
+  for (let i = 0; i < 10; i++) {
+    t.match(await logout(await signed(LOGOUT, { ...TYPED, kid: `junk${i}` })), { status: 400 })
+  }
+  fetched.keys = [await publicJwk(rsa.publicKey, { kid: 'new', alg: 'RS256' })]
+  t.same(await logout(await signed(LOGOUT, keyed)), { status: 200 })
+  t.same([states, revoked.length], [['live', 'gap', 'live'], 1])
 })
 
 t.test('a path of another provider, or of what is off, is 404', async (t) => {

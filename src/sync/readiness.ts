@@ -21,7 +21,7 @@ export interface ReadinessOptions {
 
 /**
  * Whether the list is known, until when, and why. It becomes known
- * - at once, with `failurePolicy = "open"` or without any source,
+ * - at once, with `failurePolicy = "open"` or without a topic, a store and streams,
  * - when the topic is subscribed to, if there is no store,
  * - with each listing of the store that counts, for `maxStaleness`,
  * - by a recent journal, while the sources cannot be reached.
@@ -130,7 +130,7 @@ export class Readiness {
   #unguarded(): string | undefined {
     const { hasTopic, hasStore, hasStreams } = this.#options
     const isGuarded = hasTopic || hasStore || hasStreams || this.journalLoss !== undefined
-    return isGuarded ? undefined : 'no source is configured'
+    return isGuarded ? undefined : 'there is no topic, store or poll stream to wait for'
   }
 
   /** Without a topic and a store, the streams and an intact journal are all there is to know. */

@@ -24,6 +24,10 @@ export interface Behaviour {
   padding: number
   /** The `issuer` in its metadata. */
   metadataIssuer: string | undefined
+  /** Says that its streams start without subjects. */
+  startsEmpty: boolean
+  /** Delivers none of these events. */
+  undelivered: readonly string[]
   /** Answers 503 for its keys. */
   hidesKeys: boolean
   /** Answers 503 to everything. */
@@ -66,6 +70,8 @@ export class Transmitter extends EventEmitter {
     verification: 'sent',
     padding: 0,
     metadataIssuer: undefined,
+    startsEmpty: false,
+    undelivered: [],
     hidesKeys: false,
     down: false,
   }
@@ -205,6 +211,7 @@ export class Transmitter extends EventEmitter {
       configuration_endpoint: `${issuer}/streams`,
       status_endpoint: `${issuer}/status`,
       verification_endpoint: `${issuer}/verify`,
+      default_subjects: this.behaviour.startsEmpty ? 'NONE' : 'ALL',
     }
     return { status: 200, body }
   }
@@ -243,7 +250,7 @@ export class Transmitter extends EventEmitter {
       delivery: { ...delivery, authorization_header: undefined },
       description,
       events_requested,
-      events_delivered: events_requested,
+      events_delivered: events_requested?.filter((event) => !this.behaviour.undelivered.includes(event)),
       min_verification_interval: this.#options.minVerificationInterval,
     }
   }

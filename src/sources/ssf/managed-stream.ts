@@ -9,7 +9,7 @@ import type { ReceivedStream } from './set-receiver.js'
 import { enableStream, openStream, type Stream, streamIsEnabled, type WantedStream } from './stream.js'
 import type { StreamHealth } from './stream-health.js'
 import { TransmitterClient } from './transmitter-client.js'
-import type { TransmitterMetadata } from './transmitter-metadata.js'
+import { NO_SUBJECTS, type TransmitterMetadata } from './transmitter-metadata.js'
 import { Verification } from './verification.js'
 
 /** A receiver as it is configured: see `[identityProvider.ssf]` in docs/configuration.md. Durations are ms. */
@@ -55,6 +55,15 @@ interface Opened {
   readonly received: ReceivedStream
 }
 
+/** What a stream does not deliver, and the remedies. */
+function lackOf({ startsEmpty }: TransmitterMetadata, { missing }: Stream): string[] {
+  const allow = 'allow them for this client there, or remove them from events'
+  return [
+    ...(startsEmpty ? [NO_SUBJECTS] : []),
+    ...(missing.length > 0 ? [`the transmitter does not deliver ${missing.join(' ')}: ${allow}`] : []),
+  ]
+}
+
 /** A stream at its transmitter: it is created or adopted, enabled again when it was paused, and verified at intervals. */
 export class ManagedStream {
   readonly client: TransmitterClient
@@ -89,9 +98,9 @@ export class ManagedStream {
     const stream = await openStream(this.client, metadata, { streamId, description, events, delivery }, signal)
     if (this.#opened?.stream.id !== stream.id) {
       logger.info('Shared Signals stream opened', { source: name, stream: stream.id })
-      if (stream.missing.length > 0) {
-        logger.warn('the transmitter does not deliver some events', { source: name, events: stream.missing.join(' ') })
-      }
+      const lacks = lackOf(metadata, stream)
+      for (const reason of lacks) logger.warn('the stream may lack events', { source: name, reason })
+      this.#health.lacks(lacks.join('; '))
     }
     this.#opened = { metadata, stream, received: this.#receivedOf(metadata, stream) }
     this.#health.updated((await streamIsEnabled(this.client, metadata, stream, signal)) ? 'enabled' : 'paused')

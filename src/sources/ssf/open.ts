@@ -9,6 +9,7 @@ import { PollSource } from './poll-source.js'
 import { PushSource, pushPaths } from './push-source.js'
 import { POLL, PUSH, streamsAt } from './stream.js'
 import { TransmitterClient } from './transmitter-client.js'
+import { NO_SUBJECTS } from './transmitter-metadata.js'
 
 type Provider = Config['identityProvider'][number]
 
@@ -50,9 +51,10 @@ export async function tryTransmitter({ ssf, issuer }: Provider, client: HttpClie
   const { transmitter = issuer } = ssf
   const calls = new TransmitterClient({ issuer: transmitter, client, token: accessTokenOf(ssf, client, systemClock) })
   const signal = AbortSignal.timeout(TRY_TIMEOUT)
-  const { configurationEndpoint } = await calls.metadata(signal)
+  const { configurationEndpoint, startsEmpty } = await calls.metadata(signal)
   const count = (await streamsAt(calls, configurationEndpoint, undefined, signal)).length
-  return `${count} ${count === 1 ? 'stream' : 'streams'} of this client at ${describeTarget(transmitter)}`
+  const found = `${count} ${count === 1 ? 'stream' : 'streams'} of this client at ${describeTarget(transmitter)}`
+  return startsEmpty ? `${found}; ${NO_SUBJECTS}` : found
 }
 
 /** The receiver that `[identityProvider.ssf]` describes, without connecting; none where there is no such table. */

@@ -12,6 +12,7 @@ export class StreamHealth {
   #status: 'enabled' | 'paused' | 'disabled' = 'enabled'
   #isMissed = false
   #held = 0
+  #lacks: string | undefined
   #told = ''
 
   constructor(tell: (status: SourceStatus, detail?: string) => void) {
@@ -61,6 +62,11 @@ export class StreamHealth {
     this.#report()
   }
 
+  /** What the stream does not deliver, for people; '' if that is nothing. It is told while the stream is live, too. */
+  lacks(what: string): void {
+    this.#lacks = what === '' ? undefined : what
+  }
+
   get isEnabled(): boolean {
     return this.#status === 'enabled'
   }
@@ -75,10 +81,11 @@ export class StreamHealth {
     const problem = this.#problem()
     this.#wasLive ||= problem === undefined && this.#isProven
     const status = problem !== undefined ? (this.#wasLive ? 'gap' : 'failed') : this.#isProven ? 'live' : 'connecting'
-    const told = `${status} ${problem ?? ''}`
+    const detail = problem ?? this.#lacks
+    const told = `${status} ${detail ?? ''}`
     if (told === this.#told) return
     this.#told = told
-    this.#tell(status, problem)
+    this.#tell(status, detail)
   }
 
   #problem(): string | undefined {

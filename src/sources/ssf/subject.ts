@@ -35,8 +35,6 @@ export interface SubjectRules {
 const ALL_SESSIONS = 'ALL'
 /** Members that say more of a session that is named: it is one user's, on one device. */
 const DESCRIBE_SESSION: ReadonlySet<string> = new Set(['device', 'tenant', 'org_unit', 'group'])
-/** Members that say more of an event about an account: all its sessions, devices and applications are meant. */
-const DESCRIBE_ACCOUNT: ReadonlySet<string> = new Set(['device', 'application'])
 /** RFC 9493 §3.2.8: identifiers in a list of aliases that are looked at. */
 const MAX_ALIASES = 16
 
@@ -60,12 +58,13 @@ function readComplex(subject: JsonObject, about: 'session' | 'account', rules: S
   const { format: _, user, session, ...others } = subject
   const who = isObject(user) ? readSimple(user, 'account', rules) : 'format'
   if (who === 'foreign') return who
-  const named = about === 'account' || session === undefined ? 'all' : sessionIn(session, rules)
+  const isIgnored = about === 'account' && rules.ignoredMembers.has('session')
+  const named = session === undefined || isIgnored ? 'all' : sessionIn(session, rules)
   if (named !== 'all' && typeof named === 'string') return named
-  const describing = about === 'account' ? DESCRIBE_ACCOUNT : named === 'all' ? NONE : DESCRIBE_SESSION
+  const describing = named === 'all' ? NONE : DESCRIBE_SESSION
   const narrows = (member: string) =>
     !rules.ignoredMembers.has(member) && (rules.criticalMembers.has(member) || !describing.has(member))
-  if (Object.keys(others).some(narrows)) return 'narrowed'
+  if ((about === 'account' && named !== 'all') || Object.keys(others).some(narrows)) return 'narrowed'
   return named === 'all' ? who : named
 }
 

@@ -11,7 +11,13 @@ export interface TransmitterMetadata {
   readonly statusEndpoint: string | undefined
   readonly verificationEndpoint: string | undefined
   readonly criticalMembers: readonly string[]
+  /** A new stream is about nobody until subjects are added to it (`default_subjects`). */
+  readonly startsEmpty: boolean
 }
+
+/** What it means that a stream starts empty, for people. */
+export const NO_SUBJECTS =
+  'by default the transmitter sends events about added subjects alone (default_subjects is NONE): add the users to the stream there, or change the default for this client'
 
 const WELL_KNOWN = '/.well-known/ssf-configuration'
 /** Names in `critical_subject_members` that are taken. */
@@ -48,6 +54,7 @@ export function readMetadata(value: unknown, issuer: string): TransmitterMetadat
     statusEndpoint: endpoint(value, 'status_endpoint', issuer),
     verificationEndpoint: endpoint(value, 'verification_endpoint', issuer),
     criticalMembers: critical.filter((each) => typeof each === 'string').slice(0, MAX_CRITICAL),
+    startsEmpty: value.default_subjects === 'NONE',
   }
 }
 

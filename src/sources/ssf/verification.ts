@@ -10,13 +10,15 @@ export interface VerificationTiming {
 
 /**
  * Whether a stream delivers, by verification events (SSF 1.0 §8.1.4): one is asked for at intervals, and its `state`, which nobody
- * else knows, must come back. Pure: `now` is monotonic, ms.
+ * else knows, must come back before another is asked for, or be given up. One that is refused is asked for again. Pure: `now` is monotonic, ms.
  */
 export class Verification {
   readonly #timing: VerificationTiming
   #state: string | undefined
   #askedAt = Number.NEGATIVE_INFINITY
   #notBefore = Number.NEGATIVE_INFINITY
+  /** When (ms) the first request was refused since an event came. */
+  #refusedSince: number | undefined
   #isMissed = false
 
   constructor(timing: VerificationTiming) {
@@ -25,9 +27,12 @@ export class Verification {
 
   /** When to ask next. */
   get dueAt(): number {
-    const { interval } = this.#timing
+    const { interval, patience } = this.#timing
     if (interval === 0) return Number.POSITIVE_INFINITY
-    return Math.max(this.#askedAt + interval, this.#notBefore)
+    let pause = interval
+    if (this.#state !== undefined) pause = Math.max(interval, patience)
+    else if (this.#refusedSince !== undefined) pause = Math.min(interval, patience)
+    return Math.max(this.#askedAt + pause, this.#notBefore)
   }
 
   /**
@@ -36,15 +41,18 @@ export class Verification {
    * @param minInterval how long the transmitter wants to be left alone
    */
   ask(now: number, minInterval: number): string {
+    if (this.#state !== undefined) this.#isMissed = true
     this.#askedAt = now
     this.#notBefore = now + minInterval
     this.#state = randomBytes(16).toString('base64url')
     return this.#state
   }
 
-  /** The request was not accepted: nothing is to be expected. */
+  /** The request was not accepted. An event is missed if that goes on for as long as one is waited for. */
   refused(): void {
     this.#state = undefined
+    this.#refusedSince ??= this.#askedAt
+    if (this.#askedAt - this.#refusedSince >= this.#timing.patience) this.#isMissed = true
   }
 
   /**
@@ -55,6 +63,7 @@ export class Verification {
     if (state === undefined || this.#state === undefined) return 'unasked'
     if (state !== this.#state) return 'wrong'
     this.#state = undefined
+    this.#refusedSince = undefined
     this.#isMissed = false
     return 'matched'
   }

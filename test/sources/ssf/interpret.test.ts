@@ -192,33 +192,41 @@ t.test('what the operator says of a transmitter’s subjects', async (t) => {
   t.match(read(claims({ sub_id: onDevice }), critical).problem, { reason: 'subject-narrowed' }, 'a critical member')
 })
 
-t.test('what an event about an account ends: the user, whatever session or device it came with', async (t) => {
-  const tokens = { who: { kind: 'user', sub: 'alice' }, at: AT }
-  for (const [profile, name] of [
-    ['risc', 'account-disabled'],
-    ['risc', 'account-purged'],
-    ['risc', 'sessions-revoked'],
-    ['caep', 'credential-change'],
-  ] as const) {
-    for (const sub_id of [ALICE, complex({ user: ALICE, session: SESSION, device: SESSION })]) {
-      t.match(read(claims({ sub_id, ...event(profile, name) })), { ended: [tokens], ignored: 0 }, name)
+t.test(
+  'what an event about an account ends: the user, unless a session, device or application narrows it',
+  async (t) => {
+    const tokens = { who: { kind: 'user', sub: 'alice' }, at: AT }
+    for (const [profile, name] of [
+      ['risc', 'account-disabled'],
+      ['risc', 'account-purged'],
+      ['risc', 'sessions-revoked'],
+      ['caep', 'credential-change'],
+    ] as const) {
+      for (const sub_id of [ALICE, complex({ user: ALICE }), complex({ user: ALICE, session: ALL })]) {
+        t.match(read(claims({ sub_id, ...event(profile, name) })), { ended: [tokens], ignored: 0 }, name)
+      }
+      for (const member of ['session', 'device', 'application']) {
+        const told = claims({ sub_id: complex({ user: ALICE, [member]: SESSION }), ...event(profile, name) })
+        t.match(read(told), { ended: [], problem: { reason: 'subject-narrowed' } }, `${name}, one ${member}`)
+        t.match(read(told, { ignoredMembers: new Set([member]) }).ended, [tokens], `${name}, ${member} ignored`)
+      }
+      const off = { events: new Set<never>() }
+      t.match(
+        read(claims(event(profile, name)), off),
+        { ended: [], ignored: 1, problem: undefined },
+        `${name} switched off`,
+      )
     }
-    const off = { events: new Set<never>() }
-    t.match(
-      read(claims(event(profile, name)), off),
-      { ended: [], ignored: 1, problem: undefined },
-      `${name} switched off`,
+    const narrowed = read(
+      claims({ sub_id: complex({ user: ALICE, group: SESSION }), ...event('risc', 'account-disabled') }),
     )
-  }
-  const narrowed = read(
-    claims({ sub_id: complex({ user: ALICE, group: SESSION }), ...event('risc', 'account-disabled') }),
-  )
-  t.match(narrowed, { ended: [], problem: { reason: 'subject-narrowed' } })
-  const token = read(
-    claims({ sub_id: { format: 'jwt_id', iss: ISSUER, jti: 'j' }, ...event('risc', 'account-purged') }),
-  )
-  t.match(token, { ended: [], problem: { reason: 'subject-format' } }, 'a token is no account')
-})
+    t.match(narrowed, { ended: [], problem: { reason: 'subject-narrowed' } })
+    const token = read(
+      claims({ sub_id: { format: 'jwt_id', iss: ISSUER, jti: 'j' }, ...event('risc', 'account-purged') }),
+    )
+    t.match(token, { ended: [], problem: { reason: 'subject-format' } }, 'a token is no account')
+  },
+)
 
 t.test('what ends nothing is ignored, whatever its subject', async (t) => {
   for (const [profile, name, payload] of [

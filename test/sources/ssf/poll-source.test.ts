@@ -217,6 +217,20 @@ t.test('a stream that the transmitter pauses or disables is a gap, and is enable
   }
 })
 
+t.test('a stream that lacks events says so, with the remedy, while it is live', async (t) => {
+  const { logged, status, isStatus } = await polling(t, {
+    before: ({ behaviour }) => {
+      Object.assign(behaviour, { startsEmpty: true, undelivered: Object.keys(REVOKED) })
+    },
+  })
+  await isStatus('live')
+  t.match(
+    status(),
+    /default_subjects is NONE\): add the users.*change the default.*does not deliver .*session-revoked: allow them/,
+  )
+  t.match(logged, [{ stream: String }, { reason: /default_subjects/ }, { reason: /session-revoked/ }])
+})
+
 t.test('a verification event is asked for; another state is refused, and none in time is a gap', async (t) => {
   const { transmitter, isStatus } = await polling(t, { settings: { verificationInterval: 86_400_000 } })
   await isStatus('live')

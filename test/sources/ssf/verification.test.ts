@@ -38,9 +38,39 @@ t.test('an event that is late is missed until one comes', async (t) => {
   t.notOk(verification.isMissed(390_000))
 })
 
-t.test('nothing is missed that the transmitter refused to send', async (t) => {
+/** When a verification event is missed first that is asked for whenever it is due, within an hour. */
+function missedAt(interval: number, isAccepted: (asked: number) => boolean): number | undefined {
+  const verification = new Verification({ ...TIMING, interval })
+  let asked = 0
+  for (let now = 0; now < 3_600_000; now += 1_000) {
+    if (now >= verification.dueAt) {
+      verification.ask(now, 0)
+      if (!isAccepted(asked++)) verification.refused()
+    }
+    if (verification.isMissed(now)) return now
+  }
+  return undefined
+}
+
+t.test('silence is noticed, however often an event is asked for', async (t) => {
+  for (const interval of [10_000, 60_000, 90_000, 300_000]) {
+    const at = missedAt(interval, () => true) ?? Number.POSITIVE_INFINITY
+    t.ok(at >= 90_000 && at <= 91_000, `every ${interval} ms: after ${at} ms`)
+  }
+})
+
+t.test('so is a transmitter that refuses every request, not one that refuses once', async (t) => {
+  for (const interval of [10_000, 60_000, 90_000, 300_000]) {
+    const at = missedAt(interval, () => false) ?? Number.POSITIVE_INFINITY
+    t.ok(at >= 90_000 && at <= 120_000, `every ${interval} ms: after ${at} ms`)
+  }
   const verification = new Verification(TIMING)
   verification.ask(0, 0)
   verification.refused()
-  t.notOk(verification.isMissed(1_000_000))
+  t.equal(verification.dueAt, 90_000)
+  t.equal(verification.received(verification.ask(90_000, 0)), 'matched')
+  t.equal(verification.dueAt, 390_000)
+  verification.ask(390_000, 0)
+  verification.refused()
+  t.notOk(verification.isMissed(480_000))
 })

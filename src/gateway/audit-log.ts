@@ -3,7 +3,7 @@ import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { ObservedRequest, Outcome, RequestObserver } from '../server/index.js'
 import { nameHash } from './name-hash.js'
 
-/** Writes, a JSON object a line, which revocations were learnt and which requests were refused. Names are hashed. */
+/** Writes, a JSON object a line, which revocations were learnt and which requests were refused, or cut. Names are hashed. */
 export class AuditLog implements RequestObserver {
   readonly #output: LineOutput
 
@@ -28,11 +28,11 @@ export class AuditLog implements RequestObserver {
     })
   }
 
-  over(request: ObservedRequest, { status, reason, isRefused }: Outcome): void {
-    if (!isRefused) return
+  over(request: ObservedRequest, { status, reason, isRefused, isCut }: Outcome): void {
+    if (!isRefused && isCut !== true) return
     const { req, client, requestId, traceId, api, match, token, revocation } = request
     this.#write({
-      event: 'refusal',
+      event: isRefused ? 'refusal' : 'cut',
       reason,
       status,
       client,

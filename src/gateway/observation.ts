@@ -49,7 +49,7 @@ export class Observation {
 
   /** Writes and sends what waits. */
   async close(): Promise<void> {
-    await this.#telemetry?.close()
     await this.#files.close()
+    await this.#telemetry?.close()
   }
 }

@@ -78,31 +78,38 @@ export function changedSections(before: Config, after: Config): string[] {
 
 /**
  * What a worker must have as its primary has it, whatever the file holds when it is started: by what the list is kept, and
- * tokens are named and end. JSON, without secrets.
+ * tokens are named and end, and where both write. JSON, without secrets.
  */
 export interface OfPrimary {
   readonly server: Config['server']
   readonly retention: number
   readonly closeOpenRequests: boolean
+  readonly logging: Config['logging']
+  readonly auditLog: Config['auditLog']
+  readonly openTelemetry: Omit<Config['openTelemetry'], 'authorization'>
   /** Of the sources that speak for one. */
   readonly realtimeIssuer?: string | undefined
   readonly persistentIssuer?: string | undefined
 }
 
-export function ofPrimary({ server, tokenRevocationConfig }: Config): OfPrimary {
+export function ofPrimary({ server, tokenRevocationConfig, logging, auditLog, openTelemetry }: Config): OfPrimary {
   const { retention, closeOpenRequests, realtime, persistent } = tokenRevocationConfig
   const issuers = { realtimeIssuer: realtime.issuer, persistentIssuer: persistent.issuer }
-  return { server, retention, closeOpenRequests, ...issuers }
+  const { authorization: _, ...collector } = openTelemetry
+  return { server, retention, closeOpenRequests, logging, auditLog, openTelemetry: collector, ...issuers }
 }
 
 /** A configuration that a worker has read, as its primary has it where both must agree. */
 export function asPrimary(config: Config, shared: OfPrimary): Config {
-  const { server, retention, closeOpenRequests, realtimeIssuer, persistentIssuer } = shared
-  const { tokenRevocationConfig } = config
+  const { server, retention, closeOpenRequests, logging, auditLog, realtimeIssuer, persistentIssuer } = shared
+  const { tokenRevocationConfig, openTelemetry } = config
   const { realtime, persistent } = tokenRevocationConfig
   return {
     ...config,
     server,
+    logging,
+    auditLog,
+    openTelemetry: { ...shared.openTelemetry, authorization: openTelemetry.authorization },
     tokenRevocationConfig: {
       ...tokenRevocationConfig,
       retention,

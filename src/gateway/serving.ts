@@ -91,12 +91,12 @@ export async function prepareServing(
   const watch = new CertificateWatch(async () => renew(await readTls(applications.inputs.config)), logging('Listener'))
   const close = once(async (idle?: number) => {
     watch.stop()
-    standing?.stop()
     shedding?.stop()
     const { stopTimeout } = applications.inputs.config.server
     const closed = listeners.map((listener) => listener.close(stopTimeout, idle))
     openWebSockets.goAway()
     await Promise.all(closed)
+    standing?.stop() // until then issuers are asked about what is still open
     await applications.close() // no request needs an upstream any more
   })
   const reload = async (next: Inputs) => {

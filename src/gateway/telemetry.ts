@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import type { Config } from '../config/index.js'
 import { createHttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
@@ -8,6 +9,9 @@ import type { RequestObserver } from '../server/index.js'
 import { packageVersion } from '../version.js'
 import { readClientOptions } from './client-options.js'
 
+/** Milliseconds that the process's end waits for the collector. */
+const LAST_WAIT = 3_000
+
 /** What a process sends to an OpenTelemetry collector. */
 export interface Telemetry {
   /** Told of requests. */
@@ -15,7 +19,7 @@ export interface Telemetry {
   /** Sends what is collected, too, at intervals. Call it once. */
   alsoSend(collect: () => Promise<Samples>): void
   collect(samples: Samples): void
-  /** Sends what waits. */
+  /** Sends what waits, for {@link LAST_WAIT} at most. */
   close(): Promise<void>
 }
 
@@ -69,11 +73,14 @@ export async function openTelemetry(config: Config, logging: Logging): Promise<T
     },
     async close() {
       clearInterval(timer)
-      await spans?.close()
-      collector.stop()
-      await sending
-      if (metrics) await tick()
-      await client.close()
+      const sendRest = async () => {
+        await spans?.close()
+        collector.stop()
+        await sending
+        if (metrics) await tick()
+      }
+      await Promise.race([sendRest(), setTimeout(LAST_WAIT, undefined, { ref: false })])
+      await client.destroy()
     },
   }
 }

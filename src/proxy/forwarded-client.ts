@@ -8,7 +8,7 @@ import { type AddressList, plainAddress } from './client-address.js'
  * @param raw the request's headers: name, value, name, value ...
  */
 export function forwardedClient(raw: readonly string[], trusted: AddressList): string | undefined {
-  const nodes = listOf(raw, 'x-forwarded-for') ?? listOf(raw, 'forwarded')?.flatMap(nodeOfElement)
+  const nodes = listOf(raw, 'x-forwarded-for') ?? listOf(raw, 'forwarded', unquoted)?.map(nodeOfElement)
   let client: string | undefined
   for (const node of nodes?.reverse() ?? []) {
     const address = addressOf(node)
@@ -19,10 +19,15 @@ export function forwardedClient(raw: readonly string[], trusted: AddressList): s
   return client
 }
 
-/** The elements of a header that is a list, of all its lines; `undefined`: there is none. */
-function listOf(raw: readonly string[], name: string): string[] | undefined {
+/** The elements of a header that is a list, of all its lines and after `read`; `undefined`: there is none. */
+function listOf(raw: readonly string[], name: string, read = (value: string) => value): string[] | undefined {
   const values = raw.filter((_, at) => at % 2 === 1 && raw[at - 1]?.toLowerCase() === name)
-  return values.length === 0 ? undefined : values.join(',').split(',')
+  return values.length === 0 ? undefined : read(values.join(',')).split(',')
+}
+
+/** Without quoted strings that may be no node: a client may have the proxy write what it likes in `host`. */
+function unquoted(value: string): string {
+  return value.replace(/"((?:[^"\\]|\\.)*)"/g, (_, text: string) => (/^[\w.:[\]-]*$/.test(text) ? text : ''))
 }
 
 /** `for` of an element of `Forwarded`; an element without it names nobody. */
@@ -36,6 +41,6 @@ function addressOf(node: string): string {
   return plainAddress(BRACKETED.exec(trimmed)?.[1] ?? WITH_PORT.exec(trimmed)?.[1] ?? trimmed)
 }
 
-const FOR = /(?:^|;)\s*for="?([^";]*)/i
+const FOR = /(?:^|;)\s*for=([^";]*)/i
 const BRACKETED = /^\[([^\]]*)\](?::\d+)?$/
 const WITH_PORT = /^([\d.]+):\d+$/

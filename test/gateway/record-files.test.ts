@@ -131,6 +131,7 @@ t.test(
         via: 'admin',
         client: '127.0.0.1',
       },
+      { event: 'cut', reason: 'revoked', status: 101, token: hashOf(jwt), resource: '/things/socket' },
       {
         event: 'refusal',
         reason: 'revoked',

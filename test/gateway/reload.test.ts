@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseConfig } from '../../src/config/index.js'
-import { withNewWorkers, withoutRestart } from '../../src/gateway/reload.js'
+import { asPrimary, type OfPrimary, ofPrimary, withNewWorkers, withoutRestart } from '../../src/gateway/reload.js'
 
 function configOf(text: string) {
   const { config } = parseConfig(text, '/mgw/micro-gw.conf', {})
@@ -46,4 +46,17 @@ t.test('new workers take everything but what the primary reads', async (t) => {
   t.equal(config.listenerConfig.maxHeaderSize, 9000)
   t.equal(config.http2.enable, false)
   t.equal(config.logging.level, 'info')
+})
+
+t.test('a worker that is started writes where its primary does, whatever the file says by then', async (t) => {
+  const text = (file: string, authorization: string) =>
+    `[auditLog]\nenable = true\nfile = "${file}"\n[logging]\nlevel = "info"\n[openTelemetry]\nendpoint = "http://${file}"\nauthorization = "${authorization}"\n`
+  const shared = JSON.stringify(ofPrimary(configOf(text('a', 'Bearer secret'))))
+  t.notMatch(shared, /secret/)
+  const next = configOf(text('b', 'Bearer new').replace('enable = true', 'enable = false').replace('"info"', '"warn"'))
+  const { auditLog, logging, openTelemetry } = asPrimary(next, JSON.parse(shared) as OfPrimary)
+  t.match(auditLog, { enable: true, file: /a$/ })
+  t.equal(logging.level, 'info')
+  t.equal(openTelemetry.endpoint, 'http://a')
+  t.equal(openTelemetry.authorization.reveal(), 'Bearer new')
 })

@@ -249,3 +249,12 @@ t.test('a collector that is away costs spans, which are counted, and no request'
   t.match(seen[0]?.traceparent, /^00-/)
   await close()
 })
+
+t.test('a collector that answers nothing keeps no gateway from ending', async (t) => {
+  const { origin } = await httpServer(t, () => undefined)
+  const { get, close } = await observed(t, origin)
+  t.equal(await get('/things/thing/1'), 200)
+  const began = performance.now()
+  await close()
+  t.ok(performance.now() - began < 8_000, 'a request to it has 10 s')
+})

@@ -23,6 +23,9 @@ t.test('the client is the last address that is no trusted proxy’s, in X-Forwar
     ['several of Forwarded', ['forwarded', 'for=198.51.100.7, By=10.0.0.9;For="192.0.2.1:80"'], '192.0.2.1'],
     ['IPv6 in Forwarded', ['forwarded', 'proto=http; for="[2001:db9::1]:80", for=10.0.0.2'], '2001:db9::1'],
     ['an element of Forwarded without for', ['forwarded', 'for=192.0.2.1, proto=http'], undefined],
+    ['for in a quoted host', ['forwarded', 'host="x;for=6.6.6.6";for=192.0.2.1'], '192.0.2.1'],
+    ['an element in a quoted host', ['forwarded', 'for=192.0.2.1;host="x\\",for=6.6.6.6"'], '192.0.2.1'],
+    ['quotes that do not end', ['forwarded', 'host="x;for=6.6.6.6, for="192.0.2.1"'], undefined],
     ['both', ['forwarded', 'for=198.51.100.7', 'x-forwarded-for', '192.0.2.1'], '192.0.2.1'],
   ] as const) {
     t.equal(forwardedClient(headers, TRUSTED), client, what)

@@ -35,6 +35,8 @@ export interface Outcome {
   readonly reason: string
   /** Whether the gateway refused it. */
   readonly isRefused: boolean
+  /** Whether the gateway ended it after the response had begun, since it must not serve the token any longer. */
+  readonly isCut?: boolean
   /** Bytes of the response's body; of a WebSocket, all that its client was sent. */
   readonly bytes: number
   /** Milliseconds since it arrived. */

@@ -235,7 +235,13 @@ export abstract class Exchange implements TransferHooks, Sender, ObservedRequest
     this.#counts.inProgress--
     const reason = this.#failure === '' ? UPSTREAM : this.#failure
     this.#count(this.#status, reason)
-    this.#report(this.#status, reason, false)
+    this.#report(
+      this.#status,
+      reason,
+      false,
+      undefined,
+      reason === REVOKED.reason || reason === NOT_SYNCHRONISED.reason,
+    )
     if (this.#transfer === undefined) return
     for (const identity of this.#identities) this.context.openRequests?.remove(identity, this.#transfer)
   }
@@ -250,14 +256,14 @@ export abstract class Exchange implements TransferHooks, Sender, ObservedRequest
   }
 
   /** Tells those who observe, once. @param body the gateway's own answer; absent: an upstream's */
-  #report(status: number, reason: string, isRefused: boolean, body?: string | Buffer): void {
+  #report(status: number, reason: string, isRefused: boolean, body?: string | Buffer, isCut = false): void {
     const { observers } = this.context
     if (observers.length === 0 || this.#isReported) return
     this.#isReported = true
     const sent = this.#sentAt === 0 ? {} : { sent: { after: this.#sentAt - this.#arrivedAt, status: this.#status } }
     const ownBytes = body === undefined || this.req.method === 'HEAD' ? 0 : Buffer.byteLength(body)
     const bytes = body === undefined ? this.bytesSent : ownBytes
-    const outcome = { status, reason, isRefused, bytes, duration: performance.now() - this.#arrivedAt, ...sent }
+    const outcome = { status, reason, isRefused, isCut, bytes, duration: performance.now() - this.#arrivedAt, ...sent }
     for (const observer of observers) observer.over(this, outcome)
   }
 

@@ -43,8 +43,13 @@ export interface NoticeRequest {
 /** Bytes of a body: the longest signed message, and the form around it. */
 const MAX_BODY = 80_000
 const BODY_TIMEOUT = 10_000
-/** Notices under way in this process, those of one network, and those that wait for their turn: anyone can send some. */
-const LIMITS = { running: 32, runningOfClient: 24, waiting: 1_024 }
+/**
+ * Notices whose body this process reads or holds, those of one network, and those that wait unread: anyone can send some. At
+ * most 256 bodies, 20 MB, are in memory.
+ */
+const PLACES = { running: 256, runningOfClient: 64, waiting: 1_024 }
+/** Of these, how many are handed on at once. */
+const LIMITS = { running: 32, runningOfClient: 24, waiting: PLACES.running }
 /** Milliseconds until a notice that waits for its turn is turned away. */
 const TURN_TIMEOUT = 10_000
 const UNREAD: Readonly<Record<SmallBodyFailure, PostedAnswer>> = {
@@ -58,6 +63,7 @@ const BUSY: PostedAnswer = { status: 503, body: { error: 'temporarily_unavailabl
 export class NoticeEndpoints {
   readonly #paths: ReadonlySet<string>
   readonly #options: NoticeEndpointsOptions
+  readonly #places = new BoundedCalls(PLACES)
   readonly #calls = new BoundedCalls(LIMITS)
 
   constructor(options: NoticeEndpointsOptions) {
@@ -71,22 +77,38 @@ export class NoticeEndpoints {
 
   /** @param path one that {@link has} knows */
   async answer(path: string, request: NoticeRequest): Promise<PostedAnswer> {
-    const { req, body, network } = request
+    const { req, network } = request
     if (headerCount(req.rawHeaders, 'authorization') > 1 || req.headers['content-encoding'] !== undefined)
       return UNREAD['client-left']
+    if (Number(req.headers['content-length'] ?? 0) > MAX_BODY) return UNREAD['body-too-large']
+    return inTurn(this.#places, network, () => this.#take(path, request))
+  }
+
+  async #take(path: string, request: NoticeRequest): Promise<PostedAnswer> {
+    const { req, body, network } = request
     request.askForBody()
     const { receive, bodyTimeout = BODY_TIMEOUT } = this.#options
     const read = await readSmallBody(req, body, { maxBytes: MAX_BODY, timeout: bodyTimeout })
     if (!Buffer.isBuffer(read)) return UNREAD[read]
     const { 'content-type': contentType, authorization } = req.headers
     const notice = { path, contentType, authorization, body: read.toString('utf8') }
-    const turn = AbortSignal.timeout(TURN_TIMEOUT)
-    try {
-      return await this.#calls.run(() => receive(notice), turn, network)
-    } catch (error) {
-      if (turn.aborted || (error instanceof Error && error.name === 'TooManyCalls')) return BUSY
-      throw error
-    }
+    return inTurn(this.#calls, network, () => receive(notice))
+  }
+}
+
+/** Waits for a turn, for {@link TURN_TIMEOUT} at most. */
+async function inTurn(calls: BoundedCalls, network: string, take: () => Promise<PostedAnswer>): Promise<PostedAnswer> {
+  const turn = AbortSignal.timeout(TURN_TIMEOUT)
+  let hasBegun = false
+  const begin = () => {
+    hasBegun = true
+    return take()
+  }
+  try {
+    return await calls.run(begin, turn, network)
+  } catch (error) {
+    if (!hasBegun) return BUSY
+    throw error
   }
 }
 

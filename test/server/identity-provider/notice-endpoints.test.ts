@@ -61,7 +61,7 @@ t.test('a network with a flood of notices leaves room for others, and is turned 
       return { status: 200 }
     },
   })
-  const flood = Array.from({ length: 24 + 1_024 + 1 }, (_, i) => endpoints.answer(PATH, request(`flood-${i}`, 'flood')))
+  const flood = Array.from({ length: 64 + 1_024 + 1 }, (_, i) => endpoints.answer(PATH, request(`flood-${i}`, 'flood')))
   t.match(await Promise.race(flood), { status: 503, retryAfter: 1 })
   const other = endpoints.answer(PATH, request('other', 'other'))
   while (!begun.includes('other')) await new Promise(setImmediate)
@@ -70,6 +70,20 @@ t.test('a network with a flood of notices leaves room for others, and is turned 
   t.same(await other, { status: 200 })
   const answers = await Promise.all(flood)
   t.equal(answers.filter(({ status }) => status === 503).length, 1)
+})
+
+t.test('bodies that do not end take the places of one network, and those beyond wait unread', async (t) => {
+  const endpoints = new NoticeEndpoints({ paths: [PATH], receive: async () => ({ status: 200 }) })
+  let asked = 0
+  const bodies = Array.from({ length: 100 }, () => new Readable({ read: () => undefined }))
+  const flood = bodies.map((body) =>
+    endpoints.answer(PATH, { ...request('', 'flood'), body, askForBody: () => asked++ }),
+  )
+  t.same(await endpoints.answer(PATH, request('other', 'other')), { status: 200 })
+  t.equal(asked, 64)
+  for (const body of bodies) body.push(null)
+  for (const answer of await Promise.all(flood)) t.same(answer, { status: 200 })
+  t.equal(asked, 100)
 })
 
 t.test('an answer is never cached', async (t) => {

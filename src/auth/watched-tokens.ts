@@ -20,6 +20,11 @@ export class WatchedTokens {
     this.#shortest = Math.min(this.#shortest, confirmation.interval)
   }
 
+  /** The issuer is asked no longer. */
+  forget(identity: TokenIdentity): void {
+    this.#confirmations.delete(identity)
+  }
+
   /** `undefined` for a token whose issuer is not asked. */
   of(identity: TokenIdentity): Confirmation | undefined {
     return this.#confirmations.get(identity)

@@ -96,11 +96,15 @@ export class StandingWatch {
     }
   }
 
-  /** The token may have been verified anew since: then its open requests are tracked under the identity of before. */
+  /**
+   * The token may have been verified again since: then its open requests are tracked under the identity of before. One that is
+   * accepted without a confirmation is of an issuer that is asked no longer, since a reload.
+   */
   #stands(identity: TokenIdentity, { identity: current }: Authenticated): void {
     const { watched } = this.#options
     const confirmation = watched.of(current)
-    if (confirmation !== undefined) watched.confirmed(identity, confirmation)
+    if (confirmation === undefined) watched.forget(identity)
+    else watched.confirmed(identity, confirmation)
   }
 
   #end(identity: TokenIdentity, reason: 'inactive' | 'unconfirmed'): void {

@@ -18,6 +18,8 @@ export interface CredentialAuthenticatorOptions {
   readonly opaque?: OpaqueAuthenticator
   /** `enableIntrospectForFailedJWT`. */
   readonly introspectFailedJwt: boolean
+  /** Issuers that are asked about their own JWTs: the key manager's word does not replace theirs. */
+  readonly introspectedIssuers?: ReadonlySet<string>
   /** Milliseconds by which clocks may differ. */
   readonly timestampSkew: number
   /** Tokens whose `exp` lies before this (epoch ms) have ended, however large the skew. Default: none. */
@@ -29,12 +31,13 @@ export interface CredentialAuthenticatorOptions {
  * Three dot-separated parts are a JWT, anything else is opaque. With `introspectFailedJwt`, the key manager is asked
  * about a JWT whose signature was not verified: an unknown issuer's, one with an unknown key or a signature that does not
  * verify, or one whose issuer's keys are unavailable. It is never asked about one that is malformed, expired by its own
- * `exp`, or verified and refused.
+ * `exp`, or verified and refused, or of an issuer whose tokens are introspected in any case.
  */
 export class CredentialAuthenticator implements Authenticator, TokenNames {
   readonly #jwt: JwtAuthenticator
   readonly #opaque: OpaqueAuthenticator | undefined
   readonly #failedJwts: OpaqueAuthenticator | undefined
+  readonly #introspectedIssuers: ReadonlySet<unknown>
   readonly #skew: number
   readonly #droppedBefore: () => number
   readonly #fingerprints: Fingerprinter
@@ -43,6 +46,7 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     this.#jwt = options.jwt
     this.#opaque = options.opaque
     this.#failedJwts = options.introspectFailedJwt ? options.opaque : undefined
+    this.#introspectedIssuers = options.introspectedIssuers ?? new Set()
     this.#skew = options.timestampSkew
     this.#droppedBefore = options.droppedBefore ?? (() => Number.NEGATIVE_INFINITY)
     this.#fingerprints = options.fingerprints
@@ -98,6 +102,7 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     now: number,
     sender: Sender | undefined,
   ): Promise<Authenticated | Refused> {
+    if (this.#isIntrospected(credential)) return this.#jwt.authenticate(credential, now)
     const outcome = await this.#verify(credential, now)
     if (outcome !== undefined && !(isRefused(outcome) && isUnverified(outcome))) return outcome
     return this.#expired(credential, now) ? EXPIRED : introspection.authenticate(credential, now, sender)
@@ -111,6 +116,12 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
       if (hasCode(error, 'ERR_JWKS_UNAVAILABLE')) return undefined
       throw error
     }
+  }
+
+  #isIntrospected(credential: string): boolean {
+    if (this.#introspectedIssuers.size === 0) return false
+    const read = readCredential(credential)
+    return read.kind === 'jwt' && this.#introspectedIssuers.has(read.claims.iss)
   }
 
   #expired(credential: string, now: number): boolean {

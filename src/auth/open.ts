@@ -107,6 +107,9 @@ export async function openAuthentication(
       jwt,
       opaque,
       introspectFailedJwt: keyManager.enableIntrospectForFailedJWT,
+      introspectedIssuers: new Set(
+        issuers.filter(({ standing }) => standing !== undefined).map(({ issuer }) => issuer),
+      ),
       ...limits,
     }),
     realtime(isLive) {

@@ -23,7 +23,7 @@ interface Verdict {
 
 interface Question {
   readonly askedAt: number
-  /** `undefined`: there is no answer. */
+  /** The newest when it is answered; `undefined`: there is no answer. */
   readonly verdict: Promise<Verdict | undefined>
 }
 
@@ -67,7 +67,7 @@ export class Standing implements StandingCheck {
   ): Authenticated | Refused | Promise<Authenticated | Refused> {
     const verdict = this.#verdicts.get(credential)
     if (verdict !== undefined && this.#isFresh(verdict)) return this.#judged(verdict, authenticated, credential)
-    return this.#ask(credential, sender?.network ?? NOBODY).then((answer) =>
+    return this.#freshVerdict(credential, sender?.network ?? NOBODY).then((answer) =>
       answer === undefined ? KEY_MANAGER_UNAVAILABLE : this.#judged(answer, authenticated, credential),
     )
   }
@@ -81,6 +81,16 @@ export class Standing implements StandingCheck {
     const { watched, interval } = this.#options
     watched?.confirmed(authenticated.identity, { credential, interval, askedAt })
     return authenticated
+  }
+
+  /** Asks again, for {@link TIMEOUT} at most, where an answer took so long that it is too old. */
+  async #freshVerdict(credential: string, network: string): Promise<Verdict | undefined> {
+    const until = this.#now() + TIMEOUT
+    do {
+      const verdict = await this.#ask(credential, network)
+      if (verdict === undefined || this.#isFresh(verdict)) return verdict
+    } while (this.#now() < until)
+    return undefined
   }
 
   /** Requests that bring the same token share a question, unless its answer would be too old for them. */
@@ -104,8 +114,9 @@ export class Standing implements StandingCheck {
       const ask = () => this.#options.introspection.ask(credential, signal)
       const verdict = { active: (await this.#calls.run(ask, signal, network)) !== undefined, askedAt }
       const known = this.#verdicts.get(credential)
-      if (known === undefined || known.askedAt < askedAt) this.#verdicts.set(credential, verdict)
       this.#failures.over()
+      if (known !== undefined && known.askedAt >= askedAt) return known
+      this.#verdicts.set(credential, verdict)
       return verdict
     } catch (error) {
       this.#failures.failed('error', 'introspection of a JWT failed', describeError(error))

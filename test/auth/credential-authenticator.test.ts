@@ -11,7 +11,19 @@ import { readCredential } from '../../src/token/credential.js'
 import { equivalentSignatures } from '../../src/token/equivalent-signatures.js'
 import { httpClient } from '../support/servers.js'
 import { type Asked, keyManager, noSecurity, type Reply } from './key-manager.js'
-import { authenticator, CLAIMS, ec, fingerprints, foundByRule, hmacRaw, issuer, NOW, rsa, signed } from './tokens.js'
+import {
+  authenticator,
+  CLAIMS,
+  ec,
+  fingerprints,
+  foundByRule,
+  hmacRaw,
+  ISSUER,
+  issuer,
+  NOW,
+  rsa,
+  signed,
+} from './tokens.js'
 
 const ACTIVE = { active: true, token_type: 'Bearer', jti: 'other-jti', exp: NOW / 1000 + 7200, scope: 'known' }
 const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -21,6 +33,7 @@ async function gateway(
   introspectFailedJwt: boolean,
   answer: (asked: Asked) => Reply = () => ({ body: ACTIVE }),
   keys: Parameters<typeof issuer>[0] = { keys: new FixedKey(rsa.publicKey) },
+  introspectedIssuers: readonly string[] = [],
 ) {
   const { origin, asked } = await keyManager(t, answer)
   const client = httpClient(t)
@@ -36,7 +49,14 @@ async function gateway(
     logger: silent('test'),
   })
   const jwt = authenticator([issuer(keys)])
-  const auth = new CredentialAuthenticator({ jwt, opaque, introspectFailedJwt, timestampSkew: 5_000, fingerprints })
+  const auth = new CredentialAuthenticator({
+    jwt,
+    opaque,
+    introspectFailedJwt,
+    introspectedIssuers: new Set(introspectedIssuers),
+    timestampSkew: 5_000,
+    fingerprints,
+  })
   return { auth, jwt, opaque, asked }
 }
 
@@ -203,6 +223,16 @@ t.test('with an issuer’s keys unavailable, introspection decides, if enabled',
     if (introspect) t.equal(await reasonOf(outcome), 'accepted')
     else await t.rejects(Promise.resolve(outcome), { code: 'ERR_JWKS_UNAVAILABLE' })
   }
+})
+
+t.test('the key manager never answers for an issuer that is introspected itself', async (t) => {
+  const away = { key: () => Promise.reject(Object.assign(new Error('away'), { code: 'ERR_JWKS_UNAVAILABLE' })) }
+  const { auth, asked } = await gateway(t, true, undefined, { keys: away }, [ISSUER])
+  await t.rejects(Promise.resolve(auth.authenticate(await signed(), NOW)), { code: 'ERR_JWKS_UNAVAILABLE' })
+  const known = await gateway(t, true, undefined, undefined, [ISSUER])
+  const token = await signed(CLAIMS, { alg: 'RS256' }, other.privateKey)
+  t.equal(await reasonOf(known.auth.authenticate(token, NOW)), 'signature')
+  t.same([asked, known.asked], [[], []])
 })
 
 t.test('an inactive answer or a failing key manager lets no failed JWT pass', async (t) => {

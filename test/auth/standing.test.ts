@@ -10,7 +10,7 @@ import { authenticator, issuer, NOW, signed } from './tokens.js'
 const INTERVAL = 30_000
 
 /** A verified token, and an issuer whose answers and clock the test owns. */
-async function asking() {
+async function asking(interval = INTERVAL) {
   const credential = await signed()
   const authenticated = (await authenticator([issuer()]).authenticate(credential, NOW)) as Authenticated
   const state = { now: 0, asked: 0, answer: async (): Promise<Claims | undefined> => ({ active: true }) }
@@ -22,7 +22,7 @@ async function asking() {
         return state.answer()
       },
     },
-    interval: INTERVAL,
+    interval,
     capacity: 100,
     watched,
     logger: silent('test'),
@@ -70,7 +70,7 @@ t.test('without an answer a token is refused as unavailable, whatever was known 
 })
 
 t.test('requests share a question, unless it was asked too long ago for them', async (t) => {
-  const { state, authenticated, confirm } = await asking()
+  const { state, confirm } = await asking()
   const [first, second] = [gate<Claims | undefined>(), gate<Claims | undefined>()]
   const gates = [first, second]
   state.answer = () => gates.shift()?.opened ?? Promise.resolve(undefined)
@@ -82,8 +82,23 @@ t.test('requests share a question, unless it was asked too long ago for them', a
   second.open(undefined)
   t.match(await late, { reason: 'inactive' })
   first.open({ active: true })
-  for (const each of early) t.equal(await each, authenticated)
+  for (const each of early) t.match(await each, { reason: 'inactive' }, 'the newest verdict counts')
   t.match(confirm(), { reason: 'inactive' }, 'a late answer replaces no later one')
+})
+
+t.test('an answer that took longer than the interval is not used: it is asked again, for a time', async (t) => {
+  const { state, authenticated, confirm } = await asking(1_000)
+  const slowUntil = (last: number) => async () => {
+    state.now += state.asked < last ? 1_500 : 0
+    return { active: true }
+  }
+  state.answer = slowUntil(3)
+  t.equal(await confirm(), authenticated)
+  t.equal(state.asked, 3)
+  state.now += 1_000
+  state.answer = slowUntil(100)
+  t.match(await confirm(), { reason: 'key-manager', fault: { status: 503 } })
+  t.equal(state.asked, 3 + 4)
 })
 
 t.test('what was called active is watched', async (t) => {

@@ -752,6 +752,17 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: { test: 'sources/ssf/interpret', title: 'what a session-revoked event ends' },
   },
   {
+    name: 'a verdict is used however long its answer took',
+    promise: 'logout',
+    file: 'auth/standing.js',
+    find: 'if (verdict === undefined || this.#isFresh(verdict))',
+    replace: '',
+    caughtBy: {
+      test: 'auth/standing',
+      title: 'an answer that took longer than the interval is not used: it is asked again, for a time',
+    },
+  },
+  {
     name: 'keys from before a message refuse it',
     promise: 'logout',
     file: 'auth/signed-message.js',

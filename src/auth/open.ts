@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.js'
-import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
+import { type HttpClient, observeDates, observeServers, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { Fingerprint, Fingerprinter } from '../token/index.js'
 import type { Authenticator, TokenNames } from './authenticator.js'
@@ -46,8 +46,7 @@ export async function openAuthentication(
   },
 ): Promise<OpenedAuthentication> {
   const { client, fingerprints, logging, witness, watched } = parts
-  const ahead = new Map<string, number>() // of the monotonic clock, by server
-  const issuersClient = observeDates(client, (server, date) => void ahead.set(server, date - performance.now()))
+  const { client: issuersClient, latest } = observeServers(client, () => performance.now())
   const keysClient = witness === undefined ? issuersClient : observeDates(issuersClient, witness)
   const limits = {
     timestampSkew: config.server.timestampSkew,
@@ -55,7 +54,7 @@ export async function openAuthentication(
     cacheExpiryTime: config.caching.enabled ? config.caching.tokenCacheExpiryTime : 0,
     fingerprints,
     droppedBefore: parts.droppedBefore,
-    issuersNow: () => Math.max(...ahead.values()) + performance.now(),
+    issuersNow: latest,
   }
   const holder: { jwt?: JwtAuthenticator } = {}
   const jwks = (url: string) =>

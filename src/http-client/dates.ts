@@ -16,6 +16,36 @@ export function observeDates(client: Dispatcher, witness: Witness): Dispatcher {
   })
 }
 
+/** A client, and the clocks of the servers that answered it. */
+export interface ObservedServers {
+  /** Closing is for the client that it is made of. */
+  readonly client: Dispatcher
+  /** Epoch ms: what the clock furthest ahead shows, by each server's last `Date`; -Infinity while none has told the time. */
+  readonly latest: () => number
+}
+
+/**
+ * Keeps the clocks of the servers that answer through the returned client, and of no others: whoever must not move another's
+ * clock gets one of its own.
+ *
+ * @param elapsed ms of a monotonic clock
+ * @param witness told of each answer, too
+ */
+export function observeServers(
+  client: Dispatcher,
+  elapsed: () => number,
+  witness: Witness = () => undefined,
+): ObservedServers {
+  const ahead = new Map<string, number>() // of the monotonic clock, by server
+  return {
+    client: observeDates(client, (server, date) => {
+      ahead.set(server, date - elapsed())
+      witness(server, date)
+    }),
+    latest: () => Math.max(...ahead.values()) + elapsed(),
+  }
+}
+
 /** `undefined` for an answer that does not say. */
 function dateOf(headers: Readonly<Record<string, string | string[] | undefined>>): number | undefined {
   const { date, age = '0' } = headers

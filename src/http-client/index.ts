@@ -6,4 +6,4 @@ export {
   type HttpClientOptions,
   sharedTls,
 } from './client.js'
-export { observeDates, type Witness } from './dates.js'
+export { type ObservedServers, observeDates, observeServers, type Witness } from './dates.js'

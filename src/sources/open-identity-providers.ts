@@ -1,6 +1,6 @@
 import { messageKeys } from '../auth/index.js'
 import type { Config } from '../config/index.js'
-import { type HttpClient, observeDates, type Witness } from '../http-client/index.js'
+import { type HttpClient, observeServers, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import { type Clock, systemClock } from '../time/index.js'
 import { type IdentityProviderSource, noticePaths, Receiver } from './identity-provider/index.js'
@@ -20,19 +20,20 @@ export async function openIdentityProviders(
   config: Config,
   { client, logging, witness, clock = systemClock }: IdentityProviderParts,
 ): Promise<IdentityProviderSource[]> {
-  const ahead = new Map<string, number>() // of the monotonic clock, by server
-  const keysClient = observeDates(client, (server, date) => {
-    ahead.set(server, date - clock.elapsed())
-    witness(server, date)
-  })
   const logger = logging('IdentityProvider')
+  const observed = () => observeServers(client, () => clock.elapsed(), witness)
   const sources = await Promise.all(
     config.identityProvider.map(async (provider) => {
-      const keys = await messageKeys(config, provider.issuer, { client: keysClient, logger })
-      const issuersNow = () => Math.max(...ahead.values()) + clock.elapsed()
-      const common = { keys, skew: config.server.timestampSkew, issuersNow, clock, logger }
-      const receiver = noticePaths(provider).length === 0 ? [] : [new Receiver({ provider, ...common })]
-      return [...receiver, ...ssfReceiver(provider, { ...common, client: keysClient })]
+      // What one issuer's or transmitter's server says of the time must move no rule about another's tokens.
+      const [issuer, transmitter] = [observed(), observed()]
+      const keys = await messageKeys(config, provider.issuer, { client: issuer.client, logger })
+      const common = { keys, skew: config.server.timestampSkew, clock, logger }
+      const receiver =
+        noticePaths(provider).length === 0 ? [] : [new Receiver({ provider, ...common, issuersNow: issuer.latest })]
+      return [
+        ...receiver,
+        ...ssfReceiver(provider, { ...common, client: transmitter.client, transmittersNow: transmitter.latest }),
+      ]
     }),
   )
   return sources.flat()

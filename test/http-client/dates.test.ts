@@ -1,5 +1,5 @@
 import t from 'tap'
-import { call, createHttpClient, observeDates } from '../../src/http-client/index.js'
+import { call, createHttpClient, observeDates, observeServers } from '../../src/http-client/index.js'
 import { httpServer } from '../support/servers.js'
 
 t.test('the Date of each answer is handed on, with its Age, and the server that it is of', async (t) => {
@@ -27,3 +27,25 @@ t.test('the Date of each answer is handed on, with its Age, and the server that 
     [origin, date],
   ])
 })
+
+t.test(
+  'what servers show of their clocks advances, and moves no clock of those that another client observes',
+  async (t) => {
+    const date = Date.UTC(2099, 0)
+    const { origin } = await httpServer(t, (_, res) => void res.setHeader('date', new Date(date).toUTCString()).end())
+    const client = createHttpClient()
+    t.teardown(() => client.destroy())
+    let elapsed = 1_000
+    const heard: number[] = []
+    const one = observeServers(
+      client,
+      () => elapsed,
+      (_, at) => heard.push(at),
+    )
+    const other = observeServers(client, () => elapsed)
+    t.equal(one.latest(), Number.NEGATIVE_INFINITY)
+    await call(one.client, { url: origin, timeout: 5_000, maxBytes: 100 })
+    elapsed += 500
+    t.strictSame([one.latest(), other.latest(), heard], [date + 500, Number.NEGATIVE_INFINITY, [date]])
+  },
+)

@@ -1,4 +1,4 @@
-import type { RevocationRecord } from '../../revocation/index.js'
+import type { JSONValue, RevocationRecord } from '../../revocation/index.js'
 import { isMoment } from './logout-token.js'
 import { afterSecond, clientEnded, isName, issuerEnded, sessionEnded } from './records.js'
 import { idOf, type MessageRules, type ReadMessage, type RefusedMessage, refused } from './rules.js'
@@ -19,7 +19,8 @@ export type ActionPath = keyof typeof ACTIONS
  * the action needs. Neither `iss` nor `aud` tell it from another of the realm's JWTs: so whatever names one of them is none.
  *
  * A log-out of sessions ends those. One that names none is a client's or the realm's, which look alike: it ends what was issued to
- * the client `resource` before `notBefore`, or so far if there is none, in the whole of that second; with `realmWide`, what was issued to any.
+ * the client `resource` before `notBefore`, or so far if there is none, in the whole of that second; with `realmWide`, what was issued to any. So far: by the
+ * issuer's `Date`, which nobody signed, and so never later than the message's own `expiration`.
  */
 export function readKeycloakAction(
   claims: Claims,
@@ -34,8 +35,10 @@ export function readKeycloakAction(
   if (!isMoment(expiration) || expiration * 1000 <= rules.now - rules.skew) return refused('expired')
   if (notBefore !== undefined && !isMoment(notBefore)) return refused('not-before')
   const records =
-    path === 'k_logout' ? loggedOut(claims, resource, rules) : notBeforeOf(resource, notBefore ?? 0, rules)
-  return 'problem' in records ? records : { id: idOf(path, id), records }
+    path === 'k_logout' ? loggedOut(claims, resource, expiration, rules) : notBeforeOf(resource, notBefore ?? 0, rules)
+  if ('problem' in records) return records
+  const { keycloakSessionIds = null } = claims
+  return { id: idOf(path, id, resource, notBefore, expiration, keycloakSessionIds as JSONValue), records }
 }
 
 function notBeforeOf(resource: string, notBefore: number, rules: MessageRules): readonly RevocationRecord[] {
@@ -45,6 +48,7 @@ function notBeforeOf(resource: string, notBefore: number, rules: MessageRules): 
 function loggedOut(
   claims: Claims,
   resource: string,
+  expiration: number,
   rules: MessageRules,
 ): readonly RevocationRecord[] | RefusedMessage {
   const sessions = namesIn(claims.keycloakSessionIds)
@@ -54,7 +58,7 @@ function loggedOut(
   // Sessions by names that only an adapter of Keycloak's has: no token names them, and it is not about more than those.
   if (adapterSessions.length > 0) return refused('sessions')
   const { notBefore } = claims
-  const moment = isMoment(notBefore) && notBefore > 0 ? notBefore : rules.latest / 1000
+  const moment = isMoment(notBefore) && notBefore > 0 ? notBefore : Math.min(rules.latest / 1000, expiration)
   return endedBefore(resource, afterSecond(moment), rules)
 }
 

@@ -20,8 +20,8 @@ export interface SsfReceiverParts {
   /** The keys of the provider's issuer. */
   readonly keys: readonly VerificationKeys[]
   readonly client: HttpClient
-  /** Epoch ms by the issuers' own clocks, as far as known. */
-  readonly issuersNow: () => number
+  /** Epoch ms by the transmitter's own clock, as far as known. */
+  readonly transmittersNow: () => number
   /** Milliseconds by which clocks may differ. */
   readonly skew: number
   readonly clock: Clock
@@ -61,7 +61,7 @@ export async function tryTransmitter({ ssf, issuer }: Provider, client: HttpClie
 export function ssfReceiver(provider: Provider, parts: SsfReceiverParts): IdentityProviderSource[] {
   const { ssf, name, issuer } = provider
   if (ssf === undefined) return []
-  const { keys, client, issuersNow, skew, clock, logger } = parts
+  const { keys, client, transmittersNow, skew, clock, logger } = parts
   const { pushUrl = '', pushAuthorization } = ssf
   const common: Omit<SsfParts, 'delivery'> = {
     name: `${name} ssf`,
@@ -70,7 +70,7 @@ export function ssfReceiver(provider: Provider, parts: SsfReceiverParts): Identi
     keys,
     client,
     token: accessTokenOf(ssf, client, clock),
-    latest: () => Math.max(clock.now(), issuersNow()) + skew,
+    latest: () => Math.max(clock.now(), transmittersNow()) + skew,
     clock,
     logger,
   }

@@ -668,6 +668,28 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'all servers show one clock',
+    promise: 'logout',
+    file: 'http-client/dates.js',
+    find: 'const ahead = new Map();',
+    replace: 'const ahead = (globalThis.ahead ??= new Map());',
+    caughtBy: {
+      test: 'sources/open-identity-providers',
+      title: 'the Date of one issuer’s server moves no rule about another’s tokens',
+    },
+  },
+  {
+    name: 'a Date that nobody signed outlasts a signed expiration',
+    promise: 'logout',
+    file: 'sources/identity-provider/keycloak-action.js',
+    find: 'Math.min(rules.latest / 1000, expiration)',
+    replace: 'rules.latest / 1000',
+    caughtBy: {
+      test: 'sources/identity-provider/receiver',
+      title: 'what a client was issued so far has ended at the message’s expiration at the latest',
+    },
+  },
+  {
     name: 'a security event is acknowledged before it is stored',
     promise: 'security events',
     file: 'sources/ssf/set-receiver.js',

@@ -295,6 +295,34 @@ t.test('what Keycloak sends to an admin URL ends sessions, or what was issued to
   t.equal(revoked.length, 5)
 })
 
+t.test('what a client was issued so far has ended at the message’s expiration at the latest', async (t) => {
+  const { post, revoked, state } = receiver()
+  const logout = (id: string) =>
+    action({ ...ACTION, id, action: 'LOGOUT' }).then((jws) => post('/keycloak/idp/k_logout', jws))
+  state.issuersNow = NOW + 10_000
+  t.same(await logout('a'), { status: 204 })
+  state.issuersNow = Date.UTC(2099, 0)
+  t.same(await logout('b'), { status: 204 })
+  t.same(revoked, [[{ ...OF_APP, revokedBefore: NOW + 11_000 }], [{ ...OF_APP, revokedBefore: NOW + 31_000 }]])
+})
+
+t.test('of two actions of Keycloak that share an id neither is lost', async (t) => {
+  const { post, revoked } = receiver()
+  const differing = [
+    { keycloakSessionIds: ['s-1'] },
+    { keycloakSessionIds: ['s-2'] },
+    { notBefore: SECOND - 60 },
+    { notBefore: SECOND - 30 },
+    { notBefore: SECOND - 30, resource: 'app2' },
+    { expiration: SECOND + 60 },
+  ]
+  for (const claims of [...differing, ...differing]) {
+    const jws = await action({ ...ACTION, action: 'LOGOUT', ...claims })
+    t.same(await post('/keycloak/idp/k_logout', jws), { status: 204 })
+  }
+  t.equal(revoked.length, differing.length)
+})
+
 t.test('the whole realm is logged out only where that is configured', async (t) => {
   const { post, revoked } = receiver({ realmWide: true })
   const send = async (path: string, claims: object) =>

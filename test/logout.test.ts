@@ -176,7 +176,7 @@ t.test(
     const warned = gateway.process.output().match(/tokens without sid and session_state are accepted/g)
     t.equal(warned?.length, 1)
     t.match(metrics, /mgw_source_revocations_total\{source="idp",role="push"\} 1/)
-    t.match(metrics, /mgw_source_malformed\{source="idp",role="push",reason="key"\} 20/)
+    t.match(metrics, /mgw_source_malformed_total\{source="idp",role="push",reason="key"\} 20/)
     for (const secret of [good, token]) t.notOk(gateway.process.output().includes(secret), 'no token is in the log')
   },
 )

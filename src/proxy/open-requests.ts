@@ -22,6 +22,8 @@ interface Group<Identity> {
  * names costs more than everything else here, and most tokens are used again.
  */
 const MAX_IDLE = 1_024
+/** Tokens that are looked at for one to forget: many may have open requests. */
+const MAX_LOOKS = 64
 
 /**
  * Which token each open request carries, so that a revocation can end it. Looked up by the revocation's fingerprint: no
@@ -120,9 +122,11 @@ export class OpenRequests<Identity extends object> {
     return group
   }
 
-  /** Forgets an idle token. One that was used again is passed over once. */
+  /** Forgets an idle token, if one is among the next few. One that was used again is passed over once. */
   #forgetOne(): void {
+    let looks = 0
     for (const group of this.#groups.values()) {
+      if (++looks > MAX_LOOKS) return
       this.#groups.delete(group.identity)
       if (!isOpen(group) && !group.isRecent) return this.#close(group)
       group.isRecent = false

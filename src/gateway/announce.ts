@@ -5,6 +5,7 @@ import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRev
 import { MAX_ID_LENGTH, revocationEvent } from '../sources/message/index.js'
 import { storable } from '../sync/index.js'
 import { within } from '../time/index.js'
+import { onlyIssuer } from './only-issuer.js'
 
 /** The outcome of a revocation at the store or the topic. */
 export interface Announcement {
@@ -32,7 +33,8 @@ const WITHOUT_ISSUER =
 export async function announce(config: Config, record: RevocationRecord, logging: Logging): Promise<Announcement[]> {
   const store = await openStore(config, logging)
   try {
-    return await tell(store, await openPublisher(config), record, config.tokenRevocationConfig.realtime.issuer)
+    const { realtime } = config.tokenRevocationConfig
+    return await tell(store, await openPublisher(config), record, realtime.issuer, onlyIssuer(config))
   } finally {
     await store?.close()
   }
@@ -43,9 +45,10 @@ function tell(
   topic: TopicPublisher | undefined,
   record: RevocationRecord,
   topicsIssuer: string | undefined,
+  issuer: string | undefined,
 ): Promise<Announcement[]> {
   const told: Promise<Announcement>[] = []
-  if (store !== undefined) told.push(tellStore(store, record))
+  if (store !== undefined) told.push(tellStore(store, record, issuer))
   if (topic !== undefined) {
     const target = { target: 'topic', name: topic.name } as const
     if (record.kind === 'token') told.push(attempt(target, record, () => publish(topic, record, topicsIssuer)))
@@ -54,15 +57,24 @@ function tell(
   return Promise.all(told)
 }
 
-async function tellStore({ store }: OpenStore, record: RevocationRecord): Promise<Announcement> {
+async function tellStore(
+  { store }: OpenStore,
+  record: RevocationRecord,
+  issuer: string | undefined,
+): Promise<Announcement> {
   const target = { target: 'store', name: store.name } as const
   if (!takesRevocations(store)) {
     return cannot(target, 'the store is read-only (an event hub gets revocations from its key manager)')
   }
-  const kept = storable(store, record)
-  if (kept === undefined) return cannot(target, `the store keeps no revocations of this kind (${record.kind})`)
+  const kept = storable(store, record, issuer)
+  if (kept === undefined) return cannot(target, `the store keeps no revocations of this kind (${kindOf(record)})`)
   const told = await attempt(target, record, () => within(PUT_TIMEOUT, store.put(kept), tooLate))
   return kept === record || told.outcome !== 'taken' ? told : { ...told, reason: WITHOUT_ISSUER }
+}
+
+/** With what the store does not keep of it. */
+function kindOf({ kind, iss }: RevocationRecord): string {
+  return kind !== 'issuer' && typeof iss === 'string' ? `${kind} of one issuer` : kind
 }
 
 async function cannot(target: Target, reason: string): Promise<Announcement> {

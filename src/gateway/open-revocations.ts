@@ -15,6 +15,7 @@ import {
 } from '../sync/index.js'
 import { ClockCheckpoint, readCheckpoint, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
+import { onlyIssuer } from './only-issuer.js'
 import { RecentRevocations } from './recent-revocations.js'
 import { type Learnt, Revocations } from './revocations.js'
 
@@ -76,6 +77,7 @@ export async function openRevocations(
       'the journal is off and no store takes revocations: revocations through the gateway are lost on restart',
     )
   }
+  const issuer = onlyIssuer(config)
   const realtimeStatus = new RealtimeStatus()
   const recent = new RecentRevocations(list)
   const synchronizer = new Synchronizer({
@@ -106,6 +108,7 @@ export async function openRevocations(
           journal,
           directory: settings.journal.enable ? outboxOf(settings.journal.path) : undefined,
           retention: settings.retention,
+          ...(issuer === undefined ? {} : { onlyIssuer: issuer }),
           bounds: () => trustedClock.bounds(),
           logger,
         })

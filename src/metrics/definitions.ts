@@ -101,7 +101,9 @@ export const METRICS = {
   mgw_write_back_waiting: gauge('Revocations through the gateway that the store has not taken yet.'),
   mgw_write_back_written_total: counter('Revocations that the store has taken.'),
   mgw_write_back_failures_total: counter('Attempts to write a revocation to the store that failed.'),
-  mgw_write_back_dropped_total: counter('Revocations given up: no space for them, or expired.'),
+  mgw_write_back_dropped_total: counter(
+    'Revocations given up: no space for them, expired, or of a kind that the store does not keep.',
+  ),
 
   mgw_log_lines_dropped_total: counter(
     'Lines of the access log or the audit log that were not written: the disk or the reader was too slow, or full.',

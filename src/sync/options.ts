@@ -78,6 +78,8 @@ export interface PendingKeeper {
 }
 
 export interface WriteBackOptions {
+  /** The only issuer whose tokens are accepted; absent where there are several. */
+  readonly onlyIssuer?: string
   readonly store: PersistentStore & Required<Pick<PersistentStore, 'put'>>
   /** Where waiting revocations are kept. Absent: in memory alone, lost with the process. */
   readonly directory?: OutboxDirectory | undefined

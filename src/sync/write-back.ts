@@ -15,6 +15,9 @@ const WINDOW = 1_000
 const MAX_DELAYED = 1_000
 /** A put that takes longer has failed, ms. */
 const PUT_TIMEOUT = 30_000
+const KEEPS_NO_ISSUERS =
+  'the store keeps no issuers: rules about one issuer, and about claims, are not written to it, so that other gateways do not learn of ' +
+  "them; token ids are written without their issuer; let the store module keep iss and claims and say keepsIssuers: true, or set persistent.issuer to the rules' issuer"
 /** How long `stop` waits for puts under way, ms. */
 const STOP_TIMEOUT = 2_000
 
@@ -41,6 +44,7 @@ export class WriteBack {
   #failed = 0
   #warnedOfKind = false
   #dropped = 0
+  #unstorable = 0
   #lastUnanswered: StorePut | undefined
   #error: string | undefined
   #lastLoose = 0
@@ -79,13 +83,12 @@ export class WriteBack {
 
   /** A record as the store can keep it; `undefined` if it cannot. */
   storable(record: RevocationRecord): RevocationRecord | undefined {
-    const { store, logger } = this.#options
-    const kept = storable(store, record)
+    const { store, logger, onlyIssuer } = this.#options
+    const kept = storable(store, record, onlyIssuer)
+    if (kept === undefined) this.#unstorable++
     if (kept !== record && !this.#warnedOfKind) {
       this.#warnedOfKind = true
-      const text =
-        'the store keeps no issuers and claims: names are written to it without their issuer, rules not at all'
-      logger.warn(text, { store: store.name })
+      logger.warn(KEEPS_NO_ISSUERS, { store: store.name })
     }
     return kept
   }
@@ -110,7 +113,7 @@ export class WriteBack {
       waiting: this.#outboxes.size + this.#loose.size,
       written: this.#written,
       failed: this.#failed,
-      dropped: this.#dropped,
+      dropped: this.#dropped + this.#unstorable,
       ...(this.#error === undefined ? {} : { error: this.#error }),
       ...(outbox === undefined ? {} : { outbox }),
     }
@@ -267,12 +270,19 @@ function tooLate(): StoreError {
 }
 
 /**
- * A record as a store can keep it. One that keeps no issuers gets a name without its issuer: other gateways then refuse
- * more than was meant, and none less.
+ * A record as a store can keep it. One that keeps no issuers gets the id of a token without its issuer: ids are hardly ever shared.
+ * Names of users, sessions and clients are, and a rule without its issuer would revoke another's: it is not kept.
+ *
+ * @param onlyIssuer the only issuer whose tokens are accepted, if there is one: its names cannot be another's
  */
-export function storable(store: PersistentStore, record: RevocationRecord): RevocationRecord | undefined {
+export function storable(
+  store: PersistentStore,
+  record: RevocationRecord,
+  onlyIssuer?: string,
+): RevocationRecord | undefined {
   if (store.takes?.(record) !== false) return record
   if (record.kind === 'issuer' || record.kind === 'claims') return undefined
+  if (record.kind !== 'token' && typeof record.iss === 'string' && record.iss !== onlyIssuer) return undefined
   const { iss: _, ...anyIssuers } = record
   return store.takes(anyIssuers) ? anyIssuers : undefined
 }

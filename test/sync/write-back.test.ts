@@ -390,25 +390,41 @@ t.test('revocations that came while etcd was away reach it when it is back', { s
   t.equal(new Set(keys).size, 1_500)
 })
 
-t.test('a store that keeps no issuers gets names without them, and no rules about issuers and claims', async (t) => {
-  const A = 'https://a.example'
-  const times = { revokedBefore: 1, expiresAt: undefined }
-  const takes = ({ kind, iss }: RevocationRecord) => kind !== 'claims' && iss === undefined
-  const store = Object.assign(new Store(), { takes })
-  t.strictSame(storable(store, { kind: 'token', id: 'j', iss: A, expiresAt: 5 }), {
-    kind: 'token',
-    id: 'j',
-    expiresAt: 5,
-  })
-  t.strictSame(storable(store, { kind: 'subject', id: 's', iss: null, ...times }), {
-    kind: 'subject',
-    id: 's',
-    ...times,
-  })
-  t.equal(storable(store, { kind: 'issuer', iss: A, ...times }), undefined)
-  t.equal(storable(store, { kind: 'claims', claims: { a: 'b' }, ...times }), undefined)
-  const plain: RevocationRecord = { kind: 'token', id: 'j', expiresAt: 5 }
-  t.equal(storable(store, plain), plain)
-  const never = Object.assign(new Store(), { takes: () => false })
-  t.equal(storable(never, plain), undefined, 'one issuer’s store cannot keep what is about any')
-})
+t.test(
+  'a store that keeps no issuers gets ids of tokens without them, and no rules about an issuer’s names, issuers and claims',
+  async (t) => {
+    const A = 'https://a.example'
+    const times = { revokedBefore: 1, expiresAt: undefined }
+    const takes = ({ kind, iss }: RevocationRecord) => kind !== 'claims' && iss === undefined
+    const store = Object.assign(new Store(), { takes })
+    t.strictSame(storable(store, { kind: 'token', id: 'j', iss: A, expiresAt: 5 }), {
+      kind: 'token',
+      id: 'j',
+      expiresAt: 5,
+    })
+    t.strictSame(storable(store, { kind: 'subject', id: 's', iss: null, ...times }), {
+      kind: 'subject',
+      id: 's',
+      ...times,
+    })
+    for (const kind of ['subject', 'session', 'client'] as const) {
+      const rule: RevocationRecord = { kind, id: 'admin', iss: A, ...times }
+      t.equal(storable(store, rule), undefined, 'it would revoke another issuer’s')
+      t.equal(storable(store, rule, 'https://b.example'), undefined)
+      t.strictSame(storable(store, rule, A), { kind, id: 'admin', ...times }, 'there is no other issuer')
+    }
+    const logged: string[] = []
+    const logger = { ...silent('test'), warn: (text: string) => void logged.push(text) }
+    const back = writeBack(store, new FakeClock(), { logger })
+    for (const id of ['a', 'b']) t.equal(back.storable({ kind: 'subject', id, iss: A, ...times }), undefined)
+    t.match(logged, [/not written to it.*keepsIssuers: true/])
+    t.equal(logged.length, 1)
+    t.match(back.state(), { waiting: 0, dropped: 2 })
+    t.equal(storable(store, { kind: 'issuer', iss: A, ...times }), undefined)
+    t.equal(storable(store, { kind: 'claims', claims: { a: 'b' }, ...times }), undefined)
+    const plain: RevocationRecord = { kind: 'token', id: 'j', expiresAt: 5 }
+    t.equal(storable(store, plain), plain)
+    const never = Object.assign(new Store(), { takes: () => false })
+    t.equal(storable(never, plain), undefined, 'one issuer’s store cannot keep what is about any')
+  },
+)

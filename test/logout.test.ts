@@ -167,7 +167,12 @@ t.test(
     }
     t.match(
       revocations.sources.find((source) => 'name' in source && source.name === 'idp'),
-      { role: 'push', status: 'live', revocations: 1, malformed: { key: 20, audience: 2, form: 1 } },
+      {
+        role: 'push',
+        status: 'live',
+        revocations: 1,
+        malformed: { 'unauthenticated-key': 20, audience: 2, 'unauthenticated-form': 1 },
+      },
     )
     const metrics = await (await fetch(`${gateway.admin}/metrics`)).text()
     t.match(metrics, /mgw_source_state\{source="idp",role="push",state="live"\} 1/)
@@ -176,7 +181,7 @@ t.test(
     const warned = gateway.process.output().match(/tokens without sid and session_state are accepted/g)
     t.equal(warned?.length, 1)
     t.match(metrics, /mgw_source_revocations_total\{source="idp",role="push"\} 1/)
-    t.match(metrics, /mgw_source_malformed_total\{source="idp",role="push",reason="key"\} 20/)
+    t.match(metrics, /mgw_source_malformed_total\{source="idp",role="push",reason="unauthenticated-key"\} 20/)
     for (const secret of [good, token]) t.notOk(gateway.process.output().includes(secret), 'no token is in the log')
   },
 )

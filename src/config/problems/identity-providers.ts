@@ -3,7 +3,8 @@ import type { Contradiction } from './consistency.js'
 import type { ConfigWarning } from './error.js'
 
 /** What `[[identityProvider]]` needs elsewhere, and what would make it useless. */
-export function* ofIdentityProviders({ identityProvider, jwtTokenConfig }: Config): Generator<Contradiction> {
+export function* ofIdentityProviders(config: Config): Generator<Contradiction> {
+  const { identityProvider, jwtTokenConfig } = config
   const names = new Set<string>()
   for (const [index, provider] of identityProvider.entries()) {
     const { name, issuer, clientIds, backchannelLogout, keycloakAdmin, realmWide, ssf } = provider
@@ -34,7 +35,24 @@ export function* ofIdentityProviders({ identityProvider, jwtTokenConfig }: Confi
       yield { path: `${path}.realmWide`, message: 'needs keycloakAdmin', remedy: 'set keycloakAdmin to true' }
     }
     if (ssf !== undefined) yield* ofSsf(ssf, issuer, `${path}.ssf`)
+    if (ssf?.delivery === 'poll' && !keepsRevocations(config)) {
+      yield {
+        path: `${path}.ssf.delivery`,
+        message:
+          'what is polled would be acknowledged, and so deleted at the transmitter, and be lost on restart: the journal is off',
+        remedy: 'set tokenRevocationConfig.journal.enable to true, or configure a store that takes revocations',
+        beside: [JOURNAL, PERSISTENT],
+      }
+    }
   }
+}
+
+const JOURNAL = 'tokenRevocationConfig.journal.enable'
+const PERSISTENT = 'tokenRevocationConfig.persistent.type'
+
+/** Whether anything but memory may keep what was received; an event hub takes nothing. */
+function keepsRevocations({ tokenRevocationConfig: { journal, persistent } }: Config): boolean {
+  return journal.enable || (persistent.enablePersistentStorageRetrieval && persistent.type !== 'default')
 }
 
 /** What a receiver of the Shared Signals Framework needs that only some of them need. */

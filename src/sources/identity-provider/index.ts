@@ -9,4 +9,5 @@ export {
   subjectEnded,
   tokenEnded,
 } from './records.js'
+export { UNAUTHENTICATED } from './rules.js'
 export type { IdentityProviderSource, Notice, NoticeAnswer, NoticeSink } from './source.js'

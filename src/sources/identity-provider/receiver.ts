@@ -6,7 +6,7 @@ import type { MalformedReport } from '../source.js'
 import { ACTION_TYPES, type ActionPath, readKeycloakAction } from './keycloak-action.js'
 import { LOGOUT_TOKEN_TYPES, readLogoutToken } from './logout-token.js'
 import { RecentIds } from './recent-ids.js'
-import { type MessageRules, type ReadMessage, type RefusedMessage, refused } from './rules.js'
+import { type MessageRules, type ReadMessage, type RefusedMessage, refused, UNAUTHENTICATED } from './rules.js'
 import type { IdentityProviderSource, Notice, NoticeAnswer, NoticeSink } from './source.js'
 
 /** An identity provider as it is configured: see `[[identityProvider]]` in docs/configuration.md. */
@@ -112,9 +112,9 @@ export class Receiver implements IdentityProviderSource {
   async #read(notice: Notice, { messageIn, types, read }: Channel): Promise<ReadMessage | RefusedMessage> {
     const { provider, keys, skew, issuersNow, clock } = this.#options
     const jws = messageIn(notice)
-    if (typeof jws !== 'string') return jws
+    if (typeof jws !== 'string') return { ...jws, isAnybodys: true }
     const verified = await verifyMessage(jws, keys, types)
-    if ('problem' in verified) return verified
+    if ('problem' in verified) return { ...verified, isAnybodys: true }
     const { issuer, clientIds, realmWide } = provider
     const now = clock.now()
     return read(verified.claims, { issuer, clientIds, realmWide, skew, now, latest: Math.max(now, issuersNow()) })
@@ -178,8 +178,9 @@ export class Receiver implements IdentityProviderSource {
     this.#options.logger.info('identity provider ended access', { source: this.name, ...countsOf(records) })
   }
 
-  #refuse(path: string, { problem }: RefusedMessage): NoticeAnswer {
-    this.#refused.set(problem, (this.#refused.get(problem) ?? 0) + 1)
+  #refuse(path: string, { problem, isAnybodys }: RefusedMessage): NoticeAnswer {
+    const reason = isAnybodys ? UNAUTHENTICATED + problem : problem
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1)
     this.#failures.failed('warn', 'notice of an identity provider refused', problem, { source: this.name, path })
     return { status: 400, body: { error: 'invalid_request', error_description: problem } }
   }

@@ -23,7 +23,12 @@ export interface ReadMessage {
 /** Why a message is refused: a short word of a fixed set. */
 export interface RefusedMessage {
   readonly problem: string
+  /** Nothing shows that it is the provider's: anybody can send as much. */
+  readonly isAnybodys?: true
 }
+
+/** Reasons for which anybody's messages are refused begin with it where they are counted: they are no reason for an alert. */
+export const UNAUTHENTICATED = 'unauthenticated-'
 
 export function refused(problem: string): RefusedMessage {
   return { problem }

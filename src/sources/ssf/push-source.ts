@@ -2,7 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Config, Secret } from '../../config/index.js'
 import { describeError, FailureLog } from '../../logging/index.js'
 import { Backoff, pause } from '../../time/index.js'
-import type { IdentityProviderSource, Notice, NoticeAnswer, NoticeSink } from '../identity-provider/index.js'
+import {
+  type IdentityProviderSource,
+  type Notice,
+  type NoticeAnswer,
+  type NoticeSink,
+  UNAUTHENTICATED,
+} from '../identity-provider/index.js'
 import type { MalformedReport } from '../source.js'
 import { ManagedStream, type SsfParts } from './managed-stream.js'
 import { SET_TYPE } from './read-set.js'
@@ -10,6 +16,8 @@ import { SetError } from './set-error.js'
 import { SetReceiver } from './set-receiver.js'
 import { StreamHealth } from './stream-health.js'
 
+/** Why a post is refused that anybody can make. */
+const UNAUTHORIZED = `${UNAUTHENTICATED}authorization`
 const RETRY = { first: 1_000, max: 30_000 }
 /** How often it is seen to whether a verification event is due or overdue, or the stream is to be enabled, ms. */
 const TEND_INTERVAL = 5_000
@@ -81,7 +89,7 @@ export class PushSource implements IdentityProviderSource {
     try {
       // Before anything is parsed: whoever does not know it costs a comparison.
       if (!timingSafeEqual(digest(authorization ?? ''), this.#authorization)) {
-        throw new SetError('authentication_failed', 'authentication', 'not the Authorization of this stream')
+        throw new SetError('authentication_failed', UNAUTHORIZED, 'not the Authorization of this stream')
       }
       if (mediaType(contentType) !== `application/${SET_TYPE}`) {
         throw new SetError('invalid_request', 'content-type', `content-type is not application/${SET_TYPE}`)

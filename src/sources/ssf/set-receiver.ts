@@ -77,7 +77,8 @@ export class SetReceiver {
   /** Counts and logs a SET that is refused for good. An event that is not applied is an error: somebody keeps access. */
   refused(error: SetError): void {
     this.#refused.set(error.reason, (this.#refused.get(error.reason) ?? 0) + 1)
-    this.#failures.failed('error', 'security event not applied', error.message, { source: this.#options.name })
+    const level = error.code === 'authentication_failed' ? 'warn' : 'error' // it need not be the transmitter's
+    this.#failures.failed(level, 'security event not applied', error.message, { source: this.#options.name })
   }
 
   async #verified(jws: string, { issuer, audience, keys }: ReceivedStream): Promise<SecurityEventToken> {

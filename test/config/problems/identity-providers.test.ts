@@ -46,6 +46,11 @@ t.test('a receiver of Shared Signals', async (t) => {
   })
   t.same(read(ISSUER + SSF).warnings, [], 'it is a channel')
   const name = (key: string) => `identityProvider[0].ssf.${key}`
+  const unkept = `${ISSUER}${SSF}[tokenRevocationConfig.journal]\nenable = false\n`
+  t.match(problems(unkept).get(name('delivery')), /lost on restart: the journal is off/)
+  const store = '[tokenRevocationConfig.persistent]\nenablePersistentStorageRetrieval = true\n'
+  t.match(problems(`${unkept}${store}endpointURL = "https://hub"\n`).get(name('delivery')), /lost on restart/)
+  config(`${unkept}${store}type = "etcd"\nendpointURL = "https://etcd"\n`)
   const push = `${ISSUER}${SSF}delivery = "push"\n`
   t.match(problems(push).get(name('pushUrl')), /not told where to push/)
   t.match(problems(`${push}pushAuthorization = "Bearer 123"`).get(name('pushAuthorization')), /at least 16 characters/)

@@ -168,6 +168,12 @@ t.test('what is no logout token of the issuer, for one of the clients, is 400 an
   const counted = Object.values(one.malformed()?.malformed ?? {}).reduce((sum, count) => sum + count, 0)
   t.equal(counted, refused.length)
   t.ok(logged.length < counted, 'each reason is logged once')
+  t.match(one.malformed()?.malformed, { 'unauthenticated-signature': 1, 'unauthenticated-format': 2, audience: 3 })
+  const own = Object.keys(one.malformed()?.malformed ?? {}).filter((reason) => !reason.startsWith('unauthenticated-'))
+  t.notOk(
+    own.some((reason) => ['format', 'algorithm', 'signature', 'type'].includes(reason)),
+    'which anybody can send',
+  )
   const log = JSON.stringify(logged)
   for (const [, token] of refused) t.notOk(log.includes(token))
 })

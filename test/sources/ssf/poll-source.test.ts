@@ -291,6 +291,23 @@ t.test(
   },
 )
 
+t.test('a SET by a new key is neither acknowledged nor refused while the keys cannot be fetched again', async (t) => {
+  const { transmitter, to, revoked, isStatus, skipped } = await polling(t)
+  await isStatus('live')
+  transmitter.behaviour.hidesKeys = true
+  const key = newSigningKey()
+  transmitter.sendRaw('rotated', newSet({ ...to, key }, { jti: 'rotated', ...of(transmitter.issuer, 'alice') }))
+  await isStatus('gap: events that cannot be applied yet: 1')
+  skipped.now += 86_400_000
+  const { polls } = transmitter.counts
+  await transmitter.until(() => transmitter.counts.polls > polls + 1)
+  t.equal(transmitter.refused.size, 0)
+  transmitter.keys.push(key)
+  transmitter.behaviour.hidesKeys = false
+  await isStatus('live')
+  t.match(revoked, [{ id: 'alice' }])
+})
+
 t.test('a key that appears nowhere is refused after ten minutes in which it could be looked for', async (t) => {
   const { transmitter, to, isStatus, skipped } = await polling(t)
   await isStatus('live')

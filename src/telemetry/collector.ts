@@ -1,7 +1,7 @@
 import type { Secret } from '../config/index.js'
 import { type Answer, call, type HttpClient } from '../http-client/index.js'
 import { describeError, FailureLog, type Logger } from '../logging/index.js'
-import { Backoff } from '../time/index.js'
+import { Backoff, pause, systemClock } from '../time/index.js'
 
 /** Milliseconds for a request to the collector. */
 const TIMEOUT = 10_000
@@ -44,7 +44,7 @@ export class Collector {
       }
       this.#failures.failed('warn', `OpenTelemetry collector did not take ${signal}`, failure.reason)
       if (!failure.mayRetry || tries === TRIES || this.#stopping.signal.aborted) return false
-      await this.#pause(backoff.next())
+      await pause(backoff.next(), systemClock, this.#stopping.signal)
     }
   }
 
@@ -70,16 +70,5 @@ export class Collector {
     return status >= 200 && status < 300
       ? undefined
       : { reason: `it answered ${status}`, mayRetry: RETRYABLE.has(status) }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#stopping
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
   }
 }

@@ -6,6 +6,7 @@ import { startGateway, world } from './support/gateway.js'
 import { createIssuer, type Issuer } from './support/issuer.js'
 import { issuingWorld } from './support/issuing-world.js'
 import { httpServer } from './support/servers.js'
+import { statuses, statusOf } from './support/statuses.js'
 import { EndlessUpstream, openStream } from './support/streams.js'
 
 const [A, B] = ['https://issuer.example', 'https://other.example']
@@ -53,14 +54,6 @@ async function loggingOut(t: Test, workers: number) {
     post('/backchannel_logout/idp', `logout_token=${token}`, 'application/x-www-form-urlencoded')
   return { world: gatewayWorld, other, upstream, post, logout }
 }
-
-const statusOf = async (origin: string, token: string) => {
-  const headers = { authorization: `Bearer ${token}`, connection: 'close' }
-  return (await fetch(`${origin}/things/1`, { headers })).status
-}
-/** Of as many connections as reach every worker. */
-const statuses = async (origin: string, token: string) =>
-  new Set(await Promise.all(Array.from({ length: 8 }, () => statusOf(origin, token))))
 
 t.test(
   'a logout at the identity provider refuses the tokens and cuts the streams of that session or user alone, in every worker and after kill -9',

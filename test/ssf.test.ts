@@ -5,6 +5,7 @@ import { Transmitter } from './ssf-receiver/transmitter.js'
 import { startGateway } from './support/gateway.js'
 import type { Issuer } from './support/issuer.js'
 import { issuingWorld } from './support/issuing-world.js'
+import { statuses } from './support/statuses.js'
 import { EndlessUpstream, openStream } from './support/streams.js'
 
 const ISSUER = 'https://issuer.example'
@@ -45,14 +46,6 @@ ${delivery}
   })
   return { transmitter, upstream, world }
 }
-
-const statusOf = async (origin: string, token: string) => {
-  const headers = { authorization: `Bearer ${token}`, connection: 'close' }
-  return (await fetch(`${origin}/things/1`, { headers })).status
-}
-/** Of as many connections as reach every worker. */
-const statuses = async (origin: string, token: string) =>
-  new Set(await Promise.all(Array.from({ length: 8 }, () => statusOf(origin, token))))
 
 t.test(
   'events of a poll stream refuse tokens and cut streams in every worker; none is lost that came while the gateway was down, or was killed before it acknowledged',

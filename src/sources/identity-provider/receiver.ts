@@ -1,7 +1,7 @@
 import { JwksUnavailable, type VerificationKeys, verifyMessage } from '../../auth/index.js'
 import { describeError, FailureLog, type Logger } from '../../logging/index.js'
 import { type RevocationRecord, TooManyClaimSets, UnconfirmedRevocation } from '../../revocation/index.js'
-import { Backoff, type Clock, pause } from '../../time/index.js'
+import { type Clock, retrying } from '../../time/index.js'
 import type { MalformedReport } from '../source.js'
 import { ACTION_TYPES, type ActionPath, readKeycloakAction } from './keycloak-action.js'
 import { LOGOUT_TOKEN_TYPES, readLogoutToken } from './logout-token.js'
@@ -138,20 +138,18 @@ export class Receiver implements IdentityProviderSource {
     failed: (reason: string) => void,
   ): Promise<void> {
     const { keys, clock } = this.#options
-    const backoff = new Backoff(KEYS_RETRIED, () => clock.random())
     this.#isFetchingKeys = true
-    while (!this.#signal.aborted) {
-      try {
-        await Promise.all(keys.map(fetched))
-        this.#isFetchingKeys = false
-        this.#unjudged = undefined
-        this.#report(sink)
-        return
-      } catch (error) {
-        failed(describeError(error))
-        await pause(backoff.next(), clock, this.#signal)
-      }
-    }
+    const fetchAll = () => Promise.all(keys.map(fetched))
+    const all = await retrying(fetchAll, {
+      limits: KEYS_RETRIED,
+      clock,
+      signal: this.#signal,
+      failed: (reason) => failed(describeError(reason)),
+    })
+    if (all === undefined) return
+    this.#isFetchingKeys = false
+    this.#unjudged = undefined
+    this.#report(sink)
   }
 
   #report({ state }: NoticeSink): void {

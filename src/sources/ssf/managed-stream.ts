@@ -12,6 +12,9 @@ import { TransmitterClient } from './transmitter-client.js'
 import { NO_SUBJECTS, type TransmitterMetadata } from './transmitter-metadata.js'
 import { Verification } from './verification.js'
 
+/** The delays before a stream is opened again, ms. */
+export const RETRY_LIMITS = { first: 1_000, max: 30_000 }
+
 /** A receiver as it is configured: see `[identityProvider.ssf]` in docs/configuration.md. Durations are ms. */
 export interface SsfSettings {
   /** The issuer of the SETs. */

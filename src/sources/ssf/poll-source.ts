@@ -1,16 +1,15 @@
 import { JwksUnavailable } from '../../auth/index.js'
 import { describeError } from '../../logging/index.js'
-import { Backoff, pause } from '../../time/index.js'
+import { pause, retrying } from '../../time/index.js'
 import { type IdentityProviderSource, type NoticeSink, RecentIds } from '../identity-provider/index.js'
 import type { MalformedReport } from '../source.js'
 import { HeldSets } from './held-sets.js'
-import { ManagedStream, type SsfParts } from './managed-stream.js'
+import { ManagedStream, RETRY_LIMITS, type SsfParts } from './managed-stream.js'
 import { Polling } from './poll.js'
 import { SetError } from './set-error.js'
 import { type ReceivedStream, SetReceiver } from './set-receiver.js'
 import { StreamHealth } from './stream-health.js'
 
-const RETRY = { first: 1_000, max: 30_000 }
 /** How long a SET is polled again that would be refused and may be accepted later, ms. */
 const HOLD_FOR = 600_000
 /** Refused SETs that are remembered: each is counted once. */
@@ -54,18 +53,13 @@ export class PollSource implements IdentityProviderSource {
     const health = new StreamHealth((...status) => sink.state(...status))
     const stream = new ManagedStream(this.#parts, health)
     const polling = new Polling(stream.client)
-    const backoff = new Backoff(RETRY, () => clock.random())
     this.#stream = stream
-    while (!signal.aborted) {
-      try {
-        const { endpointUrl } = await stream.open(signal)
-        await this.#follow(endpointUrl, { stream, health, polling, sink, signal, worked: () => backoff.reset() })
-      } catch (error) {
-        if (signal.aborted) return
-        health.failed(describeError(error))
-        await pause(backoff.next(), clock, signal)
-      }
+    const poll = async (worked: () => void) => {
+      const { endpointUrl } = await stream.open(signal)
+      await this.#follow(endpointUrl, { stream, health, polling, sink, signal, worked })
     }
+    const failed = (reason: unknown) => health.failed(describeError(reason))
+    await retrying(poll, { limits: RETRY_LIMITS, clock, signal, failed })
   }
 
   /** Polls until something fails. */

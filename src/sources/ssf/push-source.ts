@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Config, Secret } from '../../config/index.js'
 import { describeError, FailureLog } from '../../logging/index.js'
-import { Backoff, pause } from '../../time/index.js'
+import { pause, retrying } from '../../time/index.js'
 import {
   type IdentityProviderSource,
   type Notice,
@@ -10,7 +10,7 @@ import {
   UNAUTHENTICATED,
 } from '../identity-provider/index.js'
 import type { MalformedReport } from '../source.js'
-import { ManagedStream, type SsfParts } from './managed-stream.js'
+import { ManagedStream, RETRY_LIMITS, type SsfParts } from './managed-stream.js'
 import { SET_TYPE } from './read-set.js'
 import { SetError } from './set-error.js'
 import { SetReceiver } from './set-receiver.js'
@@ -18,7 +18,6 @@ import { StreamHealth } from './stream-health.js'
 
 /** Why a post is refused that anybody can make. */
 const UNAUTHORIZED = `${UNAUTHENTICATED}authorization`
-const RETRY = { first: 1_000, max: 30_000 }
 /** How often it is seen to whether a verification event is due or overdue, or the stream is to be enabled, ms. */
 const TEND_INTERVAL = 5_000
 /** Seconds after which a SET is worth sending again that could not be judged or stored. */
@@ -66,22 +65,17 @@ export class PushSource implements IdentityProviderSource {
     const health = new StreamHealth((...status) => sink.state(...status))
     const stream = new ManagedStream(this.#parts, health)
     this.#running = { stream, health }
-    const backoff = new Backoff(RETRY, () => clock.random())
-    while (!signal.aborted) {
-      try {
-        await stream.open(signal)
-        health.reached()
-        backoff.reset()
-        while (!signal.aborted) {
-          await stream.tend(signal)
-          await pause(TEND_INTERVAL, clock, signal)
-        }
-      } catch (error) {
-        if (signal.aborted) return
-        health.failed(describeError(error))
-        await pause(backoff.next(), clock, signal)
+    const tend = async (worked: () => void) => {
+      await stream.open(signal)
+      health.reached()
+      worked()
+      while (!signal.aborted) {
+        await stream.tend(signal)
+        await pause(TEND_INTERVAL, clock, signal)
       }
     }
+    const failed = (reason: unknown) => health.failed(describeError(reason))
+    await retrying(tend, { limits: RETRY_LIMITS, clock, signal, failed })
   }
 
   async receive({ contentType, authorization, body }: Notice, sink: NoticeSink): Promise<NoticeAnswer> {

@@ -1,5 +1,5 @@
 import { describeError } from '../../../logging/index.js'
-import { Backoff, pause, systemClock } from '../../../time/index.js'
+import { retrying, systemClock } from '../../../time/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
 import { noteGap, noteWatch } from '../etcd/revisions.js'
 import { leavesOf } from './answer.js'
@@ -94,18 +94,16 @@ class DirectoryWatch {
   async run(signal: AbortSignal): Promise<'aborted' | 'given up'> {
     const { listed } = this.#etcd.revisions
     this.#from = listed === undefined ? undefined : Number(listed) + 1
-    const backoff = new Backoff({ first: FIRST_DELAY, max: MAX_DELAY }, Math.random)
-    while (!signal.aborted) {
-      try {
+    const follow = async (worked: () => void) => {
+      while (!signal.aborted) {
         if ((await this.#poll(signal)) === 'given up') return 'given up'
-        backoff.reset()
-      } catch (error) {
-        if (signal.aborted) break
-        this.#live.down(this.#directory, error)
-        await pause(backoff.next(), systemClock, signal)
+        worked()
       }
+      return 'aborted'
     }
-    return 'aborted'
+    const limits = { first: FIRST_DELAY, max: MAX_DELAY }
+    const failed = (reason: unknown) => this.#live.down(this.#directory, reason)
+    return (await retrying(follow, { limits, clock: systemClock, signal, failed })) ?? 'aborted'
   }
 
   /** One long poll: until an event comes, or `pollTimeout`. */

@@ -15,6 +15,8 @@ export interface Order {
 /** To each gateway. */
 const CONNECTIONS = 10
 const idle = new Map<number, Socket[]>()
+/** Aborted when the gateway closes the connection. */
+const closed = new WeakMap<Socket, AbortSignal>()
 
 process.on('message', (order: Order) => void run(order))
 
@@ -41,8 +43,11 @@ async function open(port: number): Promise<void> {
     await once(socket, 'connect')
     free.push(socket)
     socket.on('error', () => undefined)
+    const isOver = new AbortController()
+    closed.set(socket, isOver.signal)
     // The gateway closes connections that are idle for long, between two orders.
     socket.once('close', () => {
+      isOver.abort()
       if (free.includes(socket)) free.splice(free.indexOf(socket), 1)
     })
   }
@@ -52,10 +57,9 @@ async function ask(free: Socket[], token: string, times: number[]): Promise<void
   const socket = free.pop() as Socket
   const sent = performance.now()
   socket.write(`GET /things/thing HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\n\r\n`)
-  const isOver = new AbortController()
-  socket.once('close', () => isOver.abort())
+  const options = { signal: closed.get(socket) }
   let answer = ''
-  while (!answer.includes('{"ok":true}')) answer += String((await once(socket, 'data', { signal: isOver.signal }))[0])
+  while (!answer.includes('{"ok":true}')) answer += String((await once(socket, 'data', options))[0])
   if (!answer.startsWith('HTTP/1.1 200 ')) throw new Error(answer.slice(0, 40))
   times.push(performance.now() - sent)
   free.push(socket)

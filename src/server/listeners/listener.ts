@@ -1,30 +1,23 @@
 import {
   createServer as createHttpServer,
-  type IncomingMessage,
   type RequestListener,
   type Server,
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, Server as NetServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { type SecureVersion, type TLSSocket, Server as TlsServer } from 'node:tls'
 import { hasCode } from '../../error-code.js'
 import type { ListenerRefusals } from '../../metrics/index.js'
-import {
-  type ClientStream,
-  closeAfterResponse,
-  currentResponse,
-  isBodyPending,
-  markLastRequest,
-  writeResponse,
-} from '../../proxy/index.js'
+import { type ClientStream, currentResponse, markLastRequest, writeResponse } from '../../proxy/index.js'
 import type { Connections, ServedConnections } from './connections.js'
+import { Draining } from './draining.js'
 import { Http2Connections } from './http2.js'
 import { limitPipelining } from './pipelining.js'
 import type { ProxyProtocol } from './proxy-protocol.js'
 import { headFault } from './request-head.js'
-import type { TurnedAway } from './turned-away.js'
+import { type TurnedAway, turnAway } from './turned-away.js'
 import { answerUnreadable } from './unreadable.js'
 import { onUpgrade, ServedRequest, type UpgradeListener } from './upgrades.js'
 
@@ -99,62 +92,22 @@ export interface Listener {
 
 /** Opens a listener; rejects with Node's error (`EADDRINUSE`, `EACCES` ...) if it cannot. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const { limits, tls, refusals } = options
-  const { handshakeTimeout = HANDSHAKE_TIMEOUT, headersTimeout = HEADERS_TIMEOUT } = limits
+  const { limits, refusals } = options
   const onTurnedAway: TurnedAway = (status, connection, req) => {
     refusals?.count(status === 408 ? 'slow-request' : 'unreadable')
     options.onTurnedAway?.(status, connection, req)
   }
-  let draining = false
-  let keepsIdle = false
-  const onRequest = limitPipelining(limits.maxPipelinedRequests, options.onRequest, () => {
-    if (draining && !keepsIdle) setImmediate(() => server.closeIdleConnections())
-  })
-  const serverOptions: ServerOptions<typeof ServedRequest> = {
-    IncomingMessage: ServedRequest,
-    // Node counts the target with the headers; a target that is too long is answered 414 later.
-    maxHeaderSize: limits.maxHeaderSize + limits.maxUriLength,
-    headersTimeout,
-    connectionsCheckingInterval: Math.min(headersTimeout, HEADERS_INTERVAL),
-    requireHostHeader: false, // after Node's own answer the next request would be served
-    requestTimeout: 0, // an upload may take long; `timeout` ends one that stalls
-    keepAliveTimeout: limits.keepAlive ? KEEP_ALIVE_TIMEOUT : 1,
-  }
-  const serve = (req: ServedRequest, res: ServerResponse, by: RequestListener): void => {
-    const isLast = draining || !limits.keepAlive || req.declinesUpgrade || by === answerFault
-    if (isLast) res.shouldKeepAlive = false
-    by(req, res)
-    if (isLast) markLastRequest(req.socket)
-  }
-  const answerFault: RequestListener = (req, res) => turnAway(req, res, headFault(req) ?? 400, onTurnedAway)
-  const listener: RequestListener<typeof ServedRequest> = (req, res) => {
-    serve(req, res, headFault(req) === undefined ? onRequest : answerFault)
-  }
-  const server: Server =
-    tls === undefined
-      ? createHttpServer(serverOptions, listener)
-      : createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout, ALPNProtocols: protocolsOf(options) }, listener)
+  const server = nodeServer(options)
   server.setTimeout(limits.timeout)
   server.maxHeadersCount = 0 // no limit: Node would drop further headers silently; their size is limited
   server.on('clientError', (error, socket) => answerUnreadable(error, socket, onTurnedAway))
   server.on('tlsClientError', (error) => {
     if (!hasCode(error, 'ECONNRESET')) refusals?.count('tls') // else the client left
   })
-  // The body is asked for once nothing refuses it: `ClientStream.askForBody`.
-  server.on('checkContinue', listener)
-  server.on('checkExpectation', (req: ServedRequest, res: ServerResponse) =>
-    serve(req, res, answerExpectation(onTurnedAway)),
-  )
   const http2 = serveHttp2(server, { ...options, onTurnedAway })
-  const upgrade = options.onUpgrade ?? refuseUpgrade
-  const upgraded = onUpgrade(server, (req, socket, head) => {
-    const fault = headFault(req)
-    if (fault === undefined) upgrade(req, socket, head)
-    else {
-      writeResponse(socket, fault, [], '')
-      onTurnedAway(fault, socket, req)
-    }
-  })
+  const upgraded = serveUpgrades(server, options.onUpgrade ?? refuseUpgrade, onTurnedAway)
+  const draining = new Draining(server, upgraded, http2)
+  serveHttp1(server, options, draining, onTurnedAway)
   const served: ServedConnections = {
     isIdle: (socket) => http2?.of(socket)?.isIdle ?? (currentResponse(socket) === undefined && !upgraded.has(socket)),
     close: (socket) => (http2?.of(socket) ?? { destroy: () => socket.destroySoon() }).destroy(),
@@ -167,35 +120,62 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     renew(renewed) {
       if (server instanceof TlsServer) server.setSecureContext(renewed)
     },
-    close(timeout, idle = 0) {
-      draining = true
-      keepsIdle = idle > 0
-      return new Promise((resolve) => {
-        const endIdle = setTimeout(() => {
-          keepsIdle = false
-          server.closeIdleConnections()
-        }, idle)
-        const force = setTimeout(() => {
-          server.closeAllConnections()
-          upgraded.closeAll()
-          http2?.destroy()
-        }, timeout)
-        const closed = () => {
-          clearTimeout(force)
-          clearTimeout(endIdle)
-          resolve()
-        }
-        if (keepsIdle)
-          NetServer.prototype.close.call(server, closed) // HTTP's own closes idle connections
-        else server.close(closed)
-        http2?.drain()
-      })
-    },
+    close: (timeout, idle = 0) => draining.begin(timeout, idle),
   }
 }
 
-function protocolsOf({ onStream }: ListenerOptions): string[] {
-  return onStream === undefined ? ['http/1.1'] : ['h2', 'http/1.1']
+function nodeServer({ limits, tls, onStream }: ListenerOptions): Server<typeof ServedRequest> {
+  const { handshakeTimeout = HANDSHAKE_TIMEOUT, headersTimeout = HEADERS_TIMEOUT } = limits
+  const serverOptions: ServerOptions<typeof ServedRequest> = {
+    IncomingMessage: ServedRequest,
+    // Node counts the target with the headers; a target that is too long is answered 414 later.
+    maxHeaderSize: limits.maxHeaderSize + limits.maxUriLength,
+    headersTimeout,
+    connectionsCheckingInterval: Math.min(headersTimeout, HEADERS_INTERVAL),
+    requireHostHeader: false, // after Node's own answer the next request would be served
+    requestTimeout: 0, // an upload may take long; `timeout` ends one that stalls
+    keepAliveTimeout: limits.keepAlive ? KEEP_ALIVE_TIMEOUT : 1,
+  }
+  if (tls === undefined) return createHttpServer(serverOptions)
+  const ALPNProtocols = onStream === undefined ? ['http/1.1'] : ['h2', 'http/1.1']
+  return createHttpsServer({ ...serverOptions, ...tls, handshakeTimeout, ALPNProtocols })
+}
+
+/** Passes on what can be read in one way only, and answers the rest. */
+function serveHttp1(
+  server: Server<typeof ServedRequest>,
+  { limits: { keepAlive, maxPipelinedRequests }, onRequest }: ListenerOptions,
+  draining: Draining,
+  onTurnedAway: TurnedAway,
+): void {
+  const pipelined = limitPipelining(maxPipelinedRequests, onRequest, () => draining.responseOver())
+  const serve = (req: ServedRequest, res: ServerResponse, unmet?: number): void => {
+    const fault = headFault(req)
+    const isLast = draining.hasBegun || !keepAlive || req.declinesUpgrade || fault !== undefined
+    if (isLast) res.shouldKeepAlive = false
+    const status = fault ?? unmet
+    if (status === undefined) pipelined(req, res)
+    else turnAway(req, res, status, onTurnedAway)
+    if (isLast) markLastRequest(req.socket)
+  }
+  server.on('request', (req, res) => serve(req, res))
+  // The body is asked for once nothing refuses it: `ClientStream.askForBody`.
+  server.on('checkContinue', (req, res) => serve(req, res))
+  // RFC 9110 §10.1.1: the only expectation that is supported is `100-continue`.
+  server.on('checkExpectation', (req, res) => serve(req, res, 417))
+}
+
+function serveUpgrades(
+  server: Server,
+  upgrade: UpgradeListener,
+  onTurnedAway: TurnedAway,
+): ReturnType<typeof onUpgrade> {
+  return onUpgrade(server, (req, socket, head) => {
+    const fault = headFault(req)
+    if (fault === undefined) return upgrade(req, socket, head)
+    writeResponse(socket, fault, [], '')
+    onTurnedAway(fault, socket, req)
+  })
 }
 
 /**
@@ -238,14 +218,3 @@ function opened(server: Server, { port, host, onError }: ListenerOptions): Promi
 }
 
 const refuseUpgrade: UpgradeListener = (_, socket) => writeResponse(socket, 404, [], '')
-
-/** RFC 9110 §10.1.1: the only expectation that is supported is `100-continue`. */
-function answerExpectation(turnedAway: TurnedAway | undefined): RequestListener {
-  return (req, res) => turnAway(req, res, 417, turnedAway)
-}
-
-function turnAway(req: IncomingMessage, res: ServerResponse, status: number, turnedAway: TurnedAway | undefined): void {
-  if (isBodyPending(req)) closeAfterResponse(req, res)
-  res.writeHead(status, { 'content-length': 0 }).end()
-  turnedAway?.(status, req.socket, req)
-}

@@ -175,6 +175,16 @@ t.test('an expectation that is not known is a 417, and the connection is kept', 
   t.match(answers, /^HTTP\/1\.1 417 [\s\S]*HTTP\/1\.1 200 [\s\S]*\/last/)
 })
 
+t.test('an expectation that is not known does not hide a head that servers read in different ways', async (t) => {
+  const { seen, onRequest } = noting()
+  const { port } = await listener(t, { onRequest })
+  const ambiguous = 'GET /a HTTP/1.1\r\nHost: a\r\nHost: b\r\nExpect: more\r\n\r\n'
+  const answers = await exchangeRaw(port, `${ambiguous}GET /b HTTP/1.1\r\nHost: a\r\n\r\n`)
+  t.match(answers, /^HTTP\/1\.1 400 /)
+  t.notMatch(answers, /HTTP\/1\.1 [^4]/, 'and the connection ends with it')
+  t.same(seen, [])
+})
+
 t.test('each error of an open listener is reported, and it stays open', async (t) => {
   const errors: string[] = []
   const servers: Server[] = []

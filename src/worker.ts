@@ -81,8 +81,7 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   const prepared = await prepareServing(inputs, replica, primary, logging, observation)
   serving = await prepared.listen()
   isListening(serving)
-  const { close: _, reload: __, collect: ___, ...ports } = serving
-  tell({ kind: 'listening', ...ports })
+  tell({ kind: 'listening', ...serving.ports })
 }
 
 /** What this worker has counted; before it serves, nothing. */

@@ -28,50 +28,34 @@ export interface OpenedAuthentication {
   tokenRevoked(id: Fingerprint): void
 }
 
+/** What {@link openAuthentication} is given beside the configuration. */
+export interface AuthenticationParts {
+  readonly client: HttpClient
+  readonly fingerprints: Fingerprinter
+  readonly logging: Logging
+  /** Told the time in the `Date` of issuers' responses. */
+  readonly witness?: Witness
+  /** Told which tokens have to be asked about again while they are in use. */
+  readonly watched?: WatchedTokens
+  /** See {@link CredentialAuthenticatorOptions.droppedBefore}. */
+  readonly droppedBefore?: CredentialAuthenticatorOptions['droppedBefore']
+  /** Called for each token that verified, of an issuer that announces the end of sessions, and names none. */
+  readonly noSession?: (issuer: string) => void
+}
+
 /** Builds the authenticator of a configuration. Throws for unusable keys, secrets and claim mappings. */
-export async function openAuthentication(
-  config: Config,
-  parts: {
-    readonly client: HttpClient
-    readonly fingerprints: Fingerprinter
-    readonly logging: Logging
-    /** Told the time in the `Date` of issuers' responses. */
-    readonly witness?: Witness
-    /** Told which tokens have to be asked about again while they are in use. */
-    readonly watched?: WatchedTokens
-    /** See {@link CredentialAuthenticatorOptions.droppedBefore}. */
-    readonly droppedBefore?: CredentialAuthenticatorOptions['droppedBefore']
-    /** Called for each token that verified, of an issuer that announces the end of sessions, and names none. */
-    readonly noSession?: (issuer: string) => void
-  },
-): Promise<OpenedAuthentication> {
-  const { client, fingerprints, logging, witness, watched } = parts
-  const { client: issuersClient, latest } = observeServers(client, () => performance.now())
-  const keysClient = witness === undefined ? issuersClient : observeDates(issuersClient, witness)
+export async function openAuthentication(config: Config, parts: AuthenticationParts): Promise<OpenedAuthentication> {
+  const { client: issuersClient, latest } = observeServers(parts.client, () => performance.now())
   const limits = {
     timestampSkew: config.server.timestampSkew,
     cacheCapacity: config.caching.tokenCacheCapacity,
     cacheExpiryTime: config.caching.enabled ? config.caching.tokenCacheExpiryTime : 0,
-    fingerprints,
+    fingerprints: parts.fingerprints,
     droppedBefore: parts.droppedBefore,
     issuersNow: latest,
   }
   const holder: { jwt?: JwtAuthenticator } = {}
-  const jwks = (url: string) =>
-    new Jwks({
-      url,
-      client: keysClient,
-      logger: logging('JWTAuthProvider'),
-      onKeysDropped: () => holder.jwt?.forgetVerified(),
-    })
-  const issuers = await Promise.all(
-    config.jwtTokenConfig.map(async (issuer) => ({
-      ...issuer,
-      keys: await keysOf(issuer, config, jwks),
-      standing: standingOf(config, issuer, { client: issuersClient, watched, logger: logging('JWTAuthProvider') }),
-      onNoSession: onNoSession(config, issuer.issuer, parts),
-    })),
-  )
+  const issuers = await openIssuers(config, { ...parts, client: issuersClient }, () => holder.jwt?.forgetVerified())
   const { keyManager } = config
   const jwtIds = new CachedIds()
   const jwt = new JwtAuthenticator({
@@ -93,12 +77,12 @@ export async function openAuthentication(
     ...limits,
     url: keyManagerUrl(keyManager.serverUrl, keyManager.tokenContext, 'introspect'),
     client: issuersClient,
-    credentials: keyManagerCredentials(keyManager.security, client),
+    credentials: keyManagerCredentials(keyManager.security, parts.client),
     acceptUntypedTokens: keyManager.acceptUntypedTokens,
     acceptPaddedTokens: keyManager.acceptPaddedTokens,
     recheck: keyManager.opaqueRecheck,
     issuers: jwt.knownIssuers,
-    logger: logging('KeyManager'),
+    logger: parts.logging('KeyManager'),
   })
   return {
     ...explained,
@@ -122,11 +106,27 @@ export async function openAuthentication(
   }
 }
 
+/** The issuers of JWTs, each with its keys and with whom to ask about its tokens. */
+function openIssuers(config: Config, parts: AuthenticationParts, onKeysDropped: () => void) {
+  const { client, witness, watched, logging } = parts
+  const logger = logging('JWTAuthProvider')
+  const keysClient = witness === undefined ? client : observeDates(client, witness)
+  const jwks = (url: string) => new Jwks({ url, client: keysClient, logger, onKeysDropped })
+  return Promise.all(
+    config.jwtTokenConfig.map(async (issuer) => ({
+      ...issuer,
+      keys: await keysOf(issuer, config, jwks),
+      standing: standingOf(config, issuer, { client, watched, logger }),
+      onNoSession: onNoSession(config, issuer.issuer, parts),
+    })),
+  )
+}
+
 /** What is done with tokens of an issuer that announces the end of sessions: one that names none is not found by it. */
 function onNoSession(
   { identityProvider }: Config,
   issuer: string,
-  { logging, noSession }: Pick<Parameters<typeof openAuthentication>[1], 'logging' | 'noSession'>,
+  { logging, noSession }: AuthenticationParts,
 ): (() => void) | undefined {
   if (noSession === undefined || !identityProvider.some((provider) => provider.issuer === issuer)) return undefined
   let isSaid = false

@@ -13,12 +13,11 @@ import type { Observation } from './observation.js'
 import { once } from './once.js'
 import { endedByRevocations } from './open-requests.js'
 import { StandingWatch } from './standing-watch.js'
+import type { Ports } from './worker-process.js'
 
 /** The serving half of a process: listeners, pipeline, connections to upstreams. */
 export interface Serving {
-  readonly httpPort: number
-  readonly httpsPort: number
-  readonly tokenPort?: number
+  readonly ports: Ports
   /**
    * Serves by other inputs from now on: requests under way end by the old ones. They must be what a process that was started
    * before can take: see `withoutRestart`. Rejects, and changes nothing, for what cannot be used.
@@ -51,17 +50,16 @@ export async function prepareServing(
   revocations: LiveRevocations,
   primary: Primary,
   logging: Logging,
-  observation?: Pick<Observation, 'observers' | 'collect'>,
+  observation?: Observed,
 ): Promise<PreparedServing> {
-  const own = await ownCertificate(inputs.config)
-  const openWebSockets = new OpenWebSockets()
-  const { maxEventLoopLag } = inputs.config.server
+  const { config } = inputs
+  const certificate = await ownCertificate(config)
+  const { maxEventLoopLag } = config.server
   const shedding = maxEventLoopLag === 0 ? undefined : new LoadShedding(maxEventLoopLag, logging('RequestHandler'))
-  const { closeOpenRequests } = inputs.config.tokenRevocationConfig
   const metrics = new RequestMetrics()
-  const refusals = new ListenerRefusals()
+  const { closeOpenRequests } = config.tokenRevocationConfig
   const openRequests = closeOpenRequests ? endedByRevocations(revocations, metrics, logging) : undefined
-  const observers = observation?.observers ?? []
+  const openWebSockets = new OpenWebSockets()
   const watched = new WatchedTokens()
   const applications = await Applications.open(inputs, {
     revocations,
@@ -69,7 +67,7 @@ export async function prepareServing(
     openRequests,
     watched,
     metrics,
-    observers,
+    observers: observation?.observers ?? [],
     openWebSockets,
     shedding,
     logging,
@@ -83,47 +81,106 @@ export async function prepareServing(
       metrics,
       logger: logging('OpenRequests'),
     })
-  const listeners: Listener[] = []
-  const readTls = async (config: Config) => listenerTls(config, await ownCertificate(config))
-  const renew = (tls: ListenerTls) => {
-    for (const listener of listeners) listener.renew(tls)
+  return new ServingHalf({
+    config,
+    certificate,
+    applications,
+    openRequests,
+    openWebSockets,
+    standing,
+    shedding,
+    metrics,
+    observation,
+    logging,
+  })
+}
+
+type Observed = Pick<Observation, 'observers' | 'collect'>
+
+interface ServingParts {
+  /** What it listens by. */
+  readonly config: Config
+  readonly certificate: Awaited<ReturnType<typeof ownCertificate>>
+  readonly applications: Applications
+  /** Absent: revocations end no open requests. */
+  readonly openRequests: ReturnType<typeof endedByRevocations> | undefined
+  readonly openWebSockets: OpenWebSockets
+  readonly standing: StandingWatch | undefined
+  readonly shedding: LoadShedding | undefined
+  readonly metrics: RequestMetrics
+  readonly observation: Observed | undefined
+  readonly logging: Logging
+}
+
+class ServingHalf implements PreparedServing {
+  readonly #parts: ServingParts
+  readonly #refusals = new ListenerRefusals()
+  readonly #listeners: Listener[] = []
+  readonly #watch: CertificateWatch
+
+  constructor(parts: ServingParts) {
+    this.#parts = parts
+    const { applications, logging } = parts
+    const renew = async () => this.#renew(await readTls(applications.inputs.config))
+    this.#watch = new CertificateWatch(renew, logging('Listener'))
   }
-  const watch = new CertificateWatch(async () => renew(await readTls(applications.inputs.config)), logging('Listener'))
-  const close = once(async (idle?: number) => {
-    watch.stop()
+
+  async listen(): Promise<Serving> {
+    const { config, certificate, applications, observation, standing, shedding, logging } = this.#parts
+    const { http, https, token } = await openListeners(
+      config,
+      await listenerTls(config, certificate),
+      applications,
+      this.#refusals,
+      logging,
+      observation?.observers ?? [],
+      (listener) => this.#listeners.push(listener),
+    )
+    shedding?.start()
+    standing?.start()
+    await this.#watch.read(config)
+    const optional = token === undefined ? {} : { tokenPort: token.port }
+    return {
+      ports: { httpPort: http.port, httpsPort: https.port, ...optional },
+      reload: (inputs) => this.#reload(inputs),
+      collect: (samples) => this.#collect(samples),
+      close: this.close,
+    }
+  }
+
+  readonly close = once(async (idle?: number) => {
+    const { applications, openWebSockets, standing, shedding } = this.#parts
+    this.#watch.stop()
     shedding?.stop()
     const { stopTimeout } = applications.inputs.config.server
-    const closed = listeners.map((listener) => listener.close(stopTimeout, idle))
+    const closed = this.#listeners.map((listener) => listener.close(stopTimeout, idle))
     openWebSockets.goAway()
     await Promise.all(closed)
     standing?.stop() // until then issuers are asked about what is still open
     await applications.close() // no request needs an upstream any more
   })
-  const reload = async (next: Inputs) => {
-    const tls = await readTls(next.config) // before anything changes: it may not be usable
-    await applications.replace(next)
-    renew(tls)
-    await watch.read(next.config)
+
+  async #reload(inputs: Inputs): Promise<void> {
+    const tls = await readTls(inputs.config) // before anything changes: it may not be usable
+    await this.#parts.applications.replace(inputs)
+    this.#renew(tls)
+    await this.#watch.read(inputs.config)
   }
-  const collect = (samples: Samples) => {
+
+  #renew(tls: ListenerTls): void {
+    for (const listener of this.#listeners) listener.renew(tls)
+  }
+
+  #collect(samples: Samples): void {
+    const { metrics, applications, observation, openRequests } = this.#parts
     metrics.collect(samples)
-    refusals.collect(samples)
+    this.#refusals.collect(samples)
     applications.collect(samples)
     observation?.collect(samples)
     add(samples, 'mgw_open_requests', [], openRequests?.size ?? 0)
   }
-  const listen = async () => {
-    const { config } = inputs
-    const tls = await listenerTls(config, own)
-    const opened = await openListeners(config, tls, applications, refusals, logging, observers, (listener) =>
-      listeners.push(listener),
-    )
-    shedding?.start()
-    standing?.start()
-    await watch.read(config)
-    const { http, https, token } = opened
-    const optional = token === undefined ? {} : { tokenPort: token.port }
-    return { httpPort: http.port, httpsPort: https.port, ...optional, reload, collect, close }
-  }
-  return { listen, close }
+}
+
+async function readTls(config: Config): Promise<ListenerTls> {
+  return listenerTls(config, await ownCertificate(config))
 }

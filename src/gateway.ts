@@ -10,6 +10,7 @@ import { mayBeOf, type Revocable, type RuleRevocation, revocable } from './revoc
 
 export type { Explanation } from './gateway/explanation.js'
 export type { StatusReport } from './gateway/observing.js'
+export { readTopicUrl, storeUrlProblem, type TopicUrl } from './gateway/source-urls.js'
 export { type Gateway, startGateway } from './gateway/start.js'
 
 export {

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { findCertificate, readPublicKey, readTrustStore } from '../certificates/index.js'
+import { findCertificate, namingKey, readPublicKey, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import type { HttpClient } from '../http-client/index.js'
 import type { Logger } from '../logging/index.js'
@@ -38,16 +38,21 @@ export async function keysOf(
   config: Config,
   jwks: (url: string) => VerificationKeys,
 ): Promise<VerificationKeys> {
-  if (!issuer.sharedSecret.isEmpty) return new SharedSecret(issuer.sharedSecret)
+  if (!issuer.sharedSecret.isEmpty) return new SharedSecret(issuer.sharedSecret, issuer.issuer)
   if (issuer.jwksURL !== undefined) return jwks(issuer.jwksURL)
-  if (issuer.certFile !== undefined) return fixedKey(await readPublicKey(issuer.certFile), issuer.certFile)
+  const { certFile } = issuer
+  if (certFile !== undefined) {
+    return fixedKey(await namingKey('jwtTokenConfig.certFile', () => readPublicKey(certFile)), certFile)
+  }
   const { trustStorePath, trustStorePassword } = config.listenerConfig
   if (issuer.certificateAlias === undefined || trustStorePath === undefined) {
     throw new TypeError(
       `${issuer.issuer}: jwksURL, certFile or certificateAlias (in listenerConfig.trustStorePath) is needed`,
     )
   }
-  const store = await readTrustStore(trustStorePath, trustStorePassword)
+  const store = await namingKey('listenerConfig.trustStorePath', () =>
+    readTrustStore(trustStorePath, trustStorePassword),
+  )
   const { pem } = findCertificate(store, issuer.certificateAlias)
   return fixedKey(pem, `${trustStorePath}: ${issuer.certificateAlias}`)
 }

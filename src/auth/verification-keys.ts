@@ -90,11 +90,17 @@ export class SharedSecret implements VerificationKeys {
   readonly algorithms: readonly string[]
   readonly #key: Uint8Array
 
-  /** Throws {@link SharedSecretError} for fewer than 32 bytes of UTF-8: a shorter secret can be guessed offline, from one token. */
-  constructor(secret: Secret) {
+  /**
+   * Throws {@link SharedSecretError} for fewer than 32 bytes of UTF-8: a shorter secret can be guessed offline, from one token.
+   *
+   * @param issuer whose it is, for the error
+   */
+  constructor(secret: Secret, issuer: string) {
     this.#key = new TextEncoder().encode(secret.reveal())
     this.algorithms = LENGTHS.filter(([, bytes]) => this.#key.length >= bytes).map(([algorithm]) => algorithm)
-    if (this.algorithms.length === 0) throw new SharedSecretError('a shared secret must have at least 32 bytes')
+    if (this.algorithms.length === 0) {
+      throw new SharedSecretError(`jwtTokenConfig.sharedSecret of ${issuer} must have at least 32 bytes`)
+    }
   }
 
   async key(_header: JWSHeaderParameters): Promise<Uint8Array> {

@@ -58,6 +58,16 @@ export async function namingFile<T>(file: string, read: () => Promise<T>): Promi
   }
 }
 
+/** Runs `read`; puts the configuration's key, which names the file, in front of a {@link CertificateError}. */
+export async function namingKey<T>(key: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    throw new CertificateError(error.code, `${key}: ${error.message}`, { cause: error.cause })
+  }
+}
+
 /** The same error, with the file's name and a remedy. */
 export function named(file: string, { code, message, cause }: CertificateError): CertificateError {
   const remedy = REMEDIES[code]

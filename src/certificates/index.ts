@@ -1,4 +1,4 @@
-export { CertificateError } from './error.js'
+export { CertificateError, namingKey } from './error.js'
 export { type KeyStore, readKeyPair, readKeyStore } from './key-store.js'
 export { ensureSelfSigned, hasSelfSigned } from './self-signed.js'
 export {

@@ -29,11 +29,15 @@ export async function readKeyPair(certFile: string, keyFile: string, password: S
   const { certificates } = await namingFile(certFile, () => readEntries(certFile, password))
   return namingFile(keyFile, async () => {
     const { keys } = await readEntries(keyFile, password)
-    return keyStore({ certificates, keys }, undefined)
+    return keyStore({ certificates, keys }, undefined, `does not belong to the certificate in ${certFile}`)
   })
 }
 
-async function keyStore({ certificates, keys }: Entries, alias: string | undefined): Promise<KeyStore> {
+async function keyStore(
+  { certificates, keys }: Entries,
+  alias: string | undefined,
+  unmatched = 'holds no certificate for its private key',
+): Promise<KeyStore> {
   if (keys.length === 0) throw new CertificateError('ERR_CERTIFICATE_NO_KEY', 'holds no private key')
   const entry = alias === undefined ? keys[0] : keys.find((each) => isAlias(each.alias, alias))
   if (entry === undefined)
@@ -44,7 +48,7 @@ async function keyStore({ certificates, keys }: Entries, alias: string | undefin
   const key = await privateKey(entry)
   const cert = chain(key, entry, certificates).map(({ certificate }) => certificate.toString())
   if (cert.length === 0) {
-    throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', 'holds no certificate for its private key')
+    throw new CertificateError('ERR_CERTIFICATE_NO_CERTIFICATE', unmatched)
   }
   const own = { cert: cert.join(''), key: key.export({ type: 'pkcs8', format: 'pem' }).toString() }
   try {

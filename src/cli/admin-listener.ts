@@ -42,8 +42,7 @@ export class AdminListener {
   /** Posts JSON with the admin token. Throws {@link GatewayUnreachable}. */
   async post(path: string, body: object): Promise<unknown> {
     const { token } = this.#config.admin
-    if (token.isEmpty)
-      throw new GatewayUnreachable('[admin] token is not configured: the gateway does nothing that it is asked')
+    if (token.isEmpty) throw new GatewayUnreachable('[admin] token is not configured: set it, and restart the gateway')
     const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' }
     return this.#answer(path, { method: 'POST', headers, body: JSON.stringify(body) })
   }

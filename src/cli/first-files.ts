@@ -1,14 +1,19 @@
+import type { TopicUrl } from '../gateway.js'
+
+/** The environment variable that the first configuration has the broker's password from. */
+export const BROKER_PASSWORD = 'MGW_BROKER_PASSWORD'
+
 /** What the first configuration of a user is made of. */
 export interface FirstSetup {
   readonly upstream: URL
   readonly issuer: string
   readonly jwksUrl: string
-  readonly topicUrl: string | undefined
+  readonly topic: TopicUrl | undefined
   readonly storeUrl: string | undefined
 }
 
 /** A commented `micro-gw.conf` for one issuer, one topic and one etcd. */
-export function firstConfigFile({ issuer, jwksUrl, topicUrl, storeUrl }: FirstSetup): string {
+export function firstConfigFile({ issuer, jwksUrl, topic, storeUrl }: FirstSetup): string {
   return `# Written by "mgw init". docs/configuration.md has every key; conf/micro-gw.conf shows all of them with their defaults.
 # A password is better kept out of this file: "$env{NAME}" stands for an environment variable.
 
@@ -39,18 +44,19 @@ apiDefinitions = "api_definitions"
   # What a token's "aud" must hold; empty: not checked.
   #audience = "http://org.wso2.apimgt/gateway"
 
-${topicSection(topicUrl)}
+${topicSection(topic)}
 ${storeSection(storeUrl)}`
 }
 
-function topicSection(url: string | undefined): string {
+function topicSection(topic: TopicUrl | undefined): string {
+  const isNamed = topic !== undefined && topic.username !== ''
   return `# Revocations as they happen, from a topic.
 [tokenRevocationConfig.realtime]
-  enableRealtimeMessageRetrieval = ${url !== undefined}
+  enableRealtimeMessageRetrieval = ${topic !== undefined}
   jmsConnectionTopic = "tokenRevocation"
-  ${url === undefined ? '#' : ''}jmsConnectionProviderUrl = ${quoted(url ?? 'tcp://localhost:61616')}
-  #jmsConnectionUsername = "admin"
-  #jmsConnectionPassword = "$env{MGW_BROKER_PASSWORD}"
+  ${topic === undefined ? '#' : ''}jmsConnectionProviderUrl = ${quoted(topic?.url ?? 'tcp://localhost:61616')}
+  ${isNamed ? '' : '#'}jmsConnectionUsername = ${quoted(isNamed ? topic.username : 'admin')}
+  ${isNamed ? '' : '#'}jmsConnectionPassword = "$env{${BROKER_PASSWORD}}"
 `
 }
 

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { CommanderError } from 'commander'
 import { codeOf } from '../error-code.js'
-import { exampleDefinition, type FirstSetup, firstConfigFile } from './first-files.js'
+import { readTopicUrl, storeUrlProblem } from '../gateway.js'
+import { BROKER_PASSWORD, exampleDefinition, type FirstSetup, firstConfigFile } from './first-files.js'
 
 export interface InitOptions {
   readonly upstream?: string
@@ -36,15 +37,18 @@ const QUESTIONS: readonly Question[] = [
   },
   {
     flag: 'topic',
-    text: 'URL of the broker that announces revocations, such as tcp://localhost:61616 or amqp://localhost:5672 (empty: none)',
+    text: 'URL of the broker that announces revocations, such as tcp://localhost:61616 or amqp://guest@localhost:5672 (empty: none)',
     isOptional: true,
-    problem: (answer) => urlProblem(answer, ['tcp:', 'ssl:', 'amqp:', 'amqps:', 'amqp10:', 'amqp10s:']),
+    problem(answer) {
+      const read = readTopicUrl(answer)
+      return 'problem' in read ? `cannot be read: ${read.problem}` : undefined
+    },
   },
   {
     flag: 'store',
     text: 'URL of the etcd that keeps revocations, such as http://localhost:2379/v3/keys/jti/ (empty: none)',
     isOptional: true,
-    problem: (answer) => urlProblem(answer, ['http:', 'https:']),
+    problem: storeUrlProblem,
   },
 ]
 
@@ -55,23 +59,30 @@ const QUESTIONS: readonly Question[] = [
 export async function init(directory: string, options: InitOptions): Promise<void> {
   const answers = await answersOf(options)
   const { upstream, issuer, topic, store } = answers
+  const read = topic === '' ? undefined : readTopicUrl(topic)
   const setup: FirstSetup = {
     upstream: new URL(upstream),
     issuer,
     jwksUrl: options.jwksUrl ?? `${issuer.replace(/\/+$/, '')}/.well-known/jwks.json`,
-    topicUrl: topic || undefined,
+    topic: read === undefined || 'problem' in read ? undefined : read,
     storeUrl: store || undefined,
   }
   const files = [
     { path: join(directory, 'micro-gw.conf'), text: firstConfigFile(setup) },
     { path: join(directory, 'api_definitions', 'first-api.yaml'), text: exampleDefinition(setup) },
   ]
+  for (const { path } of files) {
+    if (await exists(path)) throw usage(`${path} exists, and is not overwritten: nothing was written`)
+  }
   await mkdir(join(directory, 'api_definitions'), { recursive: true })
-  for (const { path, text } of files) await writeNew(path, text)
+  for (const { path, text } of files) await writeFile(path, text, { flag: 'wx' })
   const next = `mgw check --connect -c ${join(directory, 'micro-gw.conf')}`
   if (options.json) return console.log(JSON.stringify({ files: files.map(({ path }) => path), next }))
   for (const { path } of files) console.log(`wrote ${path}`)
   if (options.jwksUrl === undefined) console.log(`jwksURL is a guess: ${setup.jwksUrl}`)
+  if (setup.topic !== undefined && setup.topic.username !== '') {
+    console.log(`${BROKER_PASSWORD} in the environment is to hold the broker's password`)
+  }
   console.log(`next: ${next}`)
 }
 
@@ -136,12 +147,12 @@ function usage(message: string): CommanderError {
   return new CommanderError(2, 'mgw.init', message)
 }
 
-/** Writes a file that is not there yet. */
-async function writeNew(path: string, text: string): Promise<void> {
+async function exists(path: string): Promise<boolean> {
   try {
-    await writeFile(path, text, { flag: 'wx' })
+    await lstat(path)
+    return true
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-    throw usage(`${path} exists, and is not overwritten`)
+    if (codeOf(error) === 'ENOENT') return false
+    throw error
   }
 }

@@ -1,4 +1,4 @@
-import { readKeyStore, readTrustStore } from '../certificates/index.js'
+import { namingKey, readKeyStore, readTrustStore } from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import { type HttpClientOptions, sharedTls } from '../http-client/index.js'
 import type { WebSocketOptions } from '../proxy/index.js'
@@ -9,12 +9,17 @@ import { workerCount } from './inputs.js'
 export async function readClientOptions({ httpClients, listenerConfig, server }: Config): Promise<HttpClientOptions> {
   const { sslConfig, poolConfig, verifyHostname, disableSslVerification } = httpClients
   const { connectTimeout, responseTimeout, idleTimeout } = httpClients
-  const trustStore = sslConfig.trustStorePath ?? listenerConfig.trustStorePath
-  const password =
-    sslConfig.trustStorePath === undefined ? listenerConfig.trustStorePassword : sslConfig.trustStorePassword
-  const trusted = trustStore === undefined ? undefined : await readTrustStore(trustStore, password)
+  const [section, { trustStorePath, trustStorePassword }] =
+    sslConfig.trustStorePath === undefined ? ['listenerConfig', listenerConfig] : ['httpClients.sslConfig', sslConfig]
+  const trusted =
+    trustStorePath === undefined
+      ? undefined
+      : await namingKey(`${section}.trustStorePath`, () => readTrustStore(trustStorePath, trustStorePassword))
+  const { keyStorePath, keyStorePassword } = sslConfig
   const own =
-    sslConfig.keyStorePath === undefined ? {} : await readKeyStore(sslConfig.keyStorePath, sslConfig.keyStorePassword)
+    keyStorePath === undefined
+      ? undefined
+      : await namingKey('httpClients.sslConfig.keyStorePath', () => readKeyStore(keyStorePath, keyStorePassword))
   const share = Math.ceil(poolConfig.maxActiveConnections / workerCount(server.workers))
   return {
     ...own,

@@ -1,6 +1,13 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ensureSelfSigned, hasSelfSigned, type KeyStore, readKeyPair, readKeyStore } from '../certificates/index.js'
+import {
+  ensureSelfSigned,
+  hasSelfSigned,
+  type KeyStore,
+  namingKey,
+  readKeyPair,
+  readKeyStore,
+} from '../certificates/index.js'
 import type { Config } from '../config/index.js'
 import { codeOf, hasCode } from '../error-code.js'
 import type { Logging } from '../logging/index.js'
@@ -139,8 +146,12 @@ export async function tryToWrite(directory: string): Promise<void> {
 /** The certificate that the configuration names, if any. */
 export async function ownCertificate({ listenerConfig }: Pick<Config, 'listenerConfig'>) {
   const { certFile, keyFile, keyStorePath, keyStorePassword } = listenerConfig
-  if (certFile !== undefined && keyFile !== undefined) return readKeyPair(certFile, keyFile, keyStorePassword)
-  return keyStorePath === undefined ? undefined : readKeyStore(keyStorePath, keyStorePassword)
+  if (certFile !== undefined && keyFile !== undefined) {
+    const read = () => readKeyPair(certFile, keyFile, keyStorePassword)
+    return namingKey('listenerConfig.certFile and keyFile', read)
+  }
+  if (keyStorePath === undefined) return undefined
+  return namingKey('listenerConfig.keyStorePath', () => readKeyStore(keyStorePath, keyStorePassword))
 }
 
 /** Messages by the code of Node's error. */

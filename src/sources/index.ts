@@ -10,3 +10,6 @@ export {
   takesRevocations,
 } from './open.js'
 export { openIdentityProviders } from './open-identity-providers.js'
+export { chooseStore } from './persistent/index.js'
+export { ProviderUrlError, readProvider } from './realtime/index.js'
+export { StoreError } from './source.js'

@@ -231,7 +231,7 @@ t.test('a token that the other issuers refuse is not refused while the keys of o
 t.test('a shared secret verifies HMACs that it is long enough for, and nothing else', async (t) => {
   const secret = 'a secret that has 48 bytes is enough for HS384!!'
   const key = new TextEncoder().encode(secret)
-  const auth = authenticator([issuer({ keys: new SharedSecret(new Secret(secret)) })])
+  const auth = authenticator([issuer({ keys: new SharedSecret(new Secret(secret), 'https://issuer.example') })])
   const sign = (alg: string) => signed(CLAIMS, { alg }, key)
   t.equal(await reasonOf(auth.authenticate(await sign('HS256'), NOW)), 'accepted')
   t.equal(await reasonOf(auth.authenticate(await sign('HS384'), NOW)), 'accepted')
@@ -239,7 +239,10 @@ t.test('a shared secret verifies HMACs that it is long enough for, and nothing e
   t.equal(await reasonOf(auth.authenticate(long, NOW)), 'algorithm')
   t.equal(await reasonOf(auth.authenticate(await signed(), NOW)), 'algorithm', 'RS256')
   t.equal(await reasonOf(auth.authenticate(hmacRaw('another'), NOW)), 'signature')
-  t.throws(() => new SharedSecret(new Secret('x'.repeat(31))), { code: 'ERR_SHARED_SECRET_TOO_SHORT' })
+  t.throws(() => new SharedSecret(new Secret('x'.repeat(31)), 'https://issuer.example'), {
+    code: 'ERR_SHARED_SECRET_TOO_SHORT',
+    message: /^jwtTokenConfig\.sharedSecret of https:\/\/issuer\.example must have at least 32 bytes$/,
+  })
 })
 
 t.test('mapped claims are read by the gateway’s names', async (t) => {

@@ -52,7 +52,7 @@ t.test('a message that the issuer did not sign, or that two readers could read d
 })
 
 t.test('a shared secret verifies no message, and its issuer’s other keys do', async (t) => {
-  const secret = new SharedSecret(new Secret(SECRET))
+  const secret = new SharedSecret(new Secret(SECRET), 'https://issuer.example')
   t.same(await verify(hmacRaw(SECRET), [secret]), { problem: 'algorithm' })
   t.match(await verify(await signed(), [secret, ...KEYS]), { claims: CLAIMS })
 })

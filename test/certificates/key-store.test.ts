@@ -136,6 +136,7 @@ test(
     t.same(names(await readKeyPair(file('all.pem'), file('leaf-key.pem'), NONE)), ['CN=leaf', 'CN=root'])
     const error = await failure(t, readKeyPair(stranger.cert, file('leaf-key.pem'), NONE), 'nothing')
     t.equal(error.code, 'ERR_CERTIFICATE_NO_CERTIFICATE')
+    t.ok(error.message.includes(`leaf-key.pem: does not belong to the certificate in ${stranger.cert}`), error.message)
   },
 )
 

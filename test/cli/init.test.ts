@@ -49,11 +49,53 @@ t.test('mgw init overwrites nothing', async (t) => {
   t.equal(readFileSync(join(directory, 'micro-gw.conf'), 'utf8'), 'mine')
 })
 
+t.test('mgw init writes neither file if one exists', async (t) => {
+  const directory = t.testdir({ api_definitions: { 'first-api.yaml': 'mine' } })
+  const { status, said } = await run(t, ['init', directory, ...FLAGS])
+  t.equal(status, 2)
+  t.match(said, /first-api\.yaml exists, and is not overwritten: nothing was written/)
+  t.notOk(existsSync(join(directory, 'micro-gw.conf')))
+})
+
+t.test('mgw init keeps the password of a broker out of the configuration, and names the variable for it', async (t) => {
+  const urls = [
+    ['amqp://admin:s3cret@localhost:5672', 'amqp://localhost:5672'],
+    [
+      "amqp://admin:s3cret@carbon/carbon?brokerlist='tcp://localhost:5672'",
+      "amqp://carbon/carbon?brokerlist='tcp://localhost:5672'",
+    ],
+  ]
+  for (const [given = '', kept = ''] of urls) {
+    const directory = t.testdir({})
+    const { status, said } = await run(t, ['init', directory, ...FLAGS, '--topic', given])
+    t.equal(status, 0, said)
+    t.match(said, /MGW_BROKER_PASSWORD in the environment/)
+    const file = join(directory, 'micro-gw.conf')
+    const config = readFileSync(file, 'utf8')
+    t.notMatch(config, /s3cret/)
+    t.ok(config.includes(`jmsConnectionProviderUrl = ${JSON.stringify(kept)}`), config)
+    t.match(config, /\n {2}jmsConnectionUsername = "admin"/)
+    const checked = mgw(t, ['check', '-c', file], { MGW_BROKER_PASSWORD: 's3cret' })
+    t.equal(await checked.ended(), 0, checked.output())
+  }
+})
+
+t.test('mgw init takes a failover list and several etcd servers', async (t) => {
+  const directory = t.testdir({})
+  const more = ['--topic', 'failover:(tcp://a:61616,tcp://b:61616)', '--store', 'http://a:2379,b:2379/v3/keys/jti/']
+  const { status, said } = await run(t, ['init', directory, ...FLAGS, ...more])
+  t.equal(status, 0, said)
+  const checked = await run(t, ['check', '-c', join(directory, 'micro-gw.conf')])
+  t.equal(checked.status, 0, checked.said)
+})
+
 t.test('mgw init says which option is missing or wrong, and writes nothing', async (t) => {
   const cases: [args: string[], says: RegExp][] = [
     [[], /missing: --upstream, --issuer/],
     [['--upstream', 'localhost:8080', '--issuer', 'x'], /--upstream must be a URL that begins with http:\/\//],
-    [[...FLAGS, '--topic', 'amqp://admin:admin@localhost'], /--topic must hold no user name or password/],
+    [[...FLAGS, '--topic', 'amqp://localhost:5672'], /--topic cannot be read: user information: .*user:password@/],
+    [[...FLAGS, '--topic', 'kafka://localhost:9092'], /--topic cannot be read: scheme: expected amqp/],
+    [[...FLAGS, '--store', 'http://a:2379/v9/keys/'], /--store endpointURL of the etcd store has a path other than/],
     [[...FLAGS, '--issuer', 'a "b'], /--issuer must be one word/],
   ]
   for (const [args, says] of cases) {

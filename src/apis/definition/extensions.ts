@@ -52,7 +52,7 @@ export function checkExtensions(node: DefinitionNode, level: Level): DefinitionP
     if (known !== undefined) {
       const problem = checkKnown(extension, known, level)
       unserved ??= problem
-    } else if (/^x-(?:wso2|mgw)-/i.test(name)) warnUnknown(extension)
+    } else if (/^x-(?:wso2|mgw)-/i.test(name)) checkUnknown(extension)
   }
   return unserved
 }
@@ -73,7 +73,10 @@ function checkKnown(node: DefinitionNode, extension: Extension, level: Level): D
   return undefined
 }
 
-function warnUnknown(node: DefinitionNode): void {
+/** A slip in the name of one that protects is an error. */
+function checkUnknown(node: DefinitionNode): void {
   const known = nearest(node.name, EXTENSIONS.keys())
-  node.warnOnce(`${node.name} is unknown and has no effect`, known === undefined ? undefined : `did you mean ${known}?`)
+  const remedy = known === undefined ? undefined : `did you mean ${known}?`
+  if (known !== undefined && EXTENSIONS.get(known)?.protective) node.error(`${node.name} is unknown`, remedy)
+  else node.warnOnce(`${node.name} is unknown and has no effect`, remedy)
 }

@@ -167,6 +167,10 @@ function operationsOf(item: DefinitionNode): [method: string, operation: Definit
   for (const key of ['query', 'additionalOperations']) {
     if (item.get(key).exists) item.get(key).warnOnce(`${key} is not supported: no such request is served`)
   }
+  for (const [name, entry] of item.value instanceof Map ? item.entries() : []) {
+    const method = name.toLowerCase()
+    if (name !== method && METHODS.includes(method)) entry.error(`${name} is not read`, `write ${method}`)
+  }
   const operations = METHODS.map((method): [string, DefinitionNode] => [method.toUpperCase(), item.get(method)])
   return operations.filter(([, operation]) => {
     if (!operation.exists || operation.value instanceof Map) return operation.exists

@@ -21,7 +21,10 @@ export function parseYaml(text: string): ParsedText | readonly SyntaxProblem[] {
   // What closes a flow collection may stand as far left as its key, for everybody but this parser.
   const problems = [...document.errors, ...document.warnings.filter(({ code }) => code !== 'BAD_INDENT')]
   if (problems.length > 0) {
-    return problems.map(({ message, pos }) => ({ line: lines.linePos(pos[0]).line, message }))
+    return problems.map(({ code, message, pos }) => ({
+      line: lines.linePos(pos[0]).line,
+      message: code === 'MULTIPLE_DOCS' ? 'holds more than one YAML document: write a file for each' : message,
+    }))
   }
   return {
     root: document.toJS({ mapAsMap: true, maxAliasCount: MAX_ALIASES }),

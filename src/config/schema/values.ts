@@ -72,7 +72,7 @@ export const port = int(0, 65_535)
 
 /** A time: milliseconds, or a string with a unit (`"500ms"`, `"30s"`, `"5m"`, `"12h"`, `"30d"`). Gives milliseconds. */
 export function duration(min = 0, max = LONGEST_TIMER) {
-  const error = `must be milliseconds, or a number with ms, s, m, h or d as in "30s", from ${inUnits(min)} to ${inUnits(max)}`
+  const error = `must be a number with ms, s, m, h or d as in "30s" (without one: milliseconds), from ${inUnits(min)} to ${inUnits(max)}`
   const schema = z
     .union([z.int({ error }).min(min, error).max(max, error), z.string().regex(DURATION, error)], { error })
     .transform((value) => (typeof value === 'number' ? value : milliseconds(value)))
@@ -88,6 +88,7 @@ function milliseconds(value: string): number {
 }
 
 function inUnits(value: number): string {
+  if (value === LONGEST_TIMER) return '24.8d'
   for (const unit of ['d', 'h', 'm', 's']) {
     const size = UNITS[unit] ?? 1
     if (value >= size && value % size === 0) return `${value / size}${unit}`

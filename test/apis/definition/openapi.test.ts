@@ -85,6 +85,8 @@ t.test('methods of a path are its resources, and the same path twice is an error
   t.match(await problemsOf(t, paths('  /{a}: { get: {} }\n  /{b}: { get: {} }')), [{ line: 6 }])
   t.equal((await load(t, paths('  /{a}: { get: {} }\n  /{b}: { post: {} }'))).apis[0]?.resources.length, 2)
   t.match(await problemsOf(t, paths('  /x: { get: [] }')), [{ line: 5 }])
+  t.match(await problemsOf(t, paths('  /x: { GET: {} }')), [{ line: 5, remedy: 'write get' }])
+  t.match(await problemsOf(t, paths('  /x: { get: {} }\n---\na: 1')), [{ message: /more than one YAML document/ }])
   t.match(await problemsOf(t, paths('  /x: []')), [{ line: 5 }])
   t.equal((await problemsOf(t, definition('').replace(/paths:.*$/s, ''))).length, 1)
 })
@@ -233,6 +235,15 @@ t.test(
     t.equal(loaded.apis[0]?.resources[0]?.secured, true)
   },
 )
+
+t.test('a slip in the name of an extension that protects is an error, and names it', async (t) => {
+  for (const [operation, api, line, name] of [
+    ['', 'x-wso2-mutualssl: mandatory', 9, 'x-wso2-mutual-ssl'],
+    ['x-wso2-application-securty: { security-types: [api_key] }', '', 8, 'x-wso2-application-security'],
+  ] as const) {
+    t.match(await problemsOf(t, definition(operation, api)), [{ line, remedy: `did you mean ${name}?` }])
+  }
+})
 
 t.test('a definition of another version, or of something else, is an error', async (t) => {
   for (const text of ['openapi: 2.0.0', "swagger: '1.2'", 'asyncapi: 2.0.0', 'openapi: [3]', '[]', 'text', '1']) {

@@ -32,7 +32,7 @@ export function readProvider(settings: ProviderSettings): Provider {
   if (expected !== undefined && expected !== protocol) {
     throw new ProviderUrlError(
       'ERR_PROVIDER_CONTRADICTION',
-      `the factory means ${NAMES[expected]}, the URL's scheme means ${NAMES[protocol]}`,
+      `jmsConnectioninitialContextFactory means ${NAMES[expected]}, the URL's scheme means ${NAMES[protocol]}: correct one of them, or remove the factory`,
     )
   }
   const { username, password, ...rest } = reading
@@ -43,7 +43,10 @@ export function readProvider(settings: ProviderSettings): Provider {
     password: settings.password?.isEmpty === false ? settings.password : new Secret(password),
   }
   if (protocol === 'amqp-0-9-1' && provider.username === '') {
-    throw new ProviderUrlError('ERR_PROVIDER_USER_INFO', 'user information: expected user:password@ behind the scheme')
+    throw new ProviderUrlError(
+      'ERR_PROVIDER_USER_INFO',
+      'user information: set jmsConnectionUsername, or write user:password@ behind the scheme',
+    )
   }
   return provider
 }

@@ -18,13 +18,38 @@ export function describeError(error: unknown): string {
   return scrub(parts.join(': caused by ')).slice(0, MAX_LENGTH)
 }
 
-/** The names of the configuration's keys look like one. */
-const JWT_LIKE =
-  /(?<![A-Za-z0-9_-])(?!tokenRevocationConfig\.(?:realtime|persistent)\.)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_+/=-]*/g
+/** A word with a dot in it, and what may follow of it: where a compact JWT or JWE may be. */
+const DOTTED = /(?<![\w-])[\w-]+=*\.[\w+/=.-]*/g
+const LABEL = /(?<![\w-])[\w-]+=*(?=\.)/g
+/** `{"` in base64url; it may follow what is no part of the token, an escaped quote for instance. */
+const GLUED = /ey[I-L]/g
+/** Longest name of a first member that is looked for behind other text, in characters of base64url. */
+const MAX_GLUED_NAME = 64
+/** How a JSON object that is not empty begins, as each JOSE header does (RFC 7515 §4.1.1), white space included. */
+const OBJECT = /^[\t\n\r ]*\{[\t\n\r ]*"(?:[^"\\]|\\.)*"[\t\n\r ]*:/s
 
-/** Replaces user information in URLs, and whatever looks like a JWT, by a mark. */
+/** Replaces user information in URLs, and JWTs, by a mark. A name of a host or a file is none, however many dots it has. */
 export function scrub(text: string): string {
-  return text.replace(/:\/\/[^\s/?#]*@/g, '://[redacted]@').replace(JWT_LIKE, '[token]')
+  return text.replace(/:\/\/[^\s/?#]*@/g, '://[redacted]@').replace(DOTTED, withoutToken)
+}
+
+function withoutToken(word: string): string {
+  const start = headerIn(word)
+  return start === undefined ? word : `${word.slice(0, start)}[token]`
+}
+
+function headerIn(word: string): number | undefined {
+  for (const { 0: label, index } of word.matchAll(LABEL)) {
+    if (isHeader(label)) return index
+    for (const glued of label.matchAll(GLUED)) {
+      if (isHeader(label.slice(glued.index, glued.index + MAX_GLUED_NAME))) return index + glued.index
+    }
+  }
+  return undefined
+}
+
+function isHeader(segment: string): boolean {
+  return OBJECT.test(Buffer.from(segment, 'base64url').toString('latin1'))
 }
 
 /** A URL as people may see it: no user information, no query. */

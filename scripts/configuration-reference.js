@@ -3,17 +3,32 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { jsonSchema } from '../dist/src/config/index.js'
+import { takesEffectBy } from '../dist/src/gateway/reload.js'
 
 const HEAD = `# Configuration reference
 
 Every key of \`micro-gw.conf\`, written by \`npm run docs\` from the schema that the gateway reads the file by.
-[conf/micro-gw.conf](../conf/micro-gw.conf) has the same keys with their defaults, to start from. \`mgw check -c FILE\` says all that is
-wrong with a file, and its remedy.
+[conf/micro-gw.conf](../conf/micro-gw.conf) has the same keys with their defaults, to start from.
+
+\`\`\`toml
+[listenerConfig]
+  httpsPort = 9095
+  keyStorePassword = "$env{KEY_STORE_PASSWORD}"   # an environment variable
+  requestTimeout = "30s"
+\`\`\`
+
+\`\`\`sh
+mgw check -c micro-gw.conf     # lists every problem of a file, with its remedy
+\`\`\`
 
 - The file is TOML. An unknown key is refused, unless WSO2's gateway has it: then \`mgw check\` says why it has no effect.
 - A duration is a number of milliseconds, or a string with a unit: \`"500ms"\`, \`"30s"\`, \`"5m"\`, \`"12h"\`, \`"30d"\`.
 - \`$env{NAME}\` in a string stands for the environment variable \`NAME\`. So numbers and booleans may be strings, too.
 - A path is relative to the file's directory.
+- A value that is marked _refused_ is an error at start: mgw does not have what it would protect.
+
+Each section says how a change takes effect: by \`mgw reload\`, by \`mgw reload --workers\`, or by a restart
+([reloading](reloading.md)).
 
 ## Completion in an editor
 
@@ -51,6 +66,7 @@ function reference(schema) {
   return [
     HEAD,
     '## At the top of the file\n',
+    ...effect(top.map(([name]) => name)),
     ...rows(top),
     ...tables.flatMap(([name, node]) => section(name, node)),
     "## Sections of WSO2's file without effect\n",
@@ -66,8 +82,19 @@ function section(path, node) {
   const keys = properties.filter(([, child]) => !isTable(child))
   const tables = properties.filter(([, child]) => isTable(child))
   const header = isList ? `[[${path}]]` : `[${path}]`
-  const own = keys.length === 0 ? [] : [`## ${header}\n`, ...description(node), ...rows(keys)]
+  const own = keys.length === 0 ? [] : [`## ${header}\n`, ...description(node), ...effect([path], keys), ...rows(keys)]
   return [...own, ...tables.flatMap(([name, child]) => section(`${path}.${name}`, child))]
+}
+
+/** How changed keys take effect: in one sentence, and those that differ from the others in another. */
+function effect([path, ...others], keys = []) {
+  const [section] = path.split('.')
+  if (section === 'apim') return []
+  const ways = others.length === 0 ? keys.map(([name]) => [name, takesEffectBy(section, name)]) : []
+  const easier = ways.filter(([, way]) => way === 'reload').map(([name]) => `\`${name}\``)
+  const way = ways.find(([, each]) => each !== 'reload')?.[1] ?? takesEffectBy(section, '')
+  const all = `Takes effect by ${way === 'restart' ? 'a restart' : `\`mgw ${way}\``}.\n`
+  return way === 'reload' || easier.length === 0 ? [all] : [all, `By \`mgw reload\`, too: ${easier.join(', ')}.\n`]
 }
 
 function description({ description }) {
@@ -86,17 +113,21 @@ function rows(keys) {
 
 function typeOf(node) {
   if (node.examples !== undefined) return node.examples.map((each) => `\`${each}\``).join(', ')
-  const kinds = (node.anyOf ?? [node]).map(kindOf)
   if (node.unit === 'ms') return 'duration'
-  const names =
-    kinds.includes('boolean') || kinds.includes('number') ? kinds.filter((each) => each !== 'string') : kinds
-  const type = [...new Set(names)].join(' or ')
+  const type = kindsOf(node).join(' or ')
   return node.unit === undefined ? type : `${type} (${node.unit})`
 }
 
-function kindOf({ type, items }) {
+/** A number or boolean may be a string, for `$env{NAME}`: that is said once, at the top. */
+function kindsOf(node) {
+  const kinds = [...new Set(node.anyOf?.flatMap(kindsOf) ?? [kindOf(node)])]
+  return kinds.includes('boolean') || kinds.includes('number') ? kinds.filter((each) => each !== 'string') : kinds
+}
+
+function kindOf({ type, items, const: only }) {
+  if (only !== undefined) return `\`${JSON.stringify(only)}\``
   if (type === 'integer') return 'number'
-  if (type === 'array') return `list of ${kindOf(items ?? {})}s`
+  if (type === 'array') return `list of ${kindsOf(items ?? {}).join(' or ')}s`
   return type ?? 'any value'
 }
 

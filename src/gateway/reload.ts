@@ -1,6 +1,6 @@
 import { type Config, Secret } from '../config/index.js'
 
-/** Sections that a running process can take anew. */
+/** Sections that a running process takes when its configuration is reloaded. */
 const RELOADED = [
   'apiDefinitions',
   'apis',
@@ -40,6 +40,20 @@ const RELOADED_OF_LISTENERS = [
   'requestTimeout',
   'forwardedHeaders',
 ] as const satisfies readonly (keyof Config['listenerConfig'])[]
+
+/** What makes a changed key take effect in a running gateway. */
+export type TakesEffectBy = 'reload' | 'reload --workers' | 'restart'
+
+/** How a changed key of a section takes effect; docs/configuration.md has it of every section. */
+export function takesEffectBy(section: keyof Config, key: string): TakesEffectBy {
+  if (includes(RELOADED, section)) return 'reload'
+  if (section === 'listenerConfig' && includes(RELOADED_OF_LISTENERS, key)) return 'reload'
+  return includes(OF_THE_PRIMARY, section) ? 'restart' : 'reload --workers'
+}
+
+function includes(names: readonly string[], name: string): boolean {
+  return names.includes(name)
+}
 
 /** A configuration as a running process can take it. */
 export interface Reloadable {

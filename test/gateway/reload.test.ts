@@ -1,6 +1,13 @@
 import t from 'tap'
-import { parseConfig } from '../../src/config/index.js'
-import { asPrimary, type OfPrimary, ofPrimary, withNewWorkers, withoutRestart } from '../../src/gateway/reload.js'
+import { type Config, parseConfig } from '../../src/config/index.js'
+import {
+  asPrimary,
+  type OfPrimary,
+  ofPrimary,
+  takesEffectBy,
+  withNewWorkers,
+  withoutRestart,
+} from '../../src/gateway/reload.js'
 
 function configOf(text: string) {
   const { config } = parseConfig(text, '/mgw/micro-gw.conf', {})
@@ -22,6 +29,25 @@ t.test('what a running process can take is taken; the rest stays and is named', 
   t.equal(config.tokenRevocationConfig.realtime.jmsConnectionPassword.reveal(), 'a')
   t.same(withoutRestart(running, running).needsRestart, [])
 })
+
+t.test(
+  'the documented way is one by which a change of each section and key takes effect, and no easier one does',
+  async (t) => {
+    const started = configOf('[keyManager]\nserverUrl = "https://km.example"\n')
+    const wayOf = (next: object) => {
+      const isTaken = (by: typeof withoutRestart) => by(started, next as Config).needsRestart.length === 0
+      return isTaken(withoutRestart) ? 'reload' : isTaken(withNewWorkers) ? 'reload --workers' : 'restart'
+    }
+    for (const section of Object.keys(started) as (keyof Config)[]) {
+      if (section === 'listenerConfig') continue
+      t.equal(wayOf({ ...started, [section]: { other: true } }), takesEffectBy(section, ''), section)
+    }
+    for (const key of Object.keys(started.listenerConfig)) {
+      const listenerConfig = { ...started.listenerConfig, [key]: { other: true } }
+      t.equal(wayOf({ ...started, listenerConfig }), takesEffectBy('listenerConfig', key), key)
+    }
+  },
+)
 
 t.test('a key manager that is added has no listener of its own before a restart', async (t) => {
   const next = configOf('[keyManager]\nserverUrl = "https://km.example"\n')

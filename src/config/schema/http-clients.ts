@@ -76,11 +76,11 @@ export const httpClients = table({
     trustStorePassword: key(secret.prefault(''), 'Its password.', { kind: 'secret' }),
   }).prefault({}),
   proxy: table({
-    enable: key(bool.prefault(false), 'Whether upstreams are reached through a proxy.'),
-    enableInternalServices: key(bool.prefault(false), 'Whether key manager and stores are, too.'),
-    host: key(text.prefault(''), 'The proxy’s host.'),
-    port: key(port.prefault(0), 'The proxy’s port.'),
-    username: key(text.prefault(''), 'User name at the proxy.'),
-    password: key(secret.prefault(''), 'Password at the proxy.', { kind: 'secret' }),
+    enable: key(bool.prefault(false), 'Whether upstreams are reached through a proxy. true is refused: not supported.'),
+    enableInternalServices: key(bool.prefault(false), 'Whether key manager and stores are, too. No effect.'),
+    host: key(text.prefault(''), 'The proxy’s host. No effect.'),
+    port: key(port.prefault(0), 'The proxy’s port. No effect.'),
+    username: key(text.prefault(''), 'User name at the proxy. No effect.'),
+    password: key(secret.prefault(''), 'Password at the proxy. No effect.', { kind: 'secret' }),
   }).prefault({}),
 }).prefault({})

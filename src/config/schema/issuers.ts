@@ -73,7 +73,7 @@ export const keyManager = table({
   ),
   enableLegacyMode: key(
     bool.prefault(false),
-    'Whether tokens are validated by the key validation service of old API Managers.',
+    'Whether tokens are validated by the key validation service of old API Managers. true is refused: not supported.',
   ),
   security: table({
     basic: table({
@@ -122,7 +122,10 @@ const issuer = table({
   introspectionClientId: key(text.prefault(''), 'The gateway’s client id there. Empty: no authentication.'),
   introspectionClientSecret: key(secret.prefault(''), 'The gateway’s client secret there.', { kind: 'secret' }),
   requireAccessTokenType: key(bool.prefault(false), 'Whether tokens must have the type `at+jwt` (RFC 9068).'),
-  validateSubscription: key(bool.prefault(false), 'Whether the token’s application must have subscribed to the API.'),
+  validateSubscription: key(
+    bool.prefault(false),
+    'Whether the token’s application must have subscribed to the API. true is refused: not supported.',
+  ),
   consumerKeyClaim: key(someText.prefault('aud'), 'The claim that names the client.'),
   claims: key(
     z
@@ -153,5 +156,8 @@ export const caching = table({
 }).prefault({})
 
 export const security = table({
-  validateSubscriptions: key(bool.prefault(false), 'Whether subscriptions are checked for opaque tokens.'),
+  validateSubscriptions: key(
+    bool.prefault(false),
+    'Whether subscriptions are checked for opaque tokens. true is refused: not supported.',
+  ),
 }).prefault({})

@@ -140,7 +140,7 @@ export const mutualSSLConfig = table({
   ),
   sslVerifyClient: key(
     word(['optional', 'require']).prefault('optional'),
-    'Whether a client must present a certificate that is trusted.',
+    'Whether a client must present a certificate that is trusted. "require" is refused: not supported yet.',
   ),
 }).prefault({})
 

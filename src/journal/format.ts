@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import { blocksOf, ENTRY_KINDS, type Entry, type EntryBlock } from '../revocation/index.js'
 import { type ClaimSet, SEED_BYTES } from '../token/index.js'
 
-/** The bytes of a journal's file, as docs/journal.md describes them. No I/O. */
+/** The bytes of a journal's file, as docs/journal-format.md describes them. No I/O. */
 
 const NAME = Buffer.from('MGWJRNL', 'latin1')
 export const VERSION = 4

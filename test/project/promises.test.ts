@@ -1,20 +1,32 @@
 import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 
-/** What a row ends with: `| file: "beginning of a title" |` */
-const SHOWN_BY = /\| ([\w./-]+): "([^"]*)" *\|$/
 const page = readFileSync('docs/what-is-promised.md', 'utf8')
+/** Behind the summary and what is not promised each row of a table is a promise. */
+const promises = page.slice(page.indexOf('\n## How long each fault takes'))
+/** `| number | file: "beginning of a title" |` */
+const TEST = /^\| (\d+) +\| ([\w./-]+): "([^"]*)" *\|$/gm
+const tests = [...readFileSync('docs/promises-and-tests.md', 'utf8').matchAll(TEST)]
 
-t.test('each promise of docs/what-is-promised.md names a test that exists', async (t) => {
-  const lines = page.split('\n')
-  const rows = lines.filter((line, at) => line.startsWith('| ') && !lines[at + 1]?.startsWith('| ---'))
-  const promises = rows.filter((line) => !line.startsWith('| ---'))
-  t.ok(promises.length > 60, 'the tables are found')
-  for (const row of promises) {
-    const [, file, title] = SHOWN_BY.exec(row) ?? []
+t.test(
+  'each promise of docs/what-is-promised.md has its own number, by which docs/promises-and-tests.md names its test',
+  async (t) => {
+    const lines = promises.split('\n')
+    const rows = lines.filter((line, at) => line.startsWith('| ') && !lines[at + 1]?.startsWith('| ---'))
+    const numbers = rows.filter((line) => !line.startsWith('| ---')).map((row) => / (\d+) +\|$/.exec(row)?.[1] ?? row)
+    t.ok(numbers.length > 90, 'the tables are found')
+    t.strictSame(
+      numbers,
+      tests.map(([, number]) => number),
+    )
+    t.equal(new Set(numbers).size, numbers.length)
+  },
+)
+
+t.test('each test that docs/promises-and-tests.md names exists', async (t) => {
+  for (const [row, , file = '', title = ''] of tests) {
     const path = `test/${file}.test.ts`
-    const isThere = file !== undefined && existsSync(path)
-    t.ok(isThere && readFileSync(path, 'utf8').includes(title ?? '\0'), row)
+    t.ok(existsSync(path) && readFileSync(path, 'utf8').includes(title), row)
   }
 })
 

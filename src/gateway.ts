@@ -1,27 +1,43 @@
 import { loadConfig } from './config/index.js'
-import { type Announcement, announce } from './gateway/announce.js'
-import { type Inputs, namesIssuers, readInputs } from './gateway/inputs.js'
-import { acceptDamagedJournal, type InspectedJournal, inspectJournal } from './gateway/inspect-journal.js'
-import { rehearseStart } from './gateway/rehearsal.js'
+import type { Announcement } from './gateway/announce.js'
+import type { Inputs } from './gateway/inputs.js'
+import type { InspectedJournal } from './gateway/inspect-journal.js'
+import { namesIssuers } from './gateway/issuers.js'
+import type { Rehearsed } from './gateway/rehearsal.js'
 import type { ReloadOptions, ReloadOutcome } from './gateway/reloading.js'
-import { type Connections, tryConnections } from './gateway/try-connections.js'
-import { silent } from './logging/index.js'
+import type { Gateway } from './gateway/start.js'
+import type { Connections } from './gateway/try-connections.js'
+import { type Logging, silent } from './logging/index.js'
 import { mayBeOf, type Revocable, type RuleRevocation, revocable } from './revocation/index.js'
 
 export type { Explanation } from './gateway/explanation.js'
 export type { StatusReport } from './gateway/observing.js'
-export { readTopicUrl, storeUrlProblem, type TopicUrl } from './gateway/source-urls.js'
-export { type Gateway, startGateway } from './gateway/start.js'
+export type { Announcement, Connections, Gateway, Inputs, Rehearsed, ReloadOptions, ReloadOutcome }
 
-export {
-  type Announcement,
-  type Connections,
-  type Inputs,
-  type ReloadOptions,
-  type ReloadOutcome,
-  readInputs,
-  rehearseStart,
-  tryConnections,
+// What a command does not call is not loaded for it: it takes most of the time that a short command takes.
+
+/** Starts a gateway; see `gateway/start.ts`. */
+export async function startGateway(configFile: string, options: { logging?: Logging } = {}): Promise<Gateway> {
+  const start = await import('./gateway/start.js')
+  return start.startGateway(configFile, options)
+}
+
+/** Reads a configuration and the API definitions that it names. Throws all problems at once. */
+export async function readInputs(configFile: string): Promise<Inputs> {
+  const inputs = await import('./gateway/inputs.js')
+  return inputs.readInputs(configFile)
+}
+
+/** Makes what a start would make, without connecting, listening or writing. Throws what a start would throw. */
+export async function rehearseStart(inputs: Inputs): Promise<Rehearsed> {
+  const rehearsal = await import('./gateway/rehearsal.js')
+  return rehearsal.rehearseStart(inputs)
+}
+
+/** Connects to every source, issuer and key manager that a configuration names, and closes the connections. */
+export async function tryConnections(inputs: Inputs): Promise<Connections> {
+  const connections = await import('./gateway/try-connections.js')
+  return connections.tryConnections(inputs)
 }
 
 /** An announced revocation of a token, with the outcome at store and topic. */
@@ -54,6 +70,7 @@ export async function revokeToken(
     return { problem: '--issuer: not the issuer that the token names' }
   const { by } = named
   const record = issuer === undefined ? named.record : { ...named.record, iss: issuer }
+  const { announce } = await import('./gateway/announce.js')
   return { by, record, told: await announce(config, record, silent) }
 }
 
@@ -69,12 +86,14 @@ export async function revokeByRule<Rule extends RuleRevocation>(
 ): Promise<{ readonly rule: Rule; readonly told: readonly Announcement[] }> {
   const { config } = await loadConfig(configFile, process.env)
   const rule = ruleOf(Date.now() + config.server.timestampSkew)
+  const { announce } = await import('./gateway/announce.js')
   return { rule, told: await announce(config, rule, silent) }
 }
 
 /** Reads the journal of a configuration, even while a gateway writes it. Throws the configuration's problems. */
 export async function damagesOf(configFile: string): Promise<InspectedJournal> {
   const { config } = await loadConfig(configFile, process.env)
+  const { inspectJournal } = await import('./gateway/inspect-journal.js')
   return inspectJournal(config)
 }
 
@@ -85,6 +104,7 @@ export async function damagesOf(configFile: string): Promise<InspectedJournal> {
  */
 export async function acceptDamage(configFile: string, id: string): Promise<{ path: string; isAccepted: boolean }> {
   const { config } = await loadConfig(configFile, process.env)
+  const { acceptDamagedJournal } = await import('./gateway/inspect-journal.js')
   const isAccepted = await acceptDamagedJournal(config, id)
   return { path: config.tokenRevocationConfig.journal.path, isAccepted }
 }

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { type Config, loadConfig } from '../config/index.js'
 import { codeOf } from '../error-code.js'
-import { describeError } from '../logging/index.js'
+import { describeError } from '../logging/describe.js'
 
 /** Where a command finds a running gateway. */
 export interface AdminListenerOptions {

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander'
 import { codeOf } from '../error-code.js'
-import { describeError } from '../logging/index.js'
+import { describeError } from '../logging/describe.js'
 
 /** The command did what it was asked to. */
 export const EXIT_DONE = 0

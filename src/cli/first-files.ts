@@ -1,4 +1,4 @@
-import type { TopicUrl } from '../gateway.js'
+import type { TopicUrl } from '../gateway/source-urls.js'
 
 /** The environment variable that the first configuration has the broker's password from. */
 export const BROKER_PASSWORD = 'MGW_BROKER_PASSWORD'

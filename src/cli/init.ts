@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { CommanderError } from 'commander'
 import { codeOf } from '../error-code.js'
-import { readTopicUrl, storeUrlProblem } from '../gateway.js'
+import { readTopicUrl, storeUrlProblem } from '../gateway/source-urls.js'
 import { BROKER_PASSWORD, exampleDefinition, type FirstSetup, firstConfigFile } from './first-files.js'
 
 export interface InitOptions {

@@ -1,16 +1,7 @@
 import { Argument, Command, Option } from 'commander'
 import { packageVersion } from '../version.js'
-import { check } from './check.js'
 import { completionScript, SHELLS } from './completion.js'
-import { demo } from './demo.js'
 import { exitWith } from './exit.js'
-import { explain } from './explain.js'
-import { init } from './init.js'
-import { acceptDamagedJournal, checkJournal } from './journal.js'
-import { reload } from './reload.js'
-import { revoke } from './revoke.js'
-import { start } from './start.js'
-import { status } from './status.js'
 
 const EPILOGUE = `
 Examples:
@@ -59,12 +50,17 @@ function program(): Command {
   return mgw
 }
 
+/** The action of a command, whose module is loaded when it runs: another command does not wait for it. */
+function loaded<Args extends unknown[]>(load: () => Promise<(...args: Args) => Promise<void>>) {
+  return async (...args: Args): Promise<void> => (await load())(...args)
+}
+
 function addRunning(mgw: Command): void {
   mgw
     .command('start')
     .description('run the gateway in the foreground until SIGTERM or SIGINT')
     .addOption(configOption())
-    .action(start)
+    .action(loaded(async () => (await import('./start.js')).start))
   mgw
     .command('check')
     .description('validate the configuration and the API definitions, print a summary, and start nothing')
@@ -74,7 +70,7 @@ function addRunning(mgw: Command): void {
       'also connect to every source, issuer and key manager, and say how many revocations the store has',
     )
     .option('--json', 'print one JSON object')
-    .action(check)
+    .action(loaded(async () => (await import('./check.js')).check))
 }
 
 function addAsking(mgw: Command): void {
@@ -86,7 +82,7 @@ function addAsking(mgw: Command): void {
     .option('--watch', 'show it every second, until Ctrl-C')
     .option('--json', 'print a JSON object, as GET /status answers it')
     .addHelpText('after', STATUS_HELP)
-    .action(status)
+    .action(loaded(async () => (await import('./status.js')).status))
   mgw
     .command('reload')
     .description('have a running gateway read its configuration, definitions, certificates and keys again')
@@ -98,7 +94,7 @@ function addAsking(mgw: Command): void {
     )
     .option('--json', 'print a JSON object, as POST /reload answers it')
     .addHelpText('after', RELOAD_HELP)
-    .action(reload)
+    .action(loaded(async () => (await import('./reload.js')).reload))
   mgw
     .command('explain')
     .description('say what becomes of a request with a token, and why; asks the running gateway')
@@ -109,7 +105,7 @@ function addAsking(mgw: Command): void {
     .option('--path <path>', 'with --method: the path of the request')
     .option('--json', 'print a JSON object, as POST /explain answers it')
     .addHelpText('after', EXPLAIN_HELP)
-    .action(explain)
+    .action(loaded(async () => (await import('./explain.js')).explain))
 }
 
 const RELOAD_HELP = `
@@ -158,7 +154,7 @@ function addRevoke(mgw: Command): void {
       '--expires-at <when>',
       "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",
     )
-    .action(revoke)
+    .action(loaded(async () => (await import('./revoke.js')).revoke))
 }
 
 function addJournal(mgw: Command): void {
@@ -167,7 +163,7 @@ function addJournal(mgw: Command): void {
     .command('check')
     .description('report whether the journal is intact, or what is damaged')
     .addOption(configOption())
-    .action(checkJournal)
+    .action(loaded(async () => (await import('./journal.js')).checkJournal))
   journal
     .command('accept-damaged')
     .description('accept the losses of a damaged journal: tokens that only it knew to be revoked are valid again')
@@ -176,7 +172,7 @@ function addJournal(mgw: Command): void {
       'the damage, as named by mgw journal check, the log and /ready; other damage must be accepted again',
     )
     .addOption(configOption())
-    .action(acceptDamagedJournal)
+    .action(loaded(async () => (await import('./journal.js')).acceptDamagedJournal))
 }
 
 /** What one begins with. */
@@ -191,7 +187,7 @@ function addBeginning(mgw: Command): void {
     .option('--topic <url>', 'the broker that announces revocations')
     .option('--store <url>', 'the etcd that keeps them')
     .option('--json', 'print one JSON object')
-    .action(init)
+    .action(loaded(async () => (await import('./init.js')).init))
   mgw
     .command('demo')
     .description('run a gateway with a petstore, a token service and a topic broker, all in one process on 127.0.0.1')
@@ -204,7 +200,7 @@ function addBeginning(mgw: Command): void {
     .addOption(
       new Option('--log-level <level>', 'how much to log').choices(['error', 'warn', 'info', 'debug']).default('info'),
     )
-    .action(demo)
+    .action(loaded(async () => (await import('./demo.js')).demo))
   mgw
     .command('completion')
     .description('print a script that completes commands and options in a shell')

@@ -5,7 +5,7 @@ import { type OpenStore, openPublisher, openStore, type TopicPublisher, takesRev
 import { MAX_ID_LENGTH, revocationEvent } from '../sources/message/index.js'
 import { storable } from '../sync/index.js'
 import { within } from '../time/index.js'
-import { onlyIssuer } from './only-issuer.js'
+import { onlyIssuer } from './issuers.js'
 
 /** The outcome of a revocation at the store or the topic. */
 export interface Announcement {

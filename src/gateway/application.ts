@@ -21,12 +21,12 @@ import {
   type RequestObserver,
   RevokeEndpoint,
 } from '../server/index.js'
-import { type Notice, type NoticeAnswer, noticePaths } from '../sources/identity-provider/index.js'
-import { pushPaths } from '../sources/ssf/index.js'
+import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
 import type { TokenIdentity } from '../token/index.js'
 import { Tracing } from '../tracing/index.js'
 import { endpointDefaults, readClientOptions, webSocketOptions } from './client-options.js'
-import { type Inputs, namesIssuers } from './inputs.js'
+import type { Inputs } from './inputs.js'
+import { namesIssuers } from './issuers.js'
 import { recordsSpans } from './telemetry.js'
 
 /** What of the primary serves what arrives through the listeners of any process. */
@@ -86,7 +86,8 @@ export async function openApplication(inputs: Inputs, parts: ApplicationParts): 
       noSession: (issuer) => metrics.tokenWithoutSession(issuer),
     })
     const forwarding = { http: forwardOptions(config, client), webSocket: webSocketOptions(config, clientOptions) }
-    const handler = requestHandler(inputs, forwarding, parts, authenticator)
+    const notices = await noticeEndpoints(config, parts.primary)
+    const handler = requestHandler(inputs, forwarding, parts, authenticator, notices)
     return {
       handler,
       authenticator,
@@ -107,6 +108,7 @@ function requestHandler(
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
   { revocations, primary, openRequests, openWebSockets, metrics, observers, shedding, logging }: ApplicationParts,
   authenticator: Authenticator & TokenNames,
+  notices: NoticeEndpoints | undefined,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config
   const assertionHeader = config.jwtConfig.header.toLowerCase()
@@ -135,7 +137,7 @@ function requestHandler(
         logger: logging('KeyManager'),
       }),
     },
-    notices: noticeEndpoints(config, primary),
+    notices,
     authorizationHeader: authConfig.authorizationHeader.toLowerCase(),
     assertionHeader,
     removeAuthHeader: authConfig.removeAuthHeaderFromOutMessage,
@@ -146,8 +148,11 @@ function requestHandler(
   })
 }
 
-function noticeEndpoints(config: Config, primary: Primary): NoticeEndpoints | undefined {
-  const paths = config.identityProvider.flatMap((provider) => [...noticePaths(provider), ...pushPaths(provider)])
+async function noticeEndpoints({ identityProvider }: Config, primary: Primary): Promise<NoticeEndpoints | undefined> {
+  if (identityProvider.length === 0) return undefined
+  const { noticePaths } = await import('../sources/identity-provider/index.js')
+  const { pushPaths } = await import('../sources/ssf/index.js')
+  const paths = identityProvider.flatMap((provider) => [...noticePaths(provider), ...pushPaths(provider)])
   return paths.length === 0 ? undefined : new NoticeEndpoints({ paths, receive: (notice) => primary.receive(notice) })
 }
 

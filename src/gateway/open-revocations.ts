@@ -15,7 +15,7 @@ import {
 } from '../sync/index.js'
 import { ClockCheckpoint, readCheckpoint, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
-import { onlyIssuer } from './only-issuer.js'
+import { onlyIssuer } from './issuers.js'
 import { RecentRevocations } from './recent-revocations.js'
 import { type Learnt, Revocations } from './revocations.js'
 

@@ -4,7 +4,6 @@ import { createHttpClient, type HttpClient } from '../http-client/index.js'
 import { type Logging, silent } from '../logging/index.js'
 import { type OpenStore, openStore, openTopic } from '../sources/index.js'
 import type { RealtimeSource } from '../sources/source.js'
-import { tryTransmitter } from '../sources/ssf/index.js'
 import { readClientOptions } from './client-options.js'
 import type { Inputs } from './inputs.js'
 import { collecting } from './rehearsal.js'
@@ -41,8 +40,10 @@ export async function tryConnections({ config }: Inputs): Promise<Connections> {
   }
 }
 
-function tryTransmitters({ identityProvider }: Config, client: HttpClient): Promise<Attempt[]> {
+async function tryTransmitters({ identityProvider }: Config, client: HttpClient): Promise<Attempt[]> {
   const receiving = identityProvider.filter(({ ssf }) => ssf !== undefined)
+  if (receiving.length === 0) return []
+  const { tryTransmitter } = await import('../sources/ssf/index.js')
   return Promise.all(
     receiving.map((provider) => attempt(`transmitter of ${provider.name}`, () => tryTransmitter(provider, client))),
   )

@@ -9,7 +9,7 @@ import {
   RevocationList,
   sweepExpired,
 } from '../revocation/index.js'
-import { KnownStatus, systemClock, type SweepBounds } from '../time/index.js'
+import { KnownStatus, type SweepBounds, systemClock } from '../time/index.js'
 import { Fingerprinter, type TokenIdentity } from '../token/index.js'
 import { packageVersion } from '../version.js'
 import { LEASE, type Lease, monotonic, type PrimaryMessage, type WorkerMessage } from './messages.js'

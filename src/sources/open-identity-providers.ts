@@ -1,10 +1,8 @@
-import { messageKeys } from '../auth/index.js'
 import type { Config } from '../config/index.js'
 import { type HttpClient, observeServers, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import { type Clock, systemClock } from '../time/index.js'
-import { type IdentityProviderSource, noticePaths, Receiver } from './identity-provider/index.js'
-import { ssfReceiver } from './ssf/index.js'
+import type { IdentityProviderSource } from './identity-provider/index.js'
 
 export interface IdentityProviderParts {
   /** Fetches key sets. It is closed by whoever made it. */
@@ -20,6 +18,10 @@ export async function openIdentityProviders(
   config: Config,
   { client, logging, witness, clock = systemClock }: IdentityProviderParts,
 ): Promise<IdentityProviderSource[]> {
+  // Most gateways have none.
+  const { messageKeys } = await import('../auth/index.js')
+  const { noticePaths, Receiver } = await import('./identity-provider/index.js')
+  const { ssfReceiver } = await import('./ssf/index.js')
   const logger = logging('IdentityProvider')
   const observed = () => observeServers(client, () => clock.elapsed(), witness)
   const sources = await Promise.all(

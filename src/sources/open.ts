@@ -85,20 +85,11 @@ export async function openTopic(
   options: { readonly mayWrite?: boolean } = {},
 ): Promise<RealtimeSource | undefined> {
   const { realtime } = config.tokenRevocationConfig
-  return withTopic(config, logging, async (provider, publishing) =>
-    spokenFor(
-      realtime.issuer,
-      topicOf,
-      realtimeSource(
-        provider,
-        {
-          ...publishing,
-          ...(realtime.durableSubscription ? await durableAs(config, logging, options.mayWrite ?? true) : {}),
-        },
-        logging,
-      ),
-    ),
-  )
+  return withTopic(config, logging, async (provider, publishing) => {
+    const durable = realtime.durableSubscription ? await durableAs(config, logging, options.mayWrite ?? true) : {}
+    const source = await realtimeSource(provider, { ...publishing, ...durable }, logging)
+    return spokenFor(realtime.issuer, topicOf, source)
+  })
 }
 
 /** A source, of one issuer where its section names one. */

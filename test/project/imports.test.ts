@@ -7,7 +7,7 @@ const src = join(process.cwd(), 'src')
 
 /** Which folders a folder may import from. The longest name that fits a file is its folder; a file that has a name here is one, too. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
-  cli: ['gateway', 'config', 'demo', 'revocation', 'logging'],
+  cli: ['gateway', 'gateway/source-urls', 'config', 'demo', 'revocation', 'logging', 'logging/describe'],
   demo: ['gateway', 'certificates', 'config', 'logging'],
   gateway: [
     'apis',
@@ -36,6 +36,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
     'logging',
     'config',
   ],
+  'gateway/source-urls': ['sources', 'config'],
   admin: ['revocation', 'auth', 'server', 'metrics', 'logging', 'config'],
   server: [
     'apis',
@@ -106,7 +107,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   metrics: [],
   tracing: [],
   telemetry: ['metrics', 'http-client', 'time', 'logging', 'config'],
-  logging: [],
+  logging: ['logging/describe'],
+  'logging/describe': [],
   config: [],
 }
 
@@ -139,6 +141,17 @@ const TYPE_ONLY: Readonly<Record<string, readonly string[]>> = {
   undici: ['auth', 'proxy', 'server', 'sources', 'sources/persistent', 'gateway'],
 }
 
+/** By file: the packages that it brings with it when it is loaded, before it has done anything. The others are loaded where they are needed. */
+const LOADED: Readonly<Record<string, readonly string[]>> = {
+  'cli/main.ts': ['commander'],
+  'cli/status.ts': ['commander', 'zod', '@iarna/toml'],
+  'gateway/announce.ts': ['undici', 'pino', 'zod', '@iarna/toml'],
+  'gateway/start.ts': [
+    ...['undici', 'pino', 'zod', '@iarna/toml', 'jose', 'lru-cache'],
+    ...['yaml', '@streamparser/json', 'find-my-way', 'http-proxy'],
+  ],
+}
+
 const imports = sources().flatMap((file) => importsOf(file).map((imported) => ({ file, ...imported })))
 
 t.test('a folder imports only the folders that it may, and only what their index offers', async (t) => {
@@ -169,6 +182,25 @@ t.test('every dependency is imported, and every package that is imported is a de
   t.strictSame([...new Set(imported)].sort(), Object.keys(dependencies).sort())
 })
 
+t.test('a file brings with it only the packages that it always needs', async (t) => {
+  for (const [file, packages] of Object.entries(LOADED)) {
+    t.strictSame([...loadedWith(file)].sort(), [...packages].sort(), file)
+  }
+})
+
+/** The packages that are loaded with a file of ours, also by what it imports. */
+function loadedWith(file: string, seen = new Set<string>(), packages = new Set<string>()): Set<string> {
+  if (seen.has(file)) return packages
+  seen.add(file)
+  for (const { file: importing, from, typeOnly, isLater } of imports) {
+    if (importing !== file || typeOnly || isLater) continue
+    const name = packageOf(from)
+    if (name !== undefined) packages.add(name)
+    else if (from.startsWith('.')) loadedWith(join(dirname(file), from).replace(/\.js$/, '.ts'), seen, packages)
+  }
+  return packages
+}
+
 /** The package that an import names; none if it is a file of ours or a part of Node. */
 function packageOf(from: string): string | undefined {
   if (from.startsWith('.') || from.startsWith('node:')) return undefined
@@ -187,14 +219,15 @@ function sources(): string[] {
   return readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
 }
 
-function importsOf(file: string): { from: string; typeOnly: boolean }[] {
+function importsOf(file: string): { from: string; typeOnly: boolean; isLater: boolean }[] {
   const text = readFileSync(join(src, file), 'utf8')
   const found = [...text.matchAll(/^(?:import|export)\s+(type\s+)?[^'"]*?from\s+'([^']+)'/gm)].map(
-    ([, type, from]) => ({ from: from ?? '', typeOnly: type !== undefined }),
+    ([, type, from]) => ({ from: from ?? '', typeOnly: type !== undefined, isLater: false }),
   )
-  const bare = [...text.matchAll(/(?:^import\s+|\bimport\()'([^']+)'/gm)].map(([, from]) => ({
+  const bare = [...text.matchAll(/(?:^import\s+|\bimport(\())'([^']+)'/gm)].map(([, later, from]) => ({
     from: from ?? '',
     typeOnly: false,
+    isLater: later !== undefined,
   }))
   return [...found, ...bare]
 }

@@ -3,7 +3,6 @@ import type { HttpClient } from '../../http-client/index.js'
 import type { Logging } from '../../logging/index.js'
 import { type PersistentStore, StoreError } from '../source.js'
 import { type EtcdEndpoint, etcdEndpoint } from './etcd/endpoint.js'
-import { eventHubStore } from './event-hub/store.js'
 
 /** A listing of the hub may take this long (ms) and be this large (bytes): a million entries are about 100 MB. */
 const LIST_TIMEOUT = 300_000
@@ -57,6 +56,7 @@ export async function openPersistentStore(choice: StoreChoice, context: StoreCon
   const login = { username: persistent.username, password: persistent.password }
   if (choice.kind === 'event-hub') {
     const limits = { timeout: LIST_TIMEOUT, maxBytes: LIST_MAX_BYTES, retention }
+    const { eventHubStore } = await import('./event-hub/store.js')
     return eventHubStore({ ...login, ...limits, endpointUrl: choice.endpointUrl, client, logging })
   }
   if (choice.kind === 'module') {

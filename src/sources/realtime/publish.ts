@@ -1,9 +1,5 @@
-import { publish091 } from './amqp-0-9-1/publish.js'
-import { DEFAULT_EXCHANGE, DEFAULT_HEARTBEAT } from './amqp-0-9-1/source.js'
-import { publish10 } from './amqp-1-0/publish.js'
 import { type Broker, type BrokerTls, verification } from './broker/broker.js'
 import { withRemedy } from './broker/remedy.js'
-import { publishOpenWire } from './openwire/publish.js'
 import type { Protocol, Provider } from './provider-url/provider.js'
 import { providerTls } from './provider-url/tls.js'
 
@@ -45,7 +41,8 @@ export async function publish(provider: Provider, options: PublishOptions, text:
   throw last
 }
 
-function publishTo(
+/** Loads what the protocol needs, and no other's. */
+async function publishTo(
   broker: Broker,
   provider: Provider,
   { topic, tls }: { topic: string; tls: BrokerTls },
@@ -53,10 +50,16 @@ function publishTo(
   signal: AbortSignal,
 ): Promise<void> {
   const { username, password } = provider
-  if (provider.protocol === 'amqp-1-0') return publish10(broker, { topic, username, password, tls }, text, signal)
+  if (provider.protocol === 'amqp-1-0') {
+    const { publish10 } = await import('./amqp-1-0/publish.js')
+    return publish10(broker, { topic, username, password, tls }, text, signal)
+  }
   if (provider.protocol === 'openwire') {
+    const { publishOpenWire } = await import('./openwire/publish.js')
     return publishOpenWire(broker, { topic, username, password, tls: verification(tls) }, text, signal)
   }
+  const { publish091 } = await import('./amqp-0-9-1/publish.js')
+  const { DEFAULT_EXCHANGE, DEFAULT_HEARTBEAT } = await import('./amqp-0-9-1/source.js')
   const target = {
     topic,
     username,

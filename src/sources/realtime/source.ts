@@ -2,10 +2,7 @@ import type { Logging } from '../../logging/index.js'
 import type { RetryTiming } from '../../time/index.js'
 import { LOG_COMPONENT, TopicListener } from '../message/index.js'
 import type { RealtimeSource } from '../source.js'
-import { amqp091Source } from './amqp-0-9-1/source.js'
-import { amqp10Source } from './amqp-1-0/source.js'
 import { type BrokerTls, verification } from './broker/broker.js'
-import { openWireSource } from './openwire/source.js'
 import type { Protocol, Provider } from './provider-url/provider.js'
 import { providerTls } from './provider-url/tls.js'
 
@@ -29,9 +26,9 @@ export interface RealtimeOptions {
 }
 
 type Settings = RealtimeOptions & { readonly messages: TopicListener; readonly tls: BrokerTls }
-type Opening = (provider: Provider, settings: Settings, logging: Logging) => RealtimeSource
+type Opening = (provider: Provider, settings: Settings, logging: Logging) => Promise<RealtimeSource>
 
-/** Each protocol's way to a source: the one place that knows them all. */
+/** Each protocol's way to a source: the one place that knows them all. It loads what that protocol needs. */
 const OPENINGS: Readonly<Record<Protocol, Opening>> = {
   'amqp-0-9-1': openAmqp091,
   'amqp-1-0': openAmqp10,
@@ -39,10 +36,14 @@ const OPENINGS: Readonly<Record<Protocol, Opening>> = {
 }
 
 /**
- * The topic of a provider, by the protocol that it speaks. Throws ProviderUrlError, TypeError or RangeError for what
+ * The topic of a provider, by the protocol that it speaks. Rejects with ProviderUrlError, TypeError or RangeError for what
  * can't work; the source itself throws nothing.
  */
-export function realtimeSource(provider: Provider, options: RealtimeOptions, logging: Logging): RealtimeSource {
+export async function realtimeSource(
+  provider: Provider,
+  options: RealtimeOptions,
+  logging: Logging,
+): Promise<RealtimeSource> {
   if (provider.unknownOptions > 0) {
     const count = provider.unknownOptions
     logging(LOG_COMPONENT).warn('ignoring unknown options in the provider URL', { count })
@@ -52,11 +53,12 @@ export function realtimeSource(provider: Provider, options: RealtimeOptions, log
   if (tls.verifyHostname === false && provider.brokers.some((broker) => broker.tls)) {
     logging(LOG_COMPONENT).warn('broker host name is not verified: traffic can be intercepted')
   }
-  const source = OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
+  const source = await OPENINGS[provider.protocol](provider, { ...options, messages, tls }, logging)
   return { ...source, malformed: () => messages.malformed() }
 }
 
-function openAmqp091(provider: Provider, settings: Settings, logging: Logging): RealtimeSource {
+async function openAmqp091(provider: Provider, settings: Settings, logging: Logging): Promise<RealtimeSource> {
+  const { amqp091Source } = await import('./amqp-0-9-1/source.js')
   if (settings.durable) {
     logging(LOG_COMPONENT).warn(
       'durable subscriptions are not supported over AMQP 0-9-1: revocations published while the gateway is down come from the persistent store only',
@@ -75,7 +77,8 @@ function openAmqp091(provider: Provider, settings: Settings, logging: Logging): 
   })
 }
 
-function openAmqp10(provider: Provider, settings: Settings, logging: Logging): RealtimeSource {
+async function openAmqp10(provider: Provider, settings: Settings, logging: Logging): Promise<RealtimeSource> {
+  const { amqp10Source } = await import('./amqp-1-0/source.js')
   const clientId = settings.clientId ?? provider.clientId
   return amqp10Source({
     ...shared(provider, settings),
@@ -89,7 +92,8 @@ function openAmqp10(provider: Provider, settings: Settings, logging: Logging): R
   })
 }
 
-function openOpenWire(provider: Provider, settings: Settings, logging: Logging): RealtimeSource {
+async function openOpenWire(provider: Provider, settings: Settings, logging: Logging): Promise<RealtimeSource> {
+  const { openWireSource } = await import('./openwire/source.js')
   const clientId = settings.clientId ?? provider.clientId
   if (settings.durable && clientId === undefined) throw new TypeError('clientId: a durable subscription needs one')
   const { messages } = settings

@@ -30,7 +30,7 @@ t.test('AMQP 0-9-1 and AMQP 1.0: RabbitMQ', { skip: rabbitmqMissing() }, async (
     t.test(`${protocol}: a wrong password`, (t) => refuses(t, urls[protocol](broker.port)))
   }
   t.test('what one protocol publishes the other reads', async (t) => {
-    const sink = run(t, realtimeSource(provider(urls.amqp10(broker.port)), { topic }, silent))
+    const sink = run(t, await realtimeSource(provider(urls.amqp10(broker.port)), { topic }, silent))
     await sink.status('live')
     await publish(provider(urls.amqp091(broker.port)), { topic }, event('crossed'))
     await sink.until(() => sink.ids.includes('crossed'))
@@ -73,7 +73,7 @@ function event(id: string): string {
 }
 
 async function arrives(t: Test, url: string): Promise<void> {
-  const sink = run(t, realtimeSource(provider(url), { topic }, silent))
+  const sink = run(t, await realtimeSource(provider(url), { topic }, silent))
   await sink.status('live')
   for (const id of IDS) await publish(provider(url), { topic }, event(id))
   await sink.until(() => sink.records.length === IDS.length)

@@ -184,7 +184,7 @@ async function main() {
     const url = new Secret(`amqp://admin:admin@carbon/carbon?brokerlist='tcp://localhost:${broker.port}'`)
     const factory = 'wso2mbInitialContextFactory'
     const provider = readProvider({ factory, url, username: 'admin', password: new Secret('admin') })
-    const sink = run(t, realtimeSource(provider, { topic: TOPIC }, silent))
+    const sink = run(t, await realtimeSource(provider, { topic: TOPIC }, silent))
     await sink.status('live')
     const to = await publisher(t)
     await to.publish(TOPIC, { contentType: 'amqp/map' }, amqpMap('seed'))

@@ -21,11 +21,13 @@ t.test('a broker that is frozen, or behind a link that swallows all, is a gap wi
     `amqp10://127.0.0.1:${rabbitPort}`,
     `tcp://127.0.0.1:${activePort}`,
   ]
-  const sinks = [...urls(rabbit.port, active.port), ...urls(rabbitLink.port, activeLink.port)].map((url) => {
+  const all = [...urls(rabbit.port, active.port), ...urls(rabbitLink.port, activeLink.port)]
+  const opened = all.map(async (url) => {
     const login = { username: 'admin', password: new Secret('admin') }
     const provider = readProvider({ factory: '', url: new Secret(url), ...login })
-    return { url, sink: run(t, realtimeSource(provider, { topic: 'quiet' }, silent)) }
+    return { url, sink: run(t, await realtimeSource(provider, { topic: 'quiet' }, silent)) }
   })
+  const sinks = await Promise.all(opened)
   await Promise.all(sinks.map(({ sink }) => sink.status('live')))
   const since = performance.now()
   for (const link of [rabbitLink, activeLink]) link.blackhole()

@@ -14,16 +14,16 @@ const open = (url: string, options: Partial<RealtimeOptions> = {}, logging = sil
   realtimeSource(provider(url), { topic: 'tokenRevocation', ...options }, logging)
 
 t.test('the provider decides the protocol', async (t) => {
-  t.equal(open("amqp://u:p@carbon/carbon?brokerlist='tcp://localhost:5672'").name, 'amqp-0-9-1')
-  t.equal(open('amqp10://localhost').name, 'amqp-1-0')
-  t.equal(open('tcp://localhost:61616').name, 'openwire')
+  t.equal((await open("amqp://u:p@carbon/carbon?brokerlist='tcp://localhost:5672'")).name, 'amqp-0-9-1')
+  t.equal((await open('amqp10://localhost')).name, 'amqp-1-0')
+  t.equal((await open('tcp://localhost:61616')).name, 'openwire')
 })
 
 t.test('a subscription is opened with the credentials and the topic, and says so in the log', async (t) => {
   const broker = await startAmqp10Broker(t, { users: { admin: 'admin' }, topicPrefix: 'topic://' })
   const lines: string[] = []
   const logging = createLogging({ level: 'info', format: 'text', stream: { write: (line) => lines.push(line) } })
-  const sink = run(t, open(`amqp10://127.0.0.1:${broker.port}`, {}, logging))
+  const sink = run(t, await open(`amqp10://127.0.0.1:${broker.port}`, {}, logging))
   await sink.status('live')
   broker.publish('tokenRevocation', { body: { revokedToken: 'a' } })
   await sink.until(() => sink.ids.includes('a'))
@@ -38,8 +38,8 @@ t.test('authorities that are given are trusted beside the public ones', async (t
 })
 
 t.test('what can not work is refused at once', async (t) => {
-  t.throws(() => open('tcp://localhost', { durable: true }), /clientId/)
-  t.throws(() => open('amqp10://localhost', { durable: true }), /clientId/)
+  await t.rejects(open('tcp://localhost', { durable: true }), /clientId/)
+  await t.rejects(open('amqp10://localhost', { durable: true }), /clientId/)
   const different = "amqp://u:p@c/v?brokerlist='a?ssl='true'&trust_store='/a';b?ssl='true'&trust_store='/b''"
   t.throws(() => storesOf(provider(different)), { code: 'ERR_PROVIDER_OPTION', message: /same for all brokers/ })
 })
@@ -47,11 +47,11 @@ t.test('what can not work is refused at once', async (t) => {
 t.test('a certificate whose name is not verified is warned of', async (t) => {
   const lines: string[] = []
   const logging = createLogging({ level: 'warn', format: 'text', stream: { write: (line) => lines.push(line) } })
-  open('ssl://localhost:61617', {}, logging)
+  await open('ssl://localhost:61617', {}, logging)
   t.equal(lines.length, 0)
-  open('ssl://localhost:61617?socket.verifyHostName=false', {}, logging)
-  open('ssl://localhost:61617', { tls: { verifyHostname: false } }, logging)
-  open('tcp://localhost:61616', { tls: { verifyHostname: false } }, logging)
+  await open('ssl://localhost:61617?socket.verifyHostName=false', {}, logging)
+  await open('ssl://localhost:61617', { tls: { verifyHostname: false } }, logging)
+  await open('tcp://localhost:61616', { tls: { verifyHostname: false } }, logging)
   t.equal(lines.length, 2)
   for (const line of lines) t.match(line, /WARN .* broker host name is not verified/)
 })
@@ -59,7 +59,7 @@ t.test('a certificate whose name is not verified is warned of', async (t) => {
 t.test('options without a meaning, and a durable subscription where there is none, are warned of', async (t) => {
   const lines: string[] = []
   const logging = createLogging({ level: 'warn', format: 'text', stream: { write: (line) => lines.push(line) } })
-  open("amqp://u:p@c/v?brokerlist='h'&colour='blue'", { durable: true }, logging)
+  await open("amqp://u:p@c/v?brokerlist='h'&colour='blue'", { durable: true }, logging)
   t.equal(lines.length, 2)
   t.match(lines[0], /unknown options.*count=1/)
   t.match(lines[1], /durable/)

@@ -18,9 +18,11 @@ export async function explain(argument: string, options: ExplainCommandOptions):
     return usage('expected -: the token is read from standard input, which keeps it out of the process list')
   if ((options.method === undefined) !== (options.path === undefined))
     return usage('--method and --path belong together')
+  if (options.path?.startsWith('/') === false) return usage('--path must begin with /, as in a request')
   const token = (await text(process.stdin)).trim()
   if (token === '') return usage('expected a token on standard input')
-  const { method, path } = options
+  const { method } = options
+  const [path] = options.path?.split('?', 1) ?? []
   const at = method === undefined || path === undefined ? {} : { method, path }
   const listener = await AdminListener.of(options)
   const explanation = (await listener.post('/explain', { token, ...at })) as Explanation

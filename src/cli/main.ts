@@ -102,7 +102,7 @@ function addAsking(mgw: Command): void {
     .addOption(configOption())
     .addOption(adminOption())
     .option('--method <method>', 'with --path: the method of the request, for its scopes')
-    .option('--path <path>', 'with --method: the path of the request')
+    .option('--path <path>', 'with --method: the path of the request; a query is ignored')
     .option('--json', 'print a JSON object, as POST /explain answers it')
     .addHelpText('after', EXPLAIN_HELP)
     .action(loaded(async () => (await import('./explain.js')).explain))

@@ -1,8 +1,9 @@
 import { type Match, RouteTable } from '../apis/index.js'
-import { isRefused, JwksUnavailable, openAuthentication } from '../auth/index.js'
+import { isRefused, JwksUnavailable, openAuthentication, type Refused } from '../auth/index.js'
 import { createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { ListedName, ListedRecord, RevocationRecord } from '../revocation/index.js'
+import { findOperation } from '../server/index.js'
 import { readCredential, type TokenIdentity } from '../token/index.js'
 import { readClientOptions } from './client-options.js'
 import {
@@ -10,6 +11,7 @@ import {
   describe,
   type ExplainedRequest,
   type Explanation,
+  forwarded,
   inAnswer,
   listKnown,
   NO_KEYS,
@@ -57,14 +59,15 @@ export class Explainer {
     const caller = isRefused(outcome) ? undefined : outcome
     const identities = caller === undefined ? this.#unverified(authentication, token, now) : [caller.identity]
     const names = identities.flatMap((identity) => revocations.explain(identity))
-    const at = method === undefined || path === undefined ? undefined : { match: this.#match(method, path) }
-    const match = at?.match
+    const found = method === undefined || path === undefined ? undefined : this.#find(method, path)
+    const match = found === undefined || 'fault' in found ? undefined : found
     const checks = [
-      ...(at === undefined ? [] : [routed(match)]),
+      ...(found === undefined ? [] : [routed(found)]),
       listKnown(revocations),
       ...describe(examination),
       authenticated(outcome, match === undefined || match.resource.secured),
       ...(match === undefined || caller === undefined ? [] : scoped(match, caller.scopes)),
+      ...(match === undefined ? [] : forwarded(match, caller)),
       revoked(identities, names, revocations),
     ]
     const refusal = checks.find((check) => check.refused !== undefined)?.refused
@@ -141,10 +144,10 @@ export class Explainer {
     return credential.kind === 'refused' ? [] : authenticator.identitiesOf(credential, now)
   }
 
-  #match(method: string, path: string): Match | undefined {
-    this.#routes ??= new RouteTable(this.#inputs.apis)
-    const route = this.#routes.find(method, path)
-    return route.kind === 'match' ? route : undefined
+  #find(method: string, path: string): Match | Refused {
+    const { config, apis } = this.#inputs
+    this.#routes ??= new RouteTable(apis)
+    return findOperation(this.#routes, config.listenerConfig.maxUriLength, method, path)
   }
 }
 

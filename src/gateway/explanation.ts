@@ -1,7 +1,8 @@
 import { type Api, holdsScopes, type Match } from '../apis/index.js'
-import type { Examination, Refused } from '../auth/index.js'
+import type { Authenticated, Examination, Refused } from '../auth/index.js'
 import { faults } from '../faults/index.js'
 import type { ListedName } from '../revocation/index.js'
+import { NO_ENDPOINT } from '../server/index.js'
 import type { TokenIdentity } from '../token/index.js'
 import type { Revocations } from './revocations.js'
 
@@ -50,8 +51,6 @@ export interface Check extends Step {
   readonly refused?: Refused
 }
 
-const NO_ROUTE: Refused = { fault: faults.noApi, reason: 'no-route' }
-const NOT_SERVED: Refused = { fault: faults.notServed, reason: 'not-served' }
 export const NO_KEYS: Refused = { fault: faults.keyManagerUnavailable, reason: 'no-keys' }
 
 /** Whether the list is known: without it no token can be judged. */
@@ -87,13 +86,30 @@ export function authenticated(outcome: Refused | { readonly identity: TokenIdent
   return { step: 'authentication', passed: false, detail, ...(isRequired ? { refused: outcome } : {}) }
 }
 
-/** Where a request would go. */
-export function routed(match: Match | undefined): Check {
-  if (match === undefined) return { step: 'route', passed: false, detail: 'no API serves it', refused: NO_ROUTE }
-  const { api, resource } = match
-  const operation = `${nameOf(api)}: ${resource.method} ${resource.fullTemplate}`
-  if (resource.unserved === undefined) return { step: 'route', passed: true, detail: operation }
-  return { step: 'route', passed: false, detail: `${operation}, which is not served`, refused: NOT_SERVED }
+/** Where a request would go, or why nowhere. */
+export function routed(found: Match | Refused): Check {
+  if ('fault' in found) {
+    const detail = NOWHERE.get(found.reason) ?? `the path is refused: ${found.reason}`
+    return { step: 'route', passed: false, detail, refused: found }
+  }
+  const { api, resource } = found
+  const only = api.transports.length === 1 ? `, over ${api.transports[0]} only` : ''
+  return { step: 'route', passed: true, detail: `${nameOf(api)}: ${resource.method} ${resource.fullTemplate}${only}` }
+}
+
+const NOWHERE: ReadonlyMap<string, string> = new Map([
+  ['no-api', 'no API serves it'],
+  ['no-resource', 'its API has no such path'],
+  ['method-not-allowed', 'the path does not have this method'],
+  ['not-served', 'its definition requires what the gateway cannot check'],
+])
+
+/** Whether the operation has an endpoint for tokens of this type; nothing is said where it has. */
+export function forwarded({ resource }: Match, caller: Authenticated | undefined): Check[] {
+  const keyType = resource.secured ? caller?.keyType : 'PRODUCTION'
+  if (keyType === undefined || resource[keyType === 'SANDBOX' ? 'sandbox' : 'production'] !== undefined) return []
+  const refused = NO_ENDPOINT[keyType]
+  return [{ step: 'route', passed: false, detail: `no ${keyType.toLowerCase()} endpoint`, refused }]
 }
 
 /** Whether the token has the scopes that the operation requires. */

@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import t, { type Test } from 'tap'
 import { jtiOf, type RunningGateway, world } from '../support/gateway.js'
 import { servers, startCluster } from '../workers/cluster.js'
@@ -114,6 +115,45 @@ t.test('each step that refuses is named, and decides in the order of the gateway
   await gateway.process.printed(/revocation list is known/)
 })
 
+t.test('explain says of a request line what the gateway answers', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 1, '', ADMIN)
+  await gateway.known()
+  const token = await w.token()
+  for (const [method, path, status] of LINES) {
+    const answered = await answerTo(gateway.http, method, path, token)
+    const { verdict } = await explain(t, gateway, { token, method, path })
+    t.equal(answered, status, `${method} ${path}`)
+    t.match(verdict, status === 200 ? { accepted: true } : { accepted: false, status }, `${method} ${path}`)
+  }
+})
+
+const LINES: readonly (readonly [method: string, path: string, status: number])[] = [
+  ['GET', '/things/v1/thing/1', 200],
+  ['HEAD', '/things/v1/thing/1', 200],
+  ['GET', '/things/v1/open', 200],
+  ['POST', '/things/v1/thing/1', 405],
+  ['DELETE', '/things/v1/open', 405],
+  ['GET', '/things/v1', 403],
+  ['GET', '/things/v1/', 403],
+  ['GET', '/things/v1/else', 403],
+  ['GET', '/things', 404],
+  ['GET', '/', 404],
+  ['GET', '/things/v1/thing//x', 400],
+  ['GET', '/things/v1/thing/a%2Fb', 400],
+  ['GET', '/things/v1/thing/a;b', 400],
+  ['GET', '/things/v1/thing/a%3Bb', 400],
+  ['GET', '/things/v1/thing/a%00b', 400],
+  ['GET', '/things/v1/thing/%2531', 400],
+  ['GET', '/things/v1/thing/%zz', 400],
+  ['GET', '/things/v1/thing/%ff', 400],
+  ['GET', '/things/v1/thing/..', 400],
+  ['GET', '/things/v1/%74hing/1', 400],
+  ['GET', '/things/v1/thing/a\\b', 400],
+  ['GET', '/things/v1/thing/a#b', 400],
+  ['GET', `/things/v1/thing/${'a'.repeat(4_096)}`, 414],
+]
+
 t.test('a rule shows until when it revokes, and spares what was issued later', async (t) => {
   const w = await world(t)
   const gateway = await startCluster(t, w, 1, '', ADMIN)
@@ -192,3 +232,17 @@ t.test('the level of the log is changed in the primary and in its workers', asyn
   t.notMatch(gateway.process.output().slice(before), /INFO|DEBUG .* request refused/)
   while (servers(gateway.process.output().slice(before)).size < 2) await gateway.fresh('a.b')
 })
+
+/** The status of a request whose target is sent as it stands. */
+function answerTo(origin: string, method: string, path: string, token: string): Promise<number> {
+  const { hostname, port } = new URL(origin)
+  const headers = { authorization: `Bearer ${token}` }
+  return new Promise((resolve, reject) => {
+    const req = request({ hostname, port, path, method, headers, agent: false }, (res) => {
+      res.resume()
+      res.on('end', () => resolve(res.statusCode ?? 0))
+    })
+    req.on('error', reject)
+    req.end()
+  })
+}

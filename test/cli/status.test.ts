@@ -30,6 +30,9 @@ t.test('mgw status and mgw explain ask a running gateway, and exit with what it 
   const good = await run(t, ['explain', '-', '--method', 'GET', '--path', '/things/v1/thing/1', ...at], `${token}\n`)
   t.equal(good.status, 0, good.text)
   t.match(good.text, /^token [0-9a-f]{12}: accepted\n/)
+  const asked = ['explain', '-', '--method', 'GET', ...at, '--path']
+  t.match(await run(t, [...asked, '/things/v1/thing/1?a=b'], token), { status: 0, text: /GET \/things\/v1\/thing/ })
+  t.match(await run(t, [...asked, 'things'], token), { status: 2, text: /--path must begin with \// })
   await w.revoke(token)
   await gateway.process.printed(/Successfully added to revoked token map/)
   const revoked = await run(t, ['explain', '-', ...at], token)

@@ -1,19 +1,18 @@
 import type { Refused } from '../../auth/index.js'
 import { faults } from '../../faults/index.js'
 import type { RequestHead } from '../../proxy/index.js'
-import { readTarget, type Target } from './path.js'
+import { readUrl } from './find-operation.js'
+import type { Target } from './path.js'
 
 /** What a request asks for; refuses one that is larger than it may be, or that can be read in two ways. */
 export function readRequest(req: RequestHead, maxUriLength: number, maxBodyBytes: number): Target | Refused {
-  const url = req.url ?? ''
-  if (url.length > maxUriLength) return URI_TOO_LONG
+  const target = readUrl(req.url ?? '', maxUriLength)
+  if ('fault' in target) return target
   if (Number(req.headers['content-length'] ?? 0) > maxBodyBytes) return BODY_TOO_LARGE
   if (!isPlainlyFramed(req)) return TRANSFER_ENCODING
-  const target = readTarget(url)
-  return target.kind === 'refusal' ? { fault: faults.badRequest, reason: target.reason } : target
+  return target
 }
 
-const URI_TOO_LONG: Refused = { fault: faults.uriTooLong, reason: 'uri-too-long' }
 const BODY_TOO_LARGE: Refused = { fault: faults.entityTooLarge, reason: 'body-too-large' }
 const TRANSFER_ENCODING: Refused = { fault: faults.badRequest, reason: 'transfer-encoding' }
 

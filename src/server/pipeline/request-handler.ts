@@ -28,6 +28,7 @@ import { allowOrigin, isPreflight, preflightHeaders } from './cors.js'
 import { Credentials } from './credentials.js'
 import type { Exchange } from './exchange.js'
 import type { ExchangeContext, ListenerRole } from './exchange-context.js'
+import { NO_ENDPOINT, operationOf } from './find-operation.js'
 import { HttpExchange } from './http-exchange.js'
 import { forwardToKeyManager, revokeAtKeyManager } from './key-manager-calls.js'
 import type { LoadShedding } from './load-shedding.js'
@@ -199,19 +200,19 @@ export class RequestHandler {
     if (route.kind === 'method-not-allowed') {
       exchange.responseHeaders = [...exchange.responseHeaders, 'allow', route.allowed]
     }
-    if (route.kind !== 'match') return exchange.refuse(ROUTE_FAULTS[route.kind], route.kind)
-    exchange.match = route
-    if (route.resource.unserved !== undefined) return this.#refuseUnserved(exchange, route)
-    const header = this.#headerOf(route)
-    if (route.resource.secured) return this.#credentials.authenticate(exchange, header)
+    if (route.kind === 'match') exchange.match = route
+    const operation = operationOf(route)
+    if ('fault' in operation) return this.#refuseRoute(exchange, operation)
+    const header = this.#headerOf(operation)
+    if (operation.resource.secured) return this.#credentials.authenticate(exchange, header)
     const carried = this.#credentials.carriedBy(exchange, header)
-    if (carried !== undefined) this.#toApi(exchange, route, 'PRODUCTION', carried)
+    if (carried !== undefined) this.#toApi(exchange, operation, 'PRODUCTION', carried)
   }
 
-  /** No credential opens it: what its definition asks for is not checked here. */
-  #refuseUnserved(exchange: Exchange, { api, resource }: Match): void {
-    this.#context.log.notServed(exchange, api.name, resource)
-    exchange.refuse(faults.notServed, 'not-served')
+  #refuseRoute(exchange: Exchange, { fault, reason }: Refused): void {
+    const { match } = exchange
+    if (match !== undefined) this.#context.log.notServed(exchange, match.api.name, match.resource)
+    exchange.refuse(fault, reason)
   }
 
   #authenticated(exchange: Exchange, outcome: Authenticated | Refused): void {
@@ -246,7 +247,7 @@ export class RequestHandler {
     const plans = this.#plans.of(api, resource)
     const plan = sandbox ? plans.sandbox : plans.production
     if (plan === undefined) {
-      return exchange.refuse(sandbox ? faults.noSandboxEndpoint : faults.noProductionEndpoint, 'no-endpoint')
+      return exchange.refuse(NO_ENDPOINT[keyType].fault, NO_ENDPOINT[keyType].reason)
     }
     if (plan.removed.has('authorization')) {
       this.#context.log.authentication(exchange, 'Removed header : Authorization from the request')
@@ -260,10 +261,3 @@ export class RequestHandler {
 const NONE: readonly TokenIdentity[] = []
 const HEALTHY = '{"status":"healthy"}'
 const HEALTH_HEADERS = ['content-type', 'application/json', 'content-length', String(HEALTHY.length)]
-const ROUTE_FAULTS = {
-  'no-api': faults.noApi,
-  'no-resource': faults.noResource,
-  'method-not-allowed': faults.methodNotAllowed,
-  ambiguous: faults.badRequest,
-  'encoded-slash': faults.badRequest,
-} as const

@@ -6,6 +6,7 @@ import { Secret } from '../../src/config/index.js'
 import { type Broker, startBroker } from '../../src/demo/broker/index.js'
 import { startTokenService, type TokenService } from '../../src/demo/token-service/index.js'
 import type { Gateway } from '../../src/gateway.js'
+import { sharedCertificate } from './certificate.js'
 import { form, type HttpsCall, insecureHttps } from './https-client.js'
 import { type Mgw, mgw } from './mgw.js'
 import { httpServer } from './servers.js'
@@ -61,6 +62,8 @@ paths:
 
 export async function world(t: Test): Promise<World> {
   const directory = t.testdir({ hub: {} })
+  const putCertificate = await sharedCertificate()
+  putCertificate(join(directory, 'hub'))
   const reached: string[] = []
   const held: (() => void)[] = []
   const holds = new EventEmitter()
@@ -124,6 +127,7 @@ export async function world(t: Test): Promise<World> {
     configFile(more = '', sources = {}, name = 'gateway', workers = 1) {
       const file = join(directory, name, 'micro-gw.conf')
       mkdirSync(join(directory, name, 'api_definitions'), { recursive: true })
+      putCertificate(join(directory, name, 'data'))
       writeFileSync(join(directory, name, 'api_definitions', 'things.yaml'), OPENAPI(`${origin}/up`))
       writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port, workers }, more, sources))
       return file

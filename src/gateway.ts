@@ -1,4 +1,4 @@
-import { loadConfig } from './config/index.js'
+import { loadConfig, loadKeys } from './config/index.js'
 import type { Announcement } from './gateway/announce.js'
 import type { Inputs } from './gateway/inputs.js'
 import type { InspectedJournal } from './gateway/inspect-journal.js'
@@ -91,11 +91,14 @@ export async function revokeByRule<Rule extends RuleRevocation>(
 }
 
 /** Reads the journal of a configuration, even while a gateway writes it. Throws the configuration's problems. */
-export async function damagesOf(configFile: string): Promise<InspectedJournal> {
-  const { config } = await loadConfig(configFile, process.env)
-  const { inspectJournal } = await import('./gateway/inspect-journal.js')
-  return inspectJournal(config)
+export async function inspectJournal(configFile: string): Promise<InspectedJournal> {
+  const config = await loadKeys(configFile, process.env, JOURNAL_KEYS)
+  const inspection = await import('./gateway/inspect-journal.js')
+  return inspection.inspectJournal(config)
 }
+
+/** All that matters of a configuration: the rest may need the environment of the gateway. */
+const JOURNAL_KEYS = ['server.stateDirectory', 'tokenRevocationConfig.journal', 'tokenRevocationConfig.retention']
 
 /**
  * Accepts a loss of a configuration's journal. Throws the configuration's problems, or the file system's error.
@@ -103,7 +106,7 @@ export async function damagesOf(configFile: string): Promise<InspectedJournal> {
  * @param id the SHA-256 of the damage
  */
 export async function acceptDamage(configFile: string, id: string): Promise<{ path: string; isAccepted: boolean }> {
-  const { config } = await loadConfig(configFile, process.env)
+  const config = await loadKeys(configFile, process.env, JOURNAL_KEYS)
   const { acceptDamagedJournal } = await import('./gateway/inspect-journal.js')
   const isAccepted = await acceptDamagedJournal(config, id)
   return { path: config.tokenRevocationConfig.journal.path, isAccepted }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type Config, loadConfig } from '../config/index.js'
+import { type Config, loadKeys, type Secret } from '../config/index.js'
 import { codeOf } from '../error-code.js'
 import { describeError } from '../logging/describe.js'
 
@@ -18,20 +18,34 @@ export class GatewayUnreachable extends Error {
 /** How long an answer may take, ms: a key manager may have to be asked. */
 const ANSWERED_WITHIN = 30_000
 
+/** Where the configuration says what its URL is; the last is WSO2's. */
+const URL_KEYS = ['admin.host', 'admin.port', 'b7a.observability.metrics']
+const TOKEN_KEYS = ['admin.token']
+
 /** The admin listener of a gateway that runs. */
 export class AdminListener {
   readonly #url: string
-  readonly #config: Config
+  readonly #token: Secret | undefined
 
-  private constructor(url: string, config: Config) {
+  private constructor(url: string, token: Secret | undefined) {
     this.#url = url
-    this.#config = config
+    this.#token = token
   }
 
-  /** Throws the configuration's problems. */
-  static async of({ config: file, admin }: AdminListenerOptions): Promise<AdminListener> {
-    const { config } = await loadConfig(file, process.env)
-    return new AdminListener((admin ?? urlOf(config)).replace(/\/$/, ''), config)
+  /** Reads the configuration's URL, unless one is given. Throws the problems of these keys alone. */
+  static async of(options: AdminListenerOptions): Promise<AdminListener> {
+    return AdminListener.#open(options, false)
+  }
+
+  /** With its token, for {@link post}. Throws the problems of the keys in `[admin]` that it reads. */
+  static async withToken(options: AdminListenerOptions): Promise<AdminListener> {
+    return AdminListener.#open(options, true)
+  }
+
+  static async #open({ config: file, admin }: AdminListenerOptions, needsToken: boolean): Promise<AdminListener> {
+    const url = admin ?? urlOf(await loadKeys(file, process.env, URL_KEYS))
+    const token = needsToken ? (await loadKeys(file, process.env, TOKEN_KEYS)).admin.token : undefined
+    return new AdminListener(url.replace(/\/$/, ''), token)
   }
 
   /** The JSON that a path answers, whatever the status but 4xx other than 422. Throws {@link GatewayUnreachable}. */
@@ -41,8 +55,9 @@ export class AdminListener {
 
   /** Posts JSON with the admin token. Throws {@link GatewayUnreachable}. */
   async post(path: string, body: object): Promise<unknown> {
-    const { token } = this.#config.admin
-    if (token.isEmpty) throw new GatewayUnreachable('[admin] token is not configured: set it, and restart the gateway')
+    const token = this.#token
+    if (token === undefined || token.isEmpty)
+      throw new GatewayUnreachable('[admin] token is not configured: set it, and restart the gateway')
     const headers = { authorization: `Bearer ${token.reveal()}`, 'content-type': 'application/json' }
     return this.#answer(path, { method: 'POST', headers, body: JSON.stringify(body) })
   }

@@ -24,7 +24,7 @@ export async function explain(argument: string, options: ExplainCommandOptions):
   const { method } = options
   const [path] = options.path?.split('?', 1) ?? []
   const at = method === undefined || path === undefined ? {} : { method, path }
-  const listener = await AdminListener.of(options)
+  const listener = await AdminListener.withToken(options)
   const explanation = (await listener.post('/explain', { token, ...at })) as Explanation
   process.exitCode = explanation.verdict.accepted ? EXIT_DONE : EXIT_NO
   console.log(options.json === true ? JSON.stringify(explanation) : inWords(explanation))

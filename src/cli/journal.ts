@@ -1,16 +1,22 @@
-import { acceptDamage, damagesOf } from '../gateway.js'
+import { acceptDamage, inspectJournal } from '../gateway.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from './exit.js'
 
-/** `mgw journal check`: says whether the journal is intact or damaged. Exit status: 0 intact; 1 damaged. */
+const TAKES_EFFECT = 'takes effect at the next start, or within seconds in a running gateway'
+
+/**
+ * `mgw journal check`: says whether the journal is intact or damaged. Exit status: 0 it is intact, off or not there yet, or its
+ * damage is accepted; 1 damaged.
+ */
 export async function checkJournal({ config }: { readonly config: string }): Promise<void> {
-  const { path, tokens, rules, damages } = await damagesOf(config)
-  if (damages.length === 0) {
-    console.log(`${path}: intact, ${tokens} tokens and ${rules} rules`)
-    return
-  }
+  const { path, isEnabled, exists, tokens, rules, damages } = await inspectJournal(config)
+  if (!isEnabled) return console.log('journal off: [tokenRevocationConfig.journal] enable is false')
+  if (!exists) return console.log(`no journal at ${path}: no gateway has written one there`)
+  if (damages.length === 0) return console.log(`${path}: intact, ${tokens} tokens and ${rules} rules`)
   console.error(`${path}: damaged; ${tokens} tokens and ${rules} rules are readable`)
-  for (const { id, reason } of damages) console.error(`  ${id ?? 'no SHA-256'}  ${reason}`)
-  process.exitCode = EXIT_FAILED
+  for (const { id, reason, isAccepted } of damages) {
+    console.error(`  ${id ?? 'no SHA-256'}  ${reason}${isAccepted ? `; accepted: ${TAKES_EFFECT}` : ''}`)
+  }
+  process.exitCode = damages.every(({ isAccepted }) => isAccepted) ? EXIT_DONE : EXIT_FAILED
 }
 
 /**
@@ -20,6 +26,6 @@ export async function checkJournal({ config }: { readonly config: string }): Pro
 export async function acceptDamagedJournal(id: string, { config }: { readonly config: string }): Promise<void> {
   const { path, isAccepted } = await acceptDamage(config, id.toLowerCase())
   if (!isAccepted) console.error(`${path}: no damage with this SHA-256; run mgw journal check`)
-  else console.log(`${path}: accepted. Revocations that it lost are no longer in force.`)
+  else console.log(`${path}: accepted; ${TAKES_EFFECT}. Revocations that it lost are no longer in force.`)
   process.exitCode = isAccepted ? EXIT_DONE : EXIT_USAGE
 }

@@ -14,12 +14,12 @@ const ENDED_WITHIN = 3_600_000
 
 /**
  * `mgw reload`: has the running gateway read its configuration again, and says what came of it. It asks the admin listener, because a
- * signal has no answer. Exit status: 0 it is served; 1 the gateway cannot be asked; 2 the configuration is wrong, which this
- * command finds out before it asks; 4 nothing has changed, or not in every worker.
+ * signal has no answer. Exit status: 0 it is served; 1 the gateway cannot be asked; 2 [admin] of
+ * the configuration is wrong; 4 nothing has changed, or not in every worker, be it because the rest of it is wrong.
  */
 export async function reload(options: ReloadCommandOptions): Promise<void> {
   const { workers = false } = options
-  const listener = await AdminListener.of(options)
+  const listener = await AdminListener.withToken(options)
   const answer = (await listener.post('/reload', { workers })) as ReloadOutcome | { readonly underWay: true }
   const outcome = 'underWay' in answer ? await outcomeOf(listener) : answer
   process.exitCode = outcome.succeeded ? EXIT_DONE : EXIT_NO

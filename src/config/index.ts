@@ -1,4 +1,4 @@
-export { loadConfig, parseConfig } from './load.js'
+export { loadConfig, loadKeys, parseConfig } from './load.js'
 export { ConfigError, type ConfigWarning, describeProblem } from './problems/error.js'
 export { nearest } from './problems/nearest.js'
 export type { Environment } from './reading/environment.js'

@@ -10,7 +10,7 @@ import { modernise } from './reading/old-spellings.js'
 import { missingFiles, resolvePaths } from './reading/paths.js'
 import { readSource } from './reading/source.js'
 import { parseToml } from './reading/toml.js'
-import { isTree, plainTree, type Tree, valueAt } from './reading/tree.js'
+import { isTree, plainTree, setAt, type Tree, valueAt } from './reading/tree.js'
 import { type Parsed, validate } from './reading/validate.js'
 import { schemaTree } from './schema/keys.js'
 import { DEFAULT_EVENT_HUB } from './schema/revocation.js'
@@ -42,6 +42,31 @@ export function parseConfig(source: string, file: string, env: Environment): Loa
   const { config, warnings, problems } = read(source, file, env)
   if (problems.length > 0) throw new ConfigError(file, problems)
   return { config: freeze(config), warnings }
+}
+
+/**
+ * Reads a few keys and what is below them (`admin`, `admin.port`); every other one has its default. A variable that is not set,
+ * or another problem, counts only there: a command does not have the environment of the gateway. Warns of nothing.
+ * Throws {@link ConfigError}, and nothing else.
+ */
+export async function loadKeys(file: string, env: Environment, keys: readonly string[]): Promise<Config> {
+  const parsed = parseToml(await readSource(file))
+  if ('problem' in parsed) throw new ConfigError(file, [parsed.problem])
+  const problems: ConfigProblem[] = []
+  const whole = plainTree(parsed.value, problems)
+  substituteEnvironment(whole, env, problems)
+  modernise(whole, problems, [])
+  const tree = Object.create(null) as Tree
+  for (const key of keys.map((each) => each.split('.'))) {
+    const value = valueAt(whole, key)
+    if (value !== undefined) setAt(tree, key, value)
+  }
+  refuseUnknown(tree, problems)
+  const values = validate(tree, problems)
+  resolvePaths(values, file, problems)
+  const own = problems.filter(({ path }) => keys.some((key) => path === key || path.startsWith(`${key}.`)))
+  if (own.length > 0) throw new ConfigError(file, firstOfEachPath(own))
+  return freeze(complete(values))
 }
 
 interface Reading extends LoadedConfig {

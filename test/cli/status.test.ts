@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { duration, statusInWords } from '../../src/cli/status-table.js'
 import type { StatusReport } from '../../src/gateway.js'
@@ -66,6 +68,29 @@ t.test('a gateway that is not ready is a 4; none, and another admin token, are a
   t.match(await run(t, ['explain', 'a.b', '-c', file], ''), { status: 2, text: /standard input/ })
   t.match(await run(t, ['explain', '-', '-c', file], '\n'), { status: 2 })
   t.match(await run(t, ['explain', '-', '--path', '/a', '-c', file], 'a.b'), { status: 2 })
+})
+
+t.test('status, reload and explain read [admin] alone, and nothing that they do not need', async (t) => {
+  const w = await world(t)
+  const [port] = await freePorts(1)
+  const file = w.configFile('', { admin: `token = "${TOKEN}"` })
+  const gateway = await startGateway(t, file)
+  await gateway.known()
+  const admin = ['--admin', gateway.admin]
+  t.match(await run(t, ['status', ...admin, '-c', join(w.directory, 'none.conf')]), { status: 0 }, 'no file')
+  const elsewhere = join(w.directory, 'elsewhere.conf')
+  const rest = '[keyManager]\n  password = "$env{NOT_SET}"\n  unknown = 1\n[listenerConfig]\n  certFile = "none.pem"'
+  const text = (token: string) => `[admin]\n  host = "127.0.0.1"\n  port = ${port}\n  token = "${token}"\n${rest}\n`
+  writeFileSync(elsewhere, text('$env{NOT_SET_EITHER}'))
+  t.match(await run(t, ['status', '-c', elsewhere]), { status: 1, text: new RegExp(`127\\.0\\.0\\.1:${port}`) })
+  t.match(await run(t, ['reload', '-c', elsewhere]), { status: 2, text: /admin\.token: .*NOT_SET_EITHER is not set/ })
+  writeFileSync(elsewhere, text(TOKEN))
+  t.match(await run(t, ['reload', ...admin, '-c', elsewhere]), { status: 0, text: /^reloaded/ })
+  t.match(await run(t, ['explain', '-', ...admin, '-c', elsewhere], await w.token()), { status: 0 })
+  for (const wrong of ['[admin]\n  port = "x"\n', '[admin\n']) {
+    writeFileSync(elsewhere, wrong)
+    t.match(await run(t, ['status', '-c', elsewhere]), { status: 2 })
+  }
 })
 
 const REPORT: StatusReport = {

@@ -73,7 +73,7 @@ t.test('a worker that cannot be replaced goes on, and mgw reload --workers says 
   )
   t.equal(await gateway.status(token), 200)
   const wrong = await reload(t, w, gateway, ['[listenerConfig]', '[listenerConfig]\n  nonsense = 1'], [])
-  t.equal(wrong.status, 2, 'a configuration that is wrong is found out before the gateway is asked')
+  t.equal(wrong.status, 4, 'the gateway finds out that a configuration is wrong')
   t.match(wrong.text, /listenerConfig\.nonsense/)
 })
 

@@ -170,7 +170,7 @@ t.test('certificates whose files change are served: after SIGHUP at once, and wi
   await gateway.process.printed(RELOADED)
   t.equal(await nameServed(gateway.https), 'second.example')
   await write('third.example')
-  await gateway.process.printed(/certificate of the listeners read anew/)
+  await gateway.process.printed(/certificate of the listeners reloaded/)
   t.equal(await nameServed(gateway.https), 'third.example')
 })
 

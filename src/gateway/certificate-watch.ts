@@ -44,7 +44,7 @@ export class CertificateWatch {
       if (now === this.#read) return
       await this.#renew()
       this.#read = now
-      this.#logger.info('certificate of the listeners read anew')
+      this.#logger.info('certificate of the listeners reloaded')
     } catch (error) {
       if (now !== this.#refused) this.#logger.error('new certificate cannot be used; the old one stays', error)
       this.#refused = now

@@ -254,6 +254,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'one message that is too long ends the subscription, again and again',
+    promise: 'one bad element',
+    file: 'sources/realtime/openwire/connection.js',
+    find: 'isCut ? decodeLong(bytes) : decodeReceived(bytes)',
+    replace: 'decodeReceived(bytes)',
+    caughtBy: {
+      test: 'sources/realtime/openwire/source',
+      title: 'a message that is too long is counted and acknowledged, and the next one arrives',
+    },
+  },
+  {
     name: 'a path is judged as it is spelt, whatever its upstream makes of it',
     promise: 'open beside secured',
     file: 'apis/routing/confusable-paths.js',

@@ -2,10 +2,9 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { type Command, encodeFrame, keepAliveInfo } from './commands.js'
 import { OpenWireError, type OpenWireErrorCode } from './error.js'
-import { FrameAssembler } from './frames.js'
+import { FrameAssembler, LONGEST_FRAME } from './frames.js'
 import { startHeartbeat } from './heartbeat.js'
-import type { WireMessage } from './received.js'
-import { decodeReceived, type Received } from './received.js'
+import { decodeLong, decodeReceived, type MessageListener, type Received } from './received.js'
 import {
   decodeWireFormatInfo,
   encodeWireFormatInfo,
@@ -21,7 +20,7 @@ export interface ConnectionOptions {
   readonly tls: TlsOptions | undefined
   /** Milliseconds of silence after which either side takes the other for dead. */
   readonly maxInactivity: number
-  /** Bytes, without the size itself. */
+  /** Bytes that are kept of a frame, without the size itself: a message in a longer one is passed over. */
   readonly maxFrameSize: number
 }
 
@@ -50,7 +49,7 @@ export class OpenWireConnection {
 
   readonly #socket: Socket
   readonly #options: ConnectionOptions
-  readonly #onMessage: (message: WireMessage) => void
+  readonly #listener: MessageListener
   readonly #assembler: FrameAssembler
   readonly #pending = new Map<number, Pending>()
   readonly #opening: { resolve: () => void; reject: (error: OpenWireError) => void }
@@ -61,9 +60,9 @@ export class OpenWireConnection {
   #receivedAt = performance.now()
   #stopHeartbeat: () => void = () => undefined
 
-  constructor(options: ConnectionOptions, onMessage: (message: WireMessage) => void) {
+  constructor(options: ConnectionOptions, listener: MessageListener) {
     this.#options = options
-    this.#onMessage = onMessage
+    this.#listener = listener
     this.#assembler = new FrameAssembler(options.maxFrameSize)
     const opening = { resolve: (): void => undefined, reject: (_: OpenWireError): void => undefined }
     this.opened = new Promise((resolve, reject) => Object.assign(opening, { resolve, reject }))
@@ -134,7 +133,7 @@ export class OpenWireConnection {
     if (this.#phase !== 'connecting') return
     this.#phase = 'negotiating'
     this.#socket.setNoDelay(true)
-    this.#socket.write(encodeWireFormatInfo(this.#options.maxInactivity, this.#options.maxFrameSize))
+    this.#socket.write(encodeWireFormatInfo(this.#options.maxInactivity, LONGEST_FRAME))
   }
 
   #reasonOfClose(cause: Error | undefined): OpenWireError | undefined {
@@ -149,9 +148,9 @@ export class OpenWireConnection {
     this.#receivedAt = performance.now()
     try {
       if (this.#phase === 'negotiating') this.#recognize(chunk)
-      for (const frame of this.#assembler.push(chunk)) {
-        if (this.#phase === 'negotiating') this.#negotiate(frame)
-        else this.#react(decodeReceived(frame))
+      for (const { bytes, isCut } of this.#assembler.push(chunk)) {
+        if (this.#phase === 'negotiating') this.#negotiate(bytes)
+        else this.#react(isCut ? decodeLong(bytes) : decodeReceived(bytes))
         if (this.#phase === 'closed') return
       }
     } catch (error) {
@@ -189,7 +188,10 @@ export class OpenWireConnection {
   #react(received: Received): void {
     switch (received.kind) {
       case 'dispatch':
-        if (received.message !== undefined) this.#onMessage(received.message)
+        if (received.message !== undefined) this.#listener.message(received.message)
+        break
+      case 'too-long':
+        this.#listener.tooLong(received.message)
         break
       case 'keep-alive':
         if (received.responseRequired) this.send(keepAliveInfo())

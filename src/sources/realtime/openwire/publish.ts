@@ -32,10 +32,8 @@ export async function publishOpenWire(
   signal: AbortSignal,
 ): Promise<void> {
   const limits = { maxInactivity: DEFAULT_HEARTBEAT, maxFrameSize: DEFAULT_MAX_FRAME_SIZE }
-  const connection = new OpenWireConnection(
-    { host, port, tls: tls ? target.tls : undefined, ...limits },
-    () => undefined,
-  )
+  const options = { host, port, tls: tls ? target.tls : undefined, ...limits }
+  const connection = new OpenWireConnection(options, { message: () => undefined, tooLong: () => undefined })
   const giveUp = () => connection.abort(new OpenWireError('ERR_OPENWIRE_CONNECT_TIMEOUT'))
   signal.addEventListener('abort', giveUp, { once: true })
   if (signal.aborted) giveUp()

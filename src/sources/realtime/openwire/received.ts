@@ -10,12 +10,14 @@ export type Received =
   | { readonly kind: 'exception'; readonly correlationId: number; readonly exception: string }
   /** A message, or with `undefined` the end of a browse or pull. */
   | { readonly kind: 'dispatch'; readonly message: WireMessage | undefined }
+  | { readonly kind: 'too-long'; readonly message: LongMessage }
   | { readonly kind: 'connection-error'; readonly exception: string }
   | { readonly kind: 'closing' }
   | { readonly kind: 'ignored' }
 
 const JAVA_CLASS = /^[\w$]+(\.[\w$]+){0,20}$/
 const LONGEST_CLASS = 200
+const MESSAGE_DISPATCH = 21
 
 /** Decodes a frame without its size. Throws OpenWireError for what a broker would not send to a consumer. */
 export function decodeReceived(frame: Buffer): Received {
@@ -35,7 +37,7 @@ export function decodeReceived(frame: Buffer): Received {
       return readConsumerControl(reader)
     case 18: // ConnectionControl: its first two flags are close and exit
       return { kind: reader.boolean() || reader.boolean() ? 'closing' : 'ignored' }
-    case 21: // MessageDispatch
+    case MESSAGE_DISPATCH:
       return { kind: 'dispatch', message: readDispatch(reader) }
     case 30: // Response
     case 32: // DataResponse
@@ -53,13 +55,32 @@ export function decodeReceived(frame: Buffer): Received {
   }
 }
 
+/**
+ * Decodes the beginning of a frame that was too long to be kept: that of a message, as far as it takes to acknowledge it.
+ * Throws OpenWireError for anything else.
+ */
+export function decodeLong(start: Buffer): Extract<Received, { kind: 'too-long' }> {
+  const reader = new ByteReader(start)
+  const type = reader.uint8()
+  if (type !== MESSAGE_DISPATCH) throw new OpenWireError('ERR_OPENWIRE_FRAME_TOO_LONG', `a command of type ${type}`)
+  reader.skip(4 + 1) // command id, response required
+  if (readDispatchedKind(reader) === undefined) throw new OpenWireError('ERR_OPENWIRE_FRAME_TOO_LONG')
+  return { kind: 'too-long', message: { messageId: Buffer.from(readUpToMessageId(reader)) } }
+}
+
 function readDispatch(reader: ByteReader): WireMessage | undefined {
+  const kind = readDispatchedKind(reader)
+  return kind === undefined ? undefined : readMessage(kind, reader)
+}
+
+/** Reads a dispatch up to its message; `undefined` when there is none in it. */
+function readDispatchedKind(reader: ByteReader): MessageKind | undefined {
   skipConsumerId(reader)
   skipDestination(reader)
   if (!reader.boolean()) return undefined
   const kind = messageKind(reader.uint8())
   if (kind === undefined) throw new OpenWireError('ERR_OPENWIRE_MALFORMED', 'a dispatch holds no message')
-  return readMessage(kind, reader)
+  return kind
 }
 
 /** The broker may end one consumer, say when its topic is removed. There is only ours on the connection. */
@@ -89,6 +110,15 @@ export interface WireMessage {
   readonly timestamp: number | bigint
 }
 
+/** A message that was passed over, as far as acknowledging it needs. */
+export type LongMessage = Pick<WireMessage, 'messageId'>
+
+/** What a consumer is told of, in the order of the wire. Must not throw. */
+export interface MessageListener {
+  message(message: WireMessage): void
+  tooLong(message: LongMessage): void
+}
+
 /** The kind of a message by its structure's type; `undefined` when it is no message. */
 function messageKind(type: number): MessageKind | undefined {
   return (KINDS as Readonly<Record<number, MessageKind>>)[type]
@@ -96,12 +126,7 @@ function messageKind(type: number): MessageKind | undefined {
 
 /** Reads the fields that all kinds of message share, as far as a consumer needs them. Throws OpenWireError. */
 export function readMessage(kind: MessageKind, reader: ByteReader): WireMessage {
-  reader.skip(4 + 1) // command id, response required
-  skipProducerId(reader)
-  skipDestination(reader)
-  skipTransactionId(reader)
-  skipDestination(reader) // the original one
-  const messageId = readMessageId(reader)
+  const messageId = readUpToMessageId(reader)
   skipTransactionId(reader) // the original one
   skipString(reader) // group
   reader.skip(4) // group sequence
@@ -118,6 +143,15 @@ export function readMessage(kind: MessageKind, reader: ByteReader): WireMessage 
   }
   skipConsumerId(reader) // target
   return { kind, messageId, content, marshalledProperties, compressed: reader.boolean(), timestamp }
+}
+
+function readUpToMessageId(reader: ByteReader): Buffer {
+  reader.skip(4 + 1) // command id, response required
+  skipProducerId(reader)
+  skipDestination(reader)
+  skipTransactionId(reader)
+  skipDestination(reader) // the original one
+  return readMessageId(reader)
 }
 
 const MESSAGE_ID = 110

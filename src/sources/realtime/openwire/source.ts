@@ -7,6 +7,7 @@ import type { RealtimeSource, RevocationSink } from '../../source.js'
 import { runWithReconnect } from '../broker/reconnect.js'
 import { withRemedy } from '../broker/remedy.js'
 import type { OpenWireError } from './error.js'
+import { LONGEST_FRAME } from './frames.js'
 import { type DurableSubscription, subscribeTopic } from './subscribe.js'
 
 export interface OpenWireBroker {
@@ -30,7 +31,7 @@ export interface OpenWireSourceOptions {
   /** Milliseconds until a subscription must be live. 10,000 if absent. */
   readonly connectTimeout?: number
   readonly durable?: DurableSubscription
-  /** Bytes that a frame, and an inflated body, may have. 1 MiB if absent. */
+  /** Bytes that a frame, and an inflated body, may have to be read; what is longer is malformed. 1 MiB if absent. */
   readonly maxFrameSize?: number
   readonly backoff?: Partial<RetryTiming>
   readonly logger?: Logger
@@ -39,7 +40,7 @@ export interface OpenWireSourceOptions {
    * sink has it stored. When it throws, that is logged.
    */
   onMessage(message: TopicMessage, sink: RevocationSink): void
-  /** Told of each message that can't be read; it is acknowledged. */
+  /** Told of each message that is too long or can't be read; it is acknowledged. */
   onMalformed?(error: OpenWireError): void
 }
 
@@ -49,8 +50,6 @@ const DEFAULT_CONNECT_TIMEOUT = 10_000
 export const DEFAULT_MAX_FRAME_SIZE = 1024 * 1024
 
 const SMALLEST_FRAME_LIMIT = 1024
-/** ActiveMQ's own limit. Text of another protocol, read as a size, is far above it. */
-const LARGEST_FRAME_LIMIT = 100 * 1024 * 1024
 const LONGEST_NAME = 10_000
 const COMPLAIN_EVERY = 60_000
 
@@ -137,7 +136,7 @@ function check(options: OpenWireSourceOptions, heartbeat: number, connectTimeout
   if (!(heartbeat >= 30 && heartbeat <= 3_600_000)) throw new RangeError('heartbeat: must be 30 ms to an hour')
   if (!(connectTimeout >= 1 && connectTimeout <= 600_000))
     throw new RangeError('connectTimeout: must be 1 ms to 10 min')
-  if (!(maxFrameSize >= SMALLEST_FRAME_LIMIT && maxFrameSize <= LARGEST_FRAME_LIMIT)) {
-    throw new RangeError(`maxFrameSize: must be ${SMALLEST_FRAME_LIMIT} to ${LARGEST_FRAME_LIMIT} bytes`)
+  if (!(maxFrameSize >= SMALLEST_FRAME_LIMIT && maxFrameSize <= LONGEST_FRAME)) {
+    throw new RangeError(`maxFrameSize: must be ${SMALLEST_FRAME_LIMIT} to ${LONGEST_FRAME} bytes`)
   }
 }

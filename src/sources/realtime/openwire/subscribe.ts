@@ -39,7 +39,7 @@ export interface TopicOptions extends ConnectionOptions {
    * durable subscription, once `stored` has resolved too.
    */
   onMessage(message: TopicMessage): void
-  /** Called for each message whose body or properties can't be read; it is acknowledged too. Must not throw. */
+  /** Called for each message that is too long or can't be read; it is acknowledged too. Must not throw. */
   onMalformed(error: OpenWireError): void
   stored(): Promise<void>
   readonly logger: Logger
@@ -56,9 +56,17 @@ export async function subscribeTopic(options: TopicOptions, signal: AbortSignal)
     options.durable === undefined
       ? new Acknowledger(acknowledge)
       : new DurableAcks({ stored: options.stored, acknowledge, logger: options.logger })
-  const connection = new OpenWireConnection(options, (message) => {
-    deliver(message, options)
-    acknowledger.add(message.messageId)
+  const connection = new OpenWireConnection(options, {
+    message(message) {
+      deliver(message, options)
+      acknowledger.add(message.messageId)
+    },
+    tooLong({ messageId }) {
+      options.onMalformed(
+        new OpenWireError('ERR_OPENWIRE_BODY_TOO_LONG', `a frame above ${options.maxFrameSize} bytes`),
+      )
+      acknowledger.add(messageId)
+    },
   })
   const timeout = AbortSignal.timeout(options.connectTimeout)
   const deadline = AbortSignal.any([signal, timeout])

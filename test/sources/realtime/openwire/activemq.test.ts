@@ -156,6 +156,26 @@ test('against ActiveMQ', { skip: activemqMissing() }, async (t) => {
     t.equal(next.messages[0]?.map?.get('revokedToken'), 'next', 'what was stored was acknowledged')
   })
 
+  t.test('a message that is too long does not keep a durable subscription from what is behind it', async (t) => {
+    const durable = { clientId: 'gateway-5', name: 'revocations' }
+    const plain = await listenLive(t, broker.port)
+    const first = await listenLive(t, broker.port, { durable, stored: () => Promise.resolve() })
+    await publisher.publish(broker.port, 'text', TOPIC, ['x'.repeat(3_000_000)])
+    await publisher.publish(broker.port, 'map', TOPIC, ['revokedToken=s:behind'])
+    for (const { messages, malformed, states, until } of [plain, first]) {
+      await until(() => messages.length > 0)
+      t.equal(messages[0]?.map?.get('revokedToken'), 'behind')
+      t.same(malformed, ['ERR_OPENWIRE_BODY_TOO_LONG'])
+      t.same(states, ['connecting', 'live'])
+    }
+    await first.stop()
+    const next = await listenLive(t, broker.port, { durable, stored: () => Promise.resolve() })
+    await publisher.publish(broker.port, 'map', TOPIC, ['revokedToken=s:next'])
+    await next.until(() => next.messages.length > 0)
+    t.equal(next.messages[0]?.map?.get('revokedToken'), 'next', 'both were acknowledged')
+    t.same(next.malformed, [])
+  })
+
   t.test('a durable subscription that is in use is refused and tried again', async (t) => {
     const durable = { clientId: 'gateway-2', name: 'revocations' }
     const first = await listenLive(t, broker.port, { durable })

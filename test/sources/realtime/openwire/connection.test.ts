@@ -10,7 +10,7 @@ import { FRAMES } from './recorded-frames.js'
 function connect(t: Test, port: number, options: Partial<ConnectionOptions> = {}): OpenWireConnection {
   const connection = new OpenWireConnection(
     { host: '127.0.0.1', port, tls: undefined, maxInactivity: 30_000, maxFrameSize: 1024 * 1024, ...options },
-    () => undefined,
+    { message: () => undefined, tooLong: () => undefined },
   )
   t.teardown(() => connection.end())
   return connection
@@ -46,13 +46,15 @@ test('another protocol at the port is named', async (t) => {
 })
 
 test('what a connection ends with is named', async (t) => {
-  const tooLong = Buffer.from('00100001', 'hex')
+  const above100MiB = Buffer.from('06400001', 'hex')
+  const longResponse = sized(Buffer.alloc(1024 * 1024 + 1, 30))
   const version9 = Buffer.from(WIRE_FORMAT)
   version9.writeInt32BE(9, 4 + 1 + 8)
   const cases: [title: string, code: string, bytes: Buffer[]][] = [
     ['nothing', 'ERR_OPENWIRE_CLOSED', []],
     ['an old version', 'ERR_OPENWIRE_VERSION', [version9]],
-    ['a frame above the limit', 'ERR_OPENWIRE_FRAME_TOO_LONG', [WIRE_FORMAT, tooLong]],
+    ['a frame above 100 MiB', 'ERR_OPENWIRE_FRAME_TOO_LONG', [WIRE_FORMAT, above100MiB]],
+    ['a frame above the limit that holds no message', 'ERR_OPENWIRE_FRAME_TOO_LONG', [WIRE_FORMAT, longResponse]],
     ['a frame of no size', 'ERR_OPENWIRE_MALFORMED', [WIRE_FORMAT, Buffer.alloc(4)]],
     ['a frame of negative size', 'ERR_OPENWIRE_MALFORMED', [WIRE_FORMAT, Buffer.from('80000000', 'hex')]],
     ['an unknown command', 'ERR_OPENWIRE_UNKNOWN_COMMAND', [WIRE_FORMAT, sized(Buffer.from('630000000000', 'hex'))]],

@@ -5,7 +5,7 @@ import { OpenWireError } from '../../../../src/sources/realtime/openwire/error.j
 import { FrameAssembler } from '../../../../src/sources/realtime/openwire/frames.js'
 import { decodeModifiedUtf8 } from '../../../../src/sources/realtime/openwire/modified-utf8.js'
 import { ByteReader } from '../../../../src/sources/realtime/openwire/reader.js'
-import { decodeReceived } from '../../../../src/sources/realtime/openwire/received.js'
+import { decodeLong, decodeReceived } from '../../../../src/sources/realtime/openwire/received.js'
 import { decodeWireFormatInfo } from '../../../../src/sources/realtime/openwire/wire-format.js'
 import { FRAMES } from './recorded-frames.js'
 
@@ -14,6 +14,7 @@ const RECORDED = Object.values(FRAMES)
 
 const decoders: Readonly<Record<string, (bytes: Buffer) => unknown>> = {
   'a frame': (bytes) => decodeWhole(bytes),
+  'the beginning of a frame': decodeLong,
   'a WireFormatInfo': decodeWireFormatInfo,
   'a primitive map': (bytes) => readPrimitiveMap(new ByteReader(bytes)),
   'a string': decodeModifiedUtf8,
@@ -91,8 +92,9 @@ test('structures nested without end do not exhaust the stack', async (t) => {
   t.throws(() => decodeWhole(deep), { name: 'OpenWireError' })
 })
 
-test('frames come out as they were, however the stream is cut into pieces', async (t) => {
-  const frames = fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 10 })
+test('frames come out as they were, or their beginning, however the stream is cut into pieces', async (t) => {
+  const limit = 50
+  const frames = fc.array(fc.uint8Array({ minLength: 1, maxLength: 2 * limit }), { maxLength: 10 })
   fc.assert(
     fc.property(frames, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1 }), (contents, cuts) => {
       const stream = Buffer.concat(
@@ -102,14 +104,18 @@ test('frames come out as they were, however the stream is cut into pieces', asyn
           return [size, Buffer.from(content)]
         }),
       )
-      const assembler = new FrameAssembler(50)
+      const assembler = new FrameAssembler(limit)
       const out: string[] = []
       for (let at = 0, i = 0; at < stream.length; i++) {
         const end = at + (cuts[i % cuts.length] ?? 1)
-        for (const frame of assembler.push(stream.subarray(at, end))) out.push(frame.toString('hex'))
+        for (const { bytes, isCut } of assembler.push(stream.subarray(at, end)))
+          out.push(`${isCut} ${bytes.toString('hex')}`)
         at = end
       }
-      return out.join() === contents.map((content) => Buffer.from(content).toString('hex')).join()
+      const expected = contents.map((content) => {
+        return `${content.length > limit} ${Buffer.from(content.subarray(0, limit)).toString('hex')}`
+      })
+      return out.join() === expected.join()
     }),
   )
   t.pass('held')
@@ -120,7 +126,8 @@ test('any stream gives frames within the limit or an OpenWireError', async (t) =
     fc.property(fc.array(anyBytes, { maxLength: 5 }), (chunks) => {
       const assembler = new FrameAssembler(100)
       return valueOrOwnError(() => {
-        for (const chunk of chunks) for (const frame of assembler.push(chunk)) if (frame.length > 100) throw new Error()
+        for (const chunk of chunks)
+          for (const { bytes } of assembler.push(chunk)) if (bytes.length > 100) throw new Error()
       })
     }),
   )

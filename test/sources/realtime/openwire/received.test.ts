@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { decodeMessage } from '../../../../src/sources/realtime/openwire/decode.js'
-import { decodeReceived } from '../../../../src/sources/realtime/openwire/received.js'
+import { decodeLong, decodeReceived } from '../../../../src/sources/realtime/openwire/received.js'
 import { decodeWireFormatInfo, negotiatedVersion } from '../../../../src/sources/realtime/openwire/wire-format.js'
 import { FRAMES } from './recorded-frames.js'
 
@@ -22,6 +22,19 @@ test('the smaller version wins, and one below 10 is refused', async (t) => {
   t.equal(negotiatedVersion({ version: 10, properties }), 10)
   t.equal(negotiatedVersion({ version: 99, properties }), 12)
   t.throws(() => negotiatedVersion({ version: 9, properties }), { code: 'ERR_OPENWIRE_VERSION' })
+})
+
+test('of a message that is too long, the id is read that acknowledges it', async (t) => {
+  const { mapDispatch, compressedTextDispatch, transactedPlainDispatch, brokerInfo } = FRAMES
+  for (const frame of [mapDispatch, compressedTextDispatch, transactedPlainDispatch]) {
+    const whole = decodeReceived(frame)
+    if (whole.kind !== 'dispatch' || whole.message === undefined) throw new Error('no message')
+    const id = whole.message.messageId
+    const start = frame.subarray(0, frame.indexOf(id) + id.length)
+    t.same(decodeLong(start).message.messageId, id)
+    t.throws(() => decodeLong(start.subarray(0, -1)), { code: 'ERR_OPENWIRE_TRUNCATED' })
+  }
+  t.throws(() => decodeLong(brokerInfo), { code: 'ERR_OPENWIRE_FRAME_TOO_LONG' })
 })
 
 test('what the broker says beside messages is read', async (t) => {

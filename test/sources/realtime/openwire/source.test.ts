@@ -13,7 +13,7 @@ function confirming(received: Buffer[], then: Buffer[] = []) {
     const assembler = new FrameAssembler(1024)
     socket.write(WIRE_FORMAT)
     socket.on('data', (chunk: Buffer) => {
-      for (const frame of assembler.push(Buffer.from(chunk))) {
+      for (const { bytes: frame } of assembler.push(Buffer.from(chunk))) {
         received.push(Buffer.from(frame))
         const [type] = frame
         if (type !== 3 && type !== 4 && type !== 5) continue
@@ -60,6 +60,16 @@ test('an unreadable message is counted and acknowledged, and the next one arrive
   const { states, malformed, messages, until } = await listenLive(t, port)
   await until(() => messages.length === 1)
   t.same(malformed, ['ERR_OPENWIRE_MALFORMED'])
+  t.same(states, ['connecting', 'live'])
+})
+
+test('a message that is too long is counted and acknowledged, and the next one arrives', async (t) => {
+  const received: Buffer[] = []
+  const long = Buffer.concat([FRAMES.compressedTextDispatch, Buffer.alloc(100_000)])
+  const port = await fakeBroker(t, confirming(received, [sized(long), sized(FRAMES.mapDispatch)]))
+  const { states, malformed, messages, until } = await listenLive(t, port, { maxFrameSize: 1024 })
+  await until(() => messages.length === 1)
+  t.same(malformed, ['ERR_OPENWIRE_BODY_TOO_LONG'])
   t.same(states, ['connecting', 'live'])
 })
 

@@ -88,6 +88,24 @@ t.test('systemd accepts the unit, and says that it is confined', { skip: missing
   t.equal(analyze('security', '--offline=true', '--threshold=20').status, 0, 'an exposure of 2.0 at most')
 })
 
+t.test('a list of sources that may be empty has its rule, or its `from`, only when it is not', async (t) => {
+  // Kubernetes reads an empty `from` as every source.
+  const template = readFileSync(join(CHART, 'templates/network.yaml'), 'utf8')
+  t.match(
+    template,
+    /\n *\{\{- with \.Values\.networkPolicy\.monitoring \}\}\n *- ports:\n *- \{ port: admin \}\n *from:\n *\{\{- toYaml \. \| nindent 8 \}\}\n *\{\{- end \}\}\n/,
+  )
+  t.match(template, /\{\{- with \.Values\.networkPolicy\.clients \}\}\n *from:\n/)
+  t.equal(template.match(/^ *from:$/gm)?.length, 2, 'no other')
+})
+
+t.test('the unit lets the gateway write where the documentation puts its state and its logs', async (t) => {
+  const unit = readFileSync(UNIT, 'utf8')
+  t.match(unit, /^StateDirectory=mgw$/m)
+  t.match(unit, /^LogsDirectory=mgw$/m)
+  t.match(readFileSync('docs/logging.md', 'utf8'), /^\/var\/log\/mgw\/\*\.log \{$/m)
+})
+
 function missing(command: string): string | false {
   return spawnSync(command, ['--version']).error === undefined ? false : `${command} is not installed`
 }

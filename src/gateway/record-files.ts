@@ -1,11 +1,11 @@
+import { access, constants, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Config } from '../config/index.js'
-import { codeOf } from '../error-code.js'
+import { codeOf, hasCode } from '../error-code.js'
 import { describeError, FailureLog, LineOutput, type Logger, type Logging } from '../logging/index.js'
 import { add, type Samples } from '../metrics/index.js'
 import { AccessLog, type RequestObserver } from '../server/index.js'
 import { AuditLog } from './audit-log.js'
-import { tryToWrite } from './listeners.js'
 
 /** Milliseconds for which a line of the access log waits for others: a write for each would cost more than all else. */
 const ACCESS_DELAY = 100
@@ -91,10 +91,21 @@ export async function tryRecordFiles({ accessLog, auditLog }: Config): Promise<v
   ] as const) {
     if (!enable || file === undefined) continue
     try {
-      await tryToWrite(dirname(file))
+      await tryToAppend(file)
     } catch (cause) {
       throw new LogFileError(log, file, cause)
     }
+  }
+}
+
+/** Throws the file system's error if lines cannot be appended to a file, or it cannot be created; no directory is, for it. */
+async function tryToAppend(file: string): Promise<void> {
+  try {
+    if ((await stat(file)).isDirectory()) throw Object.assign(new Error('a directory'), { code: 'EISDIR' })
+    await access(file, constants.W_OK)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+    await access(dirname(file), constants.W_OK | constants.X_OK)
   }
 }
 

@@ -55,3 +55,23 @@ t.test('a store module that keeps the process busy does not keep the command fro
     t.match(run.output(), says)
   }
 })
+
+t.test('a log file that start cannot open is found out by check', async (t) => {
+  const directory = t.testdir({ there: {}, file: 'a' })
+  for (const [section, path, code] of [
+    ['auditLog', 'none/audit.log', 'ENOENT'],
+    ['accessLog', 'none/below/access.log', 'ENOENT'],
+    ['accessLog', 'there', 'EISDIR'],
+    ['auditLog', 'file/audit.log', 'ENOTDIR'],
+  ] as const) {
+    const file = join(directory, 'micro-gw.conf')
+    const listeners =
+      '[listenerConfig]\nhost = "127.0.0.1"\nhttpPort = 0\nhttpsPort = 0\n[admin]\nport = 0\n[server]\nworkers = 1\n'
+    writeFileSync(file, `apiDefinitions = "."\n${listeners}[${section}]\nenable = true\nfile = "${path}"\n`)
+    for (const command of ['check', 'start']) {
+      const run = mgw(t, [command, '-c', file])
+      t.equal(await run.ended(), 2, `${command}: ${path}`)
+      t.match(run.output(), new RegExp(`${section}\\.file: cannot open .*${path} \\(${code}\\)`), `${command}: ${path}`)
+    }
+  }
+})

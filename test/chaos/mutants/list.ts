@@ -265,6 +265,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'one message of AMQP 1.0 that is too long ends the subscription, again and again',
+    promise: 'one bad element',
+    file: 'sources/realtime/amqp-1-0/frame-guard.js',
+    find: 'MAX_BYTES_PER_MESSAGE = 256 * 1024 * 1024',
+    replace: 'MAX_BYTES_PER_MESSAGE = 4 * 1024 * 1024',
+    caughtBy: {
+      test: 'sources/realtime/amqp-1-0/source',
+      title: 'a message that is too long is counted and accepted, and the next one arrives',
+    },
+  },
+  {
     name: 'a path is judged as it is spelt, whatever its upstream makes of it',
     promise: 'open beside secured',
     file: 'apis/routing/confusable-paths.js',

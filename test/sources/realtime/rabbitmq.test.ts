@@ -73,6 +73,20 @@ async function main() {
     },
   )
 
+  t.test('over AMQP 1.0 a message that is too long is passed over, and the next one arrives', async (t) => {
+    const messages = new TopicListener({ logging: silent })
+    const sinks = [run(t, source10({ messages })), run(t, source10({ durable: true, clientId: 'gateway-2' }))]
+    await Promise.all(sinks.map((sink) => sink.status('live')))
+    const to = await publisher(t)
+    await to.publish(TOPIC, { contentType: 'text/plain' }, 'x'.repeat(20_000_000))
+    await to.publish(TOPIC, { contentType: 'text/plain' }, '{"revokedToken":"behind"}')
+    for (const sink of sinks) {
+      await sink.until(() => sink.ids.includes('behind'))
+      t.equal(sink.states.length, 2, 'one subscription lived all along')
+    }
+    t.same(messages.malformed()?.malformed, { 'too-long': 1 })
+  })
+
   t.test('a burst arrives whole over AMQP 1.0 where each message is accepted by hand', async (t) => {
     const sink = run(t, source10({ durable: true, clientId: 'gateway-1' }))
     await sink.status('live')

@@ -2,8 +2,11 @@ import { BrokerProtocolError } from '../broker/broker.js'
 
 /** The longest frame that is taken in (bytes), and what we tell the broker of it in `open`. */
 export const MAX_FRAME_SIZE = 1024 * 1024
-/** The most bytes that may come between two complete messages: a message may be cut into any number of frames. */
-const MAX_BYTES_PER_MESSAGE = 4 * 1024 * 1024
+/**
+ * The most bytes that may come between two complete messages: a message may be cut into any number of frames. Twice of
+ * what RabbitMQ takes from a publisher.
+ */
+export const MAX_BYTES_PER_MESSAGE = 256 * 1024 * 1024
 
 const HEADER_LENGTH = 8
 const SIZE_LENGTH = 4
@@ -14,7 +17,7 @@ const EMPTY_FRAME_LENGTH = 8
 
 /**
  * Watches the bytes that a broker sends, for what rhea does not check: that it speaks AMQP 1.0 at all, that no frame is
- * longer than {@link MAX_FRAME_SIZE}, and that no message grows without end.
+ * longer than {@link MAX_FRAME_SIZE}, and that every message ends.
  */
 export class FrameGuard {
   #pending = Buffer.alloc(0)

@@ -34,6 +34,6 @@ export function amqp10Source(options: Amqp10Options): RealtimeSource {
   return amqpSource(options, {
     name: 'amqp-1-0',
     decode: decodeMessage,
-    subscribe: (broker, { deliver, stored }, attempt) => subscribe(broker, { ...link, deliver, stored }, attempt),
+    subscribe: (broker, to, attempt) => subscribe(broker, { ...link, ...to }, attempt),
   })
 }

@@ -8,6 +8,7 @@ import type { Subscription } from '../broker/reconnect.js'
 import { plain, topicAddress } from './connection.js'
 import { CONNECTION_REFUSED, toBrokerError } from './error.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
+import { Transfers } from './transfers.js'
 
 /** Messages that the broker may have under way to us: with rhea's 1,000, ActiveMQ drops those of a burst. */
 const CREDIT = 20_000
@@ -32,6 +33,8 @@ export interface Amqp10Link {
   readonly durable: boolean
   /** Takes the bytes of a message. Must not throw. */
   deliver(bytes: Buffer): void
+  /** Called in place of `deliver` for a message that was too long to be gathered. Must not throw. */
+  tooLong(): void
   /** A durable subscription accepts what was delivered once this has resolved. */
   stored(): Promise<void>
   readonly logger: Logger
@@ -65,6 +68,7 @@ class Attempt implements Subscription {
   #closing = false
   #setLive: () => void = () => undefined
   #receiver: Receiver | undefined
+  #transfers: Transfers | undefined
   readonly #unaccepted: Delivery[] = []
   readonly #acceptor: DurableAcks<Delivery>
 
@@ -162,7 +166,8 @@ class Attempt implements Subscription {
     })
     connection.on('message', ({ message, delivery }: EventContext) => {
       this.#guard.messageCompleted()
-      if (Buffer.isBuffer(message)) this.#link.deliver(message)
+      if (this.#transfers?.isTooLong) this.#link.tooLong()
+      else if (Buffer.isBuffer(message)) this.#link.deliver(message)
       if (!this.#link.durable || delivery === undefined) return
       this.#unaccepted.push(delivery)
       this.#acceptor.add(delivery)
@@ -183,7 +188,7 @@ class Attempt implements Subscription {
     })
     this.#receiver = receiver
     if (durable) receiver.add_credit(DURABLE_CREDIT)
-    leaveUndecoded(receiver)
+    this.#transfers = new Transfers(receiver)
   }
 
   #accept(count: number): void {
@@ -201,23 +206,3 @@ function lost(): Error {
 function silent(ms: number): Error {
   return new BrokerProtocolError(`the broker was silent for ${ms} ms`)
 }
-
-/**
- * Has rhea deliver this link's messages as their bytes: it decodes format 0 only, and without limits. As a decoder's
- * exception would also end the connection, one bad message could keep a durable subscription from ever living.
- */
-export function leaveUndecoded(receiver: Receiver): void {
-  const session = receiver.session as unknown as { on_transfer(frame: TransferFrame): void }
-  const original = session.on_transfer
-  session.on_transfer = (frame) => {
-    frame.performative.message_format = UNDECODED_FORMAT
-    original.call(session, frame)
-  }
-}
-
-interface TransferFrame {
-  readonly performative: { message_format: number }
-}
-
-/** Any format but 0, the only one that rhea reads. */
-const UNDECODED_FORMAT = 1

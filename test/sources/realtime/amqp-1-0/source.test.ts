@@ -159,6 +159,20 @@ t.test('a durable subscription accepts what is stored, and is sent no more than 
   await running
 })
 
+t.test('a message that is too long is counted and accepted, and the next one arrives', async (t) => {
+  const broker = await startAmqp10Broker(t)
+  const messages = new TopicListener({ logging: silent })
+  const sink = run(t, source(broker.port, { messages, durable: true, clientId: 'gateway-1' }))
+  await sink.status('live')
+  broker.publish('tokenRevocation', { body: 'x'.repeat(5 * 1024 * 1024) })
+  broker.publish('tokenRevocation', { body: { revokedToken: 'next' } })
+  await sink.until(() => sink.records.length === 1)
+  await broker.acceptedAll(2)
+  t.same(sink.ids, ['next'])
+  t.same(messages.malformed()?.malformed, { 'too-long': 1 })
+  t.equal(sink.states.length, 2, 'one subscription lived all along')
+})
+
 t.test('TLS is verified against the given authority and the host', async (t) => {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],

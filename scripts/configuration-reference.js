@@ -32,8 +32,8 @@ Each section says how a change takes effect: by \`mgw reload\`, by \`mgw reload 
 
 ## Completion in an editor
 
-[conf/micro-gw.schema.json](../conf/micro-gw.schema.json) is the file's JSON Schema. Editors with a TOML language server complete and
-check the file by it, if its first line names the schema: \`#:schema ./micro-gw.schema.json\`
+[conf/micro-gw.schema.json](../conf/micro-gw.schema.json) is the file's JSON Schema. Editors with a TOML language server
+complete and check the file by it, if its first line names the schema: \`#:schema ./micro-gw.schema.json\`
 `
 
 const pages = [

@@ -57,6 +57,16 @@ export interface TokenNames {
   identitiesOf(credential: Credential, now: number): TokenIdentity[]
 }
 
+/** Tells whose tokens are, whatever becomes of them as credentials. */
+export interface TokenOrigin {
+  /**
+   * Whether a configured issuer signed a JWT, whatever it says of its times, its audience and its type: what its issuer may accept
+   * later, or by another clock. `undefined`: no key that the issuer publishes now fits it, and a later one may. Rejects with
+   * `JwksUnavailable`, or another failure, where the keys cannot be fetched.
+   */
+  isIssued(credential: string): Promise<boolean | undefined>
+}
+
 /** An authenticator that caches what it verified. */
 export interface CachingAuthenticator extends Authenticator {
   /** The cached answer for a credential, if it may still be used. Allocates nothing. */

@@ -7,6 +7,7 @@ import {
   type Refused,
   type Sender,
   type TokenNames,
+  type TokenOrigin,
 } from './authenticator.js'
 import type { JwtAuthenticator } from './jwt.js'
 import type { OpaqueAuthenticator } from './opaque.js'
@@ -33,7 +34,7 @@ export interface CredentialAuthenticatorOptions {
  * verify, or one whose issuer's keys are unavailable. It is never asked about one that is malformed, expired by its own
  * `exp`, or verified and refused, or of an issuer whose tokens are introspected in any case.
  */
-export class CredentialAuthenticator implements Authenticator, TokenNames {
+export class CredentialAuthenticator implements Authenticator, TokenNames, TokenOrigin {
   readonly #jwt: JwtAuthenticator
   readonly #opaque: OpaqueAuthenticator | undefined
   readonly #failedJwts: OpaqueAuthenticator | undefined
@@ -84,6 +85,10 @@ export class CredentialAuthenticator implements Authenticator, TokenNames {
     if (this.#failedJwts === undefined) return this.#jwt.authenticate(credential, now)
     const known = this.#jwt.known(credential, now) ?? this.#failedJwts.known(credential, now)
     return known ?? this.#verifyOrIntrospect(this.#failedJwts, credential, now, sender)
+  }
+
+  isIssued(credential: string): Promise<boolean | undefined> {
+    return this.#jwt.isIssued(credential)
   }
 
   identitiesOf(credential: Credential, now: number): TokenIdentity[] {

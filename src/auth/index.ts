@@ -6,6 +6,7 @@ export {
   type Refused,
   type Sender,
   type TokenNames,
+  type TokenOrigin,
 } from './authenticator.js'
 export { hasQueryToken, readBearer } from './bearer.js'
 export { BoundedCalls } from './bounded-calls.js'

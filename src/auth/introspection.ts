@@ -1,7 +1,15 @@
 import type { Dispatcher } from 'undici'
 import { type Answer, call } from '../http-client/index.js'
 import { describeTarget } from '../logging/index.js'
-import { type Credential, type Fingerprinter, identify, isExpiry, isNumericDate, readObject } from '../token/index.js'
+import {
+  claimName,
+  type Credential,
+  type Fingerprinter,
+  identify,
+  isExpiry,
+  isNumericDate,
+  readObject,
+} from '../token/index.js'
 import type { Authenticated, Refused } from './authenticator.js'
 import { type Claims, keyTypeOf, scopesOf } from './claims.js'
 import type { KeyManagerCredentials } from './key-manager-credentials.js'
@@ -126,8 +134,8 @@ export function introspected(
   const latest = Math.max(now, options.issuersNow?.() ?? now) + timestampSkew
   if (Math.max(issuedAt(claims.iat), issuedAt(written.iat)) > latest) return CLAIMS
   const limit = until === Number.POSITIVE_INFINITY ? Math.min(NO_EXPIRY_LIFETIME, cacheExpiryTime) : cacheExpiryTime
-  // WSO2 calls the user `username`.
-  const named = claims.sub === undefined ? { ...claims, sub: claims.username } : claims
+  // WSO2 calls the user `username`, and some servers then say `"sub": null`.
+  const named = claimName(claims.sub) === undefined ? { ...claims, sub: claims.username } : claims
   const authenticated = {
     identity: identify(credential, named, options.fingerprints, 'aud', written, options.issuers),
     scopes: scopesOf(claims),

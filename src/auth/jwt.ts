@@ -1,10 +1,11 @@
 import type { LRUCache } from 'lru-cache'
 import { type CompactJwt, type Fingerprinter, identify, readCredential, type TokenIdentity } from '../token/index.js'
-import type { Authenticated, CachingAuthenticator, Refused } from './authenticator.js'
+import type { Authenticated, CachingAuthenticator, Refused, TokenOrigin } from './authenticator.js'
 import { keyTypeOf, mapClaims, scopesOf } from './claims.js'
 import { type Examination, examine } from './examination.js'
 import { byIssuer, isNoAccessToken, type JwtIssuer, verifyFor } from './jwt-issuer.js'
 import { MALFORMED, OPAQUE, refusalOf, stronger, UNKNOWN_ISSUER } from './refusals.js'
+import { signatureProblem } from './signed-message.js'
 import { type CacheObserver, TokenFlights, tokenCache } from './token-cache.js'
 
 export interface JwtAuthenticatorOptions {
@@ -28,7 +29,7 @@ export interface JwtAuthenticatorOptions {
  * Verifies JWTs (RFC 7519, by jose) of the configured issuers and caches those that verified, keyed by the exact
  * credential, until the earlier of their `exp` and the cache's own limit. docs/tokens.md lists what is accepted.
  */
-export class JwtAuthenticator implements CachingAuthenticator {
+export class JwtAuthenticator implements CachingAuthenticator, TokenOrigin {
   readonly #options: JwtAuthenticatorOptions
   readonly #issuers: ReadonlyMap<string, readonly JwtIssuer[]>
   readonly #verified: LRUCache<string, Authenticated>
@@ -52,6 +53,19 @@ export class JwtAuthenticator implements CachingAuthenticator {
       this.#flights.find(credential) ??
       this.#flights.start(credential, (generation) => this.#verify(credential, now, generation))
     )
+  }
+
+  async isIssued(credential: string): Promise<boolean | undefined> {
+    const jwt = readCredential(credential)
+    if (jwt.kind !== 'jwt' || isNoAccessToken(jwt)) return false
+    const issuers = this.#issuers.get(String(jwt.claims.iss)) ?? []
+    const problem = await signatureProblem(
+      credential,
+      jwt,
+      issuers.map(({ keys }) => keys),
+    )
+    if (problem === undefined) return true
+    return problem === 'key' ? undefined : false
   }
 
   /** Who a JWT would come from if it verified: an identity for each configuration of its issuer. */

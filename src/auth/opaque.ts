@@ -189,25 +189,36 @@ export class OpaqueAuthenticator implements CachingAuthenticator {
     return this.#flights.start(question.credential, (generation) => this.#ask(question, generation))
   }
 
-  async #ask({ credential, read, now, calls, client }: Question, generation: number): Promise<Authenticated | Refused> {
+  /** Asks again where a revocation came meanwhile, and its bound has passed: that answer may be from before it. */
+  async #ask(question: Question, generation: number): Promise<Authenticated | Refused> {
+    const { credential, now } = question
     const signal = AbortSignal.timeout(this.#options.timeout ?? TIMEOUT)
     try {
-      const claims = await calls.run(() => this.#introspection.ask(credential, signal), signal, client)
-      const outcome = claims === undefined ? INACTIVE : introspected(read, claims, now, this.#options)
-      if ('fault' in outcome) {
-        this.#refusedBy(outcome)
-        const known = this.#active.get(credential)
-        if (known !== undefined) known.generation = ENDED
-        this.#inactive.set(credential, now + NEGATIVE_LIFETIME)
-        return outcome
+      for (let asked = generation; ; asked = this.#flights.generation) {
+        const outcome = await this.#answer(question, signal)
+        if ('fault' in outcome) {
+          this.#refusedBy(outcome)
+          const known = this.#active.get(credential)
+          if (known !== undefined) known.generation = ENDED
+          this.#inactive.set(credential, now + NEGATIVE_LIFETIME)
+          return outcome
+        }
+        if (asked < this.#rechecks.oldest) continue
+        this.#active.set(credential, { ...outcome, generation: asked, askedAgain: asked })
+        return outcome.authenticated
       }
-      if (generation >= this.#rechecks.oldest)
-        this.#active.set(credential, { ...outcome, generation, askedAgain: generation })
-      return outcome.authenticated
     } catch (error) {
       this.#failed(error, now)
       return KEY_MANAGER_UNAVAILABLE
     }
+  }
+
+  async #answer(
+    { credential, read, now, calls, client }: Question,
+    signal: AbortSignal,
+  ): Promise<Introspected | Refused> {
+    const claims = await calls.run(() => this.#introspection.ask(credential, signal), signal, client)
+    return claims === undefined ? INACTIVE : introspected(read, claims, now, this.#options)
   }
 
   /** Each remedy once: it holds for every token of this key manager, or for its refresh tokens alone. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/index.js'
 import { type HttpClient, observeDates, observeServers, type Witness } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
 import type { Fingerprint, Fingerprinter } from '../token/index.js'
-import type { Authenticator, TokenNames } from './authenticator.js'
+import type { Authenticator, TokenNames, TokenOrigin } from './authenticator.js'
 import { CachedIds } from './cached-ids.js'
 import { CredentialAuthenticator, type CredentialAuthenticatorOptions } from './credential-authenticator.js'
 import type { Examination } from './examination.js'
@@ -17,7 +17,7 @@ import type { WatchedTokens } from './watched-tokens.js'
 
 /** The authenticator, and what it must be told about revocations. */
 export interface OpenedAuthentication {
-  readonly authenticator: Authenticator & TokenNames
+  readonly authenticator: Authenticator & TokenNames & TokenOrigin
   /** Whether a realtime source is live: while none is, introspection answers are cached for a shorter time. */
   realtime(isLive: boolean): void
   /** Says step by step what becomes of a credential, for people. */

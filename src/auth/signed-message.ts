@@ -44,25 +44,31 @@ export async function verifyMessage(
   if (typ !== undefined && typeof typ !== 'string') return { problem: 'type' }
   if (!types.includes(typ === undefined ? undefined : mediaType(typ))) return { problem: 'type' }
   if (crit !== undefined) return { problem: 'critical' }
-  const fitting = keys.filter((each) => accepts(each, alg))
-  if (fitting.length === 0) return { problem: 'algorithm' }
-  const problem = await problemOf(jws, jwt, fitting)
+  // Never an HMAC, whatever the keys are for: its secret is known to others than the issuer.
+  if (typeof alg !== 'string' || !ASYMMETRIC_ALGORITHMS.includes(alg)) return { problem: 'algorithm' }
+  const problem = await signatureProblem(jws, jwt, keys)
   return problem === undefined ? { header: jwt.header, claims: jwt.claims } : { problem }
-}
-
-/** Never an HMAC, whatever the keys are for: its secret is known to others than the issuer. */
-function accepts({ algorithms = ASYMMETRIC_ALGORITHMS }: VerificationKeys, alg: unknown): boolean {
-  return typeof alg === 'string' && ASYMMETRIC_ALGORITHMS.includes(alg) && algorithms.includes(alg)
 }
 
 type KeyProblem = 'key' | 'signature'
 
-/** The keys at hand are tried first, and for a message that none of them signed those that the issuer publishes now. */
-async function problemOf(
+/**
+ * Why a JWS is signed by none of these keys; `undefined`: it is. The keys at hand are tried first, and for one that none of them
+ * signed those that the issuer publishes now. Rejects as {@link verifyMessage} does.
+ *
+ * @param jws as it was sent: old WSO2 versions sign the padding of their segments too
+ * @param jwt the same, read
+ */
+export async function signatureProblem(
   jws: string,
   jwt: CompactJwt,
-  sets: readonly VerificationKeys[],
-): Promise<KeyProblem | undefined> {
+  keys: readonly VerificationKeys[],
+): Promise<KeyProblem | 'algorithm' | undefined> {
+  const { alg } = jwt.header
+  const sets = keys.filter(
+    ({ algorithms = ASYMMETRIC_ALGORITHMS }) => typeof alg === 'string' && algorithms.includes(alg),
+  )
+  if (sets.length === 0) return 'algorithm'
   const known = await tryAll(jws, jwt, sets)
   if (known.isSigned) return undefined
   const renewals = await Promise.allSettled(sets.map((each) => each.renewed?.()))

@@ -1,5 +1,11 @@
 import { RouteTable } from '../apis/index.js'
-import { type Authenticator, openAuthentication, type TokenNames, type WatchedTokens } from '../auth/index.js'
+import {
+  type Authenticator,
+  openAuthentication,
+  type TokenNames,
+  type TokenOrigin,
+  type WatchedTokens,
+} from '../auth/index.js'
 import { type Config, corsOf } from '../config/index.js'
 import { connectionCounts, createHttpClient, type HttpClient } from '../http-client/index.js'
 import type { Logging } from '../logging/index.js'
@@ -107,7 +113,7 @@ function requestHandler(
   { config, apis }: Inputs,
   { http, webSocket }: { http: ForwardOptions; webSocket: WebSocketOptions },
   { revocations, primary, openRequests, openWebSockets, metrics, observers, shedding, logging }: ApplicationParts,
-  authenticator: Authenticator & TokenNames,
+  authenticator: Authenticator & TokenNames & TokenOrigin,
   notices: NoticeEndpoints | undefined,
 ): RequestHandler {
   const { listenerConfig, authConfig, server, keyManager } = config

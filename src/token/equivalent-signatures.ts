@@ -38,6 +38,21 @@ function withNegated(order: bigint, bytes: number, signature: string): string[] 
   return [signature, Buffer.concat([pair.subarray(0, bytes), Buffer.from(negated, 'hex')]).toString('base64url')]
 }
 
+/** Characters of the shortest signature of an RSA key. */
+const SHORTEST_RSA = 342
+
+/**
+ * An RSA signature without its leading zero bytes, which OpenSSL verifies with RSA-PSS; any other text as it is.
+ *
+ * @param signature canonical base64url
+ */
+export function withoutLeadingZeros(signature: string): string {
+  if (signature.length < SHORTEST_RSA || signature[0] !== 'A') return signature
+  const bytes = Buffer.from(signature, 'base64url')
+  const first = bytes.findIndex((byte) => byte !== 0)
+  return first <= 0 ? signature : bytes.subarray(first).toString('base64url')
+}
+
 /** The signature as written, without leading zeros, and zero-padded to the length of a usual modulus. */
 function withLeadingZeros(signature: string): string[] {
   const bytes = Buffer.from(signature, 'base64url')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { numberText } from '../json.js'
 import { ClaimValues, type TokenClaims } from './claim-set.js'
 import { type Credential, type JsonObject, lenientSegment, readObject } from './credential.js'
-import { equivalentSignatures } from './equivalent-signatures.js'
+import { equivalentSignatures, withoutLeadingZeros } from './equivalent-signatures.js'
 import type { Fingerprint, Fingerprinter, FingerprintKind } from './fingerprint.js'
 
 /** An id under which a token may have been revoked. */
@@ -48,8 +48,8 @@ export interface TokenIdentity extends IdentityNames {
 const NONE: readonly Fingerprint[] = []
 const NOBODY: readonly string[] = []
 const CLIENT_CLAIMS = ['azp', 'client_id', 'consumerKey']
-/** Characters of the shortest accepted signature: ES256's and Ed25519's. */
-const SHORTEST_SIGNATURE = 86
+/** Characters of the shortest accepted signature: HS256's. */
+const SHORTEST_SIGNATURE = 43
 /** A time from here on is not in seconds (RFC 7519's NumericDate) but, by an issuer's mistake, in milliseconds. */
 const SECONDS_BELOW = 1e11
 /** A time from here on means never: WSO2 writes Java's Long.MAX_VALUE, in ms or s. */
@@ -117,17 +117,22 @@ export function identify(
 
 /**
  * The ids under which an id from a *source* is listed. A whole JWT: its canonical signature, never its unverified `jti`.
- * A lone signature: as written, and in its canonical spelling if that differs. Anything else (a `jti`, an opaque token):
+ * A lone signature: as written, and in its canonical spelling if that differs. Either without its leading zeros, too. Anything else (a `jti`, an opaque token):
  * as written. What may be an opaque token, and is not spelt as {@link opaqueIds} looks it up, also has a folded name.
  */
 export function canonicalIds(id: string): { readonly ids: readonly string[]; readonly folded: string | undefined } {
   const trimmed = id.trim()
   const signature = signatureOfJwt(trimmed)
-  if (signature !== undefined) return { ids: [signature], folded: undefined }
+  if (signature !== undefined) return { ids: spellingsOf(signature), folded: undefined }
   const canonical = trimmed.length < SHORTEST_SIGNATURE ? trimmed : (lenientSegment(trimmed) ?? trimmed)
   const loose = unpaddedLowerCase(trimmed)
-  const ids = [...new Set([id, trimmed, canonical])].filter((spelling) => spelling !== '')
+  const ids = [...new Set([id, trimmed, ...spellingsOf(canonical)])].filter((spelling) => spelling !== '')
   return { ids, folded: loose === trimmed ? undefined : foldedName(loose) }
+}
+
+/** A canonical signature, and what every PS256 signature that is equivalent to it is looked up by. */
+function spellingsOf(signature: string): string[] {
+  return [...new Set([signature, withoutLeadingZeros(signature)])]
 }
 
 interface WrittenNames {
@@ -207,7 +212,7 @@ function signatureOfJwt(id: string): string | undefined {
 function namesAt(sets: readonly JsonObject[], claim: string): readonly string[] {
   const names: string[] = []
   for (const { [claim]: value } of sets) {
-    const name = nameIn(value)
+    const name = claimName(value)
     if (name !== undefined && !names.includes(name)) names.push(name)
   }
   return names.length === 0 ? NOBODY : names
@@ -223,7 +228,7 @@ function sessionsIn(sets: readonly JsonObject[]): readonly string[] {
 function clientsIn(sets: readonly JsonObject[], consumerKeyClaim: string): readonly string[] {
   const names = new Set<string>()
   const add = (value: unknown) => {
-    const name = nameIn(value)
+    const name = claimName(value)
     if (name !== undefined) names.add(name)
   }
   for (const claim of [consumerKeyClaim, ...CLIENT_CLAIMS]) {
@@ -235,8 +240,8 @@ function clientsIn(sets: readonly JsonObject[], consumerKeyClaim: string): reado
   return [...names]
 }
 
-/** Some issuers number their users and tokens; sources write those numbers in decimal. */
-function nameIn(value: unknown): string | undefined {
+/** The name that a claim's value is, if it is one. Some issuers number their users and tokens; sources write those numbers in decimal. */
+export function claimName(value: unknown): string | undefined {
   const name = typeof value === 'number' ? numberText(value) : value
   return typeof name === 'string' && name !== '' ? name : undefined
 }

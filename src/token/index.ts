@@ -17,4 +17,12 @@ export {
   type UnreadableCredential,
 } from './credential.js'
 export { type Fingerprint, Fingerprinter, SEED_BYTES } from './fingerprint.js'
-export { canonicalIds, type IdentityNames, identify, isExpiry, isNumericDate, type TokenIdentity } from './identity.js'
+export {
+  canonicalIds,
+  claimName,
+  type IdentityNames,
+  identify,
+  isExpiry,
+  isNumericDate,
+  type TokenIdentity,
+} from './identity.js'

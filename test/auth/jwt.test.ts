@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { generateKeyPair, type JWTHeaderParameters } from 'jose'
+import { errors, generateKeyPair, type JWTHeaderParameters } from 'jose'
 import t from 'tap'
 import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
 import type { JwtAuthenticator } from '../../src/auth/jwt.js'
-import { FixedKey, SharedSecret } from '../../src/auth/verification-keys.js'
+import { FixedKey, SharedSecret, type VerificationKeys } from '../../src/auth/verification-keys.js'
 import { Secret } from '../../src/config/secret.js'
 import { faults } from '../../src/faults/index.js'
 import {
@@ -55,6 +55,54 @@ t.test('a token that was verified is answered at once, until it expires or the c
   await accepted(auth, dying)
   t.notOk(auth.authenticate(dying, NOW + 5_999) instanceof Promise, 'the skew included')
   t.equal(await reasonOf(auth.authenticate(dying, NOW + 6_000)), 'expired')
+})
+
+t.test(
+  'what an issuer signed is its own, whatever it says of its times and audience; what it did not sign is not',
+  async (t) => {
+    const secret = 'a secret of more than thirty-two bytes'
+    const auth = authenticator([
+      issuer({ audience: ['gateway'] }),
+      issuer({ issuer: 'https://hmac.example', keys: new SharedSecret(new Secret(secret), 'https://hmac.example') }),
+    ])
+    const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+    const pem = rsa.publicKey.export({ type: 'spki', format: 'pem' }) as string
+    const cases: readonly [title: string, token: string, isIssued: boolean][] = [
+      ['good', await signed(), true],
+      ['expired', await signed({ ...CLAIMS, exp: 1 }), true],
+      ['not yet valid', await signed({ ...CLAIMS, nbf: NOW / 1000 + 900 }), true],
+      ['issued in the future', await signed({ ...CLAIMS, iat: NOW / 1000 + 900 }), true],
+      ['of another audience', await signed({ ...CLAIMS, aud: 'other' }), true],
+      ['by a shared secret', hmacRaw(secret, { ...CLAIMS, iss: 'https://hmac.example', exp: 1 }), true],
+      ['with the public key for its secret', hmacRaw(pem), false],
+      ['by a stranger', await signed(CLAIMS, { alg: 'RS256' }, stranger), false],
+      ['of no configured issuer', await signed({ ...CLAIMS, iss: 'https://other.example' }), false],
+      ['a logout token', await signed(CLAIMS, { alg: 'RS256', typ: 'logout+jwt' }), false],
+      ['opaque', 'opaque', false],
+    ]
+    for (const [title, token, isIssued] of cases) t.equal(await auth.isIssued(token), isIssued, title)
+  },
+)
+
+t.test('whether an issuer signed by a key that it does not publish is not known, until it publishes it', async (t) => {
+  let published = false
+  let renewals = 0
+  const keys: VerificationKeys = {
+    async key() {
+      if (!published) throw new errors.JWKSNoMatchingKey()
+      return rsa.publicKey
+    },
+    async renewed() {
+      if (++renewals === 2) published = true
+    },
+  }
+  const auth = authenticator([issuer({ keys })])
+  const token = await signed()
+  t.equal(await auth.isIssued(token), undefined)
+  t.equal(await auth.isIssued(token), true)
+  published = false
+  keys.renewed = () => Promise.reject(new Error('not fetched'))
+  await t.rejects(auth.isIssued(token), { message: 'not fetched' })
 })
 
 t.test('exp and nbf hold within the skew', async (t) => {

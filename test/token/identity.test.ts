@@ -55,6 +55,35 @@ t.test('every spelling of a token that verifies names the same token or is refus
   }
 })
 
+t.test('a signature that a source writes with padding, or in base64, names the token, of an HMAC too', async (t) => {
+  const token = identity(jwt(encode({}), encode({ alg: 'HS256' }), Buffer.alloc(32, 0xfb).toString('base64url')))
+  const signature = Buffer.alloc(32, 0xfb).toString('base64')
+  for (const written of [signature, signature.replace(/=$/, '')]) {
+    const names = canonicalIds(written).ids.map((id) => fingerprints.of('token', id))
+    t.ok(
+      names.some((name) => token.ids.some(same(name))),
+      written,
+    )
+  }
+})
+
+t.test('an RSA-PSS signature without its leading zeros names the token, whatever the length of the key', async (t) => {
+  for (const length of [256, 257, 260, 384]) {
+    const whole = Buffer.alloc(length, 7)
+    whole[0] = 0
+    const spellings = [whole, whole.subarray(1)].map((bytes) => bytes.toString('base64url'))
+    const tokens = spellings.map((signature) => jwt(encode({}), encode({ alg: 'PS256' }), signature))
+    for (const revoked of [...spellings, ...tokens]) {
+      const names = canonicalIds(revoked).ids.map((id) => fingerprints.of('token', id))
+      for (const token of tokens)
+        t.ok(
+          names.some((name) => identity(token).ids.some(same(name))),
+          `${length} bytes`,
+        )
+    }
+  }
+})
+
 t.test('a token is named by its jti, if it has one, and by its signature', async (t) => {
   const by = (claims: object) => identity(jwt(encode(claims))).ids.map((id) => id.by)
   t.strictSame(by({ jti: 'a' }), ['jti', 'signature'])

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { type Authenticator, isRefused, type Sender } from '../../auth/index.js'
+import { type Authenticator, isRefused, type Sender, type TokenOrigin } from '../../auth/index.js'
 import { type Fault, faults } from '../../faults/index.js'
 import { type Answer, CallError, type HttpClient, openCall } from '../../http-client/index.js'
 import { describeError, type Logger } from '../../logging/index.js'
@@ -17,7 +17,7 @@ import { readRevocationForm } from './revocation-form.js'
 export interface RevokeEndpointOptions {
   readonly client: HttpClient
   /** Verifies the posted token. */
-  readonly authenticator: Authenticator
+  readonly authenticator: Authenticator & TokenOrigin
   /** Enters a revocation, and confirms it and all earlier ones; rejects with `UnconfirmedRevocation`. */
   readonly revocations: { revokeHere(record: TokenRevocation | undefined, asker: Asker): Promise<void> }
   /** Whether a JWT's `jti` is that of its issuer alone: several issuers are trusted. */
@@ -62,8 +62,9 @@ const REVOKED_ACCESS_TOKEN = 'revokedaccesstoken'
  *
  * A 2xx proves nothing about the posted token: RFC 7009 answers it for unknown tokens too. So that token is listed only if
  * it was verified *before* the key manager was asked: an unsigned JWT with a victim's `jti` must not lock the victim out,
- * and random strings must not fill the list. While the token cannot be verified nothing is forwarded, and the answer is
- * 503 (RFC 7009 §2.2.1): a 200 would promise what the gateway cannot keep.
+ * and random strings must not fill the list. A JWT that its issuer signed is listed even if it is refused now, as expired or not
+ * yet valid: time, or a clock that is set right, may change that. While the token cannot be verified nothing is forwarded, and the
+ * answer is 503 (RFC 7009 §2.2.1): a 200 would promise what the gateway cannot keep.
  */
 export class RevokeEndpoint {
   readonly #options: RevokeEndpointOptions
@@ -108,13 +109,19 @@ export class RevokeEndpoint {
     return refusal(faults.revocationUnconfirmed, 'unconfirmed')
   }
 
-  /** The posted token if it verifies, or is active by introspection. `unknown`: its issuer or key manager is unavailable. */
+  /**
+   * The posted token if it verifies, or is active by introspection. `unknown`: its issuer or key manager is unavailable, or it names
+   * a key that its issuer does not publish.
+   */
   async #verified(token: string, sender: Sender): Promise<Revocable | undefined | 'unknown'> {
     const now = Date.now()
     try {
       const outcome = await this.#options.authenticator.authenticate(token, now, sender)
       if (!isRefused(outcome)) return revocable(token, now, outcome.identity.expiresAt, this.#options.ofItsIssuer)
-      return outcome.fault === faults.keyManagerUnavailable ? 'unknown' : undefined
+      if (outcome.fault === faults.keyManagerUnavailable) return 'unknown'
+      const isIssued = await this.#options.authenticator.isIssued(token)
+      if (isIssued === undefined) return 'unknown'
+      return isIssued ? revocable(token, now, undefined, this.#options.ofItsIssuer) : undefined
     } catch (error) {
       this.#options.logger.warn('token to revoke could not be verified', { reason: describeError(error) })
       return 'unknown'

@@ -32,7 +32,7 @@ export function readKeycloakAction(
   if (action !== ACTIONS[path]) return refused('action')
   if (!isName(resource) || !rules.clientIds.includes(resource)) return refused('resource')
   if (!isName(id)) return refused('id')
-  if (!isMoment(expiration) || expiration * 1000 <= rules.now - rules.skew) return refused('expired')
+  if (!isMoment(expiration) || expiration * 1000 <= rules.earliest - rules.skew) return refused('expired')
   if (notBefore !== undefined && !isMoment(notBefore)) return refused('not-before')
   const records =
     path === 'k_logout' ? loggedOut(claims, resource, expiration, rules) : notBeforeOf(resource, notBefore ?? 0, rules)

@@ -41,6 +41,6 @@ export function isMoment(value: unknown): value is number {
 }
 
 /** Whether a time, if there is one, has passed, or is none. */
-function hasExpired(exp: unknown, { now, skew }: MessageRules): boolean {
-  return exp !== undefined && !(isMoment(exp) && exp * 1000 > now - skew)
+function hasExpired(exp: unknown, { earliest, skew }: MessageRules): boolean {
+  return exp !== undefined && !(isMoment(exp) && exp * 1000 > earliest - skew)
 }

@@ -25,7 +25,7 @@ export interface ReceiverOptions {
   readonly keys: readonly VerificationKeys[]
   /** Milliseconds by which clocks may differ. */
   readonly skew: number
-  /** Epoch ms: no sooner than the issuer's clock shows, as far as known. */
+  /** Epoch ms by the issuer's clock; -Infinity while it is not known. */
   readonly issuersNow: () => number
   readonly clock: Clock
   readonly logger: Logger
@@ -116,8 +116,9 @@ export class Receiver implements IdentityProviderSource {
     const verified = await verifyMessage(jws, keys, types)
     if ('problem' in verified) return { ...verified, isAnybodys: true }
     const { issuer, clientIds, realmWide } = provider
-    const now = clock.now()
-    return read(verified.claims, { issuer, clientIds, realmWide, skew, now, latest: Math.max(now, issuersNow()) })
+    const [now, theirs] = [clock.now(), issuersNow()]
+    const earliest = Number.isFinite(theirs) ? Math.min(now, theirs) : now
+    return read(verified.claims, { issuer, clientIds, realmWide, skew, earliest, latest: Math.max(now, theirs) })
   }
 
   /** A message could not be judged: until the keys are there, what the provider sends may be missed. */

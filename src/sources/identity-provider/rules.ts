@@ -8,8 +8,8 @@ export interface MessageRules {
   readonly realmWide: boolean
   /** Milliseconds by which clocks may differ. */
   readonly skew: number
-  /** Epoch ms by our clock. */
-  readonly now: number
+  /** Epoch ms: no later than the issuer's clock shows, as far as known: ours may be ahead. */
+  readonly earliest: number
   /** Epoch ms: no sooner than the issuer's clock shows, as far as known. */
   readonly latest: number
 }

@@ -840,4 +840,48 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   ...DATA_PLANE,
+  {
+    name: 'a token that is refused for now is not listed',
+    promise: 'revocation endpoint',
+    file: 'server/key-manager/revoke-endpoint.js',
+    find: 'return isIssued ? revocable',
+    replace: 'return false && isIssued ? revocable',
+    caughtBy: {
+      test: 'server/key-manager/revoke-endpoint',
+      title: 'a token that its issuer signed is listed though it is refused now',
+    },
+  },
+  {
+    name: 'a token by a key to come is revoked at the key manager alone',
+    promise: 'revocation endpoint',
+    file: 'server/key-manager/revoke-endpoint.js',
+    find: 'if (isIssued === undefined)',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'server/key-manager/revoke-endpoint',
+      title: 'a token by a key that its issuer does not publish yet is a 503, and the key manager is not asked',
+    },
+  },
+  {
+    name: 'a late introspection lets a request through',
+    promise: 'spellings',
+    file: 'auth/opaque.js',
+    find: 'if (asked < this.#rechecks.oldest)',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'auth/opaque',
+      title: 'a request does not join a question that was asked too long before a revocation',
+    },
+  },
+  {
+    name: 'a signature without its leading zeros is another',
+    promise: 'spellings',
+    file: 'token/identity.js',
+    find: '...spellingsOf(canonical)',
+    replace: 'canonical',
+    caughtBy: {
+      test: 'token/identity',
+      title: 'an RSA-PSS signature without its leading zeros names the token, whatever the length of the key',
+    },
+  },
 ]

@@ -50,6 +50,8 @@ export const PROMISES = [
   'HTTP/2',
   'limits',
   'endpoints',
+  'revocation endpoint',
+  'spellings',
 ] as const
 type Promise = (typeof PROMISES)[number]
 

@@ -319,12 +319,18 @@ endpointURL = "${etcd.url}/${api}/keys/jti/"`
   }
 })
 
+/** Accepts nothing, and knows of no token whose it is. */
+const REFUSING: RevokeEndpointOptions['authenticator'] = {
+  authenticate: () => ({ fault: faults.invalidCredentials, reason: 'inactive' }),
+  isIssued: async () => false,
+}
+
 /** The endpoint behind a listener of its own, with what it lists. */
 async function endpointOf(t: Test, keyManager: string, options: Partial<RevokeEndpointOptions>) {
   const listed: string[] = []
   const endpoint = new RevokeEndpoint({
     client: httpClient(t),
-    authenticator: { authenticate: () => ({ fault: faults.invalidCredentials, reason: 'inactive' }) },
+    authenticator: REFUSING,
     revocations: {
       async revokeHere(record) {
         if (record !== undefined) listed.push(record.id)
@@ -367,18 +373,41 @@ t.test('the log says why a token could not be verified, with the cause and witho
   const reasons: unknown[] = []
   const cause = new Error('connect ECONNREFUSED https://mgw:s3cret@keys.example/')
   const { post } = await endpointOf(t, keyManager.origin, {
-    authenticator: { authenticate: () => Promise.reject(new Error('no keys', { cause })) },
+    authenticator: { ...REFUSING, authenticate: () => Promise.reject(new Error('no keys', { cause })) },
     logger: { ...silent('test'), warn: (_, fields) => reasons.push(fields) },
   })
   t.equal((await post('an opaque one')).status, 503)
   t.strictSame(reasons, [{ reason: 'no keys: caused by connect ECONNREFUSED https://[redacted]@keys.example/' }])
 })
 
+t.test('a token that its issuer signed is listed though it is refused now', async (t) => {
+  const keyManager = await gullible(t)
+  const { post, listed } = await endpointOf(t, keyManager.origin, {
+    authenticator: { ...REFUSING, isIssued: async () => true },
+  })
+  t.equal((await post('opaque')).status, 200)
+  t.strictSame(listed, ['opaque'])
+})
+
+t.test(
+  'a token by a key that its issuer does not publish yet is a 503, and the key manager is not asked',
+  async (t) => {
+    const keyManager = await gullible(t)
+    for (const isIssued of [async () => undefined, () => Promise.reject(new Error('no keys'))]) {
+      const { post, listed } = await endpointOf(t, keyManager.origin, { authenticator: { ...REFUSING, isIssued } })
+      t.equal((await post('opaque')).status, 503)
+      t.strictSame(listed, [])
+    }
+    t.equal(keyManager.seen.length, 0)
+  },
+)
+
 t.test('the posted token is introspected on the account of the client that posts it', async (t) => {
   const keyManager = await gullible(t)
   const senders: unknown[] = []
   const { post } = await endpointOf(t, keyManager.origin, {
     authenticator: {
+      ...REFUSING,
       authenticate(_, __, sender) {
         senders.push(sender?.network)
         return { fault: faults.invalidCredentials, reason: 'inactive' }
@@ -395,6 +424,7 @@ t.test('a key manager that answers too late may have revoked the token: 504, and
   const { post, listed } = await endpointOf(t, keyManager.origin, {
     timeout: 200,
     authenticator: {
+      ...REFUSING,
       authenticate: () => ({
         identity: NOBODY,
         scopes: new Set(),

@@ -266,6 +266,18 @@ t.test('a logout by a new key is refused only by keys that were fetched after it
   t.same([states, revoked.length], [['live', 'gap', 'live'], 1])
 })
 
+t.test('what has expired by our clock, and not by that of the issuer, is carried out', async (t) => {
+  const { logout, post, revoked, state } = receiver()
+  state.issuersNow = NOW - 600_000
+  const [issuedAt, expires] = [SECOND - 600, SECOND - 300]
+  t.same(await logout(await signed({ ...LOGOUT, iat: issuedAt, exp: expires }, TYPED)), { status: 200 })
+  const pushed = await action({ ...ACTION, action: 'LOGOUT', expiration: expires, keycloakSessionIds: ['s-2'] })
+  t.match(await post('/keycloak/idp/k_logout', pushed), { status: 204 })
+  t.match(revoked, [[SESSION], [{ ...SESSION, id: 's-2' }]])
+  state.issuersNow = Number.NEGATIVE_INFINITY
+  t.match(await logout(await signed({ ...LOGOUT, jti: 'later', exp: expires }, TYPED)), { status: 400 }, 'nobody says')
+})
+
 t.test('a path of another provider, or of what is off, is 404', async (t) => {
   const { one, post } = receiver({ keycloakAdmin: false })
   t.same(one.paths, ['/backchannel_logout/idp'])

@@ -77,13 +77,13 @@ export function utf8(bytes: Uint8Array): string | undefined {
 
 /**
  * A field that ought to be text, as publishers really send it: a string, a number, a bigint, or its UTF-8 bytes.
- * Surrounding white space is dropped. `undefined` for everything else.
+ * White space around it is kept: a name may have it. `undefined` for everything else.
  */
 export function textOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value.trim()
+  if (typeof value === 'string') return value
   if (typeof value === 'number') return numberText(value)
   if (typeof value === 'bigint') return String(value)
-  if (Buffer.isBuffer(value)) return utf8(value)?.trim()
+  if (Buffer.isBuffer(value)) return utf8(value)
   return undefined
 }
 

@@ -18,14 +18,14 @@ export function readMessage(message: TopicMessage, now: number): MessageReading 
 }
 
 function readFields(fields: Fields, now: number): MessageReading {
-  const type = textOf(fields.get('type'))
+  const type = textOf(fields.get('type'))?.trim()
   if (type === BATCH) return { kind: 'resync' }
   if (!fields.has('revokedToken')) return malformed('no-token')
   const id = textOf(fields.get('revokedToken'))
-  if (id === undefined || id === '') return malformed('bad-token')
+  if (id === undefined || id.trim() === '') return malformed('bad-token')
   if (id.length > MAX_ID_LENGTH) return malformed('too-long')
   const scope = fields.has('iss') ? { iss: issuerOf(fields.get('iss')) } : {}
-  if (type !== undefined && isIndirect(type)) return readIndirect(type, id, scope)
+  if (type !== undefined && isIndirect(type)) return readIndirect(type, id.trim(), scope)
   const expiresAt = expiryInstant(momentOf(fields.get('expiryTime')), now)
   return { kind: 'records', records: [{ kind: 'token', id, ...scope, expiresAt }] }
 }
@@ -37,10 +37,13 @@ const SUBJECT_ENTITY = 'subject_entity_revocation_event'
 
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/
 
-/** Who an event means; with what can name no issuer it means any: it revokes in any case. */
+/**
+ * Who an event means; with what can name no issuer it means any: it revokes in any case. Also with white space around it,
+ * which is the issuer's or the publisher's.
+ */
 function issuerOf(value: unknown): string | null {
   const iss = textOf(value)
-  return isIssuer(iss) ? iss : null
+  return isIssuer(iss) && iss === iss.trim() ? iss : null
 }
 
 /** Whether an event of this `type` names, in place of a token, whose tokens end. */
@@ -52,15 +55,15 @@ function isIndirect(type: string | undefined): boolean {
 function readIndirect(type: string, revokedToken: string, scope: { readonly iss?: string | null }): MessageReading {
   const fields = decode(revokedToken)
   if (fields === undefined) return malformed('bad-event')
-  const id = textOf(fields.get(type === CONSUMER_APP ? 'consumerKey' : 'entityId'))
-  if (id === undefined || id === '') return malformed('bad-subject')
+  const name = textOf(fields.get(type === CONSUMER_APP ? 'consumerKey' : 'entityId'))
+  if (name === undefined || name.trim() === '') return malformed('bad-subject')
   const revokedBefore = instant(momentOf(fields.get('revocationTime')))
   if (revokedBefore === undefined) return malformed('bad-time')
-  const rule: NameRevocation | undefined =
-    type === CONSUMER_APP
-      ? { kind: 'client', id, revokedBefore, expiresAt: undefined }
-      : entityRule(textOf(fields.get('entityType')), id, revokedBefore)
-  return rule === undefined ? malformed('bad-subject') : { kind: 'records', records: [{ ...rule, ...scope }] }
+  const entityType = type === CONSUMER_APP ? 'CLIENT_ID' : textOf(fields.get('entityType'))?.trim()
+  // White space around a name is the name's or the publisher's: both spellings are revoked, as those of a token's id are.
+  const rules = [...new Set([name, name.trim()])].map((id) => entityRule(entityType, id, revokedBefore))
+  const records = rules.flatMap((rule) => (rule === undefined ? [] : [{ ...rule, ...scope }]))
+  return records.length === 0 ? malformed('bad-subject') : { kind: 'records', records }
 }
 
 function decode(base64: string): Fields | undefined {

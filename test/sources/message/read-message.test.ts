@@ -1,10 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { RevocationList } from '../../../src/revocation/index.js'
 import { MAX_BODY_LENGTH } from '../../../src/sources/message/fields.js'
 import type { TopicMessage } from '../../../src/sources/message/message.js'
 import { MALFORMED_REASONS } from '../../../src/sources/message/message.js'
 import { MAX_ID_LENGTH, readMessage } from '../../../src/sources/message/read-message.js'
 import { revocationEvent } from '../../../src/sources/message/revocation-event.js'
+import { Fingerprinter, identify } from '../../../src/token/index.js'
 
 const NOW = 1_600_000_000_000
 const LATER = NOW + 3_600_000
@@ -67,7 +69,9 @@ t.test('a token is read from every shape that publishers send', async (t) => {
     ['an expiry that has passed is unknown', map({ revokedToken: 'a', expiryTime: NOW - 1 }), token('a')],
     ['a token that is a number', json({ revokedToken: 12345 }), token('12345')],
     ['a token as UTF-8 bytes', map({ revokedToken: Buffer.from('abc') }), token('abc')],
-    ['a line break after the token', map({ revokedToken: 'a\n' }), token('a')],
+    ['white space around the token, which may be its own', map({ revokedToken: ' a\n' }), token(' a\n')],
+    ['the same, as bytes', map({ revokedToken: Buffer.from(' a') }), token(' a')],
+    ['white space around the issuer', map({ revokedToken: 'a', iss: ' b' }), token('a', undefined, { iss: null })],
   ]
   for (const [title, message, reading] of shapes) t.same(readMessage(message, NOW), reading, title)
 })
@@ -83,7 +87,13 @@ t.test('an indirect event becomes a rule', async (t) => {
   const at = { revocationTime: `${NOW}` }
   t.same(readMessage(entity({ entityId: 'u', entityType: 'USER_ID', ...at }), NOW), rule('subject', 'u'))
   t.same(readMessage(entity({ entityId: 'c', entityType: 'CLIENT_ID', ...at }), NOW), rule('client', 'c'))
+  t.same(
+    readMessage(entity({ entityId: ' u', entityType: 'USER_ID\n', ...at }), NOW),
+    { kind: 'records', records: [...rule('subject', ' u').records, ...rule('subject', 'u').records] },
+    'white space around a name may be its own',
+  )
   for (const [content, reason] of [
+    [{ entityId: ' ', entityType: 'USER_ID', ...at }, 'bad-subject'],
     [{ entityId: 'u', entityType: 'PLANET', ...at }, 'bad-subject'],
     [{ entityType: 'USER_ID', ...at }, 'bad-subject'],
     [{ entityId: 'u', entityType: 'USER_ID' }, 'bad-time'],
@@ -164,6 +174,27 @@ t.test('readMessage never throws, whatever the message', async () => {
       )
     }),
     { numRuns: 1000 },
+  )
+})
+
+t.test('a token is found by what an event of ours says of its jti, whatever that is', async () => {
+  const fingerprints = Fingerprinter.random()
+  const jti = fc.oneof(
+    fc.constantFrom(' 4711', '4711\n', '\u00a0x', 'x\ufeff'),
+    fc.string({ unit: 'binary', minLength: 1 }),
+  )
+  fc.assert(
+    fc.property(
+      jti.filter((id) => id.trim() !== ''),
+      (jti) => {
+        const list = new RevocationList({ fingerprints, retention: 1e9 })
+        const reading = readMessage({ text: revocationEvent({ kind: 'token', id: jti, expiresAt: undefined }) }, NOW)
+        if (reading.kind === 'records') for (const record of reading.records) list.add(record, 'topic', NOW)
+        const jwt = { kind: 'jwt', token: 'a.b.c', header: { alg: 'ES256' }, claims: { jti }, signature: 'c' } as const
+        return list.find(identify(jwt, jwt.claims, fingerprints)) !== undefined
+      },
+    ),
+    { numRuns: 300 },
   )
 })
 

@@ -1,6 +1,7 @@
 import { type Connections, type Inputs, readInputs, rehearseStart, tryConnections } from '../gateway.js'
 import { describeError, describeTarget } from '../logging/index.js'
 import { EXIT_DONE, EXIT_FAILED, exitStatusOf, isProblemList } from './exit.js'
+import { print, printAndExit, printError } from './output.js'
 
 export interface CheckOptions {
   readonly config: string
@@ -20,7 +21,7 @@ export async function check(options: CheckOptions): Promise<void> {
     if (options.json !== true) throw error
     const problems = isProblemList(error) ? error.problems : [{ message: describeError(error) }]
     const status = exitStatusOf(error)
-    process.stdout.write(`${JSON.stringify({ config: options.config, problems })}\n`, () => process.exit(status))
+    printAndExit(JSON.stringify({ config: options.config, problems }), status)
   }
 }
 
@@ -35,8 +36,10 @@ async function checkAll(options: CheckOptions): Promise<void> {
     connections: connections.attempts,
   }
   const failed = checked.connections.filter(({ succeeded }) => !succeeded).length
-  const verdict = options.json ? `${JSON.stringify({ config: options.config, ...checked })}` : print(options, checked)
-  process.stdout.write(`${verdict}\n`, () => process.exit(failed === 0 ? EXIT_DONE : EXIT_FAILED))
+  const verdict = options.json
+    ? JSON.stringify({ config: options.config, ...checked })
+    : printForPeople(options, checked)
+  printAndExit(verdict, failed === 0 ? EXIT_DONE : EXIT_FAILED)
 }
 
 interface Checked {
@@ -47,7 +50,7 @@ interface Checked {
 }
 
 /** Prints for people; returns the last line. */
-function print(options: CheckOptions, { sections, notes, warnings, connections }: Checked): string {
+function printForPeople(options: CheckOptions, { sections, notes, warnings, connections }: Checked): string {
   for (const { title, rows } of sections) printSection(title, rows)
   if (options.connect) {
     printSection(
@@ -55,18 +58,18 @@ function print(options: CheckOptions, { sections, notes, warnings, connections }
       connections.map(({ name, succeeded, detail }) => [name, `${succeeded ? 'ok' : 'FAILED'}: ${detail}`]),
     )
   }
-  for (const note of notes) console.log(`note: ${note}`)
-  for (const warning of warnings) console.error(`warning: ${warning}`)
+  for (const note of notes) print(`note: ${note}`)
+  for (const warning of warnings) printError(`warning: ${warning}`)
   const failed = connections.filter(({ succeeded }) => !succeeded).length
   const verdict = failed === 0 ? 'ok' : `${count(failed, 'connection')} failed`
   return `${options.config}: ${verdict}${warnings.length === 0 ? '' : `, ${count(warnings.length, 'warning')}`}`
 }
 
 function printSection(title: string, rows: Section['rows']): void {
-  console.log(title)
+  print(title)
   const shown = rows.length > 0 ? rows : [['none', ''] as const]
   const width = Math.max(...shown.map(([name]) => name.length))
-  for (const [name, value] of shown) console.log(`  ${name.padEnd(width)}  ${value}`)
+  for (const [name, value] of shown) print(`  ${name.padEnd(width)}  ${value}`)
 }
 
 function count(of: number, what: string): string {

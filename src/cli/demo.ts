@@ -3,6 +3,7 @@ import { DEMO_PORTS, FREE_PORTS, runDemo } from '../demo/index.js'
 import { startGateway } from '../gateway.js'
 import { createLogging, type LoggingOptions } from '../logging/index.js'
 import { untilSignal } from './exit.js'
+import { print } from './output.js'
 
 export interface DemoCommandOptions {
   readonly directory: string
@@ -21,7 +22,7 @@ export async function demo(options: DemoCommandOptions): Promise<void> {
       logging,
       ...(options.host === undefined ? {} : { host: options.host }),
       startGateway: (configFile) => startGateway(configFile, { logging }),
-      print: (text) => console.log(text),
+      print,
     }),
   )
 }

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander'
 import { codeOf } from '../error-code.js'
 import { describeError } from '../logging/describe.js'
+import { printError } from './output.js'
 
 /** The command did what it was asked to. */
 export const EXIT_DONE = 0
@@ -22,7 +23,7 @@ const OF_CONFIGURATION =
 export function exitWith(error: unknown): void {
   // commander has printed its own.
   if (!(error instanceof CommanderError)) {
-    console.error(isProblemList(error) ? error.message : `mgw: ${describeError(error)}`)
+    printError(isProblemList(error) ? error.message : `mgw: ${describeError(error)}`)
   }
   process.exitCode = exitStatusOf(error)
 }

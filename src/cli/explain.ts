@@ -2,6 +2,7 @@ import { text } from 'node:stream/consumers'
 import type { Explanation } from '../gateway.js'
 import { AdminListener, type AdminListenerOptions } from './admin-listener.js'
 import { EXIT_DONE, EXIT_NO, EXIT_USAGE } from './exit.js'
+import { print, printError } from './output.js'
 
 export interface ExplainCommandOptions extends AdminListenerOptions {
   readonly method?: string
@@ -27,11 +28,11 @@ export async function explain(argument: string, options: ExplainCommandOptions):
   const listener = await AdminListener.withToken(options)
   const explanation = (await listener.post('/explain', { token, ...at })) as Explanation
   process.exitCode = explanation.verdict.accepted ? EXIT_DONE : EXIT_NO
-  console.log(options.json === true ? JSON.stringify(explanation) : inWords(explanation))
+  print(options.json === true ? JSON.stringify(explanation) : inWords(explanation))
 }
 
 function usage(problem: string): void {
-  console.error(problem)
+  printError(problem)
   process.exitCode = EXIT_USAGE
 }
 

@@ -5,6 +5,7 @@ import { CommanderError } from 'commander'
 import { codeOf } from '../error-code.js'
 import { readTopicUrl, storeUrlProblem } from '../gateway/source-urls.js'
 import { BROKER_PASSWORD, exampleDefinition, type FirstSetup, firstConfigFile } from './first-files.js'
+import { print, printError } from './output.js'
 
 export interface InitOptions {
   readonly upstream?: string
@@ -77,13 +78,13 @@ export async function init(directory: string, options: InitOptions): Promise<voi
   await mkdir(join(directory, 'api_definitions'), { recursive: true })
   for (const { path, text } of files) await writeFile(path, text, { flag: 'wx' })
   const next = `mgw check --connect -c ${join(directory, 'micro-gw.conf')}`
-  if (options.json) return console.log(JSON.stringify({ files: files.map(({ path }) => path), next }))
-  for (const { path } of files) console.log(`wrote ${path}`)
-  if (options.jwksUrl === undefined) console.log(`jwksURL is a guess: ${setup.jwksUrl}`)
+  if (options.json) return print(JSON.stringify({ files: files.map(({ path }) => path), next }))
+  for (const { path } of files) print(`wrote ${path}`)
+  if (options.jwksUrl === undefined) print(`jwksURL is a guess: ${setup.jwksUrl}`)
   if (setup.topic !== undefined && setup.topic.username !== '') {
-    console.log(`${BROKER_PASSWORD} in the environment is to hold the broker's password`)
+    print(`${BROKER_PASSWORD} in the environment is to hold the broker's password`)
   }
-  console.log(`next: ${next}`)
+  print(`next: ${next}`)
 }
 
 type Answers = Readonly<Record<Question['flag'], string>>
@@ -119,7 +120,7 @@ async function ask(missing: readonly Question[]): Promise<Map<Question['flag'], 
           answers.set(question.flag, answer)
           break
         }
-        console.log(problem)
+        print(problem)
       }
     }
   } finally {
@@ -143,7 +144,7 @@ function urlProblem(answer: string, schemes: readonly string[]): string | undefi
 }
 
 function usage(message: string): CommanderError {
-  console.error(`mgw init: ${message}`)
+  printError(`mgw init: ${message}`)
   return new CommanderError(2, 'mgw.init', message)
 }
 

@@ -1,5 +1,6 @@
 import { acceptDamage, inspectJournal } from '../gateway.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_USAGE } from './exit.js'
+import { print, printError } from './output.js'
 
 const TAKES_EFFECT = 'takes effect at the next start, or within seconds in a running gateway'
 
@@ -9,12 +10,12 @@ const TAKES_EFFECT = 'takes effect at the next start, or within seconds in a run
  */
 export async function checkJournal({ config }: { readonly config: string }): Promise<void> {
   const { path, isEnabled, exists, tokens, rules, damages } = await inspectJournal(config)
-  if (!isEnabled) return console.log('journal off: [tokenRevocationConfig.journal] enable is false')
-  if (!exists) return console.log(`no journal at ${path}: no gateway has written one there`)
-  if (damages.length === 0) return console.log(`${path}: intact, ${tokens} tokens and ${rules} rules`)
-  console.error(`${path}: damaged; ${tokens} tokens and ${rules} rules are readable`)
+  if (!isEnabled) return print('journal off: [tokenRevocationConfig.journal] enable is false')
+  if (!exists) return print(`no journal at ${path}: no gateway has written one there`)
+  if (damages.length === 0) return print(`${path}: intact, ${tokens} tokens and ${rules} rules`)
+  printError(`${path}: damaged; ${tokens} tokens and ${rules} rules are readable`)
   for (const { id, reason, isAccepted } of damages) {
-    console.error(`  ${id ?? 'no SHA-256'}  ${reason}${isAccepted ? `; accepted: ${TAKES_EFFECT}` : ''}`)
+    printError(`  ${id ?? 'no SHA-256'}  ${reason}${isAccepted ? `; accepted: ${TAKES_EFFECT}` : ''}`)
   }
   process.exitCode = damages.every(({ isAccepted }) => isAccepted) ? EXIT_DONE : EXIT_FAILED
 }
@@ -25,7 +26,7 @@ export async function checkJournal({ config }: { readonly config: string }): Pro
  */
 export async function acceptDamagedJournal(id: string, { config }: { readonly config: string }): Promise<void> {
   const { path, isAccepted } = await acceptDamage(config, id.toLowerCase())
-  if (!isAccepted) console.error(`${path}: no damage with this SHA-256; run mgw journal check`)
-  else console.log(`${path}: accepted; ${TAKES_EFFECT}. Revocations that it lost are no longer in force.`)
+  if (!isAccepted) printError(`${path}: no damage with this SHA-256; run mgw journal check`)
+  else print(`${path}: accepted; ${TAKES_EFFECT}. Revocations that it lost are no longer in force.`)
   process.exitCode = isAccepted ? EXIT_DONE : EXIT_USAGE
 }

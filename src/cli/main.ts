@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander'
 import { packageVersion } from '../version.js'
 import { completionScript, SHELLS } from './completion.js'
 import { exitWith } from './exit.js'
+import { write, writeError } from './output.js'
 
 const EPILOGUE = `
 Examples:
@@ -22,7 +23,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     exitWith(error)
     // A store module may have left open what keeps the process.
-    process.stdout.write('', () => process.stderr.write('', () => process.exit()))
+    write('', () => writeError('', () => process.exit()))
   }
 }
 
@@ -33,11 +34,9 @@ function program(): Command {
     .helpOption('-h, --help', 'print help')
     .addHelpText('after', EPILOGUE)
     .configureOutput({
-      outputError: (text, write) => write(text),
-      writeOut(text) {
-        process.stdout.on('error', () => undefined) // `mgw --help | head` reads no further
-        process.stdout.write(text)
-      },
+      writeOut: (text) => write(text),
+      writeErr: (text) => writeError(text),
+      outputError: (text) => writeError(text),
     })
     .exitOverride()
     .showHelpAfterError('(mgw --help lists the commands)')
@@ -205,7 +204,7 @@ function addBeginning(mgw: Command): void {
     .command('completion')
     .description('print a script that completes commands and options in a shell')
     .addArgument(new Argument('<shell>').choices(SHELLS))
-    .action((shell: (typeof SHELLS)[number]) => void process.stdout.write(completionScript(mgw, shell)))
+    .action((shell: (typeof SHELLS)[number]) => write(completionScript(mgw, shell)))
 }
 
 function configOption(): Option {

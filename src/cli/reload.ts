@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ReloadOutcome, StatusReport } from '../gateway.js'
 import { AdminListener, type AdminListenerOptions, GatewayUnreachable } from './admin-listener.js'
 import { EXIT_DONE, EXIT_NO } from './exit.js'
+import { print } from './output.js'
 
 export interface ReloadCommandOptions extends AdminListenerOptions {
   readonly workers?: boolean
@@ -23,7 +24,7 @@ export async function reload(options: ReloadCommandOptions): Promise<void> {
   const answer = (await listener.post('/reload', { workers })) as ReloadOutcome | { readonly underWay: true }
   const outcome = 'underWay' in answer ? await outcomeOf(listener) : answer
   process.exitCode = outcome.succeeded ? EXIT_DONE : EXIT_NO
-  console.log(options.json === true ? JSON.stringify(outcome) : inWords(outcome, workers))
+  print(options.json === true ? JSON.stringify(outcome) : inWords(outcome, workers))
 }
 
 async function outcomeOf(listener: AdminListener): Promise<ReloadOutcome> {

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { type Announcement, type Revoked, revokeByRule, revokeToken } from '../gateway.js'
 import { type ClaimsRevocation, type IssuerRevocation, isIssuer, readClaims } from '../revocation/index.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_NOT_STORED, EXIT_USAGE } from './exit.js'
+import { printAndExit, writeError } from './output.js'
 
 export interface RevokeCommandOptions {
   readonly config: string
@@ -110,6 +111,6 @@ function readMoment(when: string): number | 'unreadable' {
 
 /** Ends the process: a store's client may have left connections open. */
 function end(status: number, lines: readonly string[]): void {
-  const stream = status === EXIT_DONE ? process.stdout : process.stderr
-  stream.write(`${lines.join('\n')}\n`, () => process.exit(status))
+  if (status === EXIT_DONE) return printAndExit(lines.join('\n'), status)
+  writeError(`${lines.join('\n')}\n`, () => process.exit(status))
 }

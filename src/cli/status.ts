@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { StatusReport } from '../gateway.js'
 import { AdminListener, type AdminListenerOptions, GatewayUnreachable } from './admin-listener.js'
 import { EXIT_DONE, EXIT_FAILED, EXIT_NO } from './exit.js'
+import { print } from './output.js'
 import { statusInWords } from './status-table.js'
 
 export interface StatusCommandOptions extends AdminListenerOptions {
@@ -26,13 +27,13 @@ export async function status(options: StatusCommandOptions): Promise<void> {
     try {
       const report = (await listener.get('/status')) as StatusReport
       const text = options.json === true ? JSON.stringify(report) : statusInWords(report, Date.now(), previous)
-      console.log(clear + text)
+      print(clear + text)
       process.exitCode = report.ready ? EXIT_DONE : EXIT_NO
       previous = report
     } catch (error) {
       if (options.watch !== true || !(error instanceof GatewayUnreachable)) throw error
       process.exitCode = EXIT_FAILED
-      console.log(clear + error.message) // it may be restarting
+      print(clear + error.message) // it may be restarting
     }
     if (options.watch !== true) return
     await pause(INTERVAL)

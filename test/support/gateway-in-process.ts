@@ -4,8 +4,8 @@ import type { Test } from 'tap'
 import { type Gateway, startGateway } from '../../src/gateway.js'
 import { silent } from '../../src/logging/index.js'
 import { ISSUER, rsa, signed } from '../auth/tokens.js'
-import { sharedCertificate } from './certificate.js'
 import { addressed, type RunningGateway } from './gateway.js'
+import { sharedKeys } from './shared-keys.js'
 
 const ADMIN_TOKEN = 'the-operators-own'
 
@@ -21,8 +21,8 @@ export async function gatewayInProcess(
 ): Promise<Gateway & { readonly http: string }> {
   const directory = t.testdir({})
   mkdirSync(join(directory, 'api_definitions'))
-  const putCertificate = await sharedCertificate()
-  putCertificate(join(directory, 'data'))
+  const keys = await sharedKeys()
+  keys.certificate(join(directory, 'data'))
   writeFileSync(join(directory, 'api_definitions', 'api.yaml'), definition)
   writeFileSync(join(directory, 'issuer.pem'), rsa.publicKey.export({ type: 'spki', format: 'pem' }))
   const configFile = join(directory, 'micro-gw.conf')

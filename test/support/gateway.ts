@@ -6,10 +6,10 @@ import { Secret } from '../../src/config/index.js'
 import { type Broker, startBroker } from '../../src/demo/broker/index.js'
 import { startTokenService, type TokenService } from '../../src/demo/token-service/index.js'
 import type { Gateway } from '../../src/gateway.js'
-import { sharedCertificate } from './certificate.js'
 import { form, type HttpsCall, insecureHttps } from './https-client.js'
 import { type Mgw, mgw } from './mgw.js'
 import { httpServer } from './servers.js'
+import { sharedKeys } from './shared-keys.js'
 
 const ADMIN = { name: 'admin', password: new Secret('admin') }
 const CLIENT = { name: 'demo', password: new Secret('demo') }
@@ -62,8 +62,9 @@ paths:
 
 export async function world(t: Test): Promise<World> {
   const directory = t.testdir({ hub: {} })
-  const putCertificate = await sharedCertificate()
-  putCertificate(join(directory, 'hub'))
+  const keys = await sharedKeys()
+  keys.certificate(join(directory, 'hub'))
+  keys.signingKey(join(directory, 'hub'))
   const reached: string[] = []
   const held: (() => void)[] = []
   const holds = new EventEmitter()
@@ -127,7 +128,7 @@ export async function world(t: Test): Promise<World> {
     configFile(more = '', sources = {}, name = 'gateway', workers = 1) {
       const file = join(directory, name, 'micro-gw.conf')
       mkdirSync(join(directory, name, 'api_definitions'), { recursive: true })
-      putCertificate(join(directory, name, 'data'))
+      keys.certificate(join(directory, name, 'data'))
       writeFileSync(join(directory, name, 'api_definitions', 'things.yaml'), OPENAPI(`${origin}/up`))
       writeFileSync(file, config({ url, issuer, caFile, brokerPort: broker.port, workers }, more, sources))
       return file

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Secret } from '../../src/config/index.js'
 import { startBroker } from '../../src/demo/broker/index.js'
-import { sharedCertificate } from './certificate.js'
 import { type RunningGateway, startGateway } from './gateway.js'
 import { createIssuer, type Issued, type Issuer } from './issuer.js'
 import { httpServer } from './servers.js'
+import { sharedKeys } from './shared-keys.js'
 
 const TOPIC = 'tokenRevocation'
 const ADMIN_TOKEN = 'the-admins-own'
@@ -68,8 +68,8 @@ export async function issuingWorld(
 ): Promise<IssuingWorld> {
   const directory = mkdtempSync(join(tmpdir(), 'mgw-issuing-'))
   t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  const putCertificate = await sharedCertificate()
-  putCertificate(join(directory, 'data'))
+  const keys = await sharedKeys()
+  keys.certificate(join(directory, 'data'))
   const issuer = await createIssuer('https://issuer.example')
   const { origin } = await httpServer(t, (req, res) =>
     req.url === '/jwks' ? res.end(issuer.jwks) : upstream(req, res),

@@ -21,7 +21,7 @@ const NEVER = 'is not supported'
  * Protective settings that are not supported (yet): ignoring one would leave an API unprotected.
  * Each entry is removed when its feature is added.
  */
-const unsupported: readonly Unsupported[] = [
+export const unsupported: readonly Unsupported[] = [
   {
     path: 'httpClients.proxy.enable',
     when: yes,

@@ -320,6 +320,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'what a broker delivered while the gateway stood still is thrown away unread',
+    promise: 'topic',
+    file: 'sources/realtime/amqp-1-0/subscribe.js',
+    find: 'if (socket.bytesRead === read)',
+    replace: 'if (true)',
+    caughtBy: {
+      test: 'sources/realtime/rabbitmq',
+      title: 'what the broker delivers while our process stands still for longer than the time-out is read',
+    },
+  },
+  {
     name: 'a silent broker is believed for minutes',
     promise: 'listing pace',
     file: 'sources/realtime/amqp-0-9-1/source.js',

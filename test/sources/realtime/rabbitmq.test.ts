@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { type ConfirmChannel, connect, type Options } from 'amqplib'
 import t, { type Test } from 'tap'
@@ -194,6 +195,16 @@ async function main() {
     t.same(lengths, ['too long', MAX_CONTENT_LENGTH])
   })
 
+  t.test('what the broker delivers while our process stands still for longer than the time-out is read', async (t) => {
+    const sinks = [run(t, source10({ idleTimeout: 1000 })), run(t, source({ heartbeat: 1, idleTimeout: 2000 }))]
+    await Promise.all(sinks.map((sink) => sink.status('live')))
+    execFileSync(process.execPath, ['--input-type=module', '-e', PUBLISH_AND_WAIT, String(broker.port), TOPIC, '3000'])
+    await Promise.all(sinks.map((sink) => sink.until(() => sink.ids.includes('meanwhile'))))
+    await (await publisher(t)).publish(TOPIC, {}, '{"revokedToken":"after"}')
+    await sinks[0]?.until(() => sinks[0]?.ids.includes('after') === true)
+    t.equal(sinks[0]?.states.length, 2, 'nor is the subscription lost')
+  })
+
   t.test("the seed's provider URL finds the broker", async (t) => {
     const url = new Secret(`amqp://admin:admin@carbon/carbon?brokerlist='tcp://localhost:${broker.port}'`)
     const factory = 'wso2mbInitialContextFactory'
@@ -222,12 +233,13 @@ async function main() {
   })
 
   t.test('a broker that is frozen, killed and started again is found again each time', async (t) => {
-    const sinks = [run(t, source({ heartbeat: 1, idleTimeout: 2000 })), run(t, source10({ idleTimeout: 2000 }))]
+    // amqplib itself would give up after two to three heartbeats.
+    const sinks = [run(t, source({ heartbeat: 1, idleTimeout: 4000 })), run(t, source10({ idleTimeout: 4000 }))]
     await Promise.all(sinks.map((sink) => sink.status('live')))
     broker.freeze()
     for (const sink of sinks) {
       await sink.status('gap')
-      t.match(sink.detail('gap'), /silent for 2000 ms/)
+      t.match(sink.detail('gap'), /silent for 4000 ms/)
     }
     await broker.kill()
     await broker.start()
@@ -241,6 +253,19 @@ async function main() {
     await Promise.all(sinks.map((sink) => sink.until(() => sink.ids.includes('after'))))
   })
 }
+
+/** Publishes in a process of its own, for one that stands still until it ends. Arguments: port, topic, ms that it takes. */
+const PUBLISH_AND_WAIT = `
+  import { connect } from 'amqplib'
+  const [port, topic, ms] = process.argv.slice(1)
+  const end = performance.now() + Number(ms)
+  const connection = await connect('amqp://admin:admin@127.0.0.1:' + port + '/carbon')
+  const channel = await connection.createConfirmChannel()
+  channel.publish('amq.topic', topic, Buffer.from('{"revokedToken":"meanwhile"}'))
+  await channel.waitForConfirms()
+  await connection.close()
+  setTimeout(() => {}, end - performance.now())
+`
 
 class Publisher {
   readonly #channel: ConfirmChannel

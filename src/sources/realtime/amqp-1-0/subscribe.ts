@@ -79,7 +79,9 @@ class Attempt implements Subscription {
     this.live = new Promise((resolve) => {
       this.#setLive = resolve
     })
-    this.#connection = rhea.create_container({ id: link.containerId }).create_connection(this.#options(broker))
+    const connection = rhea.create_container({ id: link.containerId }).create_connection(this.#options(broker))
+    // rhea's own check of silence closes the connection before it has read what came while our process was held up.
+    this.#connection = Object.assign(connection, { idle: () => undefined })
     this.closed = new Promise((resolve) => {
       this.#listen()
       try {
@@ -117,7 +119,7 @@ class Attempt implements Subscription {
       container_id: link.containerId,
       reconnect: false,
       max_frame_size: MAX_FRAME_SIZE,
-      // Brokers send at half of what is asked of them; rhea's own check comes at twice of it, after ours.
+      // Brokers send at half of what is asked of them.
       idle_time_out: Math.ceil(link.idleTimeout * ASKED_OF_IDLE),
       session_buffer_size: { incoming: SESSION_WINDOW },
       ...(link.username === '' ? {} : { sasl_mechanisms: { PLAIN: () => plain(link.username, link.password) } }),
@@ -131,10 +133,8 @@ class Attempt implements Subscription {
     socket.on('error', (error) => {
       this.#reason ??= error
     })
-    const silence = setTimeout(() => this.fail(silent(this.#link.idleTimeout)), this.#link.idleTimeout)
-    socket.once('close', () => clearTimeout(silence))
+    this.#watchSilence(socket)
     socket.on('data', (chunk: Buffer) => {
-      silence.refresh()
       try {
         this.#guard.watch(chunk)
       } catch (error) {
@@ -142,6 +142,20 @@ class Attempt implements Subscription {
       }
     })
     return socket
+  }
+
+  #watchSilence(socket: Socket): void {
+    const { idleTimeout } = this.#link
+    const timer = setTimeout(() => {
+      const read = socket.bytesRead
+      // When our own process was held up, what came meanwhile is read only after the timers: look again then.
+      setImmediate(() => {
+        if (socket.bytesRead === read) this.fail(silent(idleTimeout))
+        else timer.refresh()
+      })
+    }, idleTimeout)
+    socket.on('data', () => timer.refresh())
+    socket.once('close', () => clearTimeout(timer))
   }
 
   #listen(): void {

@@ -12,22 +12,32 @@ const SILENCE = 10_000
 const KEYS_AT_ONCE = 1_000
 const RULES = ['subject', 'client', 'session']
 
-/** Joins what is known with what is new, so that the later moments win in any order, and tells the gateways. */
+/**
+ * Joins what is known with what is new, so that the later moments win in any order, and tells the gateways. Of an end that is known
+ * and one that is not the one wins that is kept for longer.
+ */
 const PUT = `
   local record = cjson.decode(ARGV[1])
+  local keep = tonumber(ARGV[2])
   local known = redis.call('GET', KEYS[1])
   local left = redis.call('PTTL', KEYS[1])
-  local read, old = pcall(cjson.decode, known or '')
-  if read and type(old) == 'table' then
-    for _, moment in ipairs({ 'expiresAt', 'revokedBefore' }) do
-      if old[moment] and old[moment] > (record[moment] or 0) then record[moment] = old[moment] end
+  if known then
+    local read, old = pcall(cjson.decode, known)
+    if not read or type(old) ~= 'table' then old = {} end
+    if (old.revokedBefore or 0) > (record.revokedBefore or 0) then record.revokedBefore = old.revokedBefore end
+    if old.expiresAt and record.expiresAt then
+      record.expiresAt = math.max(old.expiresAt, record.expiresAt)
+    elseif old.expiresAt then
+      if old.expiresAt - tonumber(ARGV[3]) >= keep then record.expiresAt = old.expiresAt end
+    elseif record.expiresAt and (left == -1 or left >= keep) then
+      record.expiresAt = nil
     end
   end
   local value = cjson.encode(record)
   if known and left == -1 then
     redis.call('SET', KEYS[1], value)
   else
-    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', math.max(left, tonumber(ARGV[2]))))
+    redis.call('SET', KEYS[1], value, 'PX', string.format('%.0f', math.max(left, keep)))
   end
   redis.call('PUBLISH', KEYS[2], ARGV[1])`
 
@@ -97,10 +107,11 @@ export function createStore(options) {
   }
 
   async function put(record) {
-    const left = record.expiresAt === undefined ? RETENTION : record.expiresAt + KEEP_MARGIN - Date.now()
+    const now = Date.now()
+    const left = record.expiresAt === undefined ? RETENTION : record.expiresAt + KEEP_MARGIN - now
     if (left <= 0) return
     const keys = [`${prefix}${keyOf(record)}`, channel]
-    const values = [JSON.stringify(record), String(Math.ceil(left))]
+    const values = [JSON.stringify(record), String(Math.ceil(left)), String(now)]
     const redis = client()
     try {
       await redis.connect()

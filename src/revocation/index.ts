@@ -15,6 +15,7 @@ export {
   MAX_RECORD_ID_LENGTH,
   mayBeOf,
   type NameRevocation,
+  NEVER,
   type Revocable,
   type RevocationRecord,
   type RuleRevocation,

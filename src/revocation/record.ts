@@ -110,6 +110,9 @@ const LAST_INSTANT = 8.64e15
 /** A rule's time (epoch ms) that no token is issued after: it revokes whatever it names, whenever that is issued. */
 export const ALWAYS = LAST_INSTANT
 
+/** A token's end (epoch ms) that never comes: its revocation is kept for ever. */
+export const NEVER = LAST_INSTANT
+
 /**
  * The record that revokes a token in a store and on a topic: a JWT is named by its `jti`, or by its canonical signature
  * if it has none; any other token by itself. Verifies nothing: call it for tokens that are verified, or come from a trusted

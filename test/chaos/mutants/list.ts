@@ -28,6 +28,28 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: { chaos: ['etcd cut'], sees: /is not in etcd in time/ },
   },
   {
+    name: 'a record takes the place of what another gateway has written',
+    promise: 'write-back',
+    file: 'sources/persistent/etcd/join.js',
+    find: 'const all = bothOf(existing, record, now, retention);',
+    replace: 'const all = record;',
+    caughtBy: {
+      test: 'sources/persistent/etcd/join',
+      title: "a rule's key revokes what was told, in any order and repeated, and for as long as each",
+    },
+  },
+  {
+    name: 'a write that is not answered takes away what it wrote',
+    promise: 'write-back',
+    file: 'sources/persistent/etcd-v3/leases.js',
+    find: 'if (isThis && !REFUSALS.has(failureOf(error)))',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'sources/persistent/etcd-v3/put',
+      title: 'a write whose answer is lost deletes nothing, and the next attempt leaves no lease behind',
+    },
+  },
+  {
     name: 'a hand-over that fails is a success',
     promise: 'acknowledgement',
     file: 'gateway/pending-handovers.js',

@@ -73,18 +73,38 @@ export function testContract(t: Test, make: (t: Test) => Promise<StoreUnderTest>
     if (store.put === undefined) return void t.pass('this store is written by others only')
     const soon = Date.now() + 600_000
     const late = soon + 600_000
-    for (const [id, moments] of Object.entries({ up: [soon, late], down: [late, soon], unsure: [late, undefined] })) {
-      for (const expiresAt of moments) await store.put(token(id, expiresAt))
+    const year = Date.now() + 365 * 86_400_000
+    const ends: Record<string, [(number | undefined)[], number | undefined]> = {
+      up: [[soon, late], late],
+      down: [[late, soon], late],
+      'an unknown end lasts for longer': [[undefined, late, undefined], undefined],
+      'and was told later': [[late, undefined], undefined],
+      'a known one lasts for longer': [[undefined, year, undefined], year],
+      'and was told first': [[year, undefined], year],
+    }
+    for (const [id, [told]] of Object.entries(ends)) {
+      for (const expiresAt of told) await store.put(token(id, expiresAt))
     }
     for (const revokedBefore of [2e12, 3e12, 1e12]) {
       await store.put({ kind: 'subject', id: 'bob', revokedBefore, expiresAt: undefined })
     }
+    const rules: [number, number | undefined][] = [
+      [3e12, late],
+      [1e12, year],
+      [2e12, undefined],
+    ]
+    for (const [n, id] of ['carol', 'dave', 'erin'].entries())
+      for (const [revokedBefore, expiresAt] of [...rules.slice(n), ...rules.slice(0, n)])
+        await store.put({ kind: 'subject', id, revokedBefore, expiresAt })
     const found = await listed(store)
     t.strictSame(
       sorted(found),
       sorted([
-        ...['up', 'down', 'unsure'].map((id) => token(id, late)),
+        ...Object.entries(ends).map(([id, [, expiresAt]]) => token(id, expiresAt)),
         { kind: 'subject', id: 'bob', revokedBefore: 3e12, expiresAt: undefined },
+        ...['carol', 'dave', 'erin'].map(
+          (id) => ({ kind: 'subject', id, revokedBefore: 3e12, expiresAt: year }) as const,
+        ),
       ]),
     )
   })

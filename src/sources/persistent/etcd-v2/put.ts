@@ -1,12 +1,12 @@
 import type { RevocationRecord } from '../../../revocation/index.js'
 import { StoreError } from '../../source.js'
+import { type Existing, joined } from '../etcd/join.js'
 import {
+  AS_WRITTEN,
   isPlainToken,
   readRecord,
   readToken,
   recordsPrefix,
-  saysAsMuch,
-  secondsToKeep,
   type WrittenRecord,
   writeEncodedToken,
   writeRecord,
@@ -20,8 +20,8 @@ const MAX_ATTEMPTS = 5
 const MAX_ANSWER = 4 * 1024 * 1024
 
 /**
- * Writes a record with a `ttl` that ends with the token, unless the key already says as much for as long.
- * A key without a `ttl` stays for ever, and is left alone when it is a token's.
+ * Joins a record into what its key says (`etcd/join.ts`). Its `ttl` ends when no gateway accepts the token any more: a longer
+ * one stays, and a key without one stays for ever.
  */
 export async function putRecord(
   etcd: EtcdV2,
@@ -29,23 +29,26 @@ export async function putRecord(
   record: RevocationRecord,
   retention: number,
 ): Promise<void> {
-  const ttl = secondsToKeep(record, Date.now(), retention)
   const plain = !isPlainToken(record) || canBeKey(record.id)
-  const written = plain ? writeRecord(record) : writeEncodedToken(record)
-  if ((await write(etcd, prefix, record, written, ttl)) === 'no key') {
+  const put = { etcd, prefix, record, retention, now: Date.now() }
+  if ((await write({ ...put, encode: plain ? writeRecord : writeEncodedToken })) === 'no key') {
     // A directory has that name, since somebody set a key below it.
-    await write(etcd, prefix, record, writeEncodedToken(record), ttl)
+    await write({ ...put, encode: writeEncodedToken })
   }
 }
 
-async function write(
-  etcd: EtcdV2,
-  prefix: string,
-  record: RevocationRecord,
-  { place, rest, value }: WrittenRecord,
-  ttl: number,
-): Promise<'written' | 'no key'> {
+interface Put {
+  readonly etcd: EtcdV2
+  readonly prefix: string
+  readonly record: RevocationRecord
+  readonly encode: (record: RevocationRecord) => WrittenRecord
+  readonly retention: number
+  readonly now: number
+}
+
+async function write({ etcd, prefix, record, encode, retention, now }: Put): Promise<'written' | 'no key'> {
   const { connection, timeout } = etcd
+  const { place, rest } = encode(record)
   const path = keyPath((place === 'tokens' ? prefix : recordsPrefix(prefix)) + rest)
   const limits = { timeout, maxBytes: MAX_ANSWER }
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -56,15 +59,11 @@ async function write(
     }
     const node = found.status === 200 ? nodeOf(found.json) : undefined
     if (node?.dir === true) return 'no key'
-    if (node !== undefined) {
-      const current = typeof node.value === 'string' ? node.value : ''
-      if (record.kind === 'token' && node.ttl === undefined) return 'written'
-      // A `ttl` that somebody else chose may end before the token does.
-      const existing = (place === 'tokens' ? readToken : readRecord)(rest, current, Date.now())
-      if (current.startsWith('{') && saysAsMuch(existing, record)) return 'written'
-    }
+    const all = joined(node && existingOf(node, place, rest), record, now, retention)
+    if (all === undefined) return 'written'
     const unchanged = node === undefined ? 'prevExist=false' : `prevIndex=${Number(node.modifiedIndex)}`
-    const body = new URLSearchParams({ value, ttl: String(ttl) }).toString()
+    const ttl = all.ttl === Number.POSITIVE_INFINITY ? {} : { ttl: String(all.ttl) }
+    const body = new URLSearchParams({ value: encode(all.record).value, ...ttl }).toString()
     const answer = await connection.call({ ...limits, path: `${path}?${unchanged}`, method: 'PUT', body })
     if (answer.status === 200 || answer.status === 201) return 'written'
     const code = errorCode(answer.json)
@@ -75,8 +74,18 @@ async function write(
   throw new StoreError('ERR_STORE_STATUS', 'etcd: other writers kept changing the key')
 }
 
-function nodeOf(json: unknown): Readonly<Record<string, unknown>> | undefined {
+type Node = Readonly<Record<string, unknown>>
+
+function existingOf({ value, ttl }: Node, place: WrittenRecord['place'], rest: string): Existing {
+  const read = place === 'tokens' ? readToken : readRecord
+  return {
+    record: read(rest, typeof value === 'string' ? value : '', AS_WRITTEN),
+    left: typeof ttl === 'number' ? ttl : Number.POSITIVE_INFINITY,
+  }
+}
+
+function nodeOf(json: unknown): Node | undefined {
   if (typeof json !== 'object' || json === null || !('node' in json)) return undefined
   const { node } = json
-  return typeof node === 'object' && node !== null ? (node as Readonly<Record<string, unknown>>) : undefined
+  return typeof node === 'object' && node !== null ? (node as Node) : undefined
 }

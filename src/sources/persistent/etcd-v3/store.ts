@@ -9,6 +9,7 @@ import type { Revisions } from '../etcd/revisions.js'
 import type { EtcdV2AlongsideV3 } from '../etcd-v2/alongside-v3.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
 import { isMark, type KeyRange, keyRanges } from './keys.js'
+import { Leases } from './leases.js'
 import { type Listed, type ListingSource, listAll, listSince } from './listing.js'
 import { Login } from './login.js'
 import { type Position, Survey } from './position.js'
@@ -56,6 +57,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     login: new Login({ ...options, log }),
   }
   const connection = new EtcdConnection(connect)
+  const leases = new Leases(connection)
   const ranges = keyRanges(endpoint.prefix)
   const revisions: Revisions = { listed: undefined, watched: undefined, missed: undefined }
   let warned = false
@@ -84,7 +86,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     position: () => position,
     catchUp: (from, heard, signal) => listSince(source, from, heard, signal),
     watch: v2 === undefined ? watch : (sink, signal) => watchBoth(watch, v2, sink, signal),
-    put: (record) => putRecord(connection, endpoint.prefix, record, retention),
+    put: (record) => putRecord({ connection, leases, prefix, retention }, record),
     malformed: () => bothReports(malformed.report(), v2?.malformed()),
     close: () => connection.close(),
   }

@@ -3,7 +3,6 @@ import {
   expiryInstant,
   instant,
   isIssuer,
-  LATEST_USE,
   MAX_RECORD_ID_LENGTH,
   type RevocationRecord,
   readClaims,
@@ -48,7 +47,7 @@ export function writeRecord(record: RevocationRecord): WrittenRecord {
   const value = JSON.stringify(
     record.kind === 'token'
       ? { expiresAt: record.expiresAt }
-      : { revokedBefore: record.revokedBefore, expiresAt: record.expiresAt },
+      : { revokedBefore: Math.ceil(record.revokedBefore), expiresAt: record.expiresAt },
   )
   if (isPlainToken(record)) return { place: 'tokens', rest: record.id, value }
   return { place: 'records', rest: encodedKey(record), value }
@@ -63,6 +62,9 @@ export function isPlainToken(record: RevocationRecord): record is TokenRevocatio
 export function writeEncodedToken(record: RevocationRecord): WrittenRecord {
   return { ...writeRecord(record), place: 'records', rest: encodedKey(record) }
 }
+
+/** As `now`: an end is read even if it has passed. */
+export const AS_WRITTEN = 0
 
 /** The token that a key below the prefix names; `undefined` for one that names none. `value` may be anything. */
 export function readToken(id: string, value: string, now: number): TokenRevocation | undefined {
@@ -122,24 +124,6 @@ function parsedClaims(json: string) {
   } catch {
     return undefined
   }
-}
-
-/** Whether what a key already says makes writing `record` needless: the later moments win, an unknown end is no later. */
-export function saysAsMuch(existing: RevocationRecord | undefined, record: RevocationRecord): boolean {
-  if (existing === undefined) return false
-  if (existing.kind !== 'token' && record.kind !== 'token' && existing.revokedBefore < record.revokedBefore)
-    return false
-  return (existing.expiresAt ?? 0) >= (record.expiresAt ?? 0)
-}
-
-/**
- * Seconds until a written record may vanish from the store: when no gateway accepts its token any more, whatever its
- * `timestampSkew`. Keys that other programs write must last as long (docs/stores.md). `retention` (ms) is for an unknown end, and for one that has passed already: a caller that hands over such
- * a record may have the better clock, and what is not written is learnt by no other gateway.
- */
-export function secondsToKeep(record: RevocationRecord, now: number, retention: number): number {
-  const left = record.expiresAt === undefined ? retention : record.expiresAt + LATEST_USE - now
-  return Math.ceil((left > 0 ? left : retention) / 1000)
 }
 
 function encodedKey(record: RevocationRecord): string {

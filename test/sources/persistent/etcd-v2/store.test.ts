@@ -84,6 +84,12 @@ t.test(
     await store.put?.(token('soon', Date.now() + 3_600_000))
     await store.put?.(token('unknown', undefined))
     await store.put?.(token('long dead', Date.now() - 7_200_000))
+    const year = Date.now() + 365 * 86_400_000
+    for (const expiresAt of [year, undefined]) await store.put?.(token('year', expiresAt))
+    for (const expiresAt of [undefined, Date.UTC(9999, 0)]) await store.put?.(token('millennia', expiresAt))
+    for (const retention of [10_000, 60_000]) {
+      await storeOf(t, `${etcd.url}/v2/keys/jti/`, { retention }).put?.(token('told again', undefined))
+    }
     const ttl = async (id: string) => {
       const answer = (await (await fetch(`${etcd.url}/v2/keys/jti/${encodeURIComponent(id)}`)).json()) as {
         node?: { ttl?: number }
@@ -95,7 +101,10 @@ t.test(
     t.ok(hour > 3_600 + 3_600 && hour <= 7_500, 'longer than the largest timestampSkew, whatever ttl it had')
     t.ok(Number(await ttl('unknown')) > 29 * 86_400, 'retention')
     t.ok(Number(await ttl('long dead')) > 29 * 86_400, 'retention: the clock may be ahead')
-    t.strictSame(await idsOf(store), ['for-ever', 'long dead', 'soon', 'unknown'])
+    t.ok(Number(await ttl('year')) > 364.9 * 86_400, 'an unknown end shortens nothing')
+    t.equal(await ttl('millennia'), undefined, 'longer than etcd can count')
+    t.ok(Number(await ttl('told again')) >= 59, 'retention begins again')
+    t.strictSame(await idsOf(store), ['for-ever', 'long dead', 'millennia', 'soon', 'told again', 'unknown', 'year'])
   },
 )
 

@@ -28,10 +28,15 @@ const MEMORY = `
       async put(record) {
         const known = memory.records.get(key(record))
         const later = (a, b) => (a === undefined || b > a ? b : a)
+        const laterEnd = (a, b) => {
+          const end = later(a, b) ?? a
+          const isKnown = (a !== undefined && b !== undefined) || end > Date.now() + 30 * 86_400_000
+          return isKnown ? end : undefined
+        }
         memory.records.set(key(record), {
           ...record,
           ...(known?.revokedBefore ? { revokedBefore: later(known.revokedBefore, record.revokedBefore) } : {}),
-          expiresAt: later(known?.expiresAt, record.expiresAt),
+          expiresAt: known === undefined ? record.expiresAt : laterEnd(known.expiresAt, record.expiresAt),
         })
         for (const sink of memory.sinks) sink.revoked(record)
       },

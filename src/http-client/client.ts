@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net'
 import { type ConnectionOptions, createSecureContext, rootCertificates } from 'node:tls'
 import { buildConnector, type Dispatcher } from 'undici'
+import { endingAfterPause } from './end-after-pause.js'
 import { type ConnectionCounts, Pools } from './pools.js'
 
 /** How the gateway, as a client, connects: to upstreams, key managers, stores. */
@@ -45,11 +46,13 @@ export function createHttpClient(options: HttpClientOptions = {}): Dispatcher {
     bodyTimeout: options.idleTimeout ?? responseTimeout,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
     maxConnectionAge: options.maxConnectionAge ?? MAX_CONNECTION_AGE,
-    connect: buildConnector({
-      timeout: options.connectTimeout ?? CONNECT_TIMEOUT,
-      ...sharedTls(options),
-      ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
-    }),
+    connect: endingAfterPause(
+      buildConnector({
+        timeout: options.connectTimeout ?? CONNECT_TIMEOUT,
+        ...sharedTls(options),
+        ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+      }),
+    ),
   })
 }
 

@@ -138,7 +138,7 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#mayGoOn()) return
+    if (!this.#mayGoOn() || chunk.length === 0) return // undici reads an empty one where a response was resumed
     const isTaken = this.#client.write(
       chunk,
       () => controller.resume(),

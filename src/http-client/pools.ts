@@ -7,6 +7,18 @@ export interface PoolOptions extends Pool.Options {
   readonly maxConnectionAge: number
 }
 
+/**
+ * Requests that wait for a connection to an origin, at most: each is kept whole, also when nobody wants its response any more, until
+ * it has its turn.
+ */
+const MAX_QUEUED = 1_000
+
+/** As many requests wait for a connection as may. */
+class QueueFull extends Error {
+  override readonly name = 'QueueFull'
+  readonly code = 'ERR_QUEUE_FULL'
+}
+
 /** A client's connections to an origin. */
 export interface ConnectionCounts {
   readonly connected: number
@@ -28,9 +40,13 @@ export class Pools extends Dispatcher {
     this.#options = options
   }
 
+  /** Throws `ERR_QUEUE_FULL` where too many requests wait for a connection. */
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const origin = String(options.origin)
-    return (this.#pools.get(origin) ?? this.#open(origin)).dispatch(options, handler)
+    const pool = this.#pools.get(origin) ?? this.#open(origin)
+    const isLimited = typeof this.#options.connections === 'number'
+    if (isLimited && pool.stats.queued >= MAX_QUEUED) throw new QueueFull('too many requests wait for a connection')
+    return pool.dispatch(options, handler)
   }
 
   /** The pools that there are now, by origin. */

@@ -58,6 +58,15 @@ t.test('connections grow old under load without losing a request, however few th
   }
 })
 
+t.test('so many requests wait for a connection, and no more', async (t) => {
+  const { origin } = await httpServer(t, () => undefined)
+  const client = httpClient(t, { maxConnections: 1 })
+  const ask = () => client.request({ origin, path: '/', method: 'GET' })
+  for (let i = 0; i < 1_001; i++) void ask().catch(() => undefined)
+  await t.rejects(ask(), { code: 'ERR_QUEUE_FULL' })
+  await t.rejects(ask(), { code: 'ERR_QUEUE_FULL' })
+})
+
 t.test('a connection that grows old in the middle of a response ends behind it', async (t) => {
   let finish = () => undefined as unknown
   const { origin, server } = await httpServer(t, (_, res) => {

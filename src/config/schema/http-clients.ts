@@ -55,9 +55,13 @@ export const httpClients = table({
     }).prefault({}),
   }).optional(),
   poolConfig: table({
-    maxActiveConnections: key(int(-1).prefault(-1), 'Connections to one upstream at a time; -1 sets no limit.', {
-      unit: 'connections',
-    }),
+    maxActiveConnections: key(
+      int(-1).prefault(-1),
+      'Connections to one upstream at a time; at most 1,000 requests a worker wait for one, further ones get 502. -1 sets no limit.',
+      {
+        unit: 'connections',
+      },
+    ),
     maxConnectionAge: key(
       duration(1).prefault('60s'),
       'For how long a connection takes requests. Then the next one looks the host’s name up again, and so follows a change of its addresses.',

@@ -224,11 +224,20 @@ class HttpTransfer implements Transfer, Dispatcher.DispatchHandler {
       this.#client,
       { maxBytes, pace, timeout },
       {
+        mayBegin: () => this.#mayBegin(),
         mayGoOn: () => this.#mayGoOn(),
         failed: (failure, reason) => this.#stop(failure, reason),
       },
     )
     return this.#body
+  }
+
+  /** The connection was there when {@link onRequestStart} asked; the first byte leaves now. */
+  #mayBegin(): boolean {
+    if (!this.#mayGoOn()) return false
+    if (this.#hooks.mayStart()) return true
+    this.#stop('refused', new Error('refused before sending'))
+    return false
   }
 
   #mayGoOn(): boolean {

@@ -21,7 +21,12 @@ export interface BodyLimits {
 }
 
 export interface BodyHooks {
-  /** Asked before each part, and before the end. False: the part is dropped, and the caller destroys the body. */
+  /**
+   * Asked before the first part, or the end of an empty body: the request's head is sent with it, however long after the connection
+   * was there. False: as for {@link mayGoOn}.
+   */
+  mayBegin(): boolean
+  /** Asked before each further part, and before the end. False: the part is dropped, and the caller destroys the body. */
   mayGoOn(): boolean
   /** Called once, if the body will not arrive whole. */
   failed(failure: BodyFailure, reason: Error): void
@@ -50,6 +55,7 @@ export class RequestBody extends Readable {
   readonly #hooks: BodyHooks
   readonly #detach: () => void
   readonly #begun = performance.now()
+  #hasBegun = false
   #received = 0
   /** Milliseconds spent waiting for the client, before the current wait and since when that lasts (`performance.now()`). */
   #waited = 0
@@ -93,7 +99,7 @@ export class RequestBody extends Readable {
   }
 
   #take(chunk: Buffer): void {
-    if (!this.#hooks.mayGoOn()) return
+    if (!this.#mayGoOn()) return
     this.#received += chunk.length
     if (this.#received > this.#limits.maxBytes) return this.#fail('body-too-large', 'the request body is too large')
     if (this.push(chunk)) return
@@ -107,9 +113,15 @@ export class RequestBody extends Readable {
     clearTimeout(this.#timer)
     // RST_STREAM with NO_ERROR ends an HTTP/2 body, too, wherever it was.
     if (this.#client.body.closed) return this.#fail('client-left', 'the client reset its stream')
-    if (!this.#hooks.mayGoOn()) return // without the end the upstream cannot take it for whole
+    if (!this.#mayGoOn()) return // without the end the upstream cannot take it for whole
     this.#detach()
     this.push(null)
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#hasBegun) return this.#hooks.mayGoOn()
+    this.#hasBegun = true
+    return this.#hooks.mayBegin()
   }
 
   #watch(delay: number): void {

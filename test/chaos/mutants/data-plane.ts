@@ -266,4 +266,26 @@ export const DATA_PLANE: readonly Mutant[] = [
       title: 'a client that leaves during authentication: nothing goes upstream',
     },
   },
+  {
+    name: 'a client that reads slowly ends the process',
+    promise: 'connection ends',
+    file: 'http-client/end-after-pause.js',
+    find: 'if (socket)',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'http-client/end-after-pause',
+      title: 'a response that is paused when its connection ends goes on, and is whole',
+    },
+  },
+  {
+    name: 'a request whose body comes late is judged before it',
+    promise: 'last check',
+    file: 'proxy/http/forward.js',
+    find: 'mayBegin: () => this.#mayBegin()',
+    replace: 'mayBegin: () => this.#mayGoOn()',
+    caughtBy: {
+      test: 'proxy/http/forward',
+      title: 'a request whose body comes late is judged when it comes: nothing is sent before',
+    },
+  },
 ]

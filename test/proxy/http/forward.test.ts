@@ -269,6 +269,33 @@ t.test('a request that may not start never reaches the upstream', async (t) => {
   t.equal(reached, 0)
 })
 
+t.test('a request whose body comes late is judged when it comes: nothing is sent before', async (t) => {
+  for (const framing of ['Content-Length: 5', 'Transfer-Encoding: chunked']) {
+    let bytes = 0
+    let connected = () => {}
+    const isConnected = new Promise<void>((resolve) => {
+      connected = resolve
+    })
+    const { port } = await tcpServer(t, (socket) => {
+      connected()
+      socket.on('data', (chunk) => {
+        bytes += chunk.length
+      })
+    })
+    let starts = 0
+    const via = await proxy(t, `http://127.0.0.1:${port}`, { mayStart: () => ++starts === 1 })
+    const client = connect(via.port, '127.0.0.1')
+    client.write(`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n`)
+    await isConnected
+    while (starts === 0) await new Promise(setImmediate)
+    client.write(framing.startsWith('C') ? 'hello' : '0\r\n\r\n')
+    t.match(String((await once(client, 'data'))[0]), /^HTTP\/1\.1 599 /, framing)
+    t.equal(await via.failure(), 'refused')
+    t.same([starts, bytes], [2, 0])
+    client.destroy()
+  }
+})
+
 t.test('an idempotent request is sent again if the upstream closed its idle connection', async (t) => {
   let connections = 0
   let starts = 0
@@ -417,7 +444,7 @@ t.test('if an upstream cannot be reached the next one gets the request, for any 
     t.equal(await answer.text(), 'hello', method)
   }
   t.equal((await fetch(via.origin)).status, 200, 'GET')
-  t.equal(starts, 5, 'not asked for the upstream that was never connected to')
+  t.equal(starts, 9, 'with a body once more when it comes; not for the upstream that was never connected to')
 })
 
 t.test('if an upstream was reached and failed the next one gets idempotent requests only', async (t) => {

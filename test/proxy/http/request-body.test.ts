@@ -21,6 +21,7 @@ function upload(mayGoOn = () => true, req = new IncomingMessage(new Socket())) {
     { body: req, isComplete: false },
     { maxBytes: Number.POSITIVE_INFINITY, pace: PACE },
     {
+      mayBegin: mayGoOn,
       mayGoOn,
       failed: (failure) => {
         failures.push(failure)
@@ -76,7 +77,11 @@ t.test('a body whose HTTP/2 stream is reset in the middle is never whole, whatev
         stream.on('error', () => undefined)
         const failed = (failure: BodyFailure) => resolve(failure)
         const limits = { maxBytes: Number.POSITIVE_INFINITY }
-        const body = new RequestBody({ body: stream, isComplete: false }, limits, { mayGoOn: () => true, failed })
+        const body = new RequestBody({ body: stream, isComplete: false }, limits, {
+          mayBegin: () => true,
+          mayGoOn: () => true,
+          failed,
+        })
         body.on('data', () => client.send(h2.reset(1, code))).on('end', () => resolve('whole'))
       })
     })

@@ -17,6 +17,8 @@ const RESOURCES = fileURLToPath(new URL('../../../test/services/activemq/', impo
 const HOME = '/usr/share/activemq'
 const JAVA_LIBRARIES = '/usr/share/java'
 const START_TIMEOUT = 60_000
+/** For the tools of Java, which end soon: half of the processor time. */
+const SMALL = ['-J-XX:TieredStopAtLevel=1', '-J-XX:+UseSerialGC']
 const LOG4J = `log4j.rootLogger=INFO, out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.layout=org.apache.log4j.PatternLayout
@@ -108,7 +110,7 @@ export class Publisher {
   static async start(t: Test): Promise<Publisher> {
     const classes = await mkdtemp(join(tmpdir(), 'mgw-publisher-'))
     const path = [classes, ...jars('lib'), ...jars('lib/optional')].join(':')
-    await run('javac', ['-d', classes, '-cp', path, join(RESOURCES, 'Publisher.java')])
+    await run('javac', [...SMALL, '-d', classes, '-cp', path, join(RESOURCES, 'Publisher.java')])
     const java = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Dfile.encoding=UTF-8']
     const child = spawn('java', [...java, '-cp', path, 'Publisher'], { stdio: ['pipe', 'pipe', 'ignore'] })
     t.teardown(async () => {
@@ -176,8 +178,8 @@ async function started(broker: ChildProcess): Promise<void> {
 async function makeKeyStore(directory: string): Promise<string> {
   const store = ['-keystore', join(directory, 'keys.p12'), '-storetype', 'PKCS12', '-storepass', 'changeit']
   const names = ['-dname', 'CN=localhost', '-ext', 'san=dns:localhost,ip:127.0.0.1', '-ext', 'bc=ca:true']
-  await run('keytool', ['-genkeypair', '-alias', 'broker', '-keyalg', 'EC', ...names, ...store])
+  await run('keytool', [...SMALL, '-genkeypair', '-alias', 'broker', '-keyalg', 'EC', ...names, ...store])
   const pem = join(directory, 'ca.pem')
-  await run('keytool', ['-exportcert', '-rfc', '-alias', 'broker', '-file', pem, ...store])
+  await run('keytool', [...SMALL, '-exportcert', '-rfc', '-alias', 'broker', '-file', pem, ...store])
   return readFile(pem, 'utf8')
 }

@@ -24,24 +24,34 @@ async function start(t: Test, directory: string, text: string) {
 
 const issuer = (lines: string) => `[[jwtTokenConfig]]\n  issuer = "https://issuer.example"\n${lines}\n`
 
-t.test('an unusable certificate file: status 2, with the file and a remedy', async (t) => {
+t.test('an unusable certificate file: status 2, with the key, the file and a remedy', async (t) => {
   const directory = t.testdir({ 'bad.pem': 'nothing that is a certificate' })
   const { certFile, keyFile } = await ensureSelfSigned(directory, ['localhost'])
   const bad = join(directory, 'bad.pem')
-  const cases: [title: string, config: string, file: string, remedy: RegExp][] = [
-    ['an issuer’s certificate', `${ADMIN}${LISTENERS}\n${issuer(`certFile = "${bad}"`)}`, bad, /recreate it/],
-    ['the trust store', `${ADMIN}${LISTENERS}\ntrustStorePath = "${bad}"`, bad, /recreate it/],
-    ['the key store', `${ADMIN}${LISTENERS}\nkeyStorePath = "${certFile}"`, certFile, /with a private key/],
-    ['a key for a certificate', `${ADMIN}${LISTENERS}\ntrustStorePath = "${keyFile}"`, keyFile, /with the certificate/],
+  const cases: [key: string, config: string, file: string, remedy: RegExp][] = [
+    ['jwtTokenConfig.certFile', `${ADMIN}${LISTENERS}\n${issuer(`certFile = "${bad}"`)}`, bad, /recreate it/],
+    ['listenerConfig.trustStorePath', `${ADMIN}${LISTENERS}\ntrustStorePath = "${bad}"`, bad, /recreate it/],
+    [
+      'listenerConfig.keyStorePath',
+      `${ADMIN}${LISTENERS}\nkeyStorePath = "${certFile}"`,
+      certFile,
+      /with a private key/,
+    ],
+    [
+      'listenerConfig.trustStorePath',
+      `${ADMIN}${LISTENERS}\ntrustStorePath = "${keyFile}"`,
+      keyFile,
+      /with the certificate/,
+    ],
   ]
-  for (const [title, config, file, remedy] of cases) {
+  for (const [key, config, file, remedy] of cases) {
     const { status, said } = await start(t, directory, config)
-    t.equal(status, 2, title)
-    t.ok(said.includes(`mgw: ${file}: `), said)
+    t.equal(status, 2, key)
+    t.ok(said.includes(`mgw: ${key}: ${file}: `), said)
     t.match(said, remedy)
     const check = mgw(t, ['check', '-c', join(directory, 'micro-gw.conf')])
-    t.equal(await check.ended(), 2, `mgw check: ${title}`)
-    t.ok(check.output().includes(`mgw: ${file}: `))
+    t.equal(await check.ended(), 2, `mgw check: ${key}`)
+    t.ok(check.output().includes(`mgw: ${key}: ${file}: `))
   }
   const clustered = await start(t, directory, `[server]\nworkers = 2\n${ADMIN}${LISTENERS}\ntrustStorePath = "${bad}"`)
   t.equal(clustered.status, 2, 'with several workers')
@@ -67,7 +77,7 @@ t.test('an alias', async (t) => {
     t.match(other.said, /correct the alias/)
     const locked = await start(t, directory, `${ADMIN}${trust}"not-the-password"\n${byAlias}`)
     t.equal(locked.status, 2)
-    t.ok(locked.said.includes(`mgw: ${store}: the password is wrong`), locked.said)
+    t.ok(locked.said.includes(`mgw: listenerConfig.trustStorePath: ${store}: the password is wrong`), locked.said)
     t.match(locked.said, /correct the password/)
     t.notMatch(locked.said, 'not-the-password')
   })

@@ -124,6 +124,50 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a stream does not require a leader',
+    promise: 'cut-off member',
+    file: 'sources/persistent/etcd-v3/client.js',
+    find: "metadata.set('hasleader', 'true');",
+    replace: '',
+    caughtBy: {
+      test: 'sources/persistent/etcd/cut-off',
+      title: 'a v3 member that is cut off ends its watch, which requires a leader: listing and watch go on at the next',
+    },
+  },
+  {
+    name: 'no watch is confirmed',
+    promise: 'cut-off member',
+    file: 'sources/persistent/etcd/confirming.js',
+    find: 'await pause(every, systemClock, signal);',
+    replace: 'await pause(2 ** 30, systemClock, signal);',
+    caughtBy: {
+      test: 'sources/persistent/etcd/cut-off',
+      title: 'a v2 member that is cut off does not confirm its watch: listing and watch go on at the next',
+    },
+  },
+  {
+    name: 'a listing asks the member again that is cut off',
+    promise: 'cut-off member',
+    file: 'sources/persistent/etcd-v2/connection.js',
+    find: 'if (answer.status >= 500) {',
+    replace: 'if (answer.status >= 600) {',
+    caughtBy: {
+      test: 'sources/persistent/etcd/cut-off',
+      title: 'what a member fails that has no majority is asked of the next',
+    },
+  },
+  {
+    name: 'a watch is not asked how far it has come',
+    promise: 'cut-off member',
+    file: 'sources/persistent/etcd-v3/watch-stream.js',
+    find: 'return this.#seen >= revision || !this.#tellsProgress;',
+    replace: 'return true;',
+    caughtBy: {
+      test: 'sources/persistent/etcd/cut-off',
+      title: 'a watch that comes to a member behind the one that is read is a gap',
+    },
+  },
+  {
     name: 'a store that was emptied is not spoken of',
     promise: 'empty answer',
     file: 'sync/last-listing.js',

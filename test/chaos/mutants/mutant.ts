@@ -42,6 +42,7 @@ export const PROMISES = [
   'memory',
   'issuers',
   'last check',
+  'cut-off member',
   'logs',
   'logout',
   'security events',

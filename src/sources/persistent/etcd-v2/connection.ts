@@ -22,6 +22,8 @@ export type EtcdCall = Pick<Call, 'method' | 'body' | 'timeout' | 'maxBytes' | '
   readonly path: string
   /** Gives up a server that says nothing before `timeout`. */
   readonly idleTimeout?: AdaptiveTimeout
+  /** Asks this server alone. */
+  readonly server?: string
 }
 
 /** An answer as it begins; its body is read once, or the call is aborted. */
@@ -45,13 +47,13 @@ export class EtcdV2Connection {
     this.#headers = username ? { authorization: basicCredentials(username, password?.reveal() ?? '') } : {}
   }
 
-  /** Throws {@link StoreError} when no server can be called, and for refused credentials. */
+  /** Throws {@link StoreError} when no server can be called, and for refused credentials. Answers 5xx if all do that can be. */
   async open(call: EtcdCall): Promise<EtcdAnswer> {
     const { servers, client } = this.#options
+    const most = call.server === undefined ? servers.length : 1
     for (let tried = 1; ; tried++) {
       call.signal?.throwIfAborted()
-      const server = servers[this.#server] ?? ''
-      const { path, idleTimeout, ...request } = call
+      const { path, idleTimeout, server = servers[this.#server] ?? '', ...request } = call
       const asked = performance.now()
       const headers = {
         ...this.#headers,
@@ -61,12 +63,19 @@ export class EtcdV2Connection {
         const idle = idleTimeout === undefined ? {} : { idleTimeout: idleTimeout.ms }
         const answer = await openCall(client, { ...request, ...idle, url: server + path, headers })
         idleTimeout?.answered(performance.now() - asked)
+        if (answer.status >= 500) {
+          this.leave(server) // a member that is cut off fails what a majority must take part in
+          if (tried < most) {
+            await discard(answer.body)
+            continue
+          }
+        }
         return { ...answer, server, index: indexOf(answer.headers) }
       } catch (cause) {
         this.leave(server) // also for a caller that gave up: it may have waited for a frozen server
         call.signal?.throwIfAborted()
         if (isIdle(cause)) idleTimeout?.timedOut()
-        if (tried >= servers.length) throw await notConnected(server, cause)
+        if (tried >= most) throw await notConnected(server, cause)
       }
     }
   }
@@ -100,6 +109,13 @@ export class EtcdV2Connection {
     const remedy = `write "${servers.join(',')}/v3/keys/${prefix}" in ${STORE_KEYS.url}`
     return new StoreError('ERR_STORE_STATUS', `${name} has no v2 API (404 page not found): ${remedy}`)
   }
+}
+
+/** Reads an answer that is not needed, so that its connection can be used again. */
+async function discard(body: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const _ of body);
+  } catch {} // the next server is asked in any case
 }
 
 async function readText(body: AsyncIterable<Buffer>, server: string): Promise<string> {

@@ -4,6 +4,7 @@ import { type Logger, type Logging, silent } from '../../../logging/index.js'
 import type { RevocationRecord } from '../../../revocation/index.js'
 import { AdaptiveTimeout } from '../../../time/index.js'
 import type { PersistentStore, RevocationSink } from '../../source.js'
+import { CONFIRM_EVERY } from '../etcd/confirming.js'
 import type { EtcdEndpoint } from '../etcd/endpoint.js'
 import { etcdMalformed } from '../etcd/malformed.js'
 import { recordsPrefix } from '../etcd/records.js'
@@ -30,6 +31,8 @@ export interface EtcdV2Options {
   readonly maxBytes?: number
   /** Milliseconds that a watch waits for one answer: a frozen server is noticed within this and `timeout`. Default 10 s. */
   readonly pollTimeout?: number
+  /** Milliseconds between two confirmations that the watch misses nothing. Default 5 s. */
+  readonly confirmEvery?: number
   /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
   readonly retention?: number
   /** Whether keys that stand directly in the root are tokens, too: `etcdctl set <jti> <ttl>` puts them there. Default false. */
@@ -50,6 +53,9 @@ export interface EtcdV2 {
   readonly directories: readonly Directory[]
   readonly timeout: number
   readonly pollTimeout: number
+  readonly confirmEvery: number
+  /** The path of the tokens' directory: `jti/`. */
+  readonly tokens: string
   /** Of listings. */
   readonly idleTimeout: AdaptiveTimeout
   readonly revisions: Revisions
@@ -82,6 +88,8 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
     directories: options.root === true ? [directory('root', ''), ...directories] : directories,
     timeout,
     pollTimeout: options.pollTimeout ?? POLL_TIMEOUT,
+    confirmEvery: options.confirmEvery ?? CONFIRM_EVERY,
+    tokens: endpoint.prefix,
     idleTimeout: new AdaptiveTimeout(listTimeout, options.idleTimeout),
     revisions: { listed: undefined, watched: undefined, missed: undefined },
     ...warnings(log, endpoint.prefix, options.root === true),

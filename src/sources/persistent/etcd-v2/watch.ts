@@ -1,11 +1,10 @@
-import { describeError } from '../../../logging/index.js'
 import { retrying, systemClock } from '../../../time/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
-import { noteGap, noteWatch } from '../etcd/revisions.js'
 import { leavesOf } from './answer.js'
 import type { EtcdAnswer } from './connection.js'
 import { ERROR, errorCode, statusError } from './error.js'
 import { type Directory, keyPath } from './keys.js'
+import { Liveness } from './liveness.js'
 import type { EtcdV2 } from './store.js'
 
 const FIRST_DELAY = 100
@@ -22,9 +21,15 @@ const WRITES = new Set(['set', 'create', 'update', 'compareAndSwap'])
  * listing when etcd, which remembers 1,000 events, has forgotten some.
  */
 export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signal: AbortSignal): Promise<void> {
-  const watch = (directories: readonly Directory[]) => {
+  const watch = async (directories: readonly Directory[]) => {
     const live = new Liveness(etcd, directories.length, sink)
-    return Promise.all(directories.map((directory) => new DirectoryWatch(etcd, directory, sink, live).run(signal)))
+    const over = new AbortController()
+    const confirming = live.confirm(AbortSignal.any([signal, over.signal]))
+    const polls = directories.map((directory) => new DirectoryWatch(etcd, directory, sink, live).run(signal))
+    const outcomes = await Promise.all(polls)
+    over.abort()
+    await confirming
+    return outcomes
   }
   const [root, ...others] = etcd.directories
   if (root?.name !== 'root') return void (await watch(etcd.directories))
@@ -38,38 +43,6 @@ export async function watchDirectories(etcd: EtcdV2, sink: RevocationSink, signa
   }
   const [outcome] = await watch([{ ...root, read }])
   if (outcome === 'given up') await watch(others)
-}
-
-/** Several polls make one state: live when all are, and a gap when one is cut. */
-class Liveness {
-  readonly #etcd: EtcdV2
-  readonly #sink: RevocationSink
-  readonly #from = new Map<Directory, number>()
-  readonly #count: number
-  #wasLive = false
-
-  /** @param count how many directories are watched */
-  constructor(etcd: EtcdV2, count: number, sink: RevocationSink) {
-    this.#etcd = etcd
-    this.#count = count
-    this.#sink = sink
-  }
-
-  /** The directory is watched from an index on. */
-  up(directory: Directory, from: number): void {
-    if (this.#from.has(directory)) return
-    this.#from.set(directory, from)
-    if (this.#from.size < this.#count) return
-    this.#sink.state('live')
-    noteWatch(this.#etcd.revisions, BigInt(Math.max(...this.#from.values())), (reason) => this.#sink.resync(reason))
-    this.#wasLive = true
-  }
-
-  down(directory: Directory, error: unknown): void {
-    this.#from.delete(directory)
-    noteGap(this.#etcd.revisions)
-    this.#sink.state(this.#wasLive ? 'gap' : 'failed', describeError(error))
-  }
 }
 
 class DirectoryWatch {
@@ -111,23 +84,28 @@ class DirectoryWatch {
     const { timeout, pollTimeout } = this.#etcd
     const poll = new AbortController()
     const abort = () => poll.abort()
-    signal.addEventListener('abort', abort, { once: true })
+    const ends = [signal, this.#live.broken]
+    for (const each of ends) each.addEventListener('abort', abort, { once: true })
+    const { index: reached } = this.#live
     let timer = setTimeout(abort, timeout)
     try {
       const answer = await this.#ask(poll.signal)
       if (answer.status !== 200) return await this.#refused(answer)
       if (answer.index === undefined) throw new StoreError('ERR_STORE_ANSWER', 'etcd answered without its index')
-      if (!this.#begun(answer.index)) return 'polled'
       clearTimeout(timer)
+      if (answer.index < reached) throw this.#live.behind(answer.server)
+      if (!(await this.#begun(answer.index, answer.server, poll.signal))) return 'polled'
       timer = setTimeout(abort, pollTimeout)
       await this.#wait(answer, answer.index, poll.signal)
+      for (const each of ends) each.throwIfAborted()
       return 'polled'
     } catch (error) {
       if (!poll.signal.aborted) throw error
+      for (const each of ends) each.throwIfAborted()
       throw new StoreError('ERR_STORE_UNREACHABLE', `etcd did not answer within ${timeout} ms`)
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
+      for (const each of ends) each.removeEventListener('abort', abort)
       poll.abort()
     }
   }
@@ -143,8 +121,8 @@ class DirectoryWatch {
     })
   }
 
-  /** etcd has the watch, and was at `index` then. Says whether its answer is worth waiting for. */
-  #begun(index: number): boolean {
+  /** A server has the watch, and was at `index` then. Says whether its answer is worth waiting for. */
+  async #begun(index: number, server: string, signal: AbortSignal): Promise<boolean> {
     if (this.#from !== undefined && this.#from > index + 1) {
       // An etcd that lost its data counts from 1 again, and would be silent until it reached this index.
       this.#missed = 'etcd has lost its data'
@@ -152,7 +130,7 @@ class DirectoryWatch {
       return false
     }
     this.#from ??= index + 1
-    this.#live.up(this.#directory, this.#from)
+    await this.#live.up(this.#directory, this.#from, server, signal)
     if (this.#missed !== undefined) this.#sink.resync(this.#missed)
     this.#missed = undefined
     return true
@@ -196,7 +174,7 @@ class DirectoryWatch {
     const error = statusError(answer.server, answer.status)
     if (this.#directory.name === 'tokens' || error.code !== 'ERR_STORE_CREDENTIALS') throw error
     this.#etcd.unreadable(this.#directory)
-    if (this.#directory.name !== 'root') this.#live.up(this.#directory, 0)
+    if (this.#directory.name !== 'root') this.#live.goWithout(this.#directory)
     return 'given up'
   }
 }

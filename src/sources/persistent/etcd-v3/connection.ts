@@ -29,30 +29,40 @@ export class EtcdConnection {
    */
   async call<T>(make: (etcd: Etcd3) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const failed = new Set<number>()
-    let loggedIn = false
     for (;;) {
-      signal?.throwIfAborted()
       const { server } = this
       const at = this.#server
       try {
-        const etcd = await this.#open()
-        await this.#options.login.ensure(etcd)
-        return await make(etcd)
+        return await this.callHere(make, signal)
       } catch (error) {
         signal?.throwIfAborted()
-        const failure = failureOf(error)
-        if (failure === 'unreachable') {
-          failed.add(at)
-          this.#leave(at)
-          if (!failed.has(this.#server)) continue
-        } else if (failure === 'login' && !loggedIn) {
-          this.#options.login.forget()
-          loggedIn = true
-          continue
-        }
-        throw await callError(server, error)
+        if (failureOf(error) !== 'unreachable') throw await callError(server, error)
+        failed.add(at)
+        this.#leave(at)
+        if (failed.has(this.#server)) throw await callError(server, error)
       }
     }
+  }
+
+  /** As {@link call}, at this server alone, and staying there if it fails. Throws what etcd3 throws. */
+  async callHere<T>(make: (etcd: Etcd3) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const { login } = this.#options
+    for (let loggedIn = false; ; loggedIn = true) {
+      signal?.throwIfAborted()
+      try {
+        const etcd = await this.#open()
+        await login.ensure(etcd)
+        return await make(etcd)
+      } catch (error) {
+        if (failureOf(error) !== 'login' || loggedIn) throw error
+        login.forget()
+      }
+    }
+  }
+
+  /** Turns to the next server. */
+  leave(): void {
+    this.#leave(this.#server)
   }
 
   /** Closes the connection. The next call opens another. */

@@ -30,6 +30,8 @@ export interface EtcdV3Options {
   readonly timeout?: number
   /** Milliseconds after which a silent server is asked whether it is there. Default 10 s; etcd refuses less than 5 s. */
   readonly keepAlive?: number
+  /** Milliseconds between two confirmations that the watch misses nothing. Default 5 s. */
+  readonly confirmEvery?: number
   /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
   readonly retention?: number
   /** The v2 API of the same servers, which is looked at, too. */
@@ -47,7 +49,7 @@ const RETENTION = 30 * 24 * 3_600_000
  * What keys and values look like: `etcd/records.ts`.
  */
 export function etcdV3Store(options: EtcdV3Options): PersistentStore {
-  const { endpoint, retention = RETENTION } = options
+  const { endpoint, retention = RETENTION, confirmEvery } = options
   const log = (options.logging ?? silent)('TokenRevocation')
   const connect: ConnectionOptions = {
     timeout: TIMEOUT,
@@ -69,7 +71,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
   const malformed = etcdMalformed(log)
   const watched = ranges.map((range) => counting(range, malformed))
   const watch = (sink: RevocationSink, signal: AbortSignal) =>
-    watchRanges({ connect, ranges: watched, revisions, unreadable }, sink, signal)
+    watchRanges({ connect, ranges: watched, revisions, confirmEvery, unreadable }, sink, signal)
   const { v2 } = options
   const { prefix } = endpoint
   const source: ListingSource = { connection, prefix, ranges, revisions, unreadable, malformed, listed, v2 }

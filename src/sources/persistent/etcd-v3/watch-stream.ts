@@ -1,4 +1,5 @@
 import type { Etcd3, IWatchResponse } from 'etcd3'
+import { pause, systemClock } from '../../../time/index.js'
 import { type RevocationSink, StoreError } from '../../source.js'
 import type { EtcdConnection } from './connection.js'
 import { etcdError, failureOf } from './error.js'
@@ -15,6 +16,10 @@ export interface WatchPlace {
 
 /** etcd's filter against events of deletion: they un-revoke nothing. */
 const NO_DELETIONS = 1
+/** The watch of which an answer to a request for progress is: none, or all. */
+const NO_WATCH = '-1'
+/** Milliseconds between two requests for progress: a server that is still to deliver something may pass over one. */
+const PROGRESS_EVERY = 250
 
 /** One stream of etcd's, with a watch for each range. */
 export class WatchStream {
@@ -27,6 +32,9 @@ export class WatchStream {
   #uncreated: WatchPlace[] = []
   #allCreated: () => void = () => undefined
   #fail: (error: Error) => void = () => undefined
+  /** How far the server had come with what it sent last. */
+  #seen = 0n
+  #tellsProgress = false
   /** Whether anything has come but the watches' creation: if so, it can be resumed from there. */
   progressed = false
   /** Rejects when the stream is over, whatever the cause. */
@@ -93,6 +101,19 @@ export class WatchStream {
     await Promise.race([created, this.ended]).finally(() => clearTimeout(timer))
   }
 
+  /**
+   * Whether the stream shows within `timeout` ms that its server has come as far as a revision. Taken for granted of one that
+   * never answers when it is asked how far it has come: etcd before 3.4 does not.
+   */
+  async reaches(revision: bigint, timeout: number, signal: AbortSignal): Promise<boolean> {
+    const until = performance.now() + timeout
+    while (this.#seen < revision && performance.now() < until && !signal.aborted) {
+      this.#stream.write({ progress_request: {} })
+      await pause(PROGRESS_EVERY, systemClock, signal)
+    }
+    return this.#seen >= revision || !this.#tellsProgress
+  }
+
   close(reason: Error = new StoreError('ERR_STORE_UNREACHABLE', 'the watch was closed')): void {
     this.#fail(reason)
     this.#stream.cancel()
@@ -127,6 +148,8 @@ export class WatchStream {
   }
 
   #events({ watch_id, events, header, fragment }: IWatchResponse): void {
+    this.#seen = BigInt(header.revision)
+    this.#tellsProgress ||= watch_id === NO_WATCH
     const place = this.#byId.get(watch_id)
     if (place === undefined) return
     this.progressed = true

@@ -1,8 +1,11 @@
+import type { Etcd3 } from 'etcd3'
 import { describeError } from '../../../logging/index.js'
 import { Backoff, pause, systemClock } from '../../../time/index.js'
-import type { RevocationSink } from '../../source.js'
+import { type RevocationSink, StoreError } from '../../source.js'
+import { CONFIRM_EVERY, confirming } from '../etcd/confirming.js'
 import { noteGap, noteWatch, type Revisions } from '../etcd/revisions.js'
 import { type ConnectionOptions, EtcdConnection } from './connection.js'
+import { etcdError } from './error.js'
 import type { KeyRange } from './keys.js'
 import { type WatchPlace, WatchStream } from './watch-stream.js'
 
@@ -10,6 +13,8 @@ export interface WatchOptions {
   readonly connect: ConnectionOptions
   readonly ranges: readonly KeyRange[]
   readonly revisions: Revisions
+  /** Milliseconds between two confirmations that the watch misses nothing. Default 5 s. */
+  readonly confirmEvery?: number | undefined
   /** The user may watch the tokens, but not the records beside them. */
   unreadable(): void
 }
@@ -82,14 +87,23 @@ class Watch {
     }
   }
 
-  /** Throws when the stream ends; ends it with the signal. */
+  /** Throws when the stream ends, or its server falls behind the cluster; ends it with the signal. */
   async follow(stream: WatchStream): Promise<void> {
+    const { confirmEvery = CONFIRM_EVERY } = this.#options
+    const over = new AbortController()
     const abort = () => stream.close()
     this.#signal.addEventListener('abort', abort, { once: true })
     if (this.#signal.aborted) abort()
     try {
-      await stream.ended
+      await Promise.race([
+        stream.ended,
+        confirming(() => this.#confirm(stream, over.signal), confirmEvery, over.signal),
+      ])
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'ERR_STORE_UNREACHABLE') this.#connection.leave()
+      throw error
     } finally {
+      over.abort()
       this.#signal.removeEventListener('abort', abort)
       stream.close()
       this.#barren = stream.progressed ? 0 : this.#barren + 1
@@ -108,10 +122,41 @@ class Watch {
     this.wasLive = true
   }
 
+  /**
+   * Has the server that is watched show that it has what a majority of the cluster has, and the stream that it has come as far:
+   * a member that is cut off, or can't write its log, goes on to answer, and delivers nothing.
+   */
+  async #confirm(stream: WatchStream, signal: AbortSignal): Promise<void> {
+    const { timeout } = this.#options.connect
+    const { server } = this.#connection
+    let revision: bigint
+    try {
+      revision = revisionOf(await this.#connection.callHere(this.#readPresent, signal))
+    } catch (error) {
+      const failed = etcdError(server, error)
+      if (failed.code !== 'ERR_STORE_UNREACHABLE') throw failed
+      throw behind(`etcd at ${server} did not confirm that it is up to date with its cluster`, error)
+    }
+    if (await stream.reaches(revision, timeout, signal)) return
+    throw behind(`etcd at ${server}: the watch has fallen behind`)
+  }
+
   /** A call, which unlike a stream also logs in again when the login has ended. */
   async #presentRevision(): Promise<bigint> {
-    const key = this.#options.ranges[0]?.start ?? Buffer.of(0)
-    const { header } = await this.#connection.call((etcd) => etcd.kv.range({ key, count_only: true }), this.#signal)
-    return BigInt(header.revision)
+    return revisionOf(await this.#connection.call(this.#readPresent, this.#signal))
   }
+
+  /** A linearizable read: a majority takes part in it. */
+  readonly #readPresent = (etcd: Etcd3) => {
+    const key = this.#options.ranges[0]?.start ?? Buffer.of(0)
+    return etcd.kv.range({ key, count_only: true })
+  }
+}
+
+function revisionOf({ header }: { readonly header: { readonly revision: string } }): bigint {
+  return BigInt(header.revision)
+}
+
+function behind(message: string, cause?: unknown): StoreError {
+  return new StoreError('ERR_STORE_UNREACHABLE', message, { cause })
 }

@@ -2,8 +2,8 @@ import type { Dispatcher } from 'undici'
 import { type Answer, call } from '../http-client/index.js'
 import { describeTarget } from '../logging/index.js'
 import {
-  claimName,
   type Credential,
+  claimName,
   type Fingerprinter,
   identify,
   isExpiry,

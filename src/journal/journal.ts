@@ -199,7 +199,9 @@ export class Journal {
 
   async #close(): Promise<void> {
     await this.flush().catch((error) => {
-      if (this.#hasWaiting()) this.#logger.error('journal closed with unwritten entries', error)
+      // A mark or a note that is lost makes a source be read again, and loses no revocation.
+      if (this.#waiting.length > 0 || this.#pending.hasUnwritten)
+        this.#logger.error('journal closed with unwritten entries', error)
     })
     if (await this.#writer.awaitCompaction(CLOSE_PATIENCE)) await this.#loop.flush()
     if (!this.#writer.isBroken && this.#hasWaiting()) await this.#loop.flush() // what had to wait for the new file

@@ -146,7 +146,10 @@ export class Outbox {
 
   /** Writes what it can, and closes its files. */
   async close(): Promise<void> {
-    await this.flush().catch((error) => this.#options.logger.error('outbox closed with unwritten revocations', error))
+    await this.flush().catch((error) => {
+      if (this.#unwritten.every(({ isDone }) => isDone)) return
+      this.#options.logger.error('outbox closed with unwritten revocations', error)
+    })
     this.#isClosed = true
     await this.#loop.stop()
     for (const segment of this.#segments) {

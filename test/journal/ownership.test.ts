@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { lock } from '../../src/journal/lock.js'
 import { Ownership } from '../../src/journal/ownership.js'
+import { silent } from '../../src/logging/index.js'
 import type { Entry } from '../../src/revocation/entry.js'
 import { FakeClock } from '../time/fake-clock.js'
 import { afterCompaction } from './file-syncs.js'
@@ -36,6 +37,25 @@ t.test(
     for (const id of ['before', 'here', 'meanwhile']) t.ok(has(loading.into, id), id)
   },
 )
+
+t.test('a journal that was never owned complains when it closes only if revocations are lost', async (t) => {
+  const path = join(t.testdir(), 'journal')
+  const first = await open(path)
+  for (const [ids, expected] of [
+    [[], []],
+    [['lost'], ['journal closed with unwritten entries']],
+  ] as const) {
+    const errors: string[] = []
+    const logger = { ...silent('test'), error: (text: string) => errors.push(text) }
+    const { journal, list } = await open(path, NOW, 'these', { logger })
+    journal.inSync(NOW)
+    journal.note('position', 1)
+    for (const id of ids) list.add({ kind: 'token', id, expiresAt: NOW + HOUR }, 'topic', NOW)
+    await journal.close()
+    t.strictSame(errors, expected)
+  }
+  await first.journal.close()
+})
 
 t.test('a journal that another process has compacted meanwhile is read whole when it is owned', async (t) => {
   const path = join(t.testdir(), 'journal')

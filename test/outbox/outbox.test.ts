@@ -180,6 +180,31 @@ t.test('an outbox directory is one process’s alone: another gets it when the f
 })
 
 t.test(
+  'an outbox whose directory another process has complains when it closes only if revocations are lost',
+  async (t) => {
+    const path = join(t.testdir(), 'outbox')
+    await append((await open(t, path)).outbox, ['one'])
+    for (const [ids, expected] of [
+      [[], []],
+      [['lost'], ['outbox closed with unwritten revocations']],
+    ] as const) {
+      const errors: string[] = []
+      const logger = { ...silent('test'), error: (text: string) => void errors.push(text) }
+      const more = { name: 'waiting', readable: () => undefined, unkept: () => undefined }
+      const outbox = new Outbox({ directory: new OutboxDirectory(path), logger, ...more })
+      outbox.open()
+      const kept = ids.map((id) => outbox.append(token(id), 1, false).kept.catch(() => undefined))
+      await outbox.close()
+      await Promise.all(kept)
+      t.strictSame(
+        errors.filter((text) => text.includes('closed')),
+        expected,
+      )
+    }
+  },
+)
+
+t.test(
   'what is confirmed as durable is synced: its bytes, its file’s name and its directory’s name',
   process.platform === 'linux' ? {} : { skip: 'reads names of open files through /proc' },
   async (t) => {

@@ -32,7 +32,8 @@ export async function revoke(argument: string | undefined, options: RevokeComman
     return end(EXIT_USAGE, ['expected one of: a token or its jti, --claim, --all'])
   }
   if (argument === undefined) return revokeRule(options, expiresAt)
-  const token = (argument === '-' ? await text(process.stdin) : argument).trim()
+  // Other white space may be a jti's own: without it another one would be revoked.
+  const token = argument === '-' ? (await text(process.stdin)).replace(/\r?\n$/, '') : argument
   const revoked = await revokeToken(options.config, token, { expiresAt, issuer })
   if ('problem' in revoked) return end(EXIT_USAGE, [revoked.problem])
   endWith(describe(revoked, token), revoked.told)

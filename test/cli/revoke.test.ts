@@ -138,6 +138,9 @@ t.test('invalid arguments: exit status 2, and nothing is revoked', async (t) => 
   const nowhere = w.configFile('', { realtime: NO_TOPIC, persistent: '' })
   t.match(await revoke(t, ['jti', '-c', nowhere]), { status: 2, output: /nothing was revoked/ })
   t.match(await revoke(t, ['-', '-c', w.configFile()], '\n'), { status: 2, output: /expected a token or a jti/ })
+  const spaced = { status: 2, output: /expected a token or a jti: .* visible ASCII/ }
+  t.match(await revoke(t, [' 4711', '-c', nowhere]), spaced, 'which is another jti than 4711')
+  t.match(await revoke(t, ['-', '-c', nowhere], '4711 \r\n'), spaced)
   t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', 'soon']), { status: 2, output: /--expires-at/ })
   t.match(await revoke(t, ['jti', '-c', w.configFile(), '--expires-at', '1000']), {
     status: 2,

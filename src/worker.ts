@@ -6,7 +6,7 @@ import { Observation } from './gateway/observation.js'
 import { PendingHandovers } from './gateway/pending-handovers.js'
 import { PendingNotices } from './gateway/pending-notices.js'
 import { asPrimary, type OfPrimary, withoutRestart } from './gateway/reload.js'
-import { prepareServing, type Serving } from './gateway/serving.js'
+import { type PreparedServing, prepareServing, type Serving } from './gateway/serving.js'
 import { createLogging, describeError } from './logging/index.js'
 import { processUsage, type Samples } from './metrics/index.js'
 import { Replica } from './replication/index.js'
@@ -34,10 +34,11 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
     handovers.lost()
     notices.lost()
   })
+  let prepared: PreparedServing | undefined
   let serving: Serving | undefined
   let stopping: Promise<void> | undefined
   const stop = (idle: number) => {
-    stopping ??= (serving?.close(idle) ?? Promise.resolve())
+    stopping ??= (prepared?.close(idle) ?? Promise.resolve())
       .then(() => observation.close())
       .finally(() => {
         const exit = () => process.exit(0)
@@ -53,8 +54,10 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
     const next = await read()
     await opened.reload({ ...next, config: withoutRestart(config, next.config).config })
   }
+  let reloaded = Promise.resolve()
   const reload = () => {
-    takeAnew().then(
+    // One after the other: of two at a time the older could come last.
+    reloaded = reloaded.then(takeAnew).then(
       () => tell({ kind: 'reloaded' }),
       (error) => tell({ kind: 'reloaded', failure: describeError(error) }),
     )
@@ -78,7 +81,8 @@ async function work(shared: OfPrimary, configFile: string): Promise<void> {
   await replica.follow()
   if (stopping !== undefined) return
   const primary = { revoke: handovers.revoke.bind(handovers), receive: notices.receive.bind(notices) }
-  const prepared = await prepareServing(inputs, replica, primary, logging, observation)
+  prepared = await prepareServing(inputs, replica, primary, logging, observation)
+  if (stopping !== undefined) return
   serving = await prepared.listen()
   isListening(serving)
   tell({ kind: 'listening', ...serving.ports })

@@ -37,8 +37,8 @@ export interface Serving {
 export interface PreparedServing {
   /** Opens the listeners. Throws if one cannot be opened; `close` closes those that are open then. Call it once. */
   listen(): Promise<Serving>
-  /** Releases everything; {@link Serving.close} does the same. */
-  close(): Promise<void>
+  /** Releases everything; {@link Serving.close} does the same, with what it has opened by then. */
+  close(idle?: number): Promise<void>
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Logger, LogLevel } from '../logging/index.js'
 import type { FollowerStatus, Publisher } from '../replication/index.js'
 import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
+import { within } from '../time/index.js'
 import { packageVersion } from '../version.js'
 import { isWorkersMessage, type ToPrimary, type ToWorker, type WorkerMetrics } from './messages.js'
 import { outcomeOf } from './pending-handovers.js'
@@ -14,6 +15,9 @@ const HANGS_AFTER = 30_000
 const SILENT_AFTER = 5_000
 /** Milliseconds beyond `stopTimeout` that a worker has to exit. */
 const EXIT_GRACE = 5_000
+
+/** Milliseconds that a worker has to take a reloaded configuration. */
+const RELOADED_WITHIN = 60_000
 
 /** How long to wait for the last messages of a worker that has exited, ms. */
 const LAST_MESSAGE_WITHIN = 1_000
@@ -57,6 +61,8 @@ export class WorkerProcess {
   readonly #exited: Promise<void>
   /** Who waits for its `reloaded`, in the order in which they asked. */
   readonly #reloading: ((failure: string | undefined) => void)[] = []
+  /** What it is told once it says hello: what is sent to it before it listens for messages is lost. */
+  #held: ToWorker[] | undefined = []
   #listening = false
   #unanswered = 0
   #metrics: WorkerMetrics | undefined
@@ -135,11 +141,17 @@ export class WorkerProcess {
     this.kill()
   }
 
-  /** Has it read the configuration anew. Rejects if it goes on by the old one; resolves when it has exited instead. */
-  async reload(): Promise<void> {
+  /**
+   * Has it read the configuration anew, one that starts once it listens. Rejects if it goes on by the old one, or does not
+   * say so in time; resolves when it has exited instead.
+   *
+   * @param ms milliseconds that it has for that
+   */
+  async reload(ms = RELOADED_WITHIN): Promise<void> {
     const reloaded = new Promise<string | undefined>((resolve) => this.#reloading.push(resolve))
     this.#send({ kind: 'reload' })
-    const failure = await Promise.race([reloaded, this.#exited])
+    const late = () => new Error(`worker ${this.number} did not take the configuration within ${ms} ms`)
+    const failure = await within(ms, Promise.race([reloaded, this.#exited]), late)
     if (typeof failure === 'string') throw new Error(failure)
   }
 
@@ -174,6 +186,7 @@ export class WorkerProcess {
       if (message.message.type === 'hello' && message.message.version !== packageVersion()) {
         return this.#refuse(message.message.version, events)
       }
+      if (message.message.type === 'hello') this.#sendHeld()
       this.#subscription.receive(message.message)
     } else if (message.kind === 'listening') {
       this.#listening = true
@@ -203,9 +216,16 @@ export class WorkerProcess {
     this.kill()
   }
 
+  #sendHeld(): void {
+    const held = this.#held ?? []
+    this.#held = undefined
+    for (const message of held) this.#send(message)
+  }
+
   /** A message that cannot be sent any more does not matter: the worker is exiting. */
   #send(message: ToWorker): void {
-    if (this.#worker.isConnected()) this.#worker.process.send(message, () => undefined)
+    if (this.#held !== undefined) this.#held.push(message)
+    else if (this.#worker.isConnected()) this.#worker.process.send(message, () => undefined)
   }
 }
 

@@ -6,7 +6,7 @@ import { isExecutable } from '../package-file.js'
 import type { Publisher } from '../replication/index.js'
 import type { Asker, RevocationRecord } from '../revocation/index.js'
 import type { Notice, NoticeAnswer } from '../sources/identity-provider/index.js'
-import { Backoff } from '../time/index.js'
+import { Backoff, within } from '../time/index.js'
 import type { OfPrimary } from './reload.js'
 import { type Ports, type WorkerEvents, WorkerProcess, type WorkerStatus } from './worker-process.js'
 
@@ -16,6 +16,8 @@ const RESTART_FIRST = 100
 const RESTART_LAST = 30_000
 /** How long, ms, connections without a request stay at a worker that is replaced: a client may be sending one. */
 const IDLE_GRACE = 2_000
+/** Milliseconds until the successor of a worker must listen; most of them it needs for a list of many millions. */
+const SUCCEEDS_WITHIN = 300_000
 /** A worker that lived this long, ms, did not fail at its start. */
 const HEALTHY_AFTER = 30_000
 
@@ -113,9 +115,13 @@ export class Workers {
     return [...this.#running].map((worker) => worker.status())
   }
 
-  /** Has every worker read the configuration anew; resolves to why some go on by the old one. */
-  async reload(): Promise<string[]> {
-    const reloaded = await Promise.allSettled([...this.#running].map((worker) => worker.reload()))
+  /**
+   * Has every worker read the configuration anew; resolves to why some go on by the old one.
+   *
+   * @param ms milliseconds that each has for that
+   */
+  async reload(ms?: number): Promise<string[]> {
+    const reloaded = await Promise.allSettled([...this.#running].map((worker) => worker.reload(ms)))
     return reloaded.flatMap((each) => (each.status === 'rejected' ? [describeError(each.reason)] : []))
   }
 
@@ -133,13 +139,16 @@ export class Workers {
   /**
    * Replaces every worker, one after the other: the old one stops accepting once the new one listens, and has exited before
    * the next one is replaced. Stops at the first that cannot be replaced, which goes on, and resolves to why.
+   *
+   * @param ms milliseconds until a new one must listen
    */
-  async replaceAll(): Promise<string[]> {
+  async replaceAll(ms = SUCCEEDS_WITHIN): Promise<string[]> {
     for (const slot of this.#slots) {
       const { worker } = slot
+      if (this.#closing) return ['the gateway is stopping']
       if (worker === undefined) continue // its replacement is about to start anyway
       try {
-        await this.#succeed(slot)
+        await this.#succeed(slot, ms)
         await worker.drain(this.#options.stopTimeout, IDLE_GRACE)
       } catch (error) {
         return [`worker ${slot.number} cannot be replaced and goes on: ${describeError(error)}`]
@@ -193,10 +202,12 @@ export class Workers {
     }
   }
 
-  /** Starts another worker for a slot; resolves when it listens and the slot is its own. */
-  #succeed(slot: Slot): Promise<void> {
-    return new Promise((resolve, reject) => {
+  /** Starts another worker for a slot; resolves when it listens and the slot is its own. One that is late is killed. */
+  async #succeed(slot: Slot, ms: number): Promise<void> {
+    let isLate = false
+    const succeeded = new Promise<void>((resolve, reject) => {
       const listening = () => {
+        if (isLate) return
         slot.worker = slot.successor
         slot.successor = undefined
         resolve()
@@ -209,6 +220,13 @@ export class Workers {
       }
       slot.successor = this.#start(slot, { listening, failed: reject, ended })
     })
+    const { successor } = slot
+    const late = () => {
+      isLate = true
+      successor?.kill()
+      return new Error(`its successor did not listen within ${ms} ms`)
+    }
+    await within(ms, succeeded, late)
   }
 
   #start({ number }: Slot, events: StartEvents): WorkerProcess {

@@ -10,6 +10,7 @@ import { Publisher } from '../../src/replication/index.js'
 import { RealtimeStatus } from '../../src/revocation/lookup.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
+import { packageVersion } from '../../src/version.js'
 
 /** Nothing arrives through the workers. */
 const PRIMARY = { revoke: async () => {}, receive: async () => ({ status: 404 }) }
@@ -61,6 +62,77 @@ t.test('a worker of another version of mgw is refused with a clear line, and ano
   await logged(/worker listening/)
   t.match(workers.status(), [{ listening: true }])
 })
+
+t.test('a reload that meets a starting worker ends when that has taken it', async (t) => {
+  cluster.setupPrimary({ execArgv: [], silent: true })
+  const { options } = setUp(t)
+  const { workers } = await Workers.start(options)
+  t.teardown(() => workers.close())
+  const first = workers.status()[0]?.pid ?? 0
+  process.kill(first, 'SIGKILL')
+  await until(() => workers.status().some(({ pid }) => pid !== first))
+  t.strictSame(await workers.reload(), [])
+  t.match(workers.status(), [{ listening: true }])
+})
+
+t.test('a worker that does not take a reload in time is named, and the next reload runs', async (t) => {
+  cluster.setupPrimary({ execArgv: [], silent: true })
+  const { options } = setUp(t)
+  const { exec = '' } = cluster.settings
+  const { workers } = await Workers.start(options)
+  t.teardown(() => workers.close())
+  t.teardown(() => cluster.setupPrimary({ exec }))
+  const deaf = join(dirname(options.configFile), 'worker.mjs')
+  writeFileSync(deaf, `${HELLO}process.send({ kind: 'listening', httpPort: 1, httpsPort: 2 })`)
+  cluster.setupPrimary({ exec: deaf })
+  t.strictSame(await workers.replaceAll(), [])
+  for (const _ of [1, 2]) {
+    t.strictSame(await workers.reload(20), ['worker 1 did not take the configuration within 20 ms'])
+  }
+})
+
+t.test('a successor that does not listen in time is killed, and the worker goes on', async (t) => {
+  cluster.setupPrimary({ execArgv: [], silent: true })
+  const { options } = setUp(t)
+  const { exec = '' } = cluster.settings
+  const { workers } = await Workers.start(options)
+  t.teardown(() => workers.close())
+  t.teardown(() => cluster.setupPrimary({ exec }))
+  const [{ pid } = { pid: 0 }] = workers.status()
+  const mute = join(dirname(options.configFile), 'worker.mjs')
+  writeFileSync(mute, HELLO)
+  cluster.setupPrimary({ exec: mute })
+  const why = 'worker 1 cannot be replaced and goes on: its successor did not listen within 20 ms'
+  t.strictSame(await workers.replaceAll(20), [why])
+  await until(() => workers.status().length === 1)
+  t.match(workers.status(), [{ pid, listening: true }])
+})
+
+t.test(
+  'a gateway that stops while a worker is replaced: the new one exits by itself, without having listened',
+  async (t) => {
+    cluster.setupPrimary({ execArgv: [], silent: true })
+    const { options } = setUp(t)
+    const { workers } = await Workers.start(options)
+    const replaced = workers.replaceAll()
+    await until(() => workers.status().length === 2)
+    await workers.close()
+    const why = 'worker 1 cannot be replaced and goes on: its successor exited before it listened (0)'
+    t.strictSame(await replaced, [why])
+    t.strictSame(workers.status(), [])
+  },
+)
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Says hello as a worker does, and takes nothing that it is told. */
+const HELLO = `
+process.send({ kind: 'replication', message: { type: 'hello', version: '${packageVersion()}' } })
+process.on('disconnect', () => process.exit(0))
+setInterval(() => undefined, 1000)
+`
 
 /** Says hello as a worker of another version does. */
 const OTHER_VERSION = `

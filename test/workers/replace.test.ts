@@ -58,6 +58,22 @@ t.test(
   },
 )
 
+t.test('a reload that meets a starting worker ends, and that worker serves by it, too', async (t) => {
+  const w = await world(t)
+  const gateway = await startCluster(t, w, 2, '', ADMIN)
+  const [killed, other] = await gateway.ready(2)
+  const token = await w.token()
+  process.kill(killed?.pid ?? 0, 'SIGKILL')
+  while (!(await gateway.workers()).some(({ listening, pid }) => !listening && pid !== killed?.pid));
+  const definition = join(w.directory, 'gateway', 'api_definitions', 'things.yaml')
+  writeFileSync(definition, readFileSync(definition, 'utf8').replaceAll('/thing/{id}', '/other/{id}'))
+  const { status, text } = await reload(t, w, gateway, ['', ''], [])
+  t.equal(status, 0, text)
+  process.kill(other?.pid ?? 0, 'SIGSTOP')
+  t.equal(await gateway.fresh(token), 403, 'it does not know the path of before')
+  process.kill(other?.pid ?? 0, 'SIGCONT')
+})
+
 t.test('a worker that cannot be replaced goes on, and mgw reload --workers says why', async (t) => {
   const w = await world(t)
   const gateway = await startCluster(t, w, 2, '', ADMIN)

@@ -1,5 +1,5 @@
 import { numberText } from '../json.js'
-import { type ClaimValue, isNumericDate, MAX_CLAIMS, readCredential } from '../token/index.js'
+import { type ClaimValue, isNever, isNumericDate, MAX_CLAIMS, readCredential } from '../token/index.js'
 
 /** Characters of the longest id that is taken from a store: WSO2 stores whole JWTs at times. */
 export const MAX_RECORD_ID_LENGTH = 65_536
@@ -165,8 +165,13 @@ export function instant(value: unknown): number | undefined {
   return Math.floor(isNumericDate(number) ? number * 1000 : number)
 }
 
-/** Like {@link instant}, for a token's expiry: one already in the past is not believed, so it is unknown. */
+/**
+ * Like {@link instant}, for a token's expiry: one already in the past is not believed, so it is unknown, and from 1e15 on it is
+ * {@link NEVER}.
+ */
 export function expiryInstant(value: unknown, now: number): number | undefined {
+  const number = toNumber(value)
+  if (number !== undefined && isNever(number)) return NEVER
   const at = instant(value)
   return at !== undefined && at > now ? at : undefined
 }

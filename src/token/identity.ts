@@ -63,9 +63,14 @@ export function isNumericDate(value: number): boolean {
   return value < SECONDS_BELOW
 }
 
+/** Whether an expiry means never. */
+export function isNever(value: number): boolean {
+  return value >= NEVER_FROM && value < Number.POSITIVE_INFINITY
+}
+
 /** Whether a claim is an expiry in seconds, or means never. */
 export function isExpiry(value: number): boolean {
-  return isNumericDate(value) || (value >= NEVER_FROM && value < Number.POSITIVE_INFINITY)
+  return isNumericDate(value) || isNever(value)
 }
 
 /**

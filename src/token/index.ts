@@ -23,6 +23,7 @@ export {
   type IdentityNames,
   identify,
   isExpiry,
+  isNever,
   isNumericDate,
   type TokenIdentity,
 } from './identity.js'

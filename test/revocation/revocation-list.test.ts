@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { decodeEntries, type Entry } from '../../src/revocation/entry.js'
-import type { RevocationRecord } from '../../src/revocation/record.js'
+import { expiryInstant, NEVER, type RevocationRecord, revocable } from '../../src/revocation/record.js'
 import { RevocationList } from '../../src/revocation/revocation-list.js'
 import { Fingerprinter } from '../../src/token/fingerprint.js'
 import { identify, type TokenIdentity } from '../../src/token/identity.js'
@@ -21,6 +21,10 @@ function token(claims: Record<string, unknown>): TokenIdentity {
 
 function revoke(id: string, expiresAt?: number): RevocationRecord {
   return { kind: 'token', id, expiresAt }
+}
+
+function base64url(text: string): string {
+  return Buffer.from(text).toString('base64url')
 }
 
 /** Sweeps all that has expired. */
@@ -162,6 +166,23 @@ t.test('an expiry beyond what an entry can hold never expires', async (t) => {
   list.add(revoke('a', Date.UTC(2500, 0)), 'topic', NOW)
   sweepAll(list, Date.UTC(2400, 0))
   t.ok(list.find(token({ jti: 'a' })))
+})
+
+t.test('the revocation of a token that never ends is never forgotten, whatever names it', async (t) => {
+  const never = 9_223_372_036_854_775_807n
+  const jwt = `${base64url('{"alg":"RS256"}')}.${base64url(`{"jti":"a","exp":${never}}`)}.${'A'.repeat(86)}`
+  const record = revocable(jwt, NOW)?.record
+  t.match(record, { id: 'a', expiresAt: NEVER })
+  t.equal(expiryInstant(never, NOW), NEVER, 'told by a source')
+  t.equal(expiryInstant(Number.POSITIVE_INFINITY, NOW), undefined, 'which is no number of a source')
+  const list = makeList()
+  if (record !== undefined) list.add(record, 'gateway', NOW)
+  const other = makeList()
+  for (const block of list.export()) other.import(block)
+  for (const each of [list, other]) {
+    sweepAll(each, Date.UTC(2400, 0))
+    t.ok(each.find(token({ jti: 'a' })))
+  }
 })
 
 t.test('an unchanged listing changes nothing; on another day it renews entries without expiry', async (t) => {

@@ -1,5 +1,11 @@
 import { numberText } from '../../../json.js'
-import { expiryInstant, instant, MAX_RECORD_ID_LENGTH, type RevocationRecord } from '../../../revocation/index.js'
+import {
+  expiryInstant,
+  instant,
+  MAX_RECORD_ID_LENGTH,
+  NEVER,
+  type RevocationRecord,
+} from '../../../revocation/index.js'
 import { entityRule } from '../../message/index.js'
 
 /** The lists that an event hub's answer may hold, by their names in its newer shape. */
@@ -42,7 +48,11 @@ export function hubRecord(
   if (id.length > MAX_RECORD_ID_LENGTH) return 'too-long'
   if (list === 'revokedJWTList') {
     const expiresAt = expiryInstant(entry.expiry_time ?? entry.expiryTime, now)
-    return { kind: 'token', id, expiresAt: expiresAt === undefined ? undefined : expiresAt + keepBeyond }
+    return {
+      kind: 'token',
+      id,
+      expiresAt: expiresAt === undefined ? undefined : Math.min(NEVER, expiresAt + keepBeyond),
+    }
   }
   const revokedBefore = instant(entry.revocation_time ?? entry.revocationTime)
   if (revokedBefore === undefined) return 'bad-time'

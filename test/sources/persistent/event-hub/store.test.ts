@@ -6,7 +6,7 @@ import { Secret } from '../../../../src/config/secret.js'
 import { createHttpClient, type HttpClientOptions } from '../../../../src/http-client/index.js'
 import { parseJson } from '../../../../src/json.js'
 import { createLogging, type Logging } from '../../../../src/logging/index.js'
-import type { RevocationRecord } from '../../../../src/revocation/record.js'
+import { NEVER, type RevocationRecord } from '../../../../src/revocation/record.js'
 import { readHubAnswer } from '../../../../src/sources/persistent/event-hub/answer.js'
 import { eventHubStore } from '../../../../src/sources/persistent/event-hub/store.js'
 import type { PersistentStore } from '../../../../src/sources/source.js'
@@ -80,7 +80,7 @@ t.test('both shapes, all three lists and both spellings become records', async (
     t.strictSame(await listed(store), expected, title)
   }
   hub.answer(text('[{"jwt_signature":"long","expiry_time":9223372036854775807}]'))
-  t.strictSame(await listed(store), [token('long', undefined)], "Java's Long.MAX_VALUE is never")
+  t.strictSame(await listed(store), [token('long', NEVER)], "Java's Long.MAX_VALUE is never")
 })
 
 t.test(

@@ -46,7 +46,10 @@ export async function openSources(
 ): Promise<Sources> {
   const clock: Sources['clock'] = {}
   const topic = await openTopic(config, logging, options)
-  const store = await openStore(config, logging, (server, date) => clock.current?.witness(server, date))
+  const store = await openStore(config, logging, {
+    witness: (server, date) => clock.current?.witness(server, date),
+    notAfter: () => clock.current?.notAfter ?? Date.now(),
+  })
   return { topic, store, clock }
 }
 

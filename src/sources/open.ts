@@ -172,11 +172,20 @@ function providerOf(realtime: Config['tokenRevocationConfig']['realtime']): Prov
   })
 }
 
-/**
- * The store that `[tokenRevocationConfig.persistent]` names, if it is enabled; `witness` is told what time its answers say it is.
- * Throws {@link SourceError}.
- */
-export async function openStore(config: Config, logging: Logging, witness?: Witness): Promise<OpenStore | undefined> {
+/** The time, as a store is told of it and tells of it. */
+export interface StoreTime {
+  /** Told what time the store's answers say it is. */
+  readonly witness?: Witness
+  /** Epoch ms, no later than the real time as far as known: what is written is kept until a moment. Default: the clock. */
+  readonly notAfter?: () => number
+}
+
+/** The store that `[tokenRevocationConfig.persistent]` names, if it is enabled. Throws {@link SourceError}. */
+export async function openStore(
+  config: Config,
+  logging: Logging,
+  { witness, notAfter = Date.now }: StoreTime = {},
+): Promise<OpenStore | undefined> {
   const { persistent } = config.tokenRevocationConfig
   if (!persistent.enablePersistentStorageRetrieval) return undefined
   let client: HttpClient | undefined
@@ -187,7 +196,7 @@ export async function openStore(config: Config, logging: Logging, witness?: Witn
     const opened = createHttpClient({ ...tls, verifyHostname, disableSslVerification })
     client = opened
     const calls = witness === undefined ? opened : observeDates(opened, witness)
-    const found = await openPersistentStore(choice, { config, client: calls, tls, logging })
+    const found = await openPersistentStore(choice, { config, client: calls, tls, notAfter, logging })
     const store = spokenFor(persistent.issuer, storeOf, found)
     return { store, addresses: addressesOf(choice), close: () => Promise.all([store.close?.(), opened.destroy()]) }
   } catch (cause) {

@@ -87,6 +87,14 @@ export class TrustedClock {
     return Math.max(this.#clock.now(), this.latest, this.#furthest())
   }
 
+  /** The current time or earlier, as far as known (epoch ms): for spans until a moment that must not be too short. */
+  get notAfter(): number {
+    const { earliest } = this.bounds()
+    if (earliest > 0) return earliest
+    const elapsed = this.#clock.elapsed()
+    return Math.min(this.#clock.now(), ...[...this.#witnesses.values()].map(({ last }) => last + elapsed))
+  }
+
   /**
    * No sooner than the clock of any issuer shows (epoch ms), if that is ahead of ours by `skew` at most: as far ahead as tokens
    * may be issued. An issuer whose `Date` is known is taken at its word: at that furthest ahead of the last hour.

@@ -92,6 +92,19 @@ t.test('a source’s Date that contradicts the clock holds it back; all agreeing
   t.equal(fresh.bounds().earliest, clock.now() - 2_000, 'at once')
 })
 
+t.test('what must not be kept for too short is counted from the earliest time that anybody says', async (t) => {
+  const clock = clockAt(START)
+  const time = new TrustedClock(clock)
+  t.equal(time.notAfter, START, 'the clock, while nothing is certain')
+  time.witness('issuer', START - 2 * HOUR)
+  t.equal(time.notAfter, START - 2 * HOUR, 'a source that contradicts it')
+  const known = new TrustedClock(clock, noted(START))
+  clock.set(2 * HOUR)
+  t.equal(known.notAfter, START, 'a clock that has just been set')
+  clock.set(-3 * HOUR)
+  t.equal(known.notAfter, START - HOUR)
+})
+
 t.test('retention is counted by elapsed time: neither a clock change nor a restart moves it', async (t) => {
   const clock = clockAt(START - 40 * DAY)
   const time = new TrustedClock(clock)

@@ -43,6 +43,8 @@ export interface StoreContext {
   readonly client: HttpClient
   /** PEM that the store's section names: authorities that are trusted beside the public ones, and a client certificate. */
   readonly tls: { readonly ca?: readonly string[]; readonly cert?: string; readonly key?: string }
+  /** Epoch ms, no later than the real time as far as known. */
+  readonly notAfter: () => number
   readonly logging: Logging
 }
 
@@ -51,7 +53,7 @@ export interface StoreContext {
  * a start. Throws {@link StoreError} for a store module that can't be used.
  */
 export async function openPersistentStore(choice: StoreChoice, context: StoreContext): Promise<PersistentStore> {
-  const { config, client, logging } = context
+  const { config, client, notAfter, logging } = context
   const { persistent, retention } = config.tokenRevocationConfig
   const login = { username: persistent.username, password: persistent.password }
   if (choice.kind === 'event-hub') {
@@ -67,14 +69,14 @@ export async function openPersistentStore(choice: StoreChoice, context: StoreCon
   }
   const { endpoint } = choice
   const { etcdV2Store } = await import('./etcd-v2/store.js')
-  if (endpoint.api === 'v2') return etcdV2Store({ ...login, endpoint, client, retention, logging })
+  if (endpoint.api === 'v2') return etcdV2Store({ ...login, endpoint, client, retention, notAfter, logging })
   if (endpoint.servers.some((server) => server.startsWith('https:'))) warnOfStrictTls(config, logging)
   const { etcdV3Store } = await import('./etcd-v3/store.js')
   const { EtcdV2AlongsideV3 } = await import('./etcd-v2/alongside-v3.js')
   // Without a word about a user name that v2 does not need: the v3 API reports that itself.
   const beside = etcdV2Store({ ...login, endpoint, client, retention, root: true, logging })
   const v2 = new EtcdV2AlongsideV3(beside, logging('TokenRevocation'))
-  return etcdV3Store({ ...login, ...context.tls, endpoint, retention, v2, logging })
+  return etcdV3Store({ ...login, ...context.tls, endpoint, retention, notAfter, v2, logging })
 }
 
 /** etcd3 over gRPC always verifies certificates: warns that the keys which relax that have no effect, and what to set. */

@@ -50,6 +50,28 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a lease is counted from a clock that is known to be wrong',
+    promise: 'clock',
+    file: 'time/trusted-clock.js',
+    find: 'if (earliest > 0)',
+    replace: 'if (this !== undefined) return this.#clock.now(); if (earliest > 0)',
+    caughtBy: {
+      test: 'time/trusted-clock',
+      title: 'what must not be kept for too short is counted from the earliest time that anybody says',
+    },
+  },
+  {
+    name: 'the revocation of a token that never ends is given up like one of unknown end',
+    promise: 'clock',
+    file: 'revocation/record.js',
+    find: 'if (number !== undefined && isNever(number))',
+    replace: 'if (false)',
+    caughtBy: {
+      test: 'revocation/revocation-list',
+      title: 'the revocation of a token that never ends is never forgotten, whatever names it',
+    },
+  },
+  {
     name: 'a hand-over that fails is a success',
     promise: 'acknowledgement',
     file: 'gateway/pending-handovers.js',

@@ -22,15 +22,19 @@ const MAX_ANSWER = 4 * 1024 * 1024
 /**
  * Joins a record into what its key says (`etcd/join.ts`). Its `ttl` ends when no gateway accepts the token any more: a longer
  * one stays, and a key without one stays for ever.
+ *
+ * @param retention ms that a record of unknown end is kept
+ * @param now epoch ms, no later than the real time
  */
 export async function putRecord(
   etcd: EtcdV2,
   prefix: string,
   record: RevocationRecord,
   retention: number,
+  now: number,
 ): Promise<void> {
   const plain = !isPlainToken(record) || canBeKey(record.id)
-  const put = { etcd, prefix, record, retention, now: Date.now() }
+  const put = { etcd, prefix, record, retention, now }
   if ((await write({ ...put, encode: plain ? writeRecord : writeEncodedToken })) === 'no key') {
     // A directory has that name, since somebody set a key below it.
     await write({ ...put, encode: writeEncodedToken })

@@ -35,6 +35,8 @@ export interface EtcdV2Options {
   readonly confirmEvery?: number
   /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
   readonly retention?: number
+  /** Epoch ms, no later than the real time as far as known: each `ttl` is counted from it. Default: the clock. */
+  readonly notAfter?: () => number
   /** Whether keys that stand directly in the root are tokens, too: `etcdctl set <jti> <ttl>` puts them there. Default false. */
   readonly root?: boolean
   readonly logging?: Logging
@@ -79,7 +81,8 @@ const RETENTION = 30 * 24 * 3_600_000
  * What keys and values look like: `etcd/records.ts`. Throws {@link StoreError}.
  */
 export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
-  const { endpoint, timeout = TIMEOUT, listTimeout = LIST_TIMEOUT, maxBytes = MAX_BYTES } = options
+  const { endpoint, retention = RETENTION, notAfter = Date.now } = options
+  const { timeout = TIMEOUT, listTimeout = LIST_TIMEOUT, maxBytes = MAX_BYTES } = options
   const log = (options.logging ?? silent)('TokenRevocation')
   const directories = [directory('tokens', endpoint.prefix), directory('records', recordsPrefix(endpoint.prefix))]
   const etcd: EtcdV2 = {
@@ -114,7 +117,7 @@ export function etcdV2Store(options: EtcdV2Options): EtcdV2Store {
     look: (signal) => look(etcd, endpoint.prefix, signal),
     watch: (sink, signal) => watchDirectories(etcd, sink, signal),
     malformed: () => malformed.report(),
-    put: (record) => putRecord(etcd, endpoint.prefix, record, options.retention ?? RETENTION),
+    put: (record) => putRecord(etcd, endpoint.prefix, record, retention, notAfter()),
   }
 }
 

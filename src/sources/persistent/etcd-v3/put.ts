@@ -13,6 +13,8 @@ export interface PutTarget {
   readonly prefix: string
   /** Milliseconds that a record of unknown end is kept. */
   readonly retention: number
+  /** Epoch ms, no later than the real time as far as known. */
+  readonly notAfter: () => number
 }
 
 /** Another gateway may write the same key at the same time; more often than this in a row it does not. */
@@ -32,13 +34,13 @@ export async function putRecord(target: PutTarget, record: RevocationRecord): Pr
 }
 
 async function write(
-  { connection, leases, retention }: PutTarget,
+  { connection, leases, retention, notAfter }: PutTarget,
   key: Buffer,
   record: RevocationRecord,
   written: WrittenRecord,
   lease: KeyLease,
 ): Promise<void> {
-  const now = Date.now()
+  const now = notAfter()
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const { kvs } = await connection.call((etcd) => etcd.kv.range({ key }))
     const found: IKeyValue | undefined = kvs[0]

@@ -34,6 +34,8 @@ export interface EtcdV3Options {
   readonly confirmEvery?: number
   /** Milliseconds that a revocation whose end is unknown is kept in the store. Default 30 days. */
   readonly retention?: number
+  /** Epoch ms, no later than the real time as far as known: leases are counted from it. Default: the clock. */
+  readonly notAfter?: () => number
   /** The v2 API of the same servers, which is looked at, too. */
   readonly v2?: EtcdV2AlongsideV3
   readonly logging?: Logging
@@ -49,7 +51,7 @@ const RETENTION = 30 * 24 * 3_600_000
  * What keys and values look like: `etcd/records.ts`.
  */
 export function etcdV3Store(options: EtcdV3Options): PersistentStore {
-  const { endpoint, retention = RETENTION, confirmEvery } = options
+  const { endpoint, retention = RETENTION, notAfter = Date.now, confirmEvery } = options
   const log = (options.logging ?? silent)('TokenRevocation')
   const connect: ConnectionOptions = {
     timeout: TIMEOUT,
@@ -88,7 +90,7 @@ export function etcdV3Store(options: EtcdV3Options): PersistentStore {
     position: () => position,
     catchUp: (from, heard, signal) => listSince(source, from, heard, signal),
     watch: v2 === undefined ? watch : (sink, signal) => watchBoth(watch, v2, sink, signal),
-    put: (record) => putRecord({ connection, leases, prefix, retention }, record),
+    put: (record) => putRecord({ connection, leases, prefix, retention, notAfter }, record),
     malformed: () => bothReports(malformed.report(), v2?.malformed()),
     close: () => connection.close(),
   }

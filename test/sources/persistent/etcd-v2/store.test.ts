@@ -96,6 +96,12 @@ t.test(
       }
       return answer.node?.ttl
     }
+    const { put } = storeOf(t, `${etcd.url}/v2/keys/jti/`, { notAfter: () => Date.now() - 7_200_000 })
+    await put?.(token('clock ahead', Date.now() + 3_600_000))
+    t.ok(
+      Number(await ttl('clock ahead')) > 3 * 3_600 + 3_600,
+      'counted from a time that is not later than the real one',
+    )
     t.equal(await ttl('for-ever'), undefined)
     const hour = Number(await ttl('soon'))
     t.ok(hour > 3_600 + 3_600 && hour <= 7_500, 'longer than the largest timestampSkew, whatever ttl it had')
@@ -104,7 +110,16 @@ t.test(
     t.ok(Number(await ttl('year')) > 364.9 * 86_400, 'an unknown end shortens nothing')
     t.equal(await ttl('millennia'), undefined, 'longer than etcd can count')
     t.ok(Number(await ttl('told again')) >= 59, 'retention begins again')
-    t.strictSame(await idsOf(store), ['for-ever', 'long dead', 'millennia', 'soon', 'told again', 'unknown', 'year'])
+    t.strictSame(await idsOf(store), [
+      'clock ahead',
+      'for-ever',
+      'long dead',
+      'millennia',
+      'soon',
+      'told again',
+      'unknown',
+      'year',
+    ])
   },
 )
 

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
+import { NEVER } from '../../../../src/revocation/record.js'
 import { etcdEndpoint } from '../../../../src/sources/persistent/etcd/endpoint.js'
 import { type EtcdV3Options, etcdV3Store } from '../../../../src/sources/persistent/etcd-v3/store.js'
 import { type EtcdServer, etcdMissing, startEtcd } from '../../../services/etcd.js'
@@ -45,11 +46,19 @@ t.test('a rule that somebody keeps for ever stays so, and says the later moments
   t.equal(await secondsLeft(etcd, 'jti-records/subject/alice'), Number.POSITIVE_INFINITY)
 })
 
+t.test('a lease is counted from a time that is not later than the real one', { skip }, async (t) => {
+  const etcd = await startEtcd(t)
+  const now = Date.now()
+  await storeOf(t, etcd.url, { notAfter: () => now - 7_200_000 }).put?.(token('a', now + 3_600_000))
+  t.ok((await secondsLeft(etcd, 'jti/a')) > 3 * 3_600 + 3_600)
+})
+
 t.test('an end beyond any lease is kept without one', { skip }, async (t) => {
   const etcd = await startEtcd(t)
   const store = storeOf(t, etcd.url)
   await store.put?.(token('a', Date.now() + 60_000))
-  await store.put?.(token('a', Date.UTC(9999, 0)))
+  for (const expiresAt of [Date.UTC(9999, 0), NEVER]) await store.put?.(token('a', expiresAt))
+  t.strictSame(await listed(store), [token('a', NEVER)])
   t.equal(await secondsLeft(etcd, 'jti/a'), Number.POSITIVE_INFINITY)
 })
 

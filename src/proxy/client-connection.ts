@@ -6,6 +6,9 @@ import { TLSSocket } from 'node:tls'
 /** Milliseconds that a client has to close its side once its last response is written. */
 export const LINGER = 2_000
 
+/** Milliseconds that a connection has to take what is left for it once the other side of its WebSocket is gone. */
+const FINISH_WITHIN = 120_000
+
 const lastRequestReceived = new WeakSet<Duplex>()
 
 /** Whether {@link markLastRequest} was called: whatever else arrives must not be read as a request. */
@@ -23,6 +26,20 @@ export function destroyAfterLinger(connection: Duplex): void {
   if (connection.destroyed) return
   const deadline = setTimeout(() => connection.destroy(), LINGER)
   connection.once('close', () => clearTimeout(deadline))
+}
+
+/**
+ * Resets a connection that has not taken what was written within `timeout` ms, at most 120 s (0: 120 s); once it has, closes
+ * it as {@link destroyAfterLinger}. Not an idle time-out: a peer that keeps sending and reads nothing is never idle.
+ */
+export function finishWithin(connection: Duplex, timeout: number): void {
+  if (connection.destroyed || connection.writableFinished) return destroyAfterLinger(connection)
+  const deadline = setTimeout(reset, timeout > 0 ? Math.min(timeout, FINISH_WITHIN) : FINISH_WITHIN, connection)
+  connection.once('close', () => clearTimeout(deadline))
+  connection.once('finish', () => {
+    clearTimeout(deadline)
+    destroyAfterLinger(connection)
+  })
 }
 
 /** Whether a request has a body, as its headers say. */

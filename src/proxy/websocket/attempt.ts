@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { reset, writeResponse } from '../client-connection.js'
+import { finishWithin, reset, writeResponse } from '../client-connection.js'
 import { responseHeaders, withoutLength } from '../headers.js'
 import type { UpstreamFailure, UpstreamTarget } from '../transfer.js'
 import { ClientSide } from './client-side.js'
@@ -174,11 +174,21 @@ export class WebSocketAttempt implements WebSocketTransfer {
   #clientClosed(): void {
     if (this.#over) return
     if (!this.#open) return this.#fail('client-left', new Error(LEFT))
-    if (!this.#client.clean) {
+    if (this.#client.clean) this.#finishUpstream()
+    else {
       this.#tell('client-left', new Error(LEFT))
       if (this.#upstream !== undefined) reset(this.#upstream)
     }
     this.#maybeEnd()
+  }
+
+  /** The client is gone: nobody reads the upstream any more, which so would never be seen to close. */
+  #finishUpstream(): void {
+    const upstream = this.#upstream
+    if (upstream === undefined || upstream.destroyed) return
+    upstream.unpipe().resume()
+    upstream.end()
+    finishWithin(upstream, this.#parts.options.idleTimeout)
   }
 
   #maybeEnd(): void {

@@ -1,12 +1,10 @@
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { ignoreError, LINGER, reset } from '../client-connection.js'
+import { finishWithin, ignoreError, LINGER, reset } from '../client-connection.js'
 import { closeFrame, WebSocketFrames } from './frames.js'
 
 /** Milliseconds until the Close frame of a refused client must have been written; then it is reset. */
 const CLOSE_WITHIN = 100
-/** Milliseconds that a client has to read what is left for it once its upstream is gone. */
-const FINISH_WITHIN = 120_000
 
 /**
  * The client's socket as http-proxy sees it. Everything for the client passes through here, so this knows where frames
@@ -70,7 +68,11 @@ export class ClientSide extends Duplex {
    * 100 ms the client is reset. Calls `sent` when nothing more of the upstream is needed.
    */
   closeWith(code: number, sent: () => void): void {
-    if (this.#closing !== undefined || this.#released || this.destroyed) return
+    if (this.#closing !== undefined || this.#released) return
+    if (this.#socket.closed || this.destroyed) {
+      this.destroy() // what is left in here for a slow upstream goes nowhere
+      return sent()
+    }
     this.#closing = { code, sent }
     this.#discard()
     this.#expire(CLOSE_WITHIN, () => {
@@ -85,12 +87,7 @@ export class ClientSide extends Duplex {
     if (this.#closing !== undefined || this.#released) return
     this.#discard()
     if (this.#socket.closed) this.destroy()
-    else if (this.#socket.writableFinished) this.#linger()
-    else {
-      // Not an idle time-out: a client that keeps sending and reads nothing is never idle.
-      this.#expire(timeout > 0 ? Math.min(timeout, FINISH_WITHIN) : FINISH_WITHIN, () => this.reset())
-      this.#socket.once('finish', () => this.#linger())
-    }
+    else finishWithin(this.#socket, timeout)
   }
 
   // The three settings that http-proxy applies to a socket; the time-out is set here only.

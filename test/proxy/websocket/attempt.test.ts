@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
+import { ensureSelfSigned } from '../../../src/certificates/index.js'
 import type { WebSocketTransfer } from '../../../src/proxy/index.js'
 import { exchangeRaw, tcpServer } from '../../support/servers.js'
 import { handshake, SWITCHED, type UpgradeProxy, upgradeProxy } from '../../support/web-sockets.js'
@@ -195,3 +197,33 @@ t.test('an answer that is too large, breaks off, or switches to something else i
     t.equal(via.ended(), 1)
   }
 })
+
+t.test(
+  'a client that closes in the middle of what the upstream sends closes the upstream, which never would',
+  async (t) => {
+    const listener = await ensureSelfSigned(t.testdir())
+    for (const tls of [true, false]) {
+      let upstream: Socket | undefined
+      const { port } = await tcpServer(t, (socket) => {
+        upstream = socket
+        socket.once('data', () => {
+          socket.write(SWITCHED)
+          const sending = setInterval(() => socket.write(Buffer.alloc(20_000)), 1)
+          socket.once('close', () => clearInterval(sending))
+        })
+      })
+      const via = await upgradeProxy(
+        t,
+        `http://127.0.0.1:${port}`,
+        tls ? { listener, idleTimeout: 0 } : { idleTimeout: 0 },
+      )
+      const client = tls ? connectTls(via.port, '127.0.0.1', { ca: listener.cert }) : connect(via.port, '127.0.0.1')
+      client.on('error', () => {})
+      client.write(handshake())
+      await once(client, 'data')
+      client.destroy()
+      await Promise.all([once(upstream as Socket, 'close'), once(via.events, 'ended')])
+      t.ok(via.failures.length <= 1, 'at most one failure is told')
+    }
+  },
+)

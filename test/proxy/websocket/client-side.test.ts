@@ -36,3 +36,22 @@ t.test('data buffered for a slow upstream is dropped once the check refuses', as
     client.reset()
   }
 })
+
+t.test('a close of a client that has left, with data buffered for a slow upstream, needs nothing more', async (t) => {
+  const socket = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
+  const client = new ClientSide(socket, Buffer.alloc(0), () => true)
+  client.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+  socket.push('held back')
+  socket.push(null)
+  await once(socket, 'end')
+  socket.end()
+  await once(socket, 'close')
+  t.notOk(client.destroyed)
+  const closed = once(client, 'close')
+  let sent = 0
+  client.closeWith(1_008, () => sent++)
+  await closed
+  t.equal(sent, 1)
+  client.closeWith(1_008, () => sent++)
+  t.equal(sent, 2)
+})

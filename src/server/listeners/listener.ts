@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { type SecureVersion, type TLSSocket, Server as TlsServer } from 'node:tls'
 import { hasCode } from '../../error-code.js'
 import type { ListenerRefusals } from '../../metrics/index.js'
-import { type ClientStream, currentResponse, markLastRequest, writeResponse } from '../../proxy/index.js'
+import { type ClientStream, currentResponse, ignoreError, markLastRequest, writeResponse } from '../../proxy/index.js'
 import type { Connections, ServedConnections } from './connections.js'
 import { Draining } from './draining.js'
 import { Http2Connections } from './http2.js'
@@ -105,6 +105,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     if (!hasCode(error, 'ECONNRESET')) refusals?.count('tls') // else the client left
   })
   const http2 = serveHttp2(server, { ...options, onTurnedAway })
+  if (server instanceof TlsServer) server.on('secureConnection', parseWhatIsRead)
   const upgraded = serveUpgrades(server, options.onUpgrade ?? refuseUpgrade, onTurnedAway)
   const draining = new Draining(server, upgraded, http2)
   serveHttp1(server, options, draining, onTurnedAway)
@@ -200,6 +201,15 @@ function serveHttp2(
     else for (const serve of serveHttp1) serve.call(server, socket)
   })
   return http2
+}
+
+/**
+ * Has Node's server parse what the socket reads, not what its handle does. A TLS handle goes on with what it has decrypted
+ * after it was paused, which the server does to a client that pipelines and has much to read; the parser, paused too, drops
+ * it, and the rest of a request is taken for the next. Adding a listener for `data` ends that for good. Costs a copy.
+ */
+function parseWhatIsRead(socket: TLSSocket): void {
+  if (socket.alpnProtocol !== 'h2') socket.on('data', ignoreError).off('data', ignoreError)
 }
 
 /** Starts to listen. From here on every `error` has a listener: without one it would end the process. */

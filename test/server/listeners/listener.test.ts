@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import type { RequestListener, Server } from 'node:http'
 import { connect, Server as NetServer, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { connect as connectTls } from 'node:tls'
 import t, { type Test } from 'tap'
 import { ensureSelfSigned } from '../../../src/certificates/index.js'
@@ -214,4 +215,34 @@ t.test('an error after a listener failed to open does not end the process', asyn
   await t.rejects(listen(options), { code: 'EADDRINUSE' })
   t.doesNotThrow(() => servers[0]?.emit('error', new Error('second')))
   t.equal(servers.length, 1)
+})
+
+t.test('what a client pipelines while it has much to read is served byte for byte, over TLS too', async (t) => {
+  const count = 40
+  const answer = 'x'.repeat(100_000)
+  for (const secure of [false, true]) {
+    const seen: string[] = []
+    const onRequest: RequestListener = (req, res) => {
+      seen.push(`${req.url} ${req.headers['x-long']?.length}`)
+      res.end(answer)
+    }
+    const { port } = await listener(t, { secure, onRequest })
+    const to = { port, host: '127.0.0.1', rejectUnauthorized: false }
+    const socket = secure ? connectTls(to) : connect(to)
+    t.teardown(() => socket.destroy())
+    const requests = Array.from({ length: count }, (_, i) => [
+      `GET /${i} HTTP/1.1`,
+      'Host: a',
+      `X-Long: ${'y'.repeat(2_000)}`,
+    ])
+    requests.at(-1)?.push('Connection: close')
+    socket.write(requests.map((lines) => `${lines.join('\r\n')}\r\n\r\n`).join(''))
+    const answers = await text(socket)
+    t.strictSame(
+      seen,
+      Array.from({ length: count }, (_, i) => `/${i} 2000`),
+    )
+    t.equal(answers.match(/HTTP\/1\.1 200 OK/g)?.length, count)
+    t.notOk(answers.includes('HTTP/1.1 400'))
+  }
 })

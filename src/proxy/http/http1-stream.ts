@@ -78,8 +78,12 @@ export class Http1Stream extends ClientStream {
     return this.#res.write(chunk)
   }
 
+  /**
+   * Not within the event: before version 24 Node also emits it while another response of the connection is written, from
+   * inside undici's parser, which can resume no other connection then and would leave this one's paused for good.
+   */
   protected onceDrained(drained: () => void): void {
-    this.#res.once('drain', drained)
+    this.#res.once('drain', () => process.nextTick(drained))
   }
 
   /** Node sends a head together with a text, and one with bytes apart: so the body becomes a text, byte for byte. */

@@ -515,3 +515,32 @@ t.test('an upload that is aborted is answered, though it keeps arriving', async 
     }
   }
 })
+
+t.test(
+  'a response that waits for its client goes on, though one behind it on the connection is written meanwhile',
+  async (t) => {
+    const big = 20_000_000
+    const parts = 200
+    const written = new EventEmitter()
+    const { origin } = await httpServer(t, (req, res) => {
+      if (req.url === '/first') return void res.end(Buffer.alloc(big, 'x'))
+      let left = parts
+      const write = () => {
+        res.write('y') // with no length: it is not held until the end
+        if (--left > 0) return void setImmediate(write)
+        res.end()
+        written.emit('all')
+      }
+      write()
+    })
+    const via = await proxy(t, origin)
+    const client = connect(via.port, '127.0.0.1').pause()
+    t.teardown(() => client.destroy())
+    client.write('GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    await once(written, 'all')
+    const answers = await Promise.race([text(client), via.failure()])
+    t.strictSame(via.failures, [])
+    t.equal(answers.split('x').length - 1, big)
+    t.equal(answers.split('y').length - 1, parts)
+  },
+)

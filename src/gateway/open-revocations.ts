@@ -13,7 +13,7 @@ import {
   Synchronizer,
   WriteBack,
 } from '../sync/index.js'
-import { ClockCheckpoint, readCheckpoint, systemClock, TrustedClock } from '../time/index.js'
+import { ClockCheckpoint, readCheckpoint, Standstill, systemClock, TrustedClock } from '../time/index.js'
 import { Fingerprinter } from '../token/index.js'
 import { onlyIssuer } from './issuers.js'
 import { RecentRevocations } from './recent-revocations.js'
@@ -94,6 +94,7 @@ export async function openRevocations(
     maxStaleness: settings.maxStaleness,
     refreshInterval: settings.persistent.refreshInterval,
     serveWhileListing: settings.persistent.serveWhileListing,
+    standstill: new Standstill(),
     ...journalOptions(config, read, trustedClock),
     logger,
   })

@@ -3,7 +3,7 @@ import type { Logger } from '../logging/index.js'
 import type { OutboxDirectory, OutboxStatus } from '../outbox/index.js'
 import type { JSONValue, RevocationRecord } from '../revocation/index.js'
 import type { PersistentStore, RealtimeSource } from '../sources/source.js'
-import type { Clock, TimeBounds } from '../time/index.js'
+import type { Clock, Standstill, TimeBounds } from '../time/index.js'
 import type { LastListing } from './last-listing.js'
 import type { ListingState } from './listing-progress.js'
 import type { SourceState } from './source-state.js'
@@ -53,6 +53,8 @@ export interface SynchronizerOptions {
    * list known, and without a store nothing does.
    */
   readonly journalLoss?: () => string | undefined
+  /** Notices that this process stood still: then the list is not known before what came meanwhile was read. */
+  readonly standstill?: Standstill
   /** Called when the topic subscription becomes live or stops being live. */
   readonly onRealtime?: (isLive: boolean) => void
   readonly logger: Logger

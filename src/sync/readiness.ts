@@ -15,6 +15,8 @@ export interface ReadinessOptions {
   readonly isJournalRecent: (() => boolean) | undefined
   /** Why the journal may have lost entries; `undefined` if it has not. */
   readonly journalLoss: (() => string | undefined) | undefined
+  /** Whether what came while the process stood still may wait to be read: the list is not known meanwhile. */
+  readonly isCatchingUp?: () => boolean
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -48,13 +50,17 @@ export class Readiness {
       this.#until = Number.POSITIVE_INFINITY
       this.#by = always
     }
-    const remaining = () => (this.#until === Number.POSITIVE_INFINITY ? this.#until : this.#until - clock.elapsed())
+    const remaining = () => {
+      const { until } = this
+      return until === Number.POSITIVE_INFINITY ? until : until - clock.elapsed()
+    }
     this.status = new KnownStatus(remaining, clock)
   }
 
-  /** By the clock's `elapsed`; 0 as long as it has never been known. */
+  /** By the clock's `elapsed`; 0 as long as it has never been known, and after a standstill. */
   get until(): number {
-    return this.#until
+    const { failurePolicy, isCatchingUp } = this.#options
+    return failurePolicy === 'closed' && isCatchingUp?.() === true ? 0 : this.#until
   }
 
   /** Why it is known, for people. */

@@ -1,7 +1,7 @@
 import type { Histogram } from '../metrics/index.js'
 import type { RevocationRecord } from '../revocation/index.js'
 import type { PersistentStore, RealtimeSource, RevocationSink, SourceStatus } from '../sources/source.js'
-import { type Clock, type KnownStatus, systemClock } from '../time/index.js'
+import { type Clock, type KnownStatus, STANDSTILL, systemClock } from '../time/index.js'
 import { keepRunning } from './keep-running.js'
 import { Listings, type SucceededListing } from './listings.js'
 import type { SynchronizerOptions, SynchronizerState } from './options.js'
@@ -29,6 +29,8 @@ export class Synchronizer {
   #graceOver = false
   /** The worst status of the streams; `undefined` if there are none. */
   #streams: SourceStatus | undefined
+  /** When the process went on after a standstill (by the clock's `elapsed`), until a listing that began later has ended. */
+  #wokeAt = Number.NEGATIVE_INFINITY
   #cancelInSync: () => void = () => undefined
   #cancelTrust: () => void = () => undefined
 
@@ -52,6 +54,7 @@ export class Synchronizer {
       journalInSyncAt: options.journalInSyncAt,
       isJournalRecent: options.isJournalRecent,
       journalLoss: options.journalLoss,
+      ...(options.standstill === undefined ? {} : { isCatchingUp: () => this.#isCatchingUp }),
       logger,
       clock: this.#clock,
     })
@@ -84,11 +87,13 @@ export class Synchronizer {
     this.#cancelTrust = this.#clock.after(startupGrace, () => this.#endGrace())
     if (serveWhileListing === true) this.#readiness.serveJournal('the journal, as serveWhileListing has it')
     this.#markInSync()
+    this.#options.standstill?.start(() => this.#woke())
   }
 
   /** Stops the sources; resolves when they have stopped. */
   async stop(): Promise<void> {
     this.#stop.abort()
+    this.#options.standstill?.stop()
     this.#cancelInSync()
     this.#cancelTrust()
     this.#readiness.status.close()
@@ -155,10 +160,14 @@ export class Synchronizer {
       due: () => this.requestListing('interval'),
       counts: () => this.#topicTried,
       succeeded: (listing) => {
+        if (listing.started >= this.#wokeAt) this.#wokeAt = Number.NEGATIVE_INFINITY
         if (listing.last !== undefined) target.listed?.(listing.last)
         if (listing.counted) this.#listed(listing)
       },
-      changed: () => this.#trustJournal(),
+      changed: () => {
+        if (tracker.status !== 'live') this.#wokeAt = Number.NEGATIVE_INFINITY // it goes on with what it knows
+        this.#trustJournal()
+      },
     })
   }
 
@@ -169,6 +178,19 @@ export class Synchronizer {
     // Only a whole listing starts a new position: whatever a catch-up may have missed must not be skipped for good.
     const position = isWhole ? store?.position?.() : undefined
     if (this.#areStreamsLive) target.inSync(begunAt, position)
+  }
+
+  #woke(): void {
+    this.#options.logger.warn('this process stood still; reading what was revoked meanwhile')
+    if (this.#listings === undefined) return
+    this.#wokeAt = this.#clock.elapsed()
+    this.requestListing('the process stood still')
+  }
+
+  /** After a standstill: until what waits was read, and a listing that began later has ended, for as long as a lease at most. */
+  get #isCatchingUp(): boolean {
+    if (this.#options.standstill?.isCatchingUp === true) return true
+    return this.#wokeAt > 0 && this.#clock.elapsed() - this.#wokeAt < STANDSTILL
   }
 
   #realtimeSink(): RevocationSink {
@@ -245,6 +267,7 @@ export class Synchronizer {
   }
 
   #waitsFor(): string {
+    if (this.#isCatchingUp) return 'reading what came while this process stood still'
     const loss = this.#readiness.journalLoss
     if (loss !== undefined && this.#store === undefined) return loss
     const waiting = [this.#realtime, this.#store].flatMap((tracker) =>

@@ -5,6 +5,7 @@ export { type Checkpoint, ClockCheckpoint, readCheckpoint, type SweepBounds } fr
 export { KnownStatus } from './known-status.js'
 export { DEFAULT_RETRY_TIMING, RetrySchedule, type RetryTiming } from './retry-schedule.js'
 export { retrying } from './retrying.js'
+export { STANDSTILL, Standstill } from './standstill.js'
 export { startTimeSlice } from './time-slice.js'
 export { LONGEST_TIMER, pause, within } from './timers.js'
 export { type TimeBounds, TrustedClock } from './trusted-clock.js'

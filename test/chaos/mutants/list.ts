@@ -146,6 +146,17 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: 'a gateway that stood still goes on at once',
+    promise: 'lease',
+    file: 'sync/readiness.js',
+    find: "failurePolicy === 'closed' && isCatchingUp?.() === true ? 0",
+    replace: 'false ? 0',
+    caughtBy: {
+      test: 'standstill',
+      title: 'a gateway that stood still passes nothing on before it has read what was revoked meanwhile',
+    },
+  },
+  {
     name: 'a stream does not require a leader',
     promise: 'cut-off member',
     file: 'sources/persistent/etcd-v3/client.js',

@@ -84,10 +84,11 @@ class DirectoryWatch {
     const { timeout, pollTimeout } = this.#etcd
     const poll = new AbortController()
     const abort = () => poll.abort()
+    const late = () => setImmediate(abort) // after a standstill the event waits to be read: timers come first
     const ends = [signal, this.#live.broken]
     for (const each of ends) each.addEventListener('abort', abort, { once: true })
     const { index: reached } = this.#live
-    let timer = setTimeout(abort, timeout)
+    let timer = setTimeout(late, timeout)
     try {
       const answer = await this.#ask(poll.signal)
       if (answer.status !== 200) return await this.#refused(answer)
@@ -95,7 +96,7 @@ class DirectoryWatch {
       clearTimeout(timer)
       if (answer.index < reached) throw this.#live.behind(answer.server)
       if (!(await this.#begun(answer.index, answer.server, poll.signal))) return 'polled'
-      timer = setTimeout(abort, pollTimeout)
+      timer = setTimeout(late, pollTimeout)
       await this.#wait(answer, answer.index, poll.signal)
       for (const each of ends) each.throwIfAborted()
       return 'polled'

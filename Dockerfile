@@ -12,7 +12,7 @@ RUN npx tsc -p . && npm prune --omit=dev && rm -rf dist/test dist/bench dist/*.t
 FROM node:26-slim
 ENV NODE_ENV=production
 # What says that the gateway lives: name another port here if the configuration does.
-ENV MGW_HEALTH=http://127.0.0.1:9090/health
+ENV MGW_HEALTH=http://127.0.0.1:9797/live
 WORKDIR /mgw
 COPY --from=build /mgw/package.json ./
 COPY --from=build /mgw/node_modules ./node_modules

@@ -9,17 +9,28 @@ export function completionScript(program: Command, shell: (typeof SHELLS)[number
   return shell === 'fish' ? fish(words) : shell === 'bash' ? bash(words) : zsh(words)
 }
 
-/** What may follow a command: its subcommands and long options. */
+/** What may follow a command: its subcommands, the values of its arguments and long options. */
 interface Words {
   /** `''` for the program itself, else a command's names, such as `journal check`. */
   readonly command: string
   readonly words: readonly { readonly name: string; readonly description: string }[]
+  /** Its options behind which a value stands, a file's name for one. */
+  readonly valued: readonly string[]
 }
 
 function wordsOf(command: Command, path = ''): Words[] {
   const options = command.options.flatMap(({ long, description }) => (long ? [{ name: long, description }] : []))
   const commands = command.commands.map((child) => ({ name: child.name(), description: child.description() }))
-  const own = { command: path, words: [...commands, ...options, { name: '--help', description: 'print help' }] }
+  const values = command.registeredArguments.flatMap(({ argChoices = [], description }) =>
+    argChoices.map((name) => ({ name, description })),
+  )
+  const help = { name: '--help', description: 'print help' }
+  const valued = command.options.flatMap(({ required, short, long }) => (required ? [short, long] : []))
+  const own = {
+    command: path,
+    words: [...commands, ...values, ...options, help],
+    valued: valued.filter((name) => name !== undefined),
+  }
   return [own, ...command.commands.flatMap((child) => wordsOf(child, `${path} ${child.name()}`.trim()))]
 }
 
@@ -27,9 +38,11 @@ function bash(all: readonly Words[]): string {
   const cases = all.map(
     ({ command, words }) => `    '${command}') words='${words.map(({ name }) => name).join(' ')}' ;;`,
   )
+  const valued = [...new Set(all.flatMap((each) => each.valued))].join('|')
   return `# mgw completion bash > /etc/bash_completion.d/mgw
 _mgw() {
   local word path='' words=''
+  case "\${COMP_WORDS[COMP_CWORD-1]}" in ${valued}) COMPREPLY=(); return ;; esac
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$word" in -*) ;; *) case "\${path:+$path }$word" in ${commandsOf(all)}) path="\${path:+$path }$word" ;; esac ;; esac
   done

@@ -153,8 +153,17 @@ function addRevoke(mgw: Command): void {
       '--expires-at <when>',
       "when the token ends: seconds or ms since 1970, or ISO 8601 (default: a JWT's own exp)",
     )
+    .addHelpText('after', REVOKE_HELP)
     .action(loaded(async () => (await import('./revoke.js')).revoke))
 }
+
+const REVOKE_HELP = `
+Examples:
+  echo "$TOKEN" | mgw revoke - -c micro-gw.conf
+  mgw revoke --claim sub=alice --issuer https://issuer.example -c micro-gw.conf
+
+Exit status: 0 the store has it, and the topic if there is one; 1 one of them did not take it; 2 invalid command line or
+configuration; 3 published and kept by nobody.`
 
 function addJournal(mgw: Command): void {
   const journal = mgw.command('journal').description('check the journal, which keeps revocations across restarts')
@@ -203,7 +212,7 @@ function addBeginning(mgw: Command): void {
   mgw
     .command('completion')
     .description('print a script that completes commands and options in a shell')
-    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .addArgument(new Argument('<shell>', 'which one').choices(SHELLS))
     .action((shell: (typeof SHELLS)[number]) => write(completionScript(mgw, shell)))
 }
 

@@ -106,6 +106,13 @@ t.test('the unit lets the gateway write where the documentation puts its state a
   t.match(readFileSync('docs/logging.md', 'utf8'), /^\/var\/log\/mgw\/\*\.log \{$/m)
 })
 
+t.test(
+  'the image asks the admin listener whether it lives: another one may require a PROXY protocol header',
+  async (t) => {
+    t.match(readFileSync('Dockerfile', 'utf8'), /^ENV MGW_HEALTH=http:\/\/127\.0\.0\.1:9797\/live$/m)
+  },
+)
+
 function missing(command: string): string | false {
   return spawnSync(command, ['--version']).error === undefined ? false : `${command} is not installed`
 }

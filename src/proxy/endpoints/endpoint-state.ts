@@ -75,7 +75,7 @@ export class EndpointState<Endpoint extends Upstream> {
   #judge(entry: Entry, hasFailed: boolean, now: number): void {
     if ((entry & WHILE_EJECTED) !== 0) {
       if (!hasFailed) this.#restore()
-      else if ((entry & TRIES_EJECTED) !== 0) this.#eject(now)
+      else if ((entry & TRIES_EJECTED) !== 0 && this.#ejection.isOn) this.#eject(now)
     } else if (!hasFailed) this.#failures = 0
     else if (++this.#failures === this.#rules.maxFailures && !this.#ejection.isOn) this.#eject(now)
   }
@@ -84,7 +84,7 @@ export class EndpointState<Endpoint extends Upstream> {
     const { ejectionTime, maxEjectionTime, report } = this.#rules
     const time = Math.min(ejectionTime * 2 ** this.#ejections, maxEjectionTime)
     if (time < maxEjectionTime) this.#ejections++
-    this.#ejection.begin(now + time)
+    this.#ejection.begin(now, time)
     report?.('ejected', this.endpoint.origin, time)
   }
 
@@ -97,7 +97,7 @@ export class EndpointState<Endpoint extends Upstream> {
   }
 
   #count(breaker: CircuitBreakerOptions, entry: Entry, hasFailed: boolean, now: number): void {
-    if ((entry & TRIES_CIRCUIT) !== 0) {
+    if ((entry & TRIES_CIRCUIT) !== 0 && this.#circuit.isOn) {
       if (hasFailed) return this.#open(breaker, now)
       this.#circuit.end()
       return this.#rules.report?.('circuit closed', this.endpoint.origin, 0)
@@ -110,7 +110,7 @@ export class EndpointState<Endpoint extends Upstream> {
 
   #open({ resetTime }: CircuitBreakerOptions, now: number): void {
     this.#window?.clear()
-    this.#circuit.begin(now + resetTime)
+    this.#circuit.begin(now, resetTime)
     this.#rules.report?.('circuit opened', this.endpoint.origin, resetTime)
   }
 }

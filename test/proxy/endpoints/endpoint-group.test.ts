@@ -206,6 +206,36 @@ t.test('an open circuit lets one request try, which closes it or keeps it open',
   t.ok(begin(), 'it counts from the beginning')
 })
 
+t.test('while one that tries takes long another may after each reset time, a second at least', async (t) => {
+  for (const resetTime of [200, 2_000]) {
+    const { state, begin, must, send } = groupOf({ urls: ['a'], circuitBreaker: { ...BREAKER, resetTime } })
+    for (let count = 0; count < 4; count++) send(500)
+    state.now = 5_000
+    const slow = must()
+    state.now += Math.max(resetTime, 1_000) - 1
+    t.equal(begin(), undefined)
+    state.now++
+    send()
+    t.equal(state.changes.at(-1), 'a circuit closed 0')
+    slow.failed('timeout', false)
+    t.equal(state.changes.at(-1), 'a circuit closed 0', 'what the slow one finds out late is one failure of many')
+    send()
+  }
+})
+
+t.test('an ejected endpoint is tried again while one that tries takes long', async (t) => {
+  const { state, must, send } = groupOf({ urls: ['a', 'b'] })
+  for (let count = 0; count < 4; count++) send(count % 2 === 0 ? 'lost' : 200)
+  t.strictSame(state.changes, ['a ejected 100'])
+  state.now = 200
+  const slow = [must(), must()].find(({ target }) => target.origin === 'a')
+  t.equal([1, 2, 3].map(() => send()).join(''), 'bbb')
+  state.now = 1_200
+  t.ok([send(), send()].includes('a'))
+  slow?.failed('lost', false)
+  t.strictSame(state.changes, ['a ejected 100', 'a restored 0'])
+})
+
 t.test('what was sent before a circuit opened does not count once it is open', async (t) => {
   const { state, must, send } = groupOf({ urls: ['a'], circuitBreaker: BREAKER })
   const late = Array.from({ length: 4 }, must)

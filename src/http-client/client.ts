@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net'
 import { type ConnectionOptions, createSecureContext, rootCertificates } from 'node:tls'
 import { buildConnector, type Dispatcher } from 'undici'
 import { endingAfterPause } from './end-after-pause.js'
+import { sharedLookup } from './lookup.js'
 import { type ConnectionCounts, Pools } from './pools.js'
 
 /** How the gateway, as a client, connects: to upstreams, key managers, stores. */
@@ -25,7 +26,7 @@ export interface HttpClientOptions {
   readonly idleTimeout?: number
   /** Milliseconds for which a connection takes requests: then its host's name is looked up again. Default 60 s. */
   readonly maxConnectionAge?: number
-  /** Looks a host name up; absent: as the system does, each time. */
+  /** Looks a host name up; absent: as the system does, one look-up for all that wait for the name. */
   readonly lookup?: LookupFunction
 }
 
@@ -50,7 +51,7 @@ export function createHttpClient(options: HttpClientOptions = {}): Dispatcher {
       buildConnector({
         timeout: options.connectTimeout ?? CONNECT_TIMEOUT,
         ...sharedTls(options),
-        ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
+        lookup: options.lookup ?? sharedLookup,
       }),
     ),
   })

@@ -7,3 +7,4 @@ export {
   sharedTls,
 } from './client.js'
 export { type ObservedServers, observeDates, observeServers, type Witness } from './dates.js'
+export { sharedLookup } from './lookup.js'

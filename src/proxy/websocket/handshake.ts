@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import util from 'node:util'
 import httpProxy from 'http-proxy'
+import { sharedLookup } from '../../http-client/index.js'
 import { ignoreError } from '../client-connection.js'
 import { responseHeaders, withoutLength } from '../headers.js'
 
@@ -20,7 +21,7 @@ export function readOrigin(origin: string): URL {
 export function connectUpstream(url: URL, tls: ConnectionOptions, connected: () => void): Socket {
   const secure = url.protocol === 'wss:' || url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const to = { host, port: Number(url.port) || (secure ? 443 : 80), allowHalfOpen: true }
+  const to = { host, port: Number(url.port) || (secure ? 443 : 80), allowHalfOpen: true, lookup: sharedLookup }
   if (!secure) return connectTcp({ ...to, noDelay: true }, connected)
   const servername = isIP(host) === 0 ? { servername: host } : {}
   return connectTls({ ...servername, ...tls, ...to, ALPNProtocols: ['http/1.1'] }, connected)

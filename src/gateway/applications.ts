@@ -4,8 +4,15 @@ import type { ListenerRole, RequestHandler } from '../server/index.js'
 import { type Application, type ApplicationParts, openApplication } from './application.js'
 import type { Inputs } from './inputs.js'
 
-/** Milliseconds after which the connections of an application that was replaced take nothing new. */
-const RETIRED_AFTER = 60_000
+/** When the connections of an application that was replaced take nothing new, ms. */
+export interface Retirement {
+  /** At the earliest: a request may still be authenticated by it. */
+  readonly after: number
+  /** At the latest, though requests that it has begun are under way: one could still go to its next endpoint. */
+  readonly by: number
+}
+
+const RETIREMENT: Retirement = { after: 60_000, by: 3_600_000 }
 
 /** What listeners call. */
 export type Listening = Pick<RequestHandler, 'listener' | 'streamListener' | 'upgradeListener'>
@@ -16,6 +23,7 @@ export type Listening = Pick<RequestHandler, 'listener' | 'streamListener' | 'up
  */
 export class Applications implements Listening {
   readonly #parts: ApplicationParts
+  readonly #retirement: Retirement
   readonly #retiring = new Map<Application, NodeJS.Timeout>()
   /** Retired ones with answers under way. */
   readonly #closing = new Set<Application>()
@@ -23,8 +31,9 @@ export class Applications implements Listening {
   #inputs: Inputs
   #isLive: boolean | undefined
 
-  private constructor(inputs: Inputs, parts: ApplicationParts, first: Application) {
+  private constructor(inputs: Inputs, parts: ApplicationParts, first: Application, retirement: Retirement) {
     this.#inputs = inputs
+    this.#retirement = retirement
     this.#parts = parts
     this.#current = first
     const { revocations } = parts
@@ -40,8 +49,8 @@ export class Applications implements Listening {
   }
 
   /** Throws as {@link openApplication}. */
-  static async open(inputs: Inputs, parts: ApplicationParts): Promise<Applications> {
-    return new Applications(inputs, parts, await openApplication(inputs, parts))
+  static async open(inputs: Inputs, parts: ApplicationParts, retirement = RETIREMENT): Promise<Applications> {
+    return new Applications(inputs, parts, await openApplication(inputs, parts), retirement)
   }
 
   /** What the application of the moment was made of. */
@@ -56,9 +65,14 @@ export class Applications implements Listening {
     const previous = this.#current
     this.#current = next
     this.#inputs = inputs
-    const timer = setTimeout(() => this.#retire(previous), RETIRED_AFTER)
-    timer.unref()
-    this.#retiring.set(previous, timer)
+    const { after, by } = this.#retirement
+    const latest = setTimeout(() => this.#retire(previous), by)
+    latest.unref()
+    this.#retiring.set(previous, latest)
+    const early = setTimeout(() => {
+      void previous.handler.forwardedEnded().then(() => this.#retire(previous))
+    }, after)
+    early.unref()
   }
 
   /** As for a request that brings this credential now. */
@@ -113,11 +127,13 @@ export class Applications implements Listening {
   async close(): Promise<void> {
     for (const timer of this.#retiring.values()) clearTimeout(timer)
     const all = [...this.#all(), ...this.#closing]
+    this.#retiring.clear()
     await Promise.all(all.map((application) => application.close()))
   }
 
   #retire(application: Application): void {
-    this.#retiring.delete(application)
+    clearTimeout(this.#retiring.get(application))
+    if (!this.#retiring.delete(application)) return
     this.#closing.add(application)
     void application.drain().finally(() => this.#closing.delete(application))
   }

@@ -13,6 +13,26 @@ import type { OpenWebSockets } from './websocket-exchange.js'
  */
 export type ListenerRole = 'http' | 'https' | 'token'
 
+/** Counts requests that are under way. */
+export class Forwarded {
+  #open = 0
+  #waiting: (() => void)[] = []
+
+  begun(): void {
+    this.#open++
+  }
+
+  ended(): void {
+    if (--this.#open > 0) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  /** Resolves as soon as none is under way. */
+  allEnded(): Promise<void> {
+    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve))
+  }
+}
+
 /** What all exchanges of a gateway share. */
 export interface ExchangeContext {
   readonly log: RequestLog
@@ -24,6 +44,8 @@ export interface ExchangeContext {
   readonly openRequests: OpenRequests<TokenIdentity> | undefined
   readonly http: ForwardOptions
   readonly webSocket: WebSocketOptions
+  /** Requests over HTTP that have gone, or will go, to an upstream, and are not over. */
+  readonly forwarded: Forwarded
   readonly openWebSockets: OpenWebSockets
   /** What upstreams are told of the client. */
   readonly forwarding: Forwarding

@@ -34,6 +34,12 @@ export class HttpExchange extends Exchange {
   }
 
   protected transfer(upstream: UpstreamRequest): Transfer {
+    this.context.forwarded.begun()
     return forward(upstream, this.#stream, this, this.context.http)
+  }
+
+  override ended(): void {
+    this.context.forwarded.ended()
+    super.ended()
   }
 }

@@ -27,7 +27,7 @@ import type { RequestObserver } from '../log/request-observer.js'
 import { allowOrigin, isPreflight, preflightHeaders } from './cors.js'
 import { Credentials } from './credentials.js'
 import type { Exchange } from './exchange.js'
-import type { ExchangeContext, ListenerRole } from './exchange-context.js'
+import { type ExchangeContext, Forwarded, type ListenerRole } from './exchange-context.js'
 import { NO_ENDPOINT, operationOf } from './find-operation.js'
 import { HttpExchange } from './http-exchange.js'
 import { forwardToKeyManager, revokeAtKeyManager } from './key-manager-calls.js'
@@ -90,6 +90,7 @@ export class RequestHandler {
     this.#options = options
     this.#context = {
       ...{ log, metrics, observers, gate, openRequests, http, webSocket, openWebSockets },
+      forwarded: new Forwarded(),
       ...{ forwarding, tracing, serverHeader },
     }
     this.#credentials = new Credentials({ authenticator, revocations, log }, (exchange, outcome) =>
@@ -108,6 +109,11 @@ export class RequestHandler {
   /** What is known of the endpoints of each group that has been used. */
   get endpoints(): EndpointStatus[] {
     return this.#plans.endpoints
+  }
+
+  /** Resolves as soon as no request over HTTP is on its way to an upstream or back: none will need a connection then. */
+  forwardedEnded(): Promise<void> {
+    return this.#context.forwarded.allEnded()
   }
 
   /** Serves the requests of a listener over HTTP/1.1. */

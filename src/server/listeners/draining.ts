@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Http2Connections } from './http2.js'
 
 /** How a listener closes: it accepts no more, and each connection ends with the requests that it has. */
@@ -7,6 +7,8 @@ export class Draining {
   readonly #server: Server
   readonly #upgraded: { closeAll(): void }
   readonly #http2: Http2Connections | undefined
+  /** All that are open: those whose TLS handshake or PROXY header is not over are nobody's yet. */
+  readonly #sockets = new Set<Socket>()
   #hasBegun = false
   /** Connections without a request stay for now. */
   #keepsIdle = false
@@ -15,6 +17,14 @@ export class Draining {
     this.#server = server
     this.#upgraded = upgraded
     this.#http2 = http2
+  }
+
+  /** Call it once, before the server listens and after everybody else who takes `connection` for himself. */
+  watch(): void {
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
   }
 
   /** Whether each connection ends with its next response. */
@@ -53,5 +63,6 @@ export class Draining {
     this.#server.closeAllConnections()
     this.#upgraded.closeAll()
     this.#http2?.destroy()
+    for (const socket of this.#sockets) socket.destroy()
   }
 }

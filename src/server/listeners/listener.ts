@@ -115,6 +115,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
   options.connections?.guard(server, served, refusals)
   options.proxyProtocol?.guard(server, refusals)
+  draining.watch()
   await opened(server, options)
   return {
     port: (server.address() as AddressInfo).port,

@@ -66,6 +66,23 @@ t.test('a TLS handshake that does not finish is ended, whatever was sent of it',
   t.match(String((await once(socket, 'data'))[0]), '/later')
 })
 
+t.test('a listener that closes waits for a TLS handshake no longer than for a request', async (t) => {
+  const opened = await listener(t, { secure: true, limits: { handshakeTimeout: 60_000 } })
+  for (const bytes of [Buffer.of(0x16, 3, 1), Buffer.alloc(0)]) {
+    const accepted = new Promise<void>((resolve) => {
+      const onAccepted = () => {
+        unsubscribe('net.server.socket', onAccepted)
+        resolve()
+      }
+      subscribe('net.server.socket', onAccepted)
+    })
+    const socket = client(t, opened.port)
+    if (bytes.length > 0) socket.write(bytes)
+    await accepted
+  }
+  await opened.close(20)
+})
+
 t.test('headers that come too slowly are answered 408, over TLS too', async (t) => {
   for (const secure of [false, true]) {
     const { port } = await listener(t, { secure, limits: { headersTimeout: 50 } })

@@ -66,10 +66,26 @@ export function writeEncodedToken(record: RevocationRecord): WrittenRecord {
 /** As `now`: an end is read even if it has passed. */
 export const AS_WRITTEN = 0
 
+/** How long a key may be found that has ended, ms: stores keep what mgw writes for an hour and a margin more. */
+const LATEST_FOUND = 86_400_000
+/** How long a record that has ended is kept from when it was read, ms: it is read again before that. */
+const KEPT_WHEN_ENDED = 15 * 60_000
+
+/**
+ * The end of a record (epoch ms); `undefined`: it is not known. One that has passed lately ends soon: as unknown, the record would be
+ * kept for `retention`. No sooner than it says, since our clock may be ahead.
+ */
+function endOf(written: unknown, now: number): number | undefined {
+  const end = expiryInstant(written, now)
+  if (end !== undefined) return end
+  const passed = instant(written)
+  return passed !== undefined && now - passed < LATEST_FOUND ? now + KEPT_WHEN_ENDED : undefined
+}
+
 /** The token that a key below the prefix names; `undefined` for one that names none. `value` may be anything. */
 export function readToken(id: string, value: string, now: number): TokenRevocation | undefined {
   if (id === '' || id.length > MAX_RECORD_ID_LENGTH) return undefined
-  return { kind: 'token', id, expiresAt: expiryInstant(parseValue(value).expiresAt, now) }
+  return { kind: 'token', id, expiresAt: endOf(parseValue(value).expiresAt, now) }
 }
 
 /** What `etcdctl set <jti> <ttl>`, WSO2 and this gateway write as a value. */
@@ -111,7 +127,7 @@ function readNamed(
   const { revokedBefore, expiresAt } = parseValue(value)
   const before = instant(revokedBefore)
   if (before === undefined) return undefined
-  const times = { revokedBefore: before, expiresAt: expiryInstant(expiresAt, now) }
+  const times = { revokedBefore: before, expiresAt: endOf(expiresAt, now) }
   if (kind === 'subject' || kind === 'client' || kind === 'session') return { kind, id, ...scope, ...times }
   if (kind === 'issuer') return scope.iss === undefined && isIssuer(id) ? { kind, iss: id, ...times } : undefined
   const claims = kind === 'claims' ? parsedClaims(id) : undefined

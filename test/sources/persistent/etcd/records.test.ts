@@ -84,3 +84,19 @@ function sorted(value: unknown): unknown {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, each]) => [name, sorted(each)])
 }
+
+t.test('a record that has ended lately ends soon, and not as one of unknown end', async (t) => {
+  const now = 1_800_000_000_000
+  const soon = now + 900_000
+  const value = (expiresAt: number) => JSON.stringify({ revokedBefore: now - 1, expiresAt })
+  for (const [expiresAt, end] of [
+    [now + 5, now + 5],
+    [now, soon],
+    [now - 3_900_000, soon],
+    [now - 2 * 86_400_000, undefined], // no store keeps it: the clock is wrong, or that is no moment
+    [3_600, undefined],
+  ] as const) {
+    t.equal(readToken('a', value(expiresAt), now)?.expiresAt, end, String(expiresAt))
+    t.equal(readRecord('subject/alice', value(expiresAt), now)?.expiresAt, end, String(expiresAt))
+  }
+})

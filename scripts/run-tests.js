@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import t from 'tap'
 
 const FOLDER = 'dist/test'
-const { TAP_TIMEOUT } = process.env
+const { TAP_JOBS, TAP_TIMEOUT } = process.env
 
 const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.js'))
+t.jobs = Number(TAP_JOBS)
 t.setTimeout(0)
 for (const file of files.sort()) {
   const name = join(FOLDER, file)

@@ -714,7 +714,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'a worker leaves before its successor listens',
     promise: 'restart',
     file: 'gateway/workers.js',
-    find: 'await this.#succeed(slot);',
+    find: 'await this.#succeed(slot, ms);',
     replace: '',
     caughtBy: {
       test: 'workers/replace',

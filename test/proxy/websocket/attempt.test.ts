@@ -206,6 +206,7 @@ t.test(
       let upstream: Socket | undefined
       const { port } = await tcpServer(t, (socket) => {
         upstream = socket
+        socket.on('error', () => {})
         socket.once('data', () => {
           socket.write(SWITCHED)
           const sending = setInterval(() => socket.write(Buffer.alloc(20_000)), 1)

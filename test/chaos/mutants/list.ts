@@ -421,9 +421,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'what a broker delivered while the gateway stood still is thrown away unread',
     promise: 'topic',
-    file: 'sources/realtime/amqp-1-0/subscribe.js',
-    find: 'if (socket.bytesRead === read)',
-    replace: 'if (true)',
+    file: 'sources/realtime/broker/silence.js',
+    find: 'socket.bytesRead === bytesRead ? silent() : heard()',
+    replace: 'silent()',
     caughtBy: {
       test: 'sources/realtime/rabbitmq',
       title: 'what the broker delivers while our process stands still for longer than the time-out is read',

@@ -3,6 +3,7 @@ import { type Channel, type ChannelModel, connect } from 'amqplib'
 import type { Secret } from '../../../config/index.js'
 import { type Broker, BrokerProtocolError, type BrokerTls, tlsOptions } from '../broker/broker.js'
 import type { Subscription } from '../broker/reconnect.js'
+import { unlessUnread } from '../broker/silence.js'
 import type { Delivery } from './decode.js'
 import { toBrokerError } from './error.js'
 import { limitContent } from './frame-guard.js'
@@ -138,11 +139,7 @@ class Live implements Subscription {
       silentLooks = stream.bytesRead === read ? silentLooks + 1 : 0
       read = stream.bytesRead
       if (silentLooks < LOOKS_PER_TIMEOUT - 1) return
-      // When our own process was held up, what came meanwhile is read only after the timers: look again then.
-      setImmediate(() => {
-        if (stream.bytesRead === read)
-          this.#fail(new BrokerProtocolError(`the broker was silent for ${idleTimeout} ms`))
-      })
+      unlessUnread(stream, () => this.#fail(new BrokerProtocolError(`the broker was silent for ${idleTimeout} ms`)))
     }, idleTimeout / LOOKS_PER_TIMEOUT)
     void this.closed.finally(() => clearInterval(look))
   }

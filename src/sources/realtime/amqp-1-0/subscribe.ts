@@ -5,6 +5,7 @@ import type { Logger } from '../../../logging/index.js'
 import { type Broker, BrokerProtocolError, BrokerRefusal, type BrokerTls, openSocket } from '../broker/broker.js'
 import { DurableAcks } from '../broker/durable-acks.js'
 import type { Subscription } from '../broker/reconnect.js'
+import { unlessUnread } from '../broker/silence.js'
 import { plain, topicAddress } from './connection.js'
 import { CONNECTION_REFUSED, toBrokerError } from './error.js'
 import { FrameGuard, MAX_FRAME_SIZE } from './frame-guard.js'
@@ -146,14 +147,13 @@ class Attempt implements Subscription {
 
   #watchSilence(socket: Socket): void {
     const { idleTimeout } = this.#link
-    const timer = setTimeout(() => {
-      const read = socket.bytesRead
-      // When our own process was held up, what came meanwhile is read only after the timers: look again then.
-      setImmediate(() => {
-        if (socket.bytesRead === read) this.fail(silent(idleTimeout))
-        else timer.refresh()
-      })
-    }, idleTimeout)
+    const look = () =>
+      unlessUnread(
+        socket,
+        () => this.fail(silent(idleTimeout)),
+        () => timer.refresh(),
+      )
+    const timer = setTimeout(look, idleTimeout)
     socket.on('data', () => timer.refresh())
     socket.once('close', () => clearTimeout(timer))
   }

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
+import { isRefused } from '../../src/auth/authenticator.js'
 import { CredentialAuthenticator } from '../../src/auth/credential-authenticator.js'
 import { Jwks } from '../../src/auth/jwks.js'
 import { keyManagerCredentials } from '../../src/auth/key-manager-credentials.js'
@@ -21,6 +21,7 @@ import {
   ISSUER,
   issuer,
   NOW,
+  reasonOf,
   rsa,
   signed,
 } from './tokens.js'
@@ -58,11 +59,6 @@ async function gateway(
     fingerprints,
   })
   return { auth, jwt, opaque, asked }
-}
-
-async function reasonOf(outcome: Authenticated | Refused | Promise<Authenticated | Refused>): Promise<string> {
-  const settled = await outcome
-  return isRefused(settled) ? settled.reason : 'accepted'
 }
 
 t.test('three parts are a JWT, which is verified; anything else is asked for', async (t) => {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { errors, generateKeyPair, type JWTHeaderParameters } from 'jose'
 import t from 'tap'
-import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
+import { type Authenticated, isRefused } from '../../src/auth/authenticator.js'
 import type { JwtAuthenticator } from '../../src/auth/jwt.js'
 import { FixedKey, SharedSecret, type VerificationKeys } from '../../src/auth/verification-keys.js'
 import { Secret } from '../../src/config/secret.js'
@@ -17,17 +17,11 @@ import {
   ISSUER,
   issuer,
   NOW,
+  reasonOf,
   rsa,
   signed,
   signedRaw,
 } from './tokens.js'
-
-type Outcome = Authenticated | Refused
-
-async function reasonOf(outcome: Outcome | Promise<Outcome>): Promise<string> {
-  const settled = await outcome
-  return isRefused(settled) ? settled.reason : 'accepted'
-}
 
 async function accepted(auth: JwtAuthenticator, token: string, now = NOW): Promise<Authenticated> {
   const outcome = await auth.authenticate(token, now)

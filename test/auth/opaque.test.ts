@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
-import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
+import { isRefused } from '../../src/auth/authenticator.js'
 import { keyManagerCredentials } from '../../src/auth/key-manager-credentials.js'
 import { OpaqueAuthenticator, type OpaqueAuthenticatorOptions } from '../../src/auth/opaque.js'
 import { Secret } from '../../src/config/secret.js'
@@ -8,16 +8,10 @@ import { faults } from '../../src/faults/index.js'
 import { createLogging } from '../../src/logging/index.js'
 import { httpClient } from '../support/servers.js'
 import { type Asked, gate, keyManager, noSecurity, type Reply } from './key-manager.js'
-import { CLAIMS, fingerprints, NOW, signed } from './tokens.js'
+import { CLAIMS, fingerprints, NOW, reasonOf, signed } from './tokens.js'
 
-type Outcome = Authenticated | Refused
 const ACTIVE = { active: true, token_type: 'Bearer', scope: 'read write', client_id: 'app', sub: 'alice', jti: 'jti-1' }
 const EXP = NOW / 1000 + 3600
-
-const reasonOf = async (outcome: Outcome | Promise<Outcome>) => {
-  const settled = await outcome
-  return isRefused(settled) ? settled.reason : 'accepted'
-}
 
 /** A key manager, and a gateway's authenticator that asks it; realtime is up unless the test says otherwise. */
 async function introspecting(

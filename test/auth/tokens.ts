@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { type CryptoKey, exportJWK, type JWK, type JWTHeaderParameters, SignJWT } from 'jose'
+import { type Authenticated, isRefused, type Refused } from '../../src/auth/authenticator.js'
 import { JwtAuthenticator, type JwtAuthenticatorOptions } from '../../src/auth/jwt.js'
 import type { JwtIssuer } from '../../src/auth/jwt-issuer.js'
 import type { VerificationKeys } from '../../src/auth/verification-keys.js'
@@ -34,6 +35,12 @@ export function foundByRule(
   const list = new RevocationList({ fingerprints, retention: 86_400_000 })
   list.add({ kind, id, revokedBefore, expiresAt: undefined }, 'admin', NOW)
   return list.find(identity)?.by
+}
+
+/** Why a credential is refused; `accepted` for one that is not. */
+export async function reasonOf(outcome: Authenticated | Refused | Promise<Authenticated | Refused>): Promise<string> {
+  const settled = await outcome
+  return isRefused(settled) ? settled.reason : 'accepted'
 }
 
 /** A key that is always the same. */

@@ -46,28 +46,19 @@ t.test('a worker that cannot be started is an error at the start, and is retried
 })
 
 t.test('a worker of another version of mgw is refused with a clear line, and another one started', async (t) => {
-  cluster.setupPrimary({ execArgv: [], silent: true })
-  const { options, logged } = setUp(t)
-  const { workers } = await Workers.start(options)
-  t.teardown(() => workers.close())
-  const { exec = '' } = cluster.settings
-  const other = join(dirname(options.configFile), 'worker.mjs')
-  writeFileSync(other, OTHER_VERSION)
-  cluster.setupPrimary({ exec: other })
+  const { workers, logged, startInstead, startWorkers } = await started(t)
+  startInstead(OTHER_VERSION)
   const refused = logged(/the worker is of mgw 0\.0\.0-other and the gateway of \d\S*: restart the gateway/)
   process.kill(workers.status()[0]?.pid ?? 0, 'SIGKILL')
   await refused
   t.match(workers.status(), [{ listening: false }])
-  cluster.setupPrimary({ exec })
+  startWorkers()
   await logged(/worker listening/)
   t.match(workers.status(), [{ listening: true }])
 })
 
 t.test('a reload that meets a starting worker ends when that has taken it', async (t) => {
-  cluster.setupPrimary({ execArgv: [], silent: true })
-  const { options } = setUp(t)
-  const { workers } = await Workers.start(options)
-  t.teardown(() => workers.close())
+  const { workers } = await started(t)
   const first = workers.status()[0]?.pid ?? 0
   process.kill(first, 'SIGKILL')
   await until(() => workers.status().some(({ pid }) => pid !== first))
@@ -76,15 +67,8 @@ t.test('a reload that meets a starting worker ends when that has taken it', asyn
 })
 
 t.test('a worker that does not take a reload in time is named, and the next reload runs', async (t) => {
-  cluster.setupPrimary({ execArgv: [], silent: true })
-  const { options } = setUp(t)
-  const { exec = '' } = cluster.settings
-  const { workers } = await Workers.start(options)
-  t.teardown(() => workers.close())
-  t.teardown(() => cluster.setupPrimary({ exec }))
-  const deaf = join(dirname(options.configFile), 'worker.mjs')
-  writeFileSync(deaf, `${HELLO}process.send({ kind: 'listening', httpPort: 1, httpsPort: 2 })`)
-  cluster.setupPrimary({ exec: deaf })
+  const { workers, startInstead } = await started(t)
+  startInstead(`${HELLO}process.send({ kind: 'listening', httpPort: 1, httpsPort: 2 })`)
   t.strictSame(await workers.replaceAll(), [])
   for (const _ of [1, 2]) {
     t.strictSame(await workers.reload(20), ['worker 1 did not take the configuration within 20 ms'])
@@ -92,16 +76,9 @@ t.test('a worker that does not take a reload in time is named, and the next relo
 })
 
 t.test('a successor that does not listen in time is killed, and the worker goes on', async (t) => {
-  cluster.setupPrimary({ execArgv: [], silent: true })
-  const { options } = setUp(t)
-  const { exec = '' } = cluster.settings
-  const { workers } = await Workers.start(options)
-  t.teardown(() => workers.close())
-  t.teardown(() => cluster.setupPrimary({ exec }))
+  const { workers, startInstead } = await started(t)
   const [{ pid } = { pid: 0 }] = workers.status()
-  const mute = join(dirname(options.configFile), 'worker.mjs')
-  writeFileSync(mute, HELLO)
-  cluster.setupPrimary({ exec: mute })
+  startInstead(HELLO)
   const why = 'worker 1 cannot be replaced and goes on: its successor did not listen within 20 ms'
   t.strictSame(await workers.replaceAll(20), [why])
   await until(() => workers.status().length === 1)
@@ -139,6 +116,29 @@ const OTHER_VERSION = `
 process.send({ kind: 'replication', message: { type: 'hello', version: '0.0.0-other' } })
 setInterval(() => undefined, 1000)
 `
+
+/** One worker that runs. */
+async function started(t: Test) {
+  cluster.setupPrimary({ execArgv: [], silent: true })
+  const { options, logged } = setUp(t)
+  const { exec = '' } = cluster.settings
+  const { workers } = await Workers.start(options)
+  const startWorkers = () => cluster.setupPrimary({ exec })
+  t.teardown(() => workers.close())
+  t.teardown(startWorkers)
+  return {
+    workers,
+    logged,
+    /** Has another program started in the place of further workers. */
+    startInstead(program: string) {
+      const file = join(dirname(options.configFile), 'worker.mjs')
+      writeFileSync(file, program)
+      cluster.setupPrimary({ exec: file })
+    },
+    /** Has workers started again. */
+    startWorkers,
+  }
+}
 
 /** Options of one worker without APIs, and what its primary logs. */
 function setUp(t: Test) {
